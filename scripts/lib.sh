@@ -1,0 +1,172 @@
+# shellcheck shell=bash
+# What the scripts share: packages, a throw-away cluster, a throw-away key. To be sourced at the top
+# of the project, under `set -euo pipefail`. It owns the EXIT trap: what starts here ends there.
+
+cluster='' # folder of the throw-away cluster: data, logs and socket
+gnupg=''   # the throw-away GNUPGHOME
+work=''    # whatever else a script needs
+trap remove_all EXIT
+
+heading() { printf '\n== %s\n' "$*"; }
+
+# die CODE LINE… – says why on stderr, and exits
+die() {
+  local code=$1
+  shift
+  printf '%s\n' "$@" >&2
+  exit "$code"
+}
+
+# ---- What must be installed
+
+# need_tools [MORE…] – what building and running pgseal on a throw-away cluster takes
+need_tools() {
+  need initdb=postgresql pg_dump=postgresql-client psql=postgresql-client \
+    gpg=gnupg gpgconf=gnupg gpg-agent=gnupg 'cc=gcc libc6-dev' "$@"
+}
+
+# need PROGRAM[=PACKAGES]… – installs the Debian packages of the programs that are not there
+need() {
+  local item words missing=() packages=()
+  for item; do
+    have "${item%%=*}" && continue
+    missing+=("${item%%=*}")
+    read -ra words <<<"${item#*=}"
+    packages+=("${words[@]}")
+  done
+  ((${#missing[@]})) || return 0
+  mapfile -t packages < <(printf '%s\n' "${packages[@]}" | sort -u)
+
+  local install=(apt-get install -y --no-install-recommends "${packages[@]}") as_root=()
+  command -v apt-get >/dev/null ||
+    die 3 "missing: ${missing[*]}" "This host has no apt-get; on Debian or Ubuntu it would be:" "  sudo ${install[*]}"
+  if ((EUID != 0)); then
+    as_root=(sudo -n)
+    "${as_root[@]}" true 2>/dev/null ||
+      die 3 "missing: ${missing[*]}" "Run this first, as root:" "  apt-get update && ${install[*]}"
+  fi
+
+  heading "Installing ${packages[*]}"
+  {
+    "${as_root[@]}" apt-get update -qq
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive "${install[@]}" -qq
+  } >/dev/null || die 3 "the installation failed; to see why, run as root:" "  apt-get update && ${install[*]}"
+  for item in "${missing[@]}"; do
+    have "$item" || die 3 "still missing after the installation: $item"
+  done
+}
+
+have() {
+  case $1 in
+    initdb) pg_bin >/dev/null ;;
+    # A compiler is not enough: it must be able to link.
+    cc) command -v cc >/dev/null && cc -x c -o /dev/null - 2>/dev/null <<<'int main(void) { return 0; }' ;;
+    *) command -v "$1" >/dev/null ;;
+  esac
+}
+
+# need_cargo [COMPONENT…] – checks only: Debian's own Rust is too old, and rustup is the user's to run
+need_cargo() {
+  local wanted found component
+  [[ ! -x ${HOME:-}/.cargo/bin/cargo ]] || PATH=$PATH:$HOME/.cargo/bin
+  wanted=$(sed -n 's/^rust-version *= *"\([0-9.]*\)".*/\1/p' Cargo.toml)
+  command -v cargo >/dev/null ||
+    die 3 "missing: cargo (Rust $wanted or newer). Run this first:" \
+      "  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal"
+  found=$(cargo --version | awk '{ print $2 }')
+  [[ $(printf '%s\n' "$wanted" "${found%%-*}" | sort -V | head -n 1) == "$wanted" ]] ||
+    die 3 "cargo $found is too old: Rust $wanted or newer is needed. Run this first:" "  rustup update stable"
+  for component; do
+    cargo "${component#rust}" --version >/dev/null 2>&1 ||
+      die 3 "missing: $component. Run this first:" "  rustup component add $component"
+  done
+}
+
+# pg_bin – the folder of the newest PostgreSQL server; Debian keeps it off PATH
+pg_bin() {
+  local initdb
+  initdb=$(printf '%s\n' /usr/lib/postgresql/*/bin/initdb | sort -V | tail -n 1)
+  [[ -x $initdb ]] || initdb=$(command -v initdb) || return 1
+  dirname "$initdb"
+}
+
+# ---- The throw-away cluster
+
+# start_cluster – an empty server that listens on a socket only; PGHOST and the others then name it
+start_cluster() {
+  local bin name
+  bin=$(pg_bin)
+  # Nothing of the caller's own connection (PGSERVICE, PGOPTIONS, …) may leak into what is run here.
+  for name in "${!PG@}"; do unset "$name"; done
+
+  cluster=$(new_folder)
+  ((EUID != 0)) || chown "$(server_user):" "$cluster"
+  as_server "$bin/initdb" --pgdata="$cluster/data" --username=postgres --auth=trust \
+    --encoding=UTF8 --locale=C --no-sync >"$cluster/initdb.log" 2>&1 ||
+    die 4 "initdb failed:" "$(cat "$cluster/initdb.log")"
+  as_server "$bin/pg_ctl" start --silent --wait --pgdata="$cluster/data" --log="$cluster/log" \
+    --options="-c listen_addresses='' -c unix_socket_directories='$cluster' -c fsync=off" >&2 ||
+    die 4 "the server did not start:" "$(cat "$cluster/log")"
+  export PGHOST=$cluster PGPORT=5432 PGUSER=postgres PGDATABASE=postgres
+}
+
+# as_server COMMAND… – as the server's user, with nothing of our environment
+as_server() (
+  cd /
+  step_down=()
+  if ((EUID == 0)); then
+    user=$(server_user)
+    step_down=(setpriv --reuid="$(id -u "$user")" --regid="$(id -g "$user")" --clear-groups)
+  fi
+  exec "${step_down[@]}" env -i PATH="$PATH" LC_ALL=C TZ=UTC "$@"
+)
+
+# server_user – whom root steps down to: initdb refuses to run as root
+server_user() {
+  if id -u postgres >/dev/null 2>&1; then echo postgres; else echo nobody; fi
+}
+
+# new_folder – a private folder that the server's user can reach, with a path short enough for the
+# sockets in it (of PostgreSQL and of gpg-agent: 107 bytes at most)
+new_folder() {
+  local base=${TMPDIR:-/tmp}
+  if [[ $base != /* ]] || ((${#base} > 60)) || ! as_server test -x "$base"; then base=/tmp; fi
+  mktemp -d "$base/pgseal.XXXXXX"
+}
+
+# ---- The throw-away key
+
+# new_key – a keyring with one key; GNUPGHOME then names it, and `fingerprint` the key
+new_key() {
+  gnupg=$(new_folder)
+  export GNUPGHOME=$gnupg
+  gpg --batch --status-fd 1 --gen-key >"$gnupg/status" 2>"$gnupg/log" <<'BLOCK' ||
+%no-protection
+Key-Type: eddsa
+Key-Curve: ed25519
+Key-Usage: sign
+Subkey-Type: ecdh
+Subkey-Curve: cv25519
+Subkey-Usage: encrypt
+Name-Real: pgseal throw-away key
+Expire-Date: 1y
+%commit
+BLOCK
+    die 4 "gpg made no key:" "$(cat "$gnupg/log")"
+  # shellcheck disable=SC2034 # for the script that sources this
+  fingerprint=$(awk '$2 == "KEY_CREATED" { print $4 }' "$gnupg/status")
+}
+
+# ---- The end
+
+remove_all() {
+  if [[ $cluster && -e $cluster/data/postmaster.pid ]]; then
+    as_server "$(pg_bin)/pg_ctl" stop --silent --mode=immediate --pgdata="$cluster/data" >&2 || true
+  fi
+  if [[ $gnupg ]]; then
+    gpgconf --homedir "$gnupg" --kill all || true
+    gpgconf --homedir "$gnupg" --remove-socketdir 2>/dev/null || true
+  fi
+  rm -rf ${cluster:+"$cluster"} ${gnupg:+"$gnupg"} ${work:+"$work"}
+  cluster='' gnupg='' work=''
+}
