@@ -1,0 +1,18 @@
+//! One file a verb, one door each. A verb calls the rooms in order and returns what to say.
+
+pub(crate) mod backup;
+pub(crate) mod prove_mechanism;
+
+use crate::exit::Exit;
+
+/// What a command has to say. Only `render` prints it.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// For standard output: the data.
+    pub out: String,
+    /// For standard error: warnings and the summary.
+    pub notes: Vec<String>,
+    pub exit: Exit,
+    /// What to add where `out` could not be delivered.
+    pub undelivered: Option<String>,
+}

@@ -1,0 +1,206 @@
+//! `pgseal backup`: dump, encrypt, hash, publish, and say so in one line; or fail closed.
+
+use super::Answer;
+use crate::cli;
+use crate::config::Config;
+use crate::envelope::Envelope;
+use crate::error::{Code, Error, Result};
+use crate::exit::Exit;
+use crate::inspect;
+use crate::manifest::{self, Manifest};
+use crate::names::RunId;
+use crate::pg::scan::Block;
+use crate::prepare::{Prepared, prepare};
+use crate::render;
+use crate::seal::{self, Progress, Sealed};
+use crate::store::{MANIFEST, Store};
+use crate::watch::Watch;
+use jiff::Timestamp;
+use std::time::Instant;
+
+pub(crate) fn run(
+    args: &cli::Backup,
+    config: &Config,
+    watch: &Watch,
+    show: &mut dyn FnMut(&Progress, u64),
+) -> Result<Answer> {
+    let run_id = match &args.run_id {
+        Some(run_id) => run_id.clone(),
+        None => new_run_id()?,
+    };
+    if args.dry_run {
+        return dry_run(run_id, config, watch);
+    }
+    let (manifest, warnings) = backup(run_id, config, watch, show)?;
+    let mut notes = render::warnings(&warnings);
+    notes.extend(render::backup::summary(&manifest));
+    let kept = format!("the backup is kept: `{}`", manifest.envelope.artifact_ref);
+    Ok(Answer {
+        out: render::json_line(&manifest.envelope)?,
+        notes,
+        exit: Exit::Yes,
+        undelivered: Some(kept),
+    })
+}
+
+pub(crate) fn new_run_id() -> Result<RunId> {
+    let mut random = [0; 4];
+    getrandom::fill(&mut random)
+        .map_err(|err| Error::new(Code::StageFailed, format!("no random bytes: {err}")))?;
+    Ok(RunId::generate(Timestamp::now(), random))
+}
+
+fn dry_run(run_id: RunId, config: &Config, watch: &Watch) -> Result<Answer> {
+    let store = Store::open(&config.store)?;
+    store.check_free(&run_id)?;
+    let prepared = prepare(config, run_id, watch)?;
+    let artifact = store.path(&prepared.plan.artifact_name());
+    let plan = prepared.plan.dry_run(artifact.display().to_string());
+    Ok(Answer {
+        out: render::json_line(&plan)?,
+        notes: render::warnings(&prepared.warnings),
+        exit: Exit::Yes,
+        undelivered: None,
+    })
+}
+
+/// One backup from start to manifest. Also returns what the operator should be warned of.
+fn backup(
+    run_id: RunId,
+    config: &Config,
+    watch: &Watch,
+    show: &mut dyn FnMut(&Progress, u64),
+) -> Result<(Manifest, Vec<String>)> {
+    let (started, clock) = (Timestamp::now(), Instant::now());
+    let store = Store::open(&config.store)?;
+    store.lock()?;
+    store.check_free(&run_id)?;
+    let swept = store.sweep()?;
+    let prepared = prepare(config, run_id, watch)?;
+    let estimate = prepared.catalog.bytes_estimate();
+
+    let name = prepared.plan.artifact_name();
+    let path = store.path(&name);
+    let nothing = format!("nothing was written to `{}`", path.display());
+    let failed = |error: Error| {
+        let count = prepared.plan.tables.len();
+        let what = match &prepared.plan.tables[..] {
+            [table] => format!("cannot back up `{table}`"),
+            _ => format!("cannot back up {count} tables"),
+        };
+        error.while_doing(&what).disk(nothing.clone())
+    };
+    let sealed = seal::seal(
+        [&prepared.plan.dump, &prepared.plan.encrypt],
+        prepared.stored(),
+        &prepared.expected()?,
+        store.partial(&name).map_err(&failed)?,
+        watch,
+        &mut |progress| show(progress, estimate),
+    )
+    .map_err(&failed)?;
+    still_the_same(config, &prepared, watch).map_err(&failed)?;
+
+    let envelope = Envelope {
+        sha256: sealed.sha256.clone(),
+        size_bytes: sealed.size_bytes,
+        gpg_fpr: prepared.plan.recipients[0].to_string(),
+        artifact_ref: path.display().to_string(),
+    };
+    let manifest = manifest(&prepared, envelope, &sealed, (started, clock))?;
+    let mut note = store
+        .partial(&format!("{}{MANIFEST}", prepared.plan.run_id))
+        .map_err(&failed)?;
+    note.write(render::json_pretty(&manifest)?.as_bytes())
+        .map_err(&failed)?;
+    let note = note.sync().map_err(&failed)?;
+    let artifact = sealed.file.publish().map_err(&failed)?;
+    store.sync().map_err(&failed)?;
+    // The last moment at which we may still be stopped.
+    if let Some(stop) = watch.stop() {
+        return Err(failed(seal::stopped(stop)));
+    }
+    let note = note.publish().map_err(&failed)?;
+    artifact.keep();
+    note.keep();
+    store.sync().map_err(|error| {
+        error.disk(format!(
+            "`{}` and its manifest are complete, but may not outlive a power cut",
+            path.display()
+        ))
+    })?;
+    let mut warnings = prepared.warnings;
+    if !swept.is_empty() {
+        let swept = swept.join(", ");
+        warnings.push(format!("removed what an earlier run left behind: {swept}"));
+    }
+    Ok((manifest, warnings))
+}
+
+/// A partition attached, or a child created, while the dump ran is not in it.
+fn still_the_same(config: &Config, prepared: &Prepared, watch: &Watch) -> Result<()> {
+    let after = inspect::catalog(config, &prepared.plan.tables, watch)?.identities();
+    let before = prepared.catalog.identities();
+    let changed = before.symmetric_difference(&after).next();
+    match changed {
+        None => Ok(()),
+        Some((_, table)) => Err(Error::new(
+            Code::StageFailed,
+            format!("`{table}` was attached, detached, created or dropped while the dump ran"),
+        )
+        .hint("Take the backup again, when nobody changes these tables' structure.")),
+    }
+}
+
+fn manifest(
+    prepared: &Prepared,
+    envelope: Envelope,
+    sealed: &Sealed,
+    (started, clock): (Timestamp, Instant),
+) -> Result<Manifest> {
+    let plan = &prepared.plan;
+    let tables = plan.relations.iter().map(|rel| {
+        let table = rel.table();
+        let block: Option<&Block> = sealed.blocks.iter().find(|block| block.table == table);
+        manifest::Table {
+            kind: rel.kind.as_str().into(),
+            oid: rel.oid,
+            target: plan.tables[rel.target].to_string(),
+            rows: block.map_or(0, |block| block.rows),
+            bytes: block.map_or(0, |block| block.bytes),
+            schema: table.schema,
+            name: table.name,
+        }
+    });
+    Ok(Manifest {
+        schema: manifest::SCHEMA.into(),
+        run_id: plan.run_id.to_string(),
+        created_at: rfc3339(Timestamp::now()),
+        host: rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned(),
+        pgseal_version: env!("CARGO_PKG_VERSION").into(),
+        envelope,
+        recipients: prepared.manifest_recipients(),
+        compression: plan.compression.to_string(),
+        plaintext: manifest::Plaintext {
+            sha256: sealed.plaintext_sha256.clone(),
+            size_bytes: sealed.plaintext_bytes,
+        },
+        tables: tables.collect(),
+        external_references: Vec::new(),
+        prelude: None,
+        tools: prepared.manifest_tools(),
+        server: prepared.manifest_server(),
+        timing: manifest::Timing {
+            started_at: rfc3339(started),
+            seconds: (clock.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
+        },
+    })
+}
+
+/// Milliseconds are enough.
+fn rfc3339(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}

@@ -1,0 +1,104 @@
+//! `pgseal prove-mechanism`: a round trip with a throw-away key and the very argv of `backup`,
+//! controls that must fail, and a clean-up that is looked at.
+
+mod canary;
+mod trial;
+
+use super::Answer;
+use crate::cli;
+use crate::config::Config;
+use crate::error::Result;
+use crate::exit::Exit;
+use crate::inspect;
+use crate::render;
+use crate::report::{Exposed, MechanismProof, Step, Verdict};
+use crate::watch::Watch;
+use canary::Canary;
+use jiff::Timestamp;
+use trial::{KeyShape, Trial};
+
+pub(crate) fn run(
+    args: &cli::ProveMechanism,
+    config: &Config,
+    watch: &Watch,
+    json: bool,
+) -> Result<Answer> {
+    let shape = if args.like_recipient {
+        let fingerprints = config.recipients.clone()?.fingerprints;
+        let gpg = inspect::gpg(config)?;
+        let now = Timestamp::now().as_second();
+        let recipient = inspect::recipient(&gpg, config, &fingerprints[0], now, watch)?;
+        KeyShape::like(&recipient)?
+    } else {
+        KeyShape::default()
+    };
+    let proof = prove(&shape, config, watch)?;
+    let out = match json {
+        true => render::json_pretty(&proof)?,
+        false => render::mechanism::text(&proof),
+    };
+    Ok(Answer {
+        out,
+        notes: Vec::new(),
+        exit: match proof.result {
+            Verdict::Pass => Exit::Yes,
+            Verdict::Fail => Exit::No,
+        },
+        undelivered: None,
+    })
+}
+
+pub(crate) fn prove(shape: &KeyShape, config: &Config, watch: &Watch) -> Result<MechanismProof> {
+    let gpg = inspect::gpg(config)?;
+    let (version, libgcrypt) = inspect::gpg_version(&gpg, watch)?;
+    let keyring = || trial::keyring_counts(&gpg, config, watch);
+    let before = keyring()?;
+    let canary = Canary::new()?;
+
+    let mut trial = Trial::new(gpg.program(), config, watch, &canary)?;
+    let outcome = trial.round_trip(shape).and_then(|()| trial.controls());
+    // A trial that was stopped from outside is no proof of anything; its homes go with it.
+    outcome?;
+    let in_homes = canary.search(&trial.homes());
+    let (mut steps, sizes) = trial.finish();
+
+    let after = keyring()?;
+    steps.push(Step {
+        name: "host keyring untouched",
+        passed: before == after,
+        detail: format!(
+            "{}: {before} before, {after} after",
+            config.gnupg_home.display()
+        ),
+        argv: None,
+    });
+    let mut proof = MechanismProof {
+        schema: "pgseal/prove-mechanism/1",
+        result: Verdict::Fail,
+        gpg: version,
+        libgcrypt,
+        key: shape.to_string(),
+        compression: config.compression.to_string(),
+        sample_bytes: sizes.0,
+        ciphertext_bytes: sizes.1,
+        steps,
+        secrets_exposed: Exposed::Unknown,
+        searched: Vec::new(),
+    };
+    let mut search = in_homes;
+    search.add(canary.search(&crate::scratch::roots(&config.env)));
+    search.add(canary.search(std::slice::from_ref(&config.store)));
+    // Every argv is part of the report, and so of what is searched here.
+    let output = render::mechanism::text(&proof) + &render::json_pretty(&proof)?;
+    search.add(canary.search_text("our output and every argv", &output));
+    proof.steps.push(Step {
+        name: "canary passphrase not found",
+        passed: search.exposed == Exposed::None,
+        detail: search.detail(),
+        argv: None,
+    });
+    proof.result = Verdict::of(&proof.steps);
+    proof.secrets_exposed = search.exposed;
+    proof.searched = search.places;
+    Ok(proof)
+}

@@ -1,0 +1,166 @@
+//! A passphrase that must be found nowhere.
+
+use crate::error::{Code, Error, Result};
+use crate::report::Exposed;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// A random passphrase, and when it was made: no file older than it can hold it.
+pub(super) struct Canary {
+    text: String,
+    born: SystemTime,
+}
+
+/// Where was looked, and what came of it.
+pub(super) struct Search {
+    pub exposed: Exposed,
+    pub places: Vec<String>,
+    found_in: Vec<String>,
+}
+
+/// More than this in one folder is not searched, and said so.
+const MOST_FILES: usize = 20_000;
+const LARGEST: u64 = 64 * 1024 * 1024;
+
+impl Canary {
+    pub(super) fn new() -> Result<Canary> {
+        let mut random = [0; 16];
+        getrandom::fill(&mut random)
+            .map_err(|err| Error::new(Code::StageFailed, format!("no random bytes: {err}")))?;
+        // Clocks of file systems are coarse: a little early searches more, never less.
+        let born = SystemTime::now() - std::time::Duration::from_secs(2);
+        Ok(Canary {
+            text: format!("canary-{}", hex::encode(random)),
+            born,
+        })
+    }
+
+    /// For gpg's standard input, and nothing else.
+    pub(super) fn secret(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn search_text(&self, place: &str, text: &str) -> Search {
+        let found = text.contains(&self.text);
+        Search {
+            exposed: if found { Exposed::Found } else { Exposed::None },
+            places: vec![place.into()],
+            found_in: if found {
+                vec![place.into()]
+            } else {
+                Vec::new()
+            },
+        }
+    }
+
+    /// Files of ours below these folders that changed since the canary was made. A folder that
+    /// is not there holds nothing.
+    pub(super) fn search(&self, folders: &[PathBuf]) -> Search {
+        let mut search = Search {
+            exposed: Exposed::None,
+            places: Vec::new(),
+            found_in: Vec::new(),
+        };
+        for folder in folders {
+            let (mut seen, mut read) = (0, 0);
+            self.walk(folder, &mut seen, &mut read, &mut search);
+            let place = format!("{} ({read} files changed since)", folder.display());
+            search.places.push(place);
+        }
+        search
+    }
+
+    fn walk(&self, path: &Path, seen: &mut usize, read: &mut usize, search: &mut Search) {
+        let Ok(meta) = path.symlink_metadata() else {
+            return;
+        };
+        let us = rustix::process::geteuid().as_raw();
+        *seen += 1;
+        if *seen > MOST_FILES {
+            search.unknown();
+        } else if meta.is_dir() {
+            match std::fs::read_dir(path) {
+                Ok(entries) => {
+                    for entry in entries.flatten() {
+                        self.walk(&entry.path(), seen, read, search);
+                    }
+                }
+                // Nobody but its owner can have put a file of ours there.
+                Err(_) if meta.uid() != us => {}
+                Err(_) => search.unknown(),
+            }
+        } else if meta.is_file()
+            && meta.uid() == us
+            && meta.modified().is_ok_and(|at| at >= self.born)
+        {
+            if meta.len() > LARGEST {
+                search.unknown();
+                return;
+            }
+            match std::fs::read(path) {
+                Ok(bytes) => {
+                    *read += 1;
+                    if memchr::memmem::find(&bytes, self.text.as_bytes()).is_some() {
+                        search.exposed = Exposed::Found;
+                        search.found_in.push(path.display().to_string());
+                    }
+                }
+                // Gone since the folder was read.
+                Err(err) if err.kind() == std::io::ErrorKind::NotFound => {}
+                Err(_) => search.unknown(),
+            }
+        }
+    }
+}
+
+impl Search {
+    fn unknown(&mut self) {
+        if self.exposed == Exposed::None {
+            self.exposed = Exposed::Unknown;
+        }
+    }
+
+    pub(super) fn add(&mut self, other: Search) {
+        self.exposed = match (self.exposed, other.exposed) {
+            (Exposed::Found, _) | (_, Exposed::Found) => Exposed::Found,
+            (Exposed::Unknown, _) | (_, Exposed::Unknown) => Exposed::Unknown,
+            _ => Exposed::None,
+        };
+        self.places.extend(other.places);
+        self.found_in.extend(other.found_in);
+    }
+
+    pub(super) fn detail(&self) -> String {
+        match self.exposed {
+            Exposed::None => format!("searched {}", self.places.join("; ")),
+            Exposed::Found => format!("FOUND in {}", self.found_in.join(", ")),
+            Exposed::Unknown => format!(
+                "not all could be searched (unreadable, too large or too many): {}",
+                self.places.join("; ")
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_finds_what_is_there() {
+        let canary = Canary::new().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let folders = [dir.path().to_path_buf()];
+        std::fs::create_dir(dir.path().join("deep")).unwrap();
+        std::fs::write(dir.path().join("deep/a"), "nothing").unwrap();
+        assert_eq!(canary.search(&folders).exposed, Exposed::None);
+        let text = format!("x{}y", canary.secret());
+        std::fs::write(dir.path().join("deep/b"), &text).unwrap();
+        let search = canary.search(&folders);
+        assert_eq!(search.exposed, Exposed::Found);
+        assert!(search.detail().contains("deep/b"));
+        assert_eq!(canary.search_text("out", &text).exposed, Exposed::Found);
+        assert_eq!(canary.search_text("out", "").exposed, Exposed::None);
+    }
+}

@@ -1,0 +1,380 @@
+//! The round trip and the controls, each a step with its evidence.
+
+use super::canary::Canary;
+use crate::config::Config;
+use crate::error::{Code, Error, Result};
+use crate::gnupg::packets::Framing;
+use crate::gnupg::{Gpg, colons, status};
+use crate::inspect::{self, Recipient};
+use crate::names::Fingerprint;
+use crate::pipeline::{Input, Ran, run};
+use crate::report::Step;
+use crate::scratch::EphemeralHome;
+use crate::seal::stopped;
+use crate::spec::CommandSpec;
+use crate::watch::Watch;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use std::fmt;
+use std::path::PathBuf;
+
+/// More than one of gpg's buffers and of our pipes.
+const SAMPLE: usize = 192 * 1024;
+
+/// Algorithms of a throw-away key, as a parameter block names them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeyShape {
+    primary: String,
+    subkey: String,
+}
+
+impl Default for KeyShape {
+    fn default() -> KeyShape {
+        KeyShape {
+            primary: "ed25519".into(),
+            subkey: "cv25519".into(),
+        }
+    }
+}
+
+impl KeyShape {
+    pub(super) fn like(recipient: &Recipient) -> Result<KeyShape> {
+        let shape = KeyShape {
+            primary: recipient.key.primary.algorithm.clone(),
+            subkey: recipient.subkey.algorithm.clone(),
+        };
+        match (
+            parameters(&shape.primary, true),
+            parameters(&shape.subkey, false),
+        ) {
+            (Some(_), Some(_)) => Ok(shape),
+            _ => Err(Error::new(
+                Code::KeyUnfit,
+                format!("cannot make a throw-away key like {shape}"),
+            )
+            .hint("Run the proof without --like-recipient.")),
+        }
+    }
+
+    fn block(&self, dates: &str) -> String {
+        let primary = parameters(&self.primary, true).unwrap_or_default();
+        let subkey = parameters(&self.subkey, false).unwrap_or_default();
+        format!(
+            "Key-{primary}\nKey-Usage: sign,cert\nSubkey-{}\nSubkey-Usage: encrypt\n\
+             Name-Real: pgseal throw-away\n{dates}\n%commit\n",
+            subkey.replace("\nKey-", "\nSubkey-")
+        )
+    }
+}
+
+impl fmt::Display for KeyShape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} with {} for encryption", self.primary, self.subkey)
+    }
+}
+
+/// `Type: …`, and a second line for size or curve.
+fn parameters(algorithm: &str, signs: bool) -> Option<String> {
+    if let Some(bits) = algorithm.strip_prefix("rsa") {
+        return Some(format!("Type: RSA\nKey-Length: {bits}"));
+    }
+    let kind = match (algorithm, signs) {
+        ("ed25519" | "ed448", true) => "EDDSA",
+        ("cv25519" | "cv448", false) => "ECDH",
+        (name, _) if name.starts_with("nistp") || name.starts_with("brainpool") => {
+            if signs {
+                "ECDSA"
+            } else {
+                "ECDH"
+            }
+        }
+        _ => return None,
+    };
+    Some(format!("Type: {kind}\nKey-Curve: {algorithm}"))
+}
+
+/// Public and secret keys of a keyring, counted without an agent.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Counts(usize, usize);
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} public and {} secret keys", self.0, self.1)
+    }
+}
+
+pub(super) fn keyring_counts(gpg: &Gpg, config: &Config, watch: &Watch) -> Result<Counts> {
+    let home = &config.gnupg_home;
+    let public = if inspect::has_keyring(home) {
+        let what = "cannot list the host keyring";
+        let ran = inspect::ask(&gpg.list_keys(), Input::Null, watch, Code::KeyUnfit, what)?;
+        colons::keys(&ran.text()).len()
+    } else {
+        0
+    };
+    let secret = std::fs::read_dir(home.join("private-keys-v1.d"))
+        .map(|entries| {
+            let names = entries.flatten().map(|entry| entry.file_name());
+            names
+                .filter(|name| name.to_string_lossy().ends_with(".key"))
+                .count()
+        })
+        .unwrap_or(0);
+    Ok(Counts(public, secret))
+}
+
+pub(super) struct Trial<'a> {
+    config: &'a Config,
+    watch: &'a Watch,
+    canary: &'a Canary,
+    home: EphemeralHome,
+    /// With other keys: one that has not the secret, one that has expired.
+    other: EphemeralHome,
+    sample: Vec<u8>,
+    ciphertext: Vec<u8>,
+    steps: Vec<Step>,
+}
+
+impl<'a> Trial<'a> {
+    pub(super) fn new(
+        program: &str,
+        config: &'a Config,
+        watch: &'a Watch,
+        canary: &'a Canary,
+    ) -> Result<Trial<'a>> {
+        let mut sample = vec![0; SAMPLE];
+        getrandom::fill(&mut sample)
+            .map_err(|err| Error::new(Code::StageFailed, format!("no random bytes: {err}")))?;
+        Ok(Trial {
+            config,
+            watch,
+            canary,
+            home: EphemeralHome::new(program, &config.env)?,
+            other: EphemeralHome::new(program, &config.env)?,
+            sample,
+            ciphertext: Vec::new(),
+            steps: Vec::new(),
+        })
+    }
+
+    pub(super) fn homes(&self) -> Vec<PathBuf> {
+        vec![self.home.path().into(), self.other.path().into()]
+    }
+
+    pub(super) fn round_trip(&mut self, shape: &KeyShape) -> Result<()> {
+        let day = "Expire-Date: 1d";
+        let Some(fingerprint) = self.make_key(false, &shape.block(day), shape)? else {
+            return Ok(());
+        };
+        let spec = self
+            .home
+            .gpg
+            .encrypt(std::slice::from_ref(&fingerprint), self.config.compression);
+        let ran = self.run(&spec, Input::Bytes(self.sample.clone()))?;
+        let judged = self.judge_encrypted(&ran, &fingerprint)?;
+        let detail = match &judged {
+            Ok(()) => format!("{} bytes → {} bytes", self.sample.len(), ran.stdout.len()),
+            Err(why) => why.clone(),
+        };
+        self.step("encrypt as backup does", judged.is_ok(), detail, &spec);
+        self.ciphertext = ran.stdout;
+
+        let (spec, judged) = self.decrypt(false, &self.ciphertext.clone())?;
+        let detail = match &judged {
+            Ok(()) => "SHA-256 of the plaintext is equal".into(),
+            Err(why) => why.clone(),
+        };
+        self.step("decrypt", judged.is_ok(), detail, &spec);
+        Ok(())
+    }
+
+    /// Each must be refused; one that is not proves that a yes means nothing here.
+    pub(super) fn controls(&mut self) -> Result<()> {
+        if self.ciphertext.len() < 1024 {
+            return Ok(());
+        }
+        let mut flipped = self.ciphertext.clone();
+        let middle = flipped.len() / 2;
+        flipped[middle] ^= 1;
+        self.refused("one bit flipped is refused", false, &flipped)?;
+        let cut = self.ciphertext[..self.ciphertext.len() - 1].to_vec();
+        self.refused("truncated by one byte is refused", false, &cut)?;
+
+        let shape = KeyShape::default();
+        let day = "Expire-Date: 1d";
+        if self.make_key(true, &shape.block(day), &shape)?.is_some() {
+            let whole = self.ciphertext.clone();
+            self.refused("another secret key is refused", true, &whole)?;
+        }
+        let past = "Creation-Date: 20200101T000000\nExpire-Date: 20200201T000000";
+        if let Some(expired) = self.make_key(true, &shape.block(past), &shape)? {
+            let spec = self
+                .other
+                .gpg
+                .encrypt(std::slice::from_ref(&expired), self.config.compression);
+            let ran = self.run(&spec, Input::Bytes(self.sample.clone()))?;
+            let by_gpg = !ran.ok() && ran.stdout.is_empty();
+            let by_us = self.listed(true, &expired)?.is_none();
+            let detail = format!(
+                "by gpg: {by_gpg} ({}), by our own look: {by_us}",
+                ran.outcome.end
+            );
+            self.step(
+                "an expired recipient is refused",
+                by_gpg && by_us,
+                detail,
+                &spec,
+            );
+        }
+        Ok(())
+    }
+
+    /// Removes both homes, and says what was left.
+    pub(super) fn finish(mut self) -> (Vec<Step>, (usize, usize)) {
+        let sizes = (self.sample.len(), self.ciphertext.len());
+        let mut left = (0, 0);
+        let paths = [self.home.path(), self.other.path()].map(|path| path.display().to_string());
+        for home in [self.home, self.other] {
+            let removed = home.remove();
+            left.0 += removed.processes_left;
+            left.1 += usize::from(removed.folder_left);
+        }
+        self.steps.push(Step {
+            name: "cleaned up",
+            passed: left == (0, 0),
+            detail: format!(
+                "{} processes and {} folders left of {}",
+                left.0,
+                left.1,
+                paths.join(", ")
+            ),
+            argv: None,
+        });
+        (self.steps, sizes)
+    }
+
+    fn home(&self, other: bool) -> &EphemeralHome {
+        if other { &self.other } else { &self.home }
+    }
+
+    fn step(&mut self, name: &'static str, passed: bool, detail: String, spec: &CommandSpec) {
+        self.steps.push(Step {
+            name,
+            passed,
+            detail,
+            argv: Some(spec.argv()),
+        });
+    }
+
+    fn run(&self, spec: &CommandSpec, input: Input) -> Result<Ran> {
+        let ran = run(spec, input, self.watch);
+        match ran.stop {
+            Some(stop) => Err(stopped(stop)),
+            None => Ok(ran),
+        }
+    }
+
+    /// The passphrase is the first line of standard input, the parameter block the rest.
+    fn make_key(
+        &mut self,
+        other: bool,
+        block: &str,
+        shape: &KeyShape,
+    ) -> Result<Option<Fingerprint>> {
+        let spec = self.home(other).gpg.generate();
+        let input = format!("{}\n{block}", self.canary.secret());
+        let ran = self.run(&spec, Input::Bytes(input.into_bytes()))?;
+        let made = status::created(&ran.outcome.status).filter(|_| ran.ok());
+        let made = made.and_then(|fpr| Fingerprint::parse(&fpr).ok());
+        if made.is_none() || !other {
+            let detail = match &made {
+                Some(fingerprint) => format!("{shape}, passphrase-protected: {fingerprint}"),
+                None => format!("{}: {}", ran.outcome.end, last_words(&ran)),
+            };
+            self.step("make a throw-away key", made.is_some(), detail, &spec);
+        }
+        Ok(made)
+    }
+
+    /// The key id that a message to this key must name, `None` where the key is unfit.
+    fn listed(
+        &self,
+        other: bool,
+        fingerprint: &Fingerprint,
+    ) -> Result<Option<crate::gnupg::packets::KeyId>> {
+        let ran = self.run(
+            &self.home(other).gpg.list_key(fingerprint.as_str()),
+            Input::Null,
+        )?;
+        let now = Timestamp::now().as_second();
+        let keys = colons::keys(&ran.text());
+        let subkey = keys.first().and_then(|key| key.encryption_subkey(now).ok());
+        Ok(subkey.and_then(|subkey| subkey.key_id()))
+    }
+
+    fn judge_encrypted(
+        &self,
+        ran: &Ran,
+        fingerprint: &Fingerprint,
+    ) -> Result<std::result::Result<(), String>> {
+        let expected = self.listed(false, fingerprint)?;
+        let judge = || {
+            if !ran.ok() {
+                return Err(format!("{}: {}", ran.outcome.end, last_words(ran)));
+            }
+            status::encrypted(&ran.outcome.status, [fingerprint.as_str()])?;
+            let mut framing = Framing::new();
+            let read = framing.push(&ran.stdout).and_then(|()| framing.finish());
+            let message = read.map_err(|err| err.to_string())?;
+            match (expected, &message.recipients[..]) {
+                (Some(meant), [named]) if meant == *named => Ok(()),
+                _ => Err("the ciphertext names another key".into()),
+            }
+        };
+        Ok(judge())
+    }
+
+    fn decrypt(
+        &self,
+        other: bool,
+        ciphertext: &[u8],
+    ) -> Result<(CommandSpec, std::result::Result<(), String>)> {
+        let home = self.home(other);
+        let file = home.path().join("sample.gpg");
+        std::fs::write(&file, ciphertext)
+            .map_err(|err| Error::io(Code::Store, "write", &file, &err))?;
+        let spec = home.gpg.decrypt(&file.display().to_string());
+        let passphrase = format!("{}\n", self.canary.secret());
+        let ran = self.run(&spec, Input::Bytes(passphrase.into_bytes()))?;
+        let judge = || {
+            if !ran.ok() {
+                return Err(format!("{}: {}", ran.outcome.end, last_words(&ran)));
+            }
+            status::decrypted(&ran.outcome.status)?;
+            match Sha256::digest(&ran.stdout) == Sha256::digest(&self.sample) {
+                true => Ok(()),
+                false => Err("the plaintext differs".into()),
+            }
+        };
+        Ok((spec, judge()))
+    }
+
+    fn refused(&mut self, name: &'static str, other: bool, ciphertext: &[u8]) -> Result<()> {
+        let (spec, judged) = self.decrypt(other, ciphertext)?;
+        let detail = match &judged {
+            Ok(()) => "it was accepted".into(),
+            Err(why) => why.clone(),
+        };
+        self.step(name, judged.is_err(), detail, &spec);
+        Ok(())
+    }
+}
+
+fn last_words(ran: &Ran) -> String {
+    let last = ran
+        .outcome
+        .talk
+        .lines()
+        .rfind(|line| !line.trim().is_empty());
+    last.unwrap_or("no message").trim().to_string()
+}

@@ -1,0 +1,239 @@
+//! Command line, environment, config file, dotenv → what is meant. Precedence: flag, then
+//! environment, then config file, then default.
+
+mod dotenv;
+mod file;
+
+use crate::cli::Settings;
+use crate::compression::Compression;
+use crate::conninfo::{ConnInfo, Refused};
+use crate::error::{Code, Error, Result};
+use crate::names::{self, Fingerprint, TableName};
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The environment as it was when we started.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Env(BTreeMap<OsString, OsString>);
+
+impl Env {
+    pub(crate) fn new(vars: impl IntoIterator<Item = (OsString, OsString)>) -> Env {
+        Env(vars.into_iter().collect())
+    }
+
+    pub(crate) fn get(&self, name: &str) -> Option<&OsStr> {
+        self.0.get(OsStr::new(name)).map(OsString::as_os_str)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
+        self.0.iter().map(|(k, v)| (k.as_os_str(), v.as_os_str()))
+    }
+
+    /// Set and not empty.
+    fn value(&self, name: &str) -> Option<&OsStr> {
+        self.get(name).filter(|v| !v.is_empty())
+    }
+}
+
+/// Whom to encrypt to, and which setting said so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Recipients {
+    pub fingerprints: Vec<Fingerprint>,
+    pub source: String,
+}
+
+/// What is meant. Tables and recipients that are missing or wrong stop a backup, not a report,
+/// so their errors are kept until somebody needs them.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub tables: Result<Vec<TableName>>,
+    pub recipients: Result<Recipients>,
+    pub store: PathBuf,
+    pub conninfo: Option<ConnInfo>,
+    pub compression: Compression,
+    pub lock_wait: Duration,
+    pub timeout: Option<Duration>,
+    pub gnupg_home: PathBuf,
+    pub env: Env,
+}
+
+impl Config {
+    pub(crate) fn load(settings: &Settings, env: Env) -> Result<Config> {
+        let file = file::load(settings, &env)?;
+        let setting = |why: String| Error::new(Code::Setting, why);
+
+        let tables = if settings.tables.is_empty() {
+            file.tables()
+        } else {
+            Ok(settings.tables.clone())
+        };
+        let tables = tables.and_then(|tables| {
+            let from_flags = !settings.tables.is_empty();
+            no_duplicate(
+                tables,
+                if from_flags {
+                    Code::Usage
+                } else {
+                    Code::Setting
+                },
+            )
+        });
+
+        let conninfo = match (&settings.dbname, &file.postgres.dbname) {
+            (Some(text), _) => Some(ConnInfo::parse(text).map_err(refused(Code::Usage))?),
+            (None, Some(text)) => ConnInfo::parse(text)
+                .map_err(refused(Code::Setting))?
+                .below_environment(|name| env.value(name).is_some()),
+            (None, None) => None,
+        };
+
+        let compression = match (&settings.compress, &file.encryption.compress) {
+            (Some(text), _) => Compression::parse(text)
+                .map_err(|why| Error::new(Code::Usage, format!("--compress: {why}")))?,
+            (None, Some(text)) => Compression::parse(text)
+                .map_err(|why| setting(format!("{}: compress: {why}", file.shown)))?,
+            (None, None) => Compression::DEFAULT,
+        };
+        let duration = |flag: Option<Duration>, key: &str, text: &Option<String>| match (flag, text)
+        {
+            (Some(duration), _) => Ok(Some(duration)),
+            (None, Some(text)) => names::duration(text)
+                .map(Some)
+                .map_err(|why| setting(format!("{}: {key}: {why}", file.shown))),
+            (None, None) => Ok(None),
+        };
+        let gnupg_home = settings
+            .gnupg_home
+            .clone()
+            .or_else(|| env.value("GNUPGHOME").map(PathBuf::from))
+            .or_else(|| file.encryption.gnupg_home.clone())
+            .or_else(|| env.value("HOME").map(|home| Path::new(home).join(".gnupg")))
+            .ok_or_else(|| {
+                setting("neither GNUPGHOME nor HOME is set, so there is no keyring".into())
+                    .hint("Set GNUPGHOME, or give --gnupg-home DIR.")
+            })?;
+        let store = settings
+            .store
+            .clone()
+            .or_else(|| env.value("PGSEAL_STORE").map(PathBuf::from))
+            .or_else(|| file.store.dir.clone())
+            .unwrap_or_else(|| PathBuf::from("/var/lib/pgseal"));
+
+        Ok(Config {
+            tables,
+            recipients: recipients(settings, &env, &file),
+            store: absolute("store", store)?,
+            conninfo,
+            compression,
+            lock_wait: duration(settings.lock_wait, "lock_wait", &file.postgres.lock_wait)?
+                .unwrap_or(Duration::from_secs(30)),
+            timeout: duration(settings.timeout, "timeout", &file.timeout)?,
+            gnupg_home: absolute("gnupg home", gnupg_home)?,
+            env,
+        })
+    }
+}
+
+fn refused(code: Code) -> impl Fn(Refused) -> Error {
+    move |refused| Error::new(code, refused.why).hint(refused.hint)
+}
+
+/// Paths stand in JSON and on command lines, so they must be text.
+fn absolute(what: &str, path: PathBuf) -> Result<PathBuf> {
+    let path = std::path::absolute(&path)
+        .map_err(|err| Error::io(Code::Setting, "resolve", &path, &err))?;
+    match path.to_str() {
+        Some(text) if !text.chars().any(char::is_control) => Ok(path),
+        _ => Err(Error::new(
+            Code::Setting,
+            format!("the {what}'s path {path:?} is not plain UTF-8 text"),
+        )),
+    }
+}
+
+fn no_duplicate(tables: Vec<TableName>, code: Code) -> Result<Vec<TableName>> {
+    match first_repeat(&tables) {
+        Some(table) => Err(Error::new(code, format!("table `{table}` is named twice"))
+            .hint("Name each table once.")),
+        None => Ok(tables),
+    }
+}
+
+fn first_repeat<T: Ord>(items: &[T]) -> Option<&T> {
+    let mut seen = std::collections::BTreeSet::new();
+    items.iter().find(|item| !seen.insert(*item))
+}
+
+/// Flag, BACKUP_GPG_FPR in the environment, the dotenv file, the config file's list.
+fn recipients(settings: &Settings, env: &Env, file: &file::File) -> Result<Recipients> {
+    let env_file = settings
+        .env_file
+        .as_ref()
+        .or(file.encryption.env_file.as_ref());
+    let (texts, source, code) = if !settings.recipients.is_empty() {
+        let texts = settings.recipients.iter().map(ToString::to_string);
+        (texts.collect(), "--recipient".to_string(), Code::Usage)
+    } else if let Some(value) = env.get(dotenv::VARIABLE) {
+        let text = value.to_string_lossy().into_owned();
+        (
+            vec![text],
+            format!("environment {}", dotenv::VARIABLE),
+            Code::Setting,
+        )
+    } else if let Some(path) = env_file
+        && let Some(value) = dotenv::read(path)?
+    {
+        (vec![value], path.display().to_string(), Code::Setting)
+    } else {
+        let list = file.encryption.recipients.clone().unwrap_or_default();
+        (
+            list,
+            format!("{} [encryption] recipients", file.shown),
+            Code::Setting,
+        )
+    };
+    if texts.is_empty() {
+        let looked = match env_file {
+            Some(path) => format!(" (looked in {} too)", path.display()),
+            None => String::new(),
+        };
+        return Err(Error::new(
+            Code::Setting,
+            format!("no recipient: {} is not set{looked}", dotenv::VARIABLE),
+        )
+        .hint(format!(
+            "Set {}=<the backup key's full fingerprint>, or give --recipient.",
+            dotenv::VARIABLE
+        )));
+    }
+    let fingerprints = texts
+        .iter()
+        .flat_map(|text| text.split(','))
+        .map(Fingerprint::parse)
+        .collect::<std::result::Result<Vec<_>, _>>()
+        .map_err(|why| {
+            Error::new(code, format!("{source}: {why}"))
+                .hint("Show full fingerprints with `gpg --list-keys --with-colons`.")
+        })?;
+    match first_repeat(&fingerprints) {
+        Some(twice) => Err(
+            Error::new(code, format!("{source}: recipient {twice} is named twice"))
+                .hint("Name each recipient once."),
+        ),
+        None => Ok(Recipients {
+            fingerprints,
+            source,
+        }),
+    }
+}
+
+/// The known word nearest to a misspelt one, if any is near.
+pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    known
+        .map(|k| (strsim::jaro_winkler(word, k), k))
+        .filter(|(score, _)| *score > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, k)| k)
+}

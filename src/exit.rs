@@ -1,0 +1,34 @@
+//! The documented exit codes. A script may rely on them; nothing else exits.
+
+/// What the process says to its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Yes.
+    Yes,
+    /// The answer is no, or it could not be told.
+    No,
+    /// The command line is wrong.
+    Usage,
+    /// Cannot start: a tool, key, table, setting or the database is missing or unfit.
+    Unfit,
+    /// A stage failed while it ran.
+    Stage,
+    /// Local file trouble: the store, the disk, a name, a lock, standard output.
+    Local,
+    /// Ended by this signal, after clean-up.
+    Signal(i32),
+}
+
+impl Exit {
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Exit::Yes => 0,
+            Exit::No => 1,
+            Exit::Usage => 2,
+            Exit::Unfit => 3,
+            Exit::Stage => 4,
+            Exit::Local => 5,
+            Exit::Signal(n) => 128u8.saturating_add(n.clamp(0, 127) as u8),
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! The machine-readable key listing (GnuPG's doc/DETAILS, `--with-colons`), and which subkey gpg
+//! would encrypt to.
+
+use super::packets::KeyId;
+
+/// A public key with its subkeys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Key {
+    pub primary: Part,
+    pub user_id: String,
+    pub subkeys: Vec<Part>,
+    /// `D` among the capabilities: `--trust-model always` encrypts to a disabled key.
+    pub disabled: bool,
+}
+
+/// A primary key or a subkey. Times are seconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    pub fingerprint: String,
+    pub key_id: String,
+    /// `rsa4096`, `ed25519`, `cv25519`, …
+    pub algorithm: String,
+    pub bits: u32,
+    pub created: i64,
+    pub expires: Option<i64>,
+    validity: char,
+    encrypts: bool,
+}
+
+/// Why a key cannot be encrypted to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    Expired,
+    Revoked,
+    Disabled,
+    Invalid,
+    /// Created in the future: this host's clock or the key is wrong.
+    NotYet,
+    NoEncryptionSubkey,
+}
+
+impl Unfit {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Unfit::Expired => "has expired",
+            Unfit::Revoked => "is revoked",
+            Unfit::Disabled => "is disabled",
+            Unfit::Invalid => "is not valid",
+            Unfit::NotYet => "was created in the future, by this host's clock",
+            Unfit::NoEncryptionSubkey => "has no encryption subkey that can be used",
+        }
+    }
+}
+
+impl Part {
+    fn unfit(&self, now: i64) -> Option<Unfit> {
+        match self.validity {
+            'r' => Some(Unfit::Revoked),
+            'e' => Some(Unfit::Expired),
+            'd' => Some(Unfit::Disabled),
+            'i' | 'n' => Some(Unfit::Invalid),
+            _ if self.expires.is_some_and(|at| at <= now) => Some(Unfit::Expired),
+            _ if self.created > now => Some(Unfit::NotYet),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn key_id(&self) -> Option<KeyId> {
+        hex::decode(&self.key_id).ok()?.try_into().ok().map(KeyId)
+    }
+}
+
+impl Key {
+    /// The subkey that gpg takes: the newest that can be used now, else the primary itself.
+    pub(crate) fn encryption_subkey(&self, now: i64) -> Result<&Part, Unfit> {
+        if let Some(unfit) = self.primary.unfit(now) {
+            return Err(unfit);
+        }
+        if self.disabled {
+            return Err(Unfit::Disabled);
+        }
+        let candidates = || self.subkeys.iter().filter(|part| part.encrypts);
+        if let Some(part) = candidates()
+            .filter(|part| part.unfit(now).is_none())
+            .max_by_key(|part| part.created)
+        {
+            return Ok(part);
+        }
+        if self.primary.encrypts {
+            return Ok(&self.primary);
+        }
+        // With one subkey the reason is its own.
+        let mut left = candidates();
+        match (left.next().and_then(|part| part.unfit(now)), left.next()) {
+            (Some(unfit @ (Unfit::Expired | Unfit::Revoked | Unfit::NotYet)), None) => Err(unfit),
+            _ => Err(Unfit::NoEncryptionSubkey),
+        }
+    }
+
+    /// The earlier of the primary's and the subkey's, in seconds since 1970.
+    pub(crate) fn expires_at(&self, subkey: &Part) -> Option<i64> {
+        [self.primary.expires, subkey.expires]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}
+
+/// All public keys of a listing.
+pub(crate) fn keys(listing: &str) -> Vec<Key> {
+    let mut keys: Vec<Key> = Vec::new();
+    for line in listing.lines() {
+        let fields: Vec<&str> = line.split(':').collect();
+        let field = |n: usize| fields.get(n - 1).copied().unwrap_or("");
+        match field(1) {
+            "pub" => keys.push(Key {
+                primary: part(&field),
+                user_id: String::new(),
+                subkeys: Vec::new(),
+                disabled: field(12).contains('D'),
+            }),
+            "sub" => {
+                if let Some(key) = keys.last_mut() {
+                    key.subkeys.push(part(&field));
+                }
+            }
+            "fpr" => {
+                let Some(key) = keys.last_mut() else { continue };
+                let part = key.subkeys.last_mut().unwrap_or(&mut key.primary);
+                part.fingerprint = field(10).to_string();
+            }
+            "uid" => {
+                if let Some(key) = keys.last_mut()
+                    && key.user_id.is_empty()
+                {
+                    key.user_id = unescaped(field(10));
+                }
+            }
+            _ => {}
+        }
+    }
+    keys
+}
+
+fn part<'a>(field: &dyn Fn(usize) -> &'a str) -> Part {
+    let algorithm = match (field(4), field(3), field(17)) {
+        (_, _, curve) if !curve.is_empty() => curve.to_string(),
+        ("1" | "2" | "3", bits, _) => format!("rsa{bits}"),
+        ("16" | "20", bits, _) => format!("elg{bits}"),
+        ("17", bits, _) => format!("dsa{bits}"),
+        (number, bits, _) => format!("algorithm {number}, {bits} bits"),
+    };
+    Part {
+        fingerprint: String::new(),
+        key_id: field(5).to_string(),
+        algorithm,
+        bits: field(3).parse().unwrap_or(0),
+        created: field(6).parse().unwrap_or(i64::MAX),
+        expires: match field(7) {
+            "" => None,
+            text => Some(text.parse().unwrap_or(0)),
+        },
+        validity: field(2).chars().next().unwrap_or('-'),
+        encrypts: field(12).contains('e'),
+    }
+}
+
+/// gpg escapes `:`, control characters and `\` as `\xHH`.
+fn unescaped(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.as_bytes();
+    while let Some((first, after)) = rest.split_first() {
+        let coded = after.strip_prefix(b"x").and_then(|hex| hex.get(..2));
+        let byte = coded
+            .filter(|_| *first == b'\\')
+            .and_then(|digits| hex::decode(digits).ok());
+        match byte {
+            Some(byte) => {
+                bytes.extend(byte);
+                rest = &after[3..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "\
+tru::1:1700000000:0:3:1:5
+pub:-:255:22:AAAAAAAAAAAAAAAA:1700000000:1900000000::-:::scESC:::::ed25519:::0:
+fpr:::::::::PRIMARYAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA:
+uid:-::::1700000000::HASH::backup \\x3a key \\xc3\\xa9::::::::::0:
+sub:-:255:18:BBBBBBBBBBBBBBBB:1700000000::::::e:::::cv25519::
+fpr:::::::::SUBKEYB:
+sub:-:3072:1:CCCCCCCCCCCCCCCC:1700000005:1800000000:::::e::::::23:
+fpr:::::::::SUBKEYC:
+sub:-:255:22:DDDDDDDDDDDDDDDD:1700000009::::::s:::::ed25519::
+fpr:::::::::SUBKEYD:
+";
+
+    #[test]
+    fn the_newest_usable_subkey() {
+        let keys = keys(GOOD);
+        let [key] = &keys[..] else { panic!() };
+        assert_eq!(key.user_id, "backup : key é");
+        assert!(key.primary.fingerprint.starts_with("PRIMARY"));
+        let subkey = key.encryption_subkey(1_750_000_000).unwrap();
+        assert_eq!(
+            (subkey.fingerprint.as_str(), subkey.algorithm.as_str()),
+            ("SUBKEYC", "rsa3072")
+        );
+        assert_eq!(key.expires_at(subkey), Some(1_800_000_000));
+        assert_eq!(subkey.key_id().unwrap().to_string(), "CCCCCCCCCCCCCCCC");
+        // Once it has expired, the older one.
+        let subkey = key.encryption_subkey(1_850_000_000).unwrap();
+        assert_eq!(subkey.fingerprint, "SUBKEYB");
+        assert_eq!(key.expires_at(subkey), Some(1_900_000_000));
+    }
+
+    #[test]
+    fn what_makes_a_key_unfit() {
+        let now = 1_750_000_000;
+        for (from, to, unfit) in [
+            ("pub:-", "pub:e", Unfit::Expired),
+            ("pub:-", "pub:r", Unfit::Revoked),
+            ("pub:-", "pub:i", Unfit::Invalid),
+            ("scESC", "scESCD", Unfit::Disabled),
+            ("::::::e:", "::::::s:", Unfit::NoEncryptionSubkey),
+            (
+                "1700000000:1900000000",
+                "1700000000:1700000001",
+                Unfit::Expired,
+            ),
+            ("1700000000:1900000000", "1900000000:", Unfit::NotYet),
+        ] {
+            let text = GOOD.replace(from, to).replace(":::::e:", ":::::s:");
+            let text = if unfit == Unfit::NoEncryptionSubkey {
+                text
+            } else {
+                GOOD.replace(from, to)
+            };
+            assert_eq!(keys(&text)[0].encryption_subkey(now), Err(unfit), "{to}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What gpg says on `--status-fd`, and when that means success. Neither the exit status nor the
+//! status lines are enough alone: each was seen to say yes where the other said no.
+
+/// Why the encryption cannot be trusted, or nothing. `status` are the lines without `[GNUPG:] `;
+/// the exit status has been looked at before.
+pub(crate) fn encrypted<'a>(
+    status: &[String],
+    primaries: impl IntoIterator<Item = &'a str>,
+) -> Result<(), String> {
+    let mut ended = 0;
+    let mut considered = std::collections::BTreeSet::new();
+    for line in status {
+        let mut words = line.split_whitespace();
+        match words.next() {
+            Some("END_ENCRYPTION") => ended += 1,
+            Some("KEY_CONSIDERED") => {
+                considered.extend(words.next());
+            }
+            // The first number is the integrity method: 0 is none.
+            Some("BEGIN_ENCRYPTION")
+                if words.next() == Some("0") && words.nth(1).is_none_or(|aead| aead == "0") =>
+            {
+                return Err("gpg encrypted without integrity protection".into());
+            }
+            Some("FAILURE" | "ERROR" | "INV_RECP" | "NO_RECP") => {
+                return Err(format!("gpg reported {line}"));
+            }
+            _ => {}
+        }
+    }
+    if ended != 1 {
+        return Err("gpg did not report the end of the encryption".into());
+    }
+    let expected: std::collections::BTreeSet<&str> = primaries.into_iter().collect();
+    if considered != expected {
+        let list = |set: &std::collections::BTreeSet<&str>| {
+            set.iter().copied().collect::<Vec<_>>().join(", ")
+        };
+        return Err(format!(
+            "gpg considered the keys {}, not {}",
+            list(&considered),
+            list(&expected)
+        ));
+    }
+    Ok(())
+}
+
+/// Why the decryption cannot be trusted, or nothing. gpg lets plaintext out before it has
+/// checked it, so nothing may be used until this has been asked.
+pub(crate) fn decrypted(status: &[String]) -> Result<(), String> {
+    let has = |word: &str| {
+        status
+            .iter()
+            .any(|l| l.split_whitespace().next() == Some(word))
+    };
+    for bad in ["BADMDC", "DECRYPTION_FAILED", "NODATA", "ERROR", "FAILURE"] {
+        if has(bad) {
+            return Err(format!("gpg reported {bad}"));
+        }
+    }
+    for needed in ["DECRYPTION_OKAY", "GOODMDC", "PLAINTEXT"] {
+        if !has(needed) {
+            return Err(format!("gpg did not report {needed}"));
+        }
+    }
+    Ok(())
+}
+
+/// The fingerprint of a key that was made, with its subkey.
+pub(crate) fn created(status: &[String]) -> Option<String> {
+    let line = status
+        .iter()
+        .find_map(|l| l.strip_prefix("KEY_CREATED B "))?;
+    Some(line.split_whitespace().next()?.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(text: &str) -> Vec<String> {
+        text.split('|').map(String::from).collect()
+    }
+
+    #[test]
+    fn encryption() {
+        let good = "KEY_CONSIDERED AA 0|KEY_CONSIDERED AA 0|BEGIN_ENCRYPTION 2 9|END_ENCRYPTION";
+        assert_eq!(encrypted(&lines(good), ["AA"]), Ok(()));
+        for (text, words) in [
+            (
+                "KEY_CONSIDERED AA 0|BEGIN_ENCRYPTION 2 9",
+                "did not report the end",
+            ),
+            (
+                "KEY_CONSIDERED BB 0|BEGIN_ENCRYPTION 2 9|END_ENCRYPTION",
+                "BB, not AA",
+            ),
+            (
+                "KEY_CONSIDERED AA 0|KEY_CONSIDERED BB 0|END_ENCRYPTION",
+                "AA, BB",
+            ),
+            (
+                "KEY_CONSIDERED AA 0|BEGIN_ENCRYPTION 0 9|END_ENCRYPTION",
+                "integrity",
+            ),
+            (
+                "KEY_CONSIDERED AA 0|END_ENCRYPTION|FAILURE gpg-exit 1",
+                "FAILURE",
+            ),
+            ("INV_RECP 10 AA|END_ENCRYPTION", "INV_RECP"),
+            (
+                "KEY_CONSIDERED AA 0|END_ENCRYPTION|END_ENCRYPTION",
+                "did not report",
+            ),
+        ] {
+            let said = encrypted(&lines(text), ["AA"]).unwrap_err();
+            assert!(said.contains(words), "{said}");
+        }
+    }
+
+    #[test]
+    fn decryption() {
+        let good = "BEGIN_DECRYPTION|PLAINTEXT 62 0 |DECRYPTION_OKAY|GOODMDC|END_DECRYPTION";
+        assert_eq!(decrypted(&lines(good)), Ok(()));
+        for bad in [
+            "PLAINTEXT 62 0 |END_DECRYPTION".to_string(),
+            format!("{good}|BADMDC"),
+            format!("{good}|NODATA 3"),
+            String::new(),
+        ] {
+            assert!(decrypted(&lines(&bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_new_key() {
+        let status = lines("KEY_CONSIDERED X 0|KEY_CREATED B ABCDEF");
+        assert_eq!(created(&status).as_deref(), Some("ABCDEF"));
+        assert_eq!(created(&lines("KEY_CREATED P ABCDEF")), None);
+    }
+}

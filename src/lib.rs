@@ -1,0 +1,97 @@
+//! pgseal: a sealed backup of a narrow set of PostgreSQL tables, just before a risky write.
+//!
+//! A map for the newcomer. Data flows one way:
+//!
+//! ```text
+//! cli → config → plan → pipeline → artifact → envelope, manifest → render
+//!
+//!  pg_dump ──pipe──▶ tap ──pipe──▶ gpg ──pipe──▶ hasher ──▶ .partial ──▶ fsync ──▶ rename ──▶ manifest
+//!                    │ plaintext hash, rows a table, trailer    │ ciphertext hash, size, framing
+//!                    └──────────── whole? ──────────────────────┘ only then the final name
+//! ```
+//!
+//! | room | is for |
+//! |---|---|
+//! | [`cli`], [`names`], [`conninfo`], [`compression`] | what may be typed: one strict parser each |
+//! | [`config`] | flags, environment, config file, dotenv → what is meant |
+//! | [`tools`], [`spec`] | which program; a command as data, with one argv |
+//! | [`pg`], [`gnupg`] | what the two worlds' commands, answers and streams look like: data only |
+//! | [`pipeline`], [`watch`] | the only room that starts processes; what may stop them |
+//! | [`inspect`], [`prepare`], [`plan`] | questions to this host; what will be done |
+//! | [`seal`], [`store`] | the stream and its judges; files that are whole or not there |
+//! | [`envelope`], [`manifest`] | what is returned and what is stored |
+//! | [`scratch`] | throw-away homes that are removed whatever happens |
+//! | [`commands`] | one file a verb |
+//! | [`report`], [`render`], [`error`], [`exit`] | what was found; how it is said; the codes |
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
+
+mod cli;
+mod commands;
+mod compression;
+mod config;
+mod conninfo;
+mod envelope;
+mod error;
+mod exit;
+mod gnupg;
+mod inspect;
+mod manifest;
+mod names;
+mod pg;
+mod pipeline;
+mod plan;
+mod prepare;
+mod render;
+mod report;
+mod scratch;
+mod seal;
+mod spec;
+mod store;
+mod tools;
+mod watch;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use commands::Answer;
+use config::{Config, Env};
+use error::{Code, Error, Result};
+use render::progress::ProgressLine;
+use std::ffi::OsString;
+use std::process::ExitCode;
+use watch::Watch;
+
+/// Runs one command line in one environment, prints what it has to say, returns its exit code.
+pub fn run(
+    args: impl IntoIterator<Item = OsString>,
+    vars: impl IntoIterator<Item = (OsString, OsString)>,
+) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let asked_json = args.iter().any(|arg| arg == "--json");
+    let exit = match Cli::try_parse_from(args) {
+        Err(err) => render::usage(&err, asked_json),
+        Ok(cli) => match dispatch(&cli, Env::new(vars)) {
+            Ok(answer) => render::answer(&answer, cli.settings.json),
+            Err(error) => render::error(&error, cli.settings.json),
+        },
+    };
+    ExitCode::from(exit.code())
+}
+
+fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
+    let watch = Watch::install()
+        .map_err(|err| Error::new(Code::StageFailed, format!("cannot take signals: {err}")))?;
+    let config = Config::load(&cli.settings, env)?;
+    let watch = watch.with_limit(config.timeout);
+    match &cli.command {
+        Command::Backup(args) => {
+            let mut line = ProgressLine::new();
+            commands::backup::run(args, &config, &watch, &mut |progress, estimate| {
+                line.show(progress, estimate);
+            })
+        }
+        Command::ProveMechanism(args) => {
+            commands::prove_mechanism::run(args, &config, &watch, cli.settings.json)
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! What is stored beside an artifact. Written last: its presence means that the run is complete.
+
+use crate::envelope::Envelope;
+use serde::{Deserialize, Serialize};
+
+pub(crate) const SCHEMA: &str = "pgseal/manifest/1";
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    pub schema: String,
+    pub run_id: String,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+    pub host: String,
+    pub pgseal_version: String,
+    pub envelope: Envelope,
+    pub recipients: Vec<Recipient>,
+    pub compression: String,
+    pub plaintext: Plaintext,
+    pub tables: Vec<Table>,
+    pub external_references: Vec<ExternalReference>,
+    pub prelude: Option<Prelude>,
+    pub tools: Tools,
+    pub server: Server,
+    pub timing: Timing,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Recipient {
+    /// Of the primary key.
+    pub fingerprint: String,
+    /// Fingerprint of the subkey that was encrypted to.
+    pub encryption_subkey: String,
+    pub algorithm: String,
+    /// RFC 3339, the earlier of key and subkey; null where neither expires.
+    pub expires_at: Option<String>,
+}
+
+/// Of pg_dump's output. Safe to tell only because the output carries a random token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Plaintext {
+    pub sha256: String,
+    pub size_bytes: u64,
+}
+
+/// One dumped relation, as counted in the stream that was encrypted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Table {
+    pub schema: String,
+    pub name: String,
+    pub kind: String,
+    pub oid: u32,
+    /// The configured table that it belongs to.
+    pub target: String,
+    pub rows: u64,
+    /// Of COPY text.
+    pub bytes: u64,
+}
+
+/// What a restore into an empty database would miss.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ExternalReference {
+    pub kind: String,
+    pub name: String,
+    pub needed_by: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Prelude {
+    pub file: String,
+    pub sha256: String,
+    pub size_bytes: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tools {
+    pub pg_dump: ToolUsed,
+    pub gpg: ToolUsed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ToolUsed {
+    pub path: String,
+    pub version: String,
+    pub argv: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Server {
+    pub version: String,
+    pub database: String,
+    pub system_identifier: Option<String>,
+    pub encoding: String,
+    pub lc_collate: Option<String>,
+    pub lc_ctype: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Timing {
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    pub seconds: f64,
+}

@@ -1,0 +1,90 @@
+//! PostgreSQL: the argv of its tools, what the catalog says, and the plain dump as it passes.
+
+pub(crate) mod catalog;
+pub(crate) mod lexer;
+pub(crate) mod scan;
+pub(crate) mod token;
+pub(crate) mod version;
+
+use crate::config::{Config, Env};
+use crate::names::TableName;
+use crate::spec::CommandSpec;
+
+/// What libpq's tools take from our environment.
+const ALLOWED: &[&str] = &["PATH", "HOME", "PG*", "KRB5*", "SSL_CERT_*"];
+
+/// A client tool: never prompts, reads and writes UTF-8, and asks for read-only transactions,
+/// which the first query reads back.
+fn client(stage: &'static str, program: &str, env: &Env) -> CommandSpec {
+    let mut options = env.get("PGOPTIONS").unwrap_or_default().to_os_string();
+    if !options.is_empty() {
+        options.push(" ");
+    }
+    options.push("-c default_transaction_read_only=on");
+    let mut spec = CommandSpec::new(stage, program)
+        .inherit(env, ALLOWED)
+        .env("LC_ALL", "C")
+        .env("PGCLIENTENCODING", "UTF8")
+        .env("PGOPTIONS", options);
+    if env.get("PGCONNECT_TIMEOUT").is_none() {
+        spec = spec.env("PGCONNECT_TIMEOUT", "10");
+    }
+    spec
+}
+
+fn connected(spec: CommandSpec, config: &Config) -> CommandSpec {
+    match &config.conninfo {
+        Some(conninfo) => spec.arg(format!("--dbname={conninfo}")),
+        None => spec,
+    }
+}
+
+/// One script on standard input, answers alone on standard output. `-f -` and not `-c`: only in
+/// a script does psql put in `:'variables'`.
+pub(crate) fn psql(program: &str, config: &Config, variables: &[(&str, String)]) -> CommandSpec {
+    let spec = client("catalog", program, &config.env).args([
+        "--no-psqlrc",
+        "--no-password",
+        "--quiet",
+        "--tuples-only",
+        "--no-align",
+        "--set=ON_ERROR_STOP=1",
+    ]);
+    let spec = spec.args(
+        variables
+            .iter()
+            .map(|(name, value)| format!("--set={name}={value}")),
+    );
+    connected(spec.arg("--file=-"), config)
+}
+
+/// The dump of exactly these relations, as text. Without `--strict-names` a table that is not
+/// there is left out with status 0.
+pub(crate) fn pg_dump<'a>(
+    program: &str,
+    config: &Config,
+    relations: impl IntoIterator<Item = &'a TableName>,
+) -> CommandSpec {
+    let spec = client("dump", program, &config.env)
+        .args([
+            "--format=plain",
+            "--encoding=UTF8",
+            "--no-password",
+            "--strict-names",
+        ])
+        .arg(format!(
+            "--lock-wait-timeout={}",
+            config.lock_wait.as_millis()
+        ))
+        .args(
+            relations
+                .into_iter()
+                .map(|name| format!("--table={}", name.pattern())),
+        );
+    connected(spec, config)
+}
+
+/// Asks a tool for its version; needs no database.
+pub(crate) fn version(program: &str, env: &Env) -> CommandSpec {
+    client("version", program, env).arg("--version")
+}

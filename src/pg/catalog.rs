@@ -1,0 +1,296 @@
+//! What the catalog says of the target tables, and whether they can be backed up.
+
+use crate::error::{Code, Error, Result};
+use crate::names::TableName;
+use serde::{Deserialize, Serialize};
+
+/// One query, in the form that psql reads.
+pub(crate) const QUERY: &str = include_str!("catalog.sql");
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct Catalog {
+    pub session: Session,
+    pub server: Server,
+    targets: Vec<Found>,
+    relations: Vec<Relation>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct Session {
+    pub default_transaction_read_only: String,
+    pub user: String,
+    pub in_recovery: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct Server {
+    pub version: String,
+    pub version_num: u32,
+    pub database: String,
+    /// `None` where the role may not ask.
+    pub system_identifier: Option<String>,
+    pub encoding: String,
+    pub lc_collate: Option<String>,
+    pub lc_ctype: Option<String>,
+}
+
+impl Server {
+    pub(crate) fn major(&self) -> u32 {
+        self.version_num / 10_000
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct Found {
+    schema_exists: bool,
+    oid: Option<u32>,
+}
+
+/// A target table, or a partition or inheritance child of one.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct Relation {
+    /// Place of its target among the configured tables.
+    pub target: usize,
+    pub oid: u32,
+    schema: String,
+    name: String,
+    pub kind: Kind,
+    temporary: bool,
+    usage: bool,
+    select: bool,
+    row_security: bool,
+    extension: Option<String>,
+    unreadable_sequences: Vec<TableName>,
+    pub rows_estimate: u64,
+    pub bytes_estimate: u64,
+}
+
+/// `pg_class.relkind`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Kind {
+    #[serde(rename = "r")]
+    Table,
+    #[serde(rename = "p")]
+    Partitioned,
+    #[serde(rename = "v")]
+    View,
+    #[serde(rename = "m")]
+    MaterializedView,
+    #[serde(rename = "f")]
+    Foreign,
+    #[serde(rename = "S")]
+    Sequence,
+    #[serde(rename = "i")]
+    Index,
+    #[serde(rename = "I")]
+    PartitionedIndex,
+    #[serde(rename = "c")]
+    Composite,
+    #[serde(rename = "t")]
+    Toast,
+}
+
+impl Kind {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Kind::Table => "table",
+            Kind::Partitioned => "partitioned table",
+            Kind::View => "view",
+            Kind::MaterializedView => "materialized view",
+            Kind::Foreign => "foreign table",
+            Kind::Sequence => "sequence",
+            Kind::Index | Kind::PartitionedIndex => "index",
+            Kind::Composite => "composite type",
+            Kind::Toast => "TOAST table",
+        }
+    }
+}
+
+impl Relation {
+    pub(crate) fn table(&self) -> TableName {
+        TableName {
+            schema: self.schema.clone(),
+            name: self.name.clone(),
+        }
+    }
+
+    /// A partitioned parent stores none.
+    pub(crate) fn stores_rows(&self) -> bool {
+        self.kind == Kind::Table
+    }
+}
+
+/// Why a table cannot be backed up, and what mends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Problem {
+    pub what: String,
+    pub mend: String,
+}
+
+impl Catalog {
+    pub(crate) fn parse(answer: &str) -> Result<Catalog> {
+        serde_json::from_str(answer.trim()).map_err(|err| {
+            Error::new(
+                Code::Database,
+                format!("the catalog's answer cannot be read: {err}"),
+            )
+        })
+    }
+
+    /// The guard that we asked for in PGOPTIONS: a pooler or a service file may have dropped it.
+    pub(crate) fn check_read_only(&self) -> Result<()> {
+        match self.session.default_transaction_read_only.as_str() {
+            "on" => Ok(()),
+            other => Err(Error::new(
+                Code::Database,
+                format!("the session is not read-only: default_transaction_read_only is `{other}`"),
+            )
+            .hint(
+                "Connect past the pooler, or take `options` out of the service file: PGOPTIONS \
+                 must reach the server.",
+            )),
+        }
+    }
+
+    /// Every relation to dump, targets in their order, each followed by its children.
+    pub(crate) fn relations(&self, tables: &[TableName]) -> Result<&[Relation]> {
+        let problems = self.problems(tables);
+        let Some(first) = problems.first() else {
+            return Ok(&self.relations);
+        };
+        let message = match problems.len() {
+            1 => first.what.clone(),
+            n => {
+                let whats: Vec<&str> = problems.iter().map(|p| p.what.as_str()).collect();
+                format!("{n} tables cannot be backed up: {}", whats.join("; "))
+            }
+        };
+        let mends: Vec<&str> = problems.iter().map(|p| p.mend.as_str()).collect();
+        Err(Error::new(Code::TableUnfit, message).hint(mends.join("\n      ")))
+    }
+
+    pub(crate) fn problems(&self, tables: &[TableName]) -> Vec<Problem> {
+        if self.targets.len() != tables.len() {
+            return vec![Problem {
+                what: "the catalog did not answer for every table".into(),
+                mend: "Try again.".into(),
+            }];
+        }
+        let absent = self
+            .targets
+            .iter()
+            .zip(tables)
+            .filter_map(|(found, table)| {
+                let what = match found {
+                    Found { oid: Some(_), .. } => return None,
+                    Found {
+                        schema_exists: false,
+                        ..
+                    } => {
+                        format!("table `{table}` does not exist: there is no schema of that name")
+                    }
+                    _ => format!("table `{table}` does not exist"),
+                };
+                Some(Problem {
+                    what,
+                    mend: format!(
+                        "List what is there with `psql -c '\\dt {}.*'`; names are taken as the \
+                     catalog spells them.",
+                        crate::names::quoted(&table.schema)
+                    ),
+                })
+            });
+        let unfit = self
+            .relations
+            .iter()
+            .filter_map(|rel| self.unfit(rel, tables));
+        absent.chain(unfit).collect()
+    }
+
+    fn unfit(&self, rel: &Relation, tables: &[TableName]) -> Option<Problem> {
+        let table = rel.table();
+        let child = tables
+            .get(rel.target)
+            .is_some_and(|target| *target != table);
+        let shown = match child {
+            true => format!("table `{table}`, a part of `{}`,", tables[rel.target]),
+            false => format!("table `{table}`"),
+        };
+        let user = crate::names::quoted(&self.session.user);
+        let problem = |what: &str, mend: String| {
+            Some(Problem {
+                what: format!("{shown} {what}"),
+                mend,
+            })
+        };
+        let twice = |other: &&Relation| other.oid == rel.oid && other.target < rel.target;
+        if let Some(other) = self.relations.iter().find(twice) {
+            let other = &tables[other.target];
+            return problem(
+                "is named twice",
+                format!("Leave one out: `{other}` stands for all of its partitions and children."),
+            );
+        }
+        match rel.kind {
+            Kind::Table | Kind::Partitioned if !rel.temporary => {}
+            Kind::Table | Kind::Partitioned => {
+                return problem("is temporary", "Name a permanent table.".into());
+            }
+            kind => {
+                return problem(
+                    &format!("is a {}, which pg_dump writes no rows for", kind.as_str()),
+                    "Name the tables that hold the rows.".into(),
+                );
+            }
+        }
+        if let Some(extension) = &rel.extension {
+            return problem(
+                &format!("belongs to the extension `{extension}`, so pg_dump leaves it out"),
+                "Back it up by the means of the extension.".into(),
+            );
+        }
+        if !rel.usage {
+            return problem(
+                &format!("cannot be read: role {user} has no USAGE on its schema"),
+                format!(
+                    "GRANT USAGE ON SCHEMA {} TO {user};",
+                    crate::names::quoted(&table.schema)
+                ),
+            );
+        }
+        if !rel.select {
+            return problem(
+                &format!("cannot be read: role {user} has no SELECT on it"),
+                format!("GRANT SELECT ON {} TO {user};", table.pattern()),
+            );
+        }
+        if let Some(sequence) = rel.unreadable_sequences.first() {
+            return problem(
+                &format!("owns the sequence `{sequence}`, which role {user} may not read"),
+                format!("GRANT SELECT ON SEQUENCE {} TO {user};", sequence.pattern()),
+            );
+        }
+        if rel.row_security {
+            return problem(
+                &format!("has row security that would hide rows from role {user}"),
+                format!(
+                    "Connect as the table's owner or a superuser, or ALTER ROLE {user} BYPASSRLS;"
+                ),
+            );
+        }
+        None
+    }
+
+    /// Sum over the relations, from `relpages`: an estimate of the heap, not of the dump.
+    pub(crate) fn bytes_estimate(&self) -> u64 {
+        self.relations.iter().map(|rel| rel.bytes_estimate).sum()
+    }
+
+    /// What decides whether the dump held all of them: asked again after it.
+    pub(crate) fn identities(&self) -> std::collections::BTreeSet<(u32, TableName)> {
+        self.relations
+            .iter()
+            .map(|rel| (rel.oid, rel.table()))
+            .collect()
+    }
+}

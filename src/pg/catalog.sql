@@ -1,0 +1,88 @@
+-- What the server, the role and the catalog say of the target tables. Read only, pg_catalog
+-- only (information_schema hides what the role may not see), and no size functions: those wait
+-- behind an exclusive lock, relpages does not.
+-- psql variables: targets, a JSON list of {"schema", "name"}; lock_timeout and
+-- statement_timeout, in milliseconds.
+SET lock_timeout = :lock_timeout;
+SET statement_timeout = :statement_timeout;
+BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
+WITH RECURSIVE target AS (
+  SELECT t.ord::int AS ord, t.item->>'schema' AS schema, t.item->>'name' AS name
+  FROM jsonb_array_elements(:'targets'::jsonb) WITH ORDINALITY AS t(item, ord)
+), found AS (
+  SELECT target.ord, n.oid AS nsp, c.oid AS rel
+  FROM target
+  LEFT JOIN pg_catalog.pg_namespace n ON n.nspname::text = target.schema
+  -- A longer name would be cut to fit, and find another table.
+  LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = target.name::name
+    AND octet_length(target.name) < 64
+), tree(ord, rel) AS (
+  SELECT ord, rel FROM found WHERE rel IS NOT NULL
+  UNION
+  SELECT tree.ord, i.inhrelid FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.rel
+)
+SELECT pg_catalog.json_build_object(
+  'session', pg_catalog.json_build_object(
+    'default_transaction_read_only', pg_catalog.current_setting('default_transaction_read_only'),
+    'user', current_user,
+    'in_recovery', pg_catalog.pg_is_in_recovery()
+  ),
+  'server', (
+    SELECT pg_catalog.json_build_object(
+      'version', pg_catalog.current_setting('server_version'),
+      'version_num', pg_catalog.current_setting('server_version_num')::int,
+      'database', d.datname,
+      'system_identifier', CASE
+        WHEN pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')
+        THEN (SELECT system_identifier::text FROM pg_catalog.pg_control_system()) END,
+      'encoding', pg_catalog.pg_encoding_to_char(d.encoding),
+      'lc_collate', d.datcollate,
+      'lc_ctype', d.datctype)
+    FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()
+  ),
+  'targets', (
+    SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+      'schema_exists', found.nsp IS NOT NULL,
+      'oid', found.rel::bigint) ORDER BY found.ord)
+    FROM found
+  ),
+  'relations', (
+    SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+      'target', tree.ord - 1,
+      'oid', c.oid::bigint,
+      'schema', n.nspname,
+      'name', c.relname,
+      'kind', c.relkind,
+      'temporary', c.relpersistence = 't',
+      'usage', pg_catalog.has_schema_privilege(n.oid, 'USAGE'),
+      'select', pg_catalog.has_table_privilege(c.oid, 'SELECT'),
+      'row_security', pg_catalog.row_security_active(c.oid),
+      'extension', (
+        SELECT e.extname FROM pg_catalog.pg_depend x
+        JOIN pg_catalog.pg_extension e ON e.oid = x.refobjid
+        WHERE x.classid = 'pg_catalog.pg_class'::regclass AND x.objid = c.oid
+          AND x.refclassid = 'pg_catalog.pg_extension'::regclass AND x.deptype = 'e' LIMIT 1),
+      'unreadable_sequences', (
+        SELECT coalesce(pg_catalog.json_agg(
+          pg_catalog.json_build_object('schema', sn.nspname, 'name', s.relname)
+          ORDER BY sn.nspname, s.relname), '[]')
+        FROM pg_catalog.pg_depend x
+        JOIN pg_catalog.pg_class s ON s.oid = x.objid AND s.relkind = 'S'
+        JOIN pg_catalog.pg_namespace sn ON sn.oid = s.relnamespace
+        WHERE x.classid = 'pg_catalog.pg_class'::regclass AND x.deptype IN ('a', 'i')
+          AND x.refclassid = 'pg_catalog.pg_class'::regclass AND x.refobjid = c.oid
+          AND x.refobjsubid > 0
+          AND NOT (pg_catalog.has_table_privilege(s.oid, 'SELECT')
+            AND pg_catalog.has_schema_privilege(sn.oid, 'USAGE'))),
+      'rows_estimate', greatest(c.reltuples, 0)::bigint,
+      'bytes_estimate', (greatest(c.relpages, 0)::bigint + coalesce((
+          SELECT greatest(t.relpages, 0) FROM pg_catalog.pg_class t WHERE t.oid = c.reltoastrelid
+        ), 0)::bigint) * pg_catalog.current_setting('block_size')::bigint
+      ) ORDER BY tree.ord, c.oid <> found.rel, n.nspname, c.relname, c.oid), '[]')
+    FROM tree
+    JOIN found ON found.ord = tree.ord
+    JOIN pg_catalog.pg_class c ON c.oid = tree.rel
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  )
+);
+COMMIT;

@@ -1,0 +1,402 @@
+//! The plain dump as it passes: which tables, how many rows, and whether it is whole.
+
+use super::lexer::{Lexer, Token};
+use crate::names::TableName;
+use std::collections::BTreeSet;
+
+/// The rows of one relation as the stream held them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Block {
+    pub table: TableName,
+    pub rows: u64,
+    /// Bytes of COPY text, newlines included, the closing `\.` not.
+    pub bytes: u64,
+}
+
+/// Watches a dump of a known set of relations.
+#[derive(Debug)]
+pub(crate) struct Scan {
+    missing: BTreeSet<TableName>,
+    blocks: Vec<Block>,
+    lexer: Lexer,
+    mode: Mode,
+    restricted: Option<Vec<u8>>,
+    trailer: Trailer,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Sql,
+    /// Behind the `;` of a COPY statement.
+    Header,
+    Rows(Line),
+}
+
+/// How much of a line `\.` was seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Line {
+    Start,
+    Backslash,
+    Dot,
+    Inside,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+enum Trailer {
+    None,
+    Seen,
+    Unrestricted,
+}
+
+const COMPLETE: &[u8] = b"-- PostgreSQL database dump complete";
+
+impl Scan {
+    /// `expected`: every relation that stores rows, each of which must have its COPY block.
+    pub(crate) fn new(expected: impl IntoIterator<Item = TableName>) -> Scan {
+        Scan {
+            missing: expected.into_iter().collect(),
+            blocks: Vec::new(),
+            lexer: Lexer::new(),
+            mode: Mode::Sql,
+            restricted: None,
+            trailer: Trailer::None,
+        }
+    }
+
+    /// The block that is passing, or passed last.
+    pub(crate) fn current(&self) -> Option<&Block> {
+        self.blocks.last()
+    }
+
+    pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let mut rest = bytes;
+        while let Some((first, after)) = rest.split_first() {
+            rest = match self.mode {
+                Mode::Rows(line) => {
+                    let used = self.rows(line, rest);
+                    &rest[used..]
+                }
+                Mode::Header if *first == b'\n' => {
+                    self.mode = Mode::Rows(Line::Start);
+                    after
+                }
+                Mode::Header => return Err("text behind a COPY statement".into()),
+                Mode::Sql => {
+                    if let Some(token) = self.lexer.push(*first) {
+                        self.token(token)?;
+                    }
+                    after
+                }
+            };
+        }
+        Ok(())
+    }
+
+    /// What was dumped, if all of it was.
+    pub(crate) fn finish(self) -> Result<Vec<Block>, String> {
+        if let (Mode::Rows(_) | Mode::Header, Some(block)) = (self.mode, self.blocks.last()) {
+            return Err(format!("the rows of `{}` are cut off", block.table));
+        }
+        if self.trailer == Trailer::None {
+            return Err("its completion trailer is missing".into());
+        }
+        if !self.lexer.at_rest() {
+            return Err("it ends inside a statement".into());
+        }
+        if self.restricted.is_some() && self.trailer != Trailer::Unrestricted {
+            return Err("its \\unrestrict line is missing".into());
+        }
+        match self.missing.first() {
+            Some(table) => Err(format!("the rows of `{table}` are missing")),
+            None => Ok(self.blocks),
+        }
+    }
+
+    fn token(&mut self, token: Token) -> Result<(), String> {
+        let behind = || Err("there is text behind its completion trailer".to_string());
+        match token {
+            Token::Comment(text) if self.trailer == Trailer::None => {
+                if text == COMPLETE && self.lexer.at_rest() {
+                    self.trailer = Trailer::Seen;
+                }
+                Ok(())
+            }
+            Token::Comment(text) if self.trailer == Trailer::Seen && text == b"--" => Ok(()),
+            Token::Comment(_) => behind(),
+            Token::Command(text) => self.command(&text),
+            Token::Statement(_) if self.trailer != Trailer::None => behind(),
+            Token::Statement(text) => {
+                let copy = text
+                    .get(..4)
+                    .is_some_and(|word| word.eq_ignore_ascii_case(b"copy"));
+                if copy { self.copy(&text) } else { Ok(()) }
+            }
+        }
+    }
+
+    /// The only backslash commands of a dump are the pair that forbids all others.
+    fn command(&mut self, text: &[u8]) -> Result<(), String> {
+        let text = text.trim_ascii_end();
+        if let Some(key) = text.strip_prefix(b"\\restrict ")
+            && self.restricted.is_none()
+            && self.blocks.is_empty()
+            && self.trailer == Trailer::None
+        {
+            self.restricted = Some(key.to_vec());
+            return Ok(());
+        }
+        if let Some(key) = text.strip_prefix(b"\\unrestrict ")
+            && self.trailer == Trailer::Seen
+            && self.restricted.as_deref() == Some(key)
+        {
+            self.trailer = Trailer::Unrestricted;
+            return Ok(());
+        }
+        Err("it holds a psql command where none may be".into())
+    }
+
+    fn copy(&mut self, text: &[u8]) -> Result<(), String> {
+        let table = copied(text).ok_or("it holds a COPY statement that is not pg_dump's")?;
+        if !self.missing.remove(&table) {
+            return Err(match self.blocks.iter().any(|b| b.table == table) {
+                true => format!("the rows of `{table}` come twice"),
+                false => format!("it holds rows of `{table}`, which was not asked for"),
+            });
+        }
+        self.blocks.push(Block {
+            table,
+            rows: 0,
+            bytes: 0,
+        });
+        self.mode = Mode::Header;
+        Ok(())
+    }
+
+    /// Takes rows up to the end of the block or of `bytes`; returns how many bytes it used. In
+    /// data a backslash is doubled, so the first bare `\.` on a line is the end.
+    fn rows(&mut self, mut line: Line, bytes: &[u8]) -> usize {
+        let Some(block) = self.blocks.last_mut() else {
+            return bytes.len();
+        };
+        let mut at = 0;
+        while at < bytes.len() {
+            line = match (line, bytes[at]) {
+                (Line::Start, b'\\') => Line::Backslash,
+                (Line::Backslash, b'.') => Line::Dot,
+                (Line::Dot, b'\n') => {
+                    self.mode = Mode::Sql;
+                    block.bytes = (block.bytes + at as u64) - 2;
+                    return at + 1;
+                }
+                _ => match memchr::memchr(b'\n', &bytes[at..]) {
+                    Some(end) => {
+                        block.rows += 1;
+                        at += end;
+                        Line::Start
+                    }
+                    None => {
+                        at = bytes.len();
+                        line = Line::Inside;
+                        break;
+                    }
+                },
+            };
+            at += 1;
+        }
+        block.bytes += bytes.len() as u64;
+        self.mode = Mode::Rows(line);
+        at
+    }
+}
+
+/// The table of `COPY schema.table (columns) FROM stdin`, as pg_dump writes it.
+fn copied(statement: &[u8]) -> Option<TableName> {
+    let text = std::str::from_utf8(statement).ok()?;
+    let (schema, rest) = identifier(text.strip_prefix("COPY ")?)?;
+    let (name, rest) = identifier(rest.strip_prefix('.')?)?;
+    let columns = rest.strip_suffix(" FROM stdin")?.trim();
+    let listed = columns.starts_with('(') && columns.ends_with(')');
+    (columns.is_empty() || listed).then_some(TableName { schema, name })
+}
+
+/// An identifier as SQL writes it, and the text behind it.
+fn identifier(text: &str) -> Option<(String, &str)> {
+    let Some(inner) = text.strip_prefix('"') else {
+        let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'))?;
+        return (end > 0).then(|| (text[..end].to_string(), &text[end..]));
+    };
+    let mut name = String::new();
+    let mut rest = inner;
+    loop {
+        let (before, after) = rest.split_once('"')?;
+        name.push_str(before);
+        match after.strip_prefix('"') {
+            Some(more) => {
+                name.push('"');
+                rest = more;
+            }
+            None => return Some((name, after)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn table(schema: &str, name: &str) -> TableName {
+        TableName {
+            schema: schema.into(),
+            name: name.into(),
+        }
+    }
+
+    fn expected() -> Vec<TableName> {
+        vec![table("public", "a"), table("we.ird", "t\"x\n;")]
+    }
+
+    /// Data and comments that look like SQL, in the forms in which pg_dump writes them.
+    const DUMP: &str = concat!(
+        "--\n-- PostgreSQL database dump\n--\n\n\\restrict K3y\n\n",
+        "SET standard_conforming_strings = on;\n\n",
+        "CREATE TABLE public.a (\n    x text DEFAULT 'COPY public.b FROM stdin;\n\\.\n'::text\n);\n",
+        "COMMENT ON TABLE public.a IS 'two\n--\n-- PostgreSQL database dump complete\n--\n\nCOPY public.a (x) FROM stdin;\n1\n\\.\n';\n",
+        "COPY public.a (x, y) FROM stdin;\n",
+        "one\t\\N\n\\\\.\nCOPY public.b (x) FROM stdin;\n\n-- PostgreSQL database dump complete\n\\N\tit's\t\"open\t$$\n\\\\.\\n\n",
+        "\\.\n\n\n",
+        "COPY \"we.ird\".\"t\"\"x\n;\"  FROM stdin;\n\n\n\\.\n\n",
+        "--\n-- PostgreSQL database dump complete\n--\n\n\\unrestrict K3y\n\n",
+    );
+
+    fn scan(pieces: &[&[u8]]) -> Result<Vec<Block>, String> {
+        let mut scan = Scan::new(expected());
+        for piece in pieces {
+            scan.push(piece)?;
+        }
+        scan.finish()
+    }
+
+    fn whole() -> Vec<Block> {
+        vec![
+            Block {
+                table: table("public", "a"),
+                rows: 7,
+                bytes: 102,
+            },
+            Block {
+                table: table("we.ird", "t\"x\n;"),
+                rows: 2,
+                bytes: 2,
+            },
+        ]
+    }
+
+    #[test]
+    fn counts_rows_and_is_not_fooled() {
+        assert_eq!(scan(&[DUMP.as_bytes()]), Ok(whole()));
+    }
+
+    #[test]
+    fn every_cut_is_seen() {
+        // The last two bytes are newlines behind the last line.
+        for end in 0..DUMP.len() - 2 {
+            assert!(scan(&[&DUMP.as_bytes()[..end]]).is_err(), "{end}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_belong_is_refused() {
+        let copy = "COPY public.a (x, y) FROM stdin;\n";
+        for (from, to, words) in [
+            (
+                copy,
+                "COPY public.c (x) FROM stdin;\n1\n\\.\n\nCOPY public.a (x, y) FROM stdin;\n",
+                "`public.c`, which was not asked for",
+            ),
+            (
+                copy,
+                "COPY public.a (x) FROM stdin;\n\\.\n\nCOPY public.a (x, y) FROM stdin;\n",
+                "come twice",
+            ),
+            (
+                copy,
+                "COPY public.a (x, y) FROM PROGRAM 'true';\n",
+                "not pg_dump's",
+            ),
+            (copy, "copy public.a from stdin;\n", "not pg_dump's"),
+            (
+                copy,
+                "COPY public.a (x, y) FROM stdin; SELECT 1;\n",
+                "text behind a COPY",
+            ),
+            (
+                copy,
+                "\\! true\nCOPY public.a (x, y) FROM stdin;\n",
+                "psql command",
+            ),
+            ("\\unrestrict K3y", "\\unrestrict other", "psql command"),
+            ("\\unrestrict K3y\n", "\n", "\\unrestrict line is missing"),
+            (
+                "\\unrestrict K3y\n",
+                "\\unrestrict K3y\n\\unrestrict K3y\n",
+                "psql command",
+            ),
+            (
+                "\\unrestrict K3y\n",
+                "\\unrestrict K3y\nSELECT 1;\n",
+                "behind its completion",
+            ),
+            (
+                "\\unrestrict K3y\n",
+                "SELECT 1;\n\\unrestrict K3y\n",
+                "behind its completion",
+            ),
+            (
+                "\\unrestrict K3y\n",
+                "\\unrestrict K3y\nSELECT",
+                "inside a statement",
+            ),
+        ] {
+            let text = DUMP.replace(from, to);
+            let said = scan(&[text.as_bytes()]).unwrap_err();
+            assert!(said.contains(words), "{to:?}: {said}");
+        }
+        let (head, tail) = (
+            DUMP.find("COPY \"we").unwrap(),
+            DUMP.rfind("--\n-- Post").unwrap(),
+        );
+        let text = format!("{}{}", &DUMP[..head], &DUMP[tail..]);
+        assert!(
+            scan(&[text.as_bytes()])
+                .unwrap_err()
+                .contains("are missing")
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_chunking_is_the_same(cuts in proptest::collection::vec(0..DUMP.len(), 0..40)) {
+            let mut cuts = cuts;
+            cuts.extend([0, DUMP.len()]);
+            cuts.sort_unstable();
+            let pieces: Vec<&[u8]> = cuts.windows(2).map(|w| &DUMP.as_bytes()[w[0]..w[1]]).collect();
+            prop_assert_eq!(scan(&pieces), Ok(whole()));
+        }
+
+        #[test]
+        fn any_bytes_give_the_same_answer_in_any_chunks(
+            text in proptest::collection::vec(proptest::sample::select(
+                vec!["\n", "\\", ".", "'", "\"", "$", "a", ";", "--", "/*", "*/", "COPY public.a FROM stdin;\n", "\\.\n",
+                     "E'", "-- PostgreSQL database dump complete\n", "(", ")"]), 0..60),
+            cuts in proptest::collection::vec(any::<proptest::sample::Index>(), 0..10),
+        ) {
+            let text = text.concat().into_bytes();
+            let mut ends: Vec<usize> = cuts.iter().map(|i| i.index(text.len() + 1)).collect();
+            ends.extend([0, text.len()]);
+            ends.sort_unstable();
+            let pieces: Vec<&[u8]> = ends.windows(2).map(|w| &text[w[0]..w[1]]).collect();
+            prop_assert_eq!(scan(&pieces), scan(&[&text]));
+        }
+    }
+}

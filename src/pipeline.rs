@@ -1,0 +1,15 @@
+//! The only room that starts processes: one command, or two with a pipe that we stand in.
+//!
+//! It knows pipes, statuses and signals, and nothing of what the programs mean. Two duct
+//! expressions are joined by us rather than by `a.pipe(b)`, which has one status and one stderr
+//! for both, and no place for a tap.
+
+mod blame;
+mod child;
+mod pipe;
+mod run;
+
+pub(crate) use blame::{Blame, blame};
+pub(crate) use child::{End, Outcome};
+pub(crate) use pipe::{Halt, Piped, Sink, Tap, pipe};
+pub(crate) use run::{Input, Ran, run};

@@ -1,0 +1,200 @@
+//! One child: started from its spec, its stderr read to the end, its status told.
+
+use crate::error::StageReport;
+use crate::spec::CommandSpec;
+use duct::Handle;
+use duct::unix::HandleExt;
+use std::fmt;
+use std::io::{self, PipeReader, PipeWriter, Read};
+use std::os::unix::process::ExitStatusExt;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How long a child has between SIGTERM and SIGKILL. pg_dump needs the SIGTERM to cancel what
+/// its backend is doing.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// How long we wait for the ends of pipes after the children are gone: a grandchild may hold one.
+pub(super) const GRACE: Duration = Duration::from_secs(3);
+/// How often a waiting loop looks at signals and limits.
+pub(super) const TICK: Duration = Duration::from_millis(20);
+
+const TALK_KEPT: usize = 64 * 1024;
+const STATUS_KEPT: usize = 1024 * 1024;
+const SIGTERM: i32 = 15;
+
+/// How a child ended. Four kinds of failure stay four.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum End {
+    NotStarted(String),
+    Code(i32),
+    Signal(i32),
+    /// Killed, and still not gone when we stopped waiting.
+    Lost,
+}
+
+impl End {
+    pub(crate) fn ok(&self) -> bool {
+        *self == End::Code(0)
+    }
+
+    pub(super) fn from(status: io::Result<ExitStatus>) -> End {
+        match status {
+            Ok(status) => match (status.code(), status.signal()) {
+                (Some(code), _) => End::Code(code),
+                (None, Some(signal)) => End::Signal(signal),
+                (None, None) => End::Lost,
+            },
+            Err(_) => End::Lost,
+        }
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            End::NotStarted(why) => write!(f, "could not be started: {why}"),
+            End::Code(code) => write!(f, "status {code}"),
+            End::Signal(signal) => {
+                let name = signal_hook::low_level::signal_name(*signal).unwrap_or("unknown");
+                write!(f, "signal {signal} ({name})")
+            }
+            End::Lost => f.write_str("did not end after SIGKILL"),
+        }
+    }
+}
+
+/// A child that ended: what it was, how it ended, what it said.
+#[derive(Debug, Clone)]
+pub(crate) struct Outcome {
+    pub spec: CommandSpec,
+    pub end: End,
+    /// We asked it to end.
+    pub stopped: bool,
+    /// Lines of its status protocol, without the prefix.
+    pub status: Vec<String>,
+    /// The last 64 KiB of the rest of its standard error.
+    pub talk: String,
+}
+
+impl Outcome {
+    pub(crate) fn report(&self) -> StageReport {
+        let lines: Vec<&str> = self.talk.lines().filter(|l| !l.trim().is_empty()).collect();
+        let last = lines.len().saturating_sub(10);
+        StageReport {
+            stage: self.spec.stage().into(),
+            command: self.spec.to_string(),
+            ended: match self.stopped {
+                true => format!("{}, ended by us", self.end),
+                false => self.end.to_string(),
+            },
+            said: lines[last..].iter().map(|l| (*l).to_string()).collect(),
+        }
+    }
+}
+
+pub(super) enum Stdin {
+    Null,
+    Bytes(Vec<u8>),
+    Pipe(PipeReader),
+}
+
+pub(super) struct Child {
+    pub handle: Arc<Handle>,
+    ended: Option<Instant>,
+    killed: bool,
+}
+
+impl Child {
+    /// Starts the command with exactly the environment of its spec. The expression lives in one
+    /// statement: kept longer, it would hold the pipe ends open and nobody would see their end.
+    pub(super) fn start(
+        spec: &CommandSpec,
+        stdin: Stdin,
+        stdout: Option<PipeWriter>,
+        stderr: PipeWriter,
+    ) -> io::Result<Child> {
+        let command = duct::cmd(spec.program(), spec.arguments())
+            .full_env(spec.environment().iter().cloned())
+            .stderr_file(stderr)
+            .unchecked();
+        let command = match stdin {
+            Stdin::Null => command.stdin_null(),
+            Stdin::Bytes(bytes) => command.stdin_bytes(bytes),
+            Stdin::Pipe(pipe) => command.stdin_file(pipe),
+        };
+        let command = match stdout {
+            Some(pipe) => command.stdout_file(pipe),
+            None => command.stdout_null(),
+        };
+        let handle = command.start();
+        drop(command);
+        Ok(Child {
+            handle: Arc::new(handle?),
+            ended: None,
+            killed: false,
+        })
+    }
+
+    /// Asks it to end; after `PATIENCE` it is killed. Called again and again while it lives.
+    /// True once it was killed and `GRACE` has passed.
+    pub(super) fn end(&mut self) -> bool {
+        let asked = *self.ended.get_or_insert_with(|| {
+            // It may be gone already, which is what we want.
+            let _ = self.handle.send_signal(SIGTERM);
+            Instant::now()
+        });
+        if asked.elapsed() > PATIENCE && !self.killed {
+            let _ = self.handle.kill();
+            self.killed = true;
+        }
+        asked.elapsed() > PATIENCE + GRACE
+    }
+
+    pub(super) fn was_asked(&self) -> bool {
+        self.ended.is_some()
+    }
+}
+
+/// What a child wrote to its standard error.
+#[derive(Debug, Default)]
+pub(super) struct Heard {
+    pub status: Vec<String>,
+    pub talk: String,
+}
+
+/// Reads standard error to its end: status lines as they pass, and the tail of the talk.
+pub(super) fn listen(mut pipe: PipeReader, prefix: Option<&'static str>) -> Heard {
+    let mut heard = Heard::default();
+    let (mut talk, mut line) = (Vec::new(), Vec::new());
+    let mut status_bytes = 0;
+    let mut take = |line: &mut Vec<u8>, talk: &mut Vec<u8>| {
+        let text = prefix.and_then(|prefix| line.strip_prefix(prefix.as_bytes()));
+        match text {
+            Some(text) if status_bytes + text.len() <= STATUS_KEPT => {
+                status_bytes += text.len();
+                let text = String::from_utf8_lossy(text);
+                heard.status.push(text.trim_end().to_string());
+            }
+            Some(_) => {}
+            None => talk.extend_from_slice(line),
+        }
+        line.clear();
+        if talk.len() > 2 * TALK_KEPT {
+            talk.drain(..talk.len() - TALK_KEPT);
+        }
+    };
+    let mut buffer = [0; 8192];
+    while let Ok(n @ 1..) = pipe.read(&mut buffer) {
+        for piece in buffer[..n].split_inclusive(|b| *b == b'\n') {
+            line.extend_from_slice(piece);
+            if piece.ends_with(b"\n") || line.len() > TALK_KEPT {
+                take(&mut line, &mut talk);
+            }
+        }
+    }
+    take(&mut line, &mut talk);
+    let tail = talk.len().saturating_sub(TALK_KEPT);
+    heard.talk = String::from_utf8_lossy(&talk[tail..]).into_owned();
+    heard
+}

@@ -1,0 +1,299 @@
+//! Two commands and the driver between them: producer → tap → consumer → sink.
+
+use super::child::{Child, End, GRACE, Heard, Outcome, Stdin, TICK, listen};
+use crate::error::Error;
+use crate::spec::CommandSpec;
+use crate::watch::{Stop, Watch};
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Instant;
+
+const BUFFER: usize = 128 * 1024;
+
+/// Why a tap or a sink did not reach its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Halt {
+    /// The other side is gone or broken: a consequence, never the cause.
+    Pipe(String),
+    /// It refused what it saw, or could not keep it: the cause.
+    Own(Error),
+}
+
+/// Stands in the stream; passes on what it saw.
+pub(crate) trait Tap: Send + 'static {
+    fn push(&mut self, bytes: &[u8], to: &mut dyn Write) -> Result<(), Halt>;
+    /// The last bytes. Only called when the producer has exited with status 0, so that a writer
+    /// that died is never followed by a well-formed end.
+    fn end(&mut self, to: &mut dyn Write) -> Result<(), Halt>;
+}
+
+/// Keeps what the consumer writes.
+pub(crate) trait Sink: Send + 'static {
+    fn push(&mut self, bytes: &[u8]) -> Result<(), Halt>;
+}
+
+/// All that is known when everything has ended. `tap` and `sink` are given back, with why they
+/// halted if they did; they are `None` where a pipe was held open and its thread was left.
+pub(crate) struct Piped<T, S> {
+    pub producer: Outcome,
+    pub consumer: Outcome,
+    pub tap: Option<(T, Result<(), Halt>)>,
+    pub sink: Option<(S, Result<(), Halt>)>,
+    pub stop: Option<Stop>,
+}
+
+enum Event<T, S> {
+    Tap(T, Result<(), Halt>),
+    Sink(S, Result<(), Halt>),
+    Stderr(usize, Heard),
+    Exited(usize, End),
+}
+
+struct State<T, S> {
+    tap: Option<(T, Result<(), Halt>)>,
+    sink: Option<(S, Result<(), Halt>)>,
+    heard: [Option<Heard>; 2],
+    ends: [Option<End>; 2],
+}
+
+/// Runs both to their ends. `tick` is called a few times a second, for progress.
+pub(crate) fn pipe<T: Tap, S: Sink>(
+    specs: [&CommandSpec; 2],
+    tap: T,
+    sink: S,
+    watch: &Watch,
+    tick: &mut dyn FnMut(),
+) -> Piped<T, S> {
+    let (tx, rx) = channel();
+    let mut state = State {
+        tap: None,
+        sink: None,
+        heard: [None, None],
+        ends: [None, None],
+    };
+    let mut children = [None, None];
+    match start(specs, tap, sink, &tx) {
+        Ok([producer, consumer]) => children = [Some(producer), Some(consumer)],
+        Err(NotStarted {
+            at,
+            why,
+            tap,
+            sink,
+            started,
+        }) => {
+            state.ends[at] = Some(End::NotStarted(why));
+            state.heard[at] = Some(Heard::default());
+            let halt = || Err(Halt::Pipe("the other command did not start".into()));
+            state.tap = Some((tap, halt()));
+            state.sink = Some((sink, halt()));
+            match started {
+                Some(child) => children[1 - at] = Some(child),
+                None => {
+                    state.ends[1 - at] = Some(End::NotStarted("not reached".into()));
+                    state.heard[1 - at] = Some(Heard::default());
+                }
+            }
+        }
+    }
+    drop(tx);
+    let stop = attend(&mut state, &mut children, &rx, watch, tick);
+    let asked = |at: usize| children[at].as_ref().is_some_and(Child::was_asked);
+    let asked = [asked(0), asked(1)];
+    let mut outcome = |at: usize| {
+        let heard = state.heard[at].take().unwrap_or_default();
+        Outcome {
+            spec: specs[at].clone(),
+            end: state.ends[at].take().unwrap_or(End::Lost),
+            stopped: asked[at],
+            status: heard.status,
+            talk: heard.talk,
+        }
+    };
+    Piped {
+        producer: outcome(0),
+        consumer: outcome(1),
+        tap: state.tap,
+        sink: state.sink,
+        stop,
+    }
+}
+
+/// Waits until all has ended, and ends what must not go on: both where a signal, the limit, the
+/// tap or the sink says so; one where the other is gone before its work was done.
+fn attend<T, S>(
+    state: &mut State<T, S>,
+    children: &mut [Option<Child>; 2],
+    rx: &Receiver<Event<T, S>>,
+    watch: &Watch,
+    tick: &mut dyn FnMut(),
+) -> Option<Stop> {
+    let (mut stop, mut gone, mut given_up) = (None, None::<Instant>, false);
+    loop {
+        match rx.recv_timeout(TICK) {
+            Ok(Event::Tap(tap, how)) => state.tap = Some((tap, how)),
+            Ok(Event::Sink(sink, how)) => state.sink = Some((sink, how)),
+            Ok(Event::Stderr(at, heard)) => state.heard[at] = Some(heard),
+            Ok(Event::Exited(at, end)) => state.ends[at] = Some(end),
+            Err(_) => tick(),
+        }
+        let ended = state.ends.iter().all(Option::is_some);
+        let read = state.tap.is_some() && state.sink.is_some();
+        if ended && read && state.heard.iter().all(Option::is_some) {
+            return stop.or_else(|| watch.stop());
+        }
+        if ended {
+            let since = *gone.get_or_insert_with(Instant::now);
+            // A tap may still be pushing what it holds, but only into a consumer that lives:
+            // with both gone, a pipe that stays open is a grandchild's.
+            if since.elapsed() > GRACE {
+                return stop.or_else(|| watch.stop());
+            }
+        } else if given_up {
+            return stop;
+        }
+        stop = stop.or_else(|| watch.stop());
+        let halted =
+            matches!(&state.tap, Some((_, Err(_)))) || matches!(&state.sink, Some((_, Err(_))));
+        let early = state.ends[1].is_some() && state.tap.is_none();
+        for at in [0, 1] {
+            let must = stop.is_some() || halted || (early && at == 0);
+            if let Some(child) = &mut children[at]
+                && must
+                && state.ends[at].is_none()
+            {
+                given_up |= child.end();
+            }
+        }
+    }
+}
+
+struct NotStarted<T, S> {
+    at: usize,
+    why: String,
+    tap: T,
+    sink: S,
+    started: Option<Child>,
+}
+
+fn start<T: Tap, S: Sink>(
+    specs: [&CommandSpec; 2],
+    tap: T,
+    sink: S,
+    tx: &Sender<Event<T, S>>,
+) -> Result<[Child; 2], NotStarted<T, S>> {
+    let pipes = || -> io::Result<_> {
+        Ok([
+            io::pipe()?,
+            io::pipe()?,
+            io::pipe()?,
+            io::pipe()?,
+            io::pipe()?,
+        ])
+    };
+    let [plain, feed, sealed, err0, err1] = match pipes() {
+        Ok(pipes) => pipes,
+        Err(err) => {
+            let why = format!("no pipe: {err}");
+            return Err(NotStarted {
+                at: 0,
+                why,
+                tap,
+                sink,
+                started: None,
+            });
+        }
+    };
+    // The consumer first: where it cannot start, no dump begins and no lock is taken.
+    let consumer = match Child::start(specs[1], Stdin::Pipe(feed.0), Some(sealed.1), err1.1) {
+        Ok(child) => child,
+        Err(err) => {
+            let why = err.to_string();
+            return Err(NotStarted {
+                at: 1,
+                why,
+                tap,
+                sink,
+                started: None,
+            });
+        }
+    };
+    attend_child(1, &consumer, err1.0, specs[1].status_lines(), tx);
+    let producer = match Child::start(specs[0], Stdin::Null, Some(plain.1), err0.1) {
+        Ok(child) => child,
+        Err(err) => {
+            let why = err.to_string();
+            return Err(NotStarted {
+                at: 0,
+                why,
+                tap,
+                sink,
+                started: Some(consumer),
+            });
+        }
+    };
+    attend_child(0, &producer, err0.0, specs[0].status_lines(), tx);
+
+    let (tap_tx, sink_tx) = (tx.clone(), tx.clone());
+    let handle = Arc::clone(&producer.handle);
+    std::thread::spawn(move || {
+        let mut tap = tap;
+        let how = draw(&mut tap, plain.0, feed.1, || {
+            handle.wait().is_ok_and(|output| output.status.success())
+        });
+        let _ = tap_tx.send(Event::Tap(tap, how));
+    });
+    std::thread::spawn(move || {
+        let mut sink = sink;
+        let how = read_to_end(sealed.0, |bytes| sink.push(bytes));
+        let _ = sink_tx.send(Event::Sink(sink, how));
+    });
+    Ok([producer, consumer])
+}
+
+fn attend_child<T: Tap, S: Sink>(
+    at: usize,
+    child: &Child,
+    stderr: PipeReader,
+    prefix: Option<&'static str>,
+    tx: &Sender<Event<T, S>>,
+) {
+    let (err_tx, end_tx) = (tx.clone(), tx.clone());
+    let handle = Arc::clone(&child.handle);
+    std::thread::spawn(move || {
+        let _ = err_tx.send(Event::Stderr(at, listen(stderr, prefix)));
+    });
+    std::thread::spawn(move || {
+        let status = handle.wait().map(|output| output.status);
+        let _ = end_tx.send(Event::Exited(at, End::from(status)));
+    });
+}
+
+/// Both pipe ends are closed when this returns, so that the consumer sees the end.
+fn draw(
+    tap: &mut impl Tap,
+    from: PipeReader,
+    mut to: PipeWriter,
+    producer_is_well: impl FnOnce() -> bool,
+) -> Result<(), Halt> {
+    read_to_end(from, |bytes| tap.push(bytes, &mut to))?;
+    if producer_is_well() {
+        tap.end(&mut to)?;
+    }
+    to.flush().map_err(|err| Halt::Pipe(err.to_string()))
+}
+
+fn read_to_end(
+    mut from: PipeReader,
+    mut push: impl FnMut(&[u8]) -> Result<(), Halt>,
+) -> Result<(), Halt> {
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(n) => push(&buffer[..n])?,
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            Err(err) => return Err(Halt::Pipe(err.to_string())),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! All that must be known before a dump may start. Independent questions are asked side by side.
+
+use crate::config::Config;
+use crate::error::{Code, Error, Result};
+use crate::inspect::{self, Recipient, Version};
+use crate::manifest;
+use crate::names::{RunId, TableName};
+use crate::pg::catalog::Catalog;
+use crate::plan::Plan;
+use crate::seal::Expected;
+use crate::watch::Watch;
+use jiff::Timestamp;
+use std::thread;
+
+/// A plan, and what was asked to make it.
+pub(crate) struct Prepared {
+    pub plan: Plan,
+    pub catalog: Catalog,
+    pub recipients: Vec<Recipient>,
+    pub gpg: Version,
+    pub pg_dump: Version,
+    pub warnings: Vec<String>,
+}
+
+pub(crate) fn prepare(config: &Config, run_id: RunId, watch: &Watch) -> Result<Prepared> {
+    let tables = config.tables.clone()?;
+    let fingerprints = config.recipients.clone()?.fingerprints;
+    let gpg = inspect::gpg(config)?;
+    let now = Timestamp::now().as_second();
+    let (catalog, pg_dump, version, recipients) = thread::scope(|scope| {
+        let catalog = scope.spawn(|| inspect::catalog(config, &tables, watch));
+        let pg_dump = scope.spawn(|| inspect::pg_dump(config, watch));
+        let version = scope.spawn(|| inspect::gpg_version(&gpg, watch));
+        let recipients: Result<Vec<Recipient>> = fingerprints
+            .iter()
+            .map(|fingerprint| inspect::recipient(&gpg, config, fingerprint, now, watch))
+            .collect();
+        (
+            joined(catalog.join()),
+            joined(pg_dump.join()),
+            joined(version.join()),
+            recipients,
+        )
+    });
+    // What is nearest to the operator first: tools, then keys, then the server.
+    let (pg_dump, (version, _), recipients, catalog) = (pg_dump?, version?, recipients?, catalog?);
+    let (pg_dump, newer) = inspect::pg_dump_for(config, pg_dump, catalog.server.major(), watch)?;
+    let relations = catalog.relations(&tables)?;
+    let plan = Plan::new(
+        run_id,
+        config,
+        (&tables, &fingerprints),
+        relations,
+        (&pg_dump.path, &gpg),
+    );
+    let soon = recipients.iter().filter_map(|r| r.expires_soon(now));
+    let warnings = soon.chain(newer).collect();
+    Ok(Prepared {
+        plan,
+        catalog,
+        recipients,
+        gpg: version,
+        pg_dump,
+        warnings,
+    })
+}
+
+fn joined<T>(result: thread::Result<Result<T>>) -> Result<T> {
+    result.unwrap_or_else(|_| {
+        Err(Error::new(
+            Code::StageFailed,
+            "a check ended without an answer: this is a bug in pgseal",
+        ))
+    })
+}
+
+impl Prepared {
+    /// What the ciphertext must name.
+    pub(crate) fn expected(&self) -> Result<Vec<Expected>> {
+        let expected = self.recipients.iter().map(|recipient| {
+            let subkey = recipient.subkey.key_id().ok_or_else(|| {
+                let what = format!("gpg gives no key id for {}", recipient.subkey.fingerprint);
+                Error::new(Code::KeyUnfit, what)
+            })?;
+            let primary = recipient.key.primary.fingerprint.clone();
+            Ok(Expected { primary, subkey })
+        });
+        expected.collect()
+    }
+
+    /// The names of the relations whose rows the dump must hold.
+    pub(crate) fn stored(&self) -> Vec<TableName> {
+        let stored = self.plan.relations.iter().filter(|rel| rel.stores_rows());
+        stored.map(|rel| rel.table()).collect()
+    }
+
+    pub(crate) fn manifest_recipients(&self) -> Vec<manifest::Recipient> {
+        let told = self.recipients.iter().map(|recipient| manifest::Recipient {
+            fingerprint: recipient.key.primary.fingerprint.clone(),
+            encryption_subkey: recipient.subkey.fingerprint.clone(),
+            algorithm: recipient.subkey.algorithm.clone(),
+            expires_at: recipient
+                .expires_at
+                .and_then(|at| Timestamp::from_second(at).ok())
+                .map(|at| at.to_string()),
+        });
+        told.collect()
+    }
+
+    pub(crate) fn manifest_server(&self) -> manifest::Server {
+        let server = self.catalog.server.clone();
+        manifest::Server {
+            version: server.version,
+            database: server.database,
+            system_identifier: server.system_identifier,
+            encoding: server.encoding,
+            lc_collate: server.lc_collate,
+            lc_ctype: server.lc_ctype,
+        }
+    }
+
+    pub(crate) fn manifest_tools(&self) -> manifest::Tools {
+        let used = |tool: &Version, argv: Vec<String>| manifest::ToolUsed {
+            path: tool.path.clone(),
+            version: tool.version.clone(),
+            argv,
+        };
+        manifest::Tools {
+            pg_dump: used(&self.pg_dump, self.plan.dump.argv()),
+            gpg: used(&self.gpg, self.plan.encrypt.argv()),
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! The dump on its way: watched as plaintext, encrypted by gpg, hashed as ciphertext, written.
+//! Nothing leaves here but a file that is on disk and was seen to be whole.
+
+use crate::error::{Code, Error, Result};
+use crate::gnupg::packets::{Framing, FramingError, KeyId};
+use crate::gnupg::status;
+use crate::names::TableName;
+use crate::pg::scan::{Block, Scan};
+use crate::pg::token::TokenLine;
+use crate::pipeline::{self, Blame, Halt, Outcome, Piped, Sink, Tap};
+use crate::spec::CommandSpec;
+use crate::store::{Partial, Synced};
+use crate::watch::{Stop, Watch};
+use sha2::{Digest, Sha256};
+use std::io::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Where a running dump is, for the progress line.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Progress {
+    pub table: Option<TableName>,
+    pub rows: u64,
+    /// Plaintext bytes so far.
+    pub bytes: u64,
+}
+
+/// Shared with the thread that reads the dump.
+#[derive(Debug, Clone, Default)]
+struct Shared(Arc<Mutex<Progress>>);
+
+impl Shared {
+    fn get(&self) -> Progress {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// What was sealed, and the file, which is synced and still without a name.
+pub(crate) struct Sealed {
+    pub blocks: Vec<Block>,
+    pub plaintext_sha256: String,
+    pub plaintext_bytes: u64,
+    pub sha256: String,
+    pub size_bytes: u64,
+    pub file: Synced,
+}
+
+/// A recipient as the ciphertext and gpg's status must name it.
+pub(crate) struct Expected {
+    pub primary: String,
+    pub subkey: KeyId,
+}
+
+/// Dumps through gpg into `partial`. Fails with nothing kept, all children ended and waited for.
+pub(crate) fn seal(
+    [dump, encrypt]: [&CommandSpec; 2],
+    relations: impl IntoIterator<Item = TableName>,
+    recipients: &[Expected],
+    partial: Partial,
+    watch: &Watch,
+    tick: &mut dyn FnMut(&Progress),
+) -> Result<Sealed> {
+    let shared = Shared::default();
+    let mut random = [0; 32];
+    getrandom::fill(&mut random)
+        .map_err(|err| Error::new(Code::StageFailed, format!("no random bytes: {err}")))?;
+    let tap = DumpTap {
+        token: TokenLine::new(random),
+        scan: Some(Scan::new(relations)),
+        blocks: Vec::new(),
+        hash: Sha256::new(),
+        bytes: 0,
+        shared: shared.clone(),
+    };
+    let sink = ArtifactSink {
+        framing: Framing::new(),
+        hash: Sha256::new(),
+        partial,
+    };
+    let piped = pipeline::pipe([dump, encrypt], tap, sink, watch, &mut || {
+        tick(&shared.get());
+    });
+    if let Some(error) = failure(&piped) {
+        return Err(error);
+    }
+    let reports = || vec![piped.producer.report(), piped.consumer.report()];
+    let untrusted = |why: String| {
+        Error::new(Code::StageFailed, why)
+            .hint("Run `pgseal prove-mechanism` to see whether gpg works on this host.")
+    };
+    status::encrypted(
+        &piped.consumer.status,
+        recipients.iter().map(|r| r.primary.as_str()),
+    )
+    .map_err(|why| untrusted(why).stages(reports()))?;
+    let (Some((tap, _)), Some((sink, _))) = (piped.tap, piped.sink) else {
+        return Err(untrusted("the stream was not read to its end".into()));
+    };
+    let message = sink.framing.finish().map_err(framing)?;
+    let mut named = message.recipients;
+    let mut meant: Vec<KeyId> = recipients.iter().map(|r| r.subkey).collect();
+    named.sort_unstable();
+    meant.sort_unstable();
+    if named != meant {
+        return Err(untrusted(format!(
+            "the ciphertext is for the key ids {}, not {}",
+            list(&named),
+            list(&meant)
+        )));
+    }
+    let size_bytes = sink.partial.size();
+    Ok(Sealed {
+        blocks: tap.blocks,
+        plaintext_sha256: hex::encode(tap.hash.finalize()),
+        plaintext_bytes: tap.bytes,
+        sha256: hex::encode(sink.hash.finalize()),
+        size_bytes,
+        file: sink.partial.sync()?,
+    })
+}
+
+fn list(ids: &[KeyId]) -> String {
+    ids.iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+struct DumpTap {
+    token: TokenLine,
+    scan: Option<Scan>,
+    blocks: Vec<Block>,
+    hash: Sha256,
+    bytes: u64,
+    shared: Shared,
+}
+
+impl DumpTap {
+    fn pass(&mut self, bytes: &[u8], to: &mut dyn Write) -> std::result::Result<(), Halt> {
+        if let Some(scan) = &mut self.scan {
+            scan.push(bytes).map_err(incomplete)?;
+        }
+        self.hash.update(bytes);
+        self.bytes += bytes.len() as u64;
+        let mut shared = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.bytes = self.bytes;
+        if let Some(block) = self.scan.as_ref().and_then(Scan::current) {
+            if shared.table.as_ref() != Some(&block.table) {
+                shared.table = Some(block.table.clone());
+            }
+            shared.rows = block.rows;
+        }
+        drop(shared);
+        to.write_all(bytes)
+            .map_err(|err| Halt::Pipe(err.to_string()))
+    }
+}
+
+impl Tap for DumpTap {
+    fn push(&mut self, bytes: &[u8], to: &mut dyn Write) -> std::result::Result<(), Halt> {
+        match self.token.push(bytes) {
+            None => self.pass(bytes, to),
+            Some(released) => self.pass(&released, to),
+        }
+    }
+
+    fn end(&mut self, to: &mut dyn Write) -> std::result::Result<(), Halt> {
+        let held = self.token.end();
+        self.pass(&held, to)?;
+        if let Some(scan) = self.scan.take() {
+            self.blocks = scan.finish().map_err(incomplete)?;
+        }
+        Ok(())
+    }
+}
+
+fn incomplete(why: String) -> Halt {
+    Halt::Own(
+        Error::new(Code::StageFailed, format!("the dump is not whole: {why}"))
+            .hint("Try again; if it stays so, run the dump command by hand and look at its end."),
+    )
+}
+
+struct ArtifactSink {
+    framing: Framing,
+    hash: Sha256,
+    partial: Partial,
+}
+
+impl Sink for ArtifactSink {
+    fn push(&mut self, bytes: &[u8]) -> std::result::Result<(), Halt> {
+        self.framing
+            .push(bytes)
+            .map_err(|err| Halt::Own(framing(err)))?;
+        self.hash.update(bytes);
+        self.partial.write(bytes).map_err(Halt::Own)
+    }
+}
+
+fn framing(err: FramingError) -> Error {
+    Error::new(
+        Code::StageFailed,
+        format!("gpg's output is not the message that was asked for: {err}"),
+    )
+    .hint("Look for lines in /etc/gnupg/gpg.conf that change what gpg writes.")
+}
+
+/// The error that names the cause, with both stages.
+fn failure<T, S>(piped: &Piped<T, S>) -> Option<Error> {
+    let [producer, consumer] = [&piped.producer, &piped.consumer];
+    let ended =
+        |outcome: &Outcome| format!("{} ended with {}", program(&outcome.spec), outcome.end);
+    let error = match pipeline::blame(piped) {
+        Blame::Nobody => return None,
+        Blame::Stopped(stop) => stopped(stop),
+        Blame::NotStarted(at, why) => {
+            let spec = [&producer.spec, &consumer.spec][at];
+            let what = format!("`{}` could not be started: {why}", spec.program());
+            Error::new(Code::ToolUnfit, what).hint("Reinstall it, or take it out of PATH.")
+        }
+        Blame::Sink(error) | Blame::Tap(error) => error,
+        Blame::Producer => Error::new(Code::StageFailed, ended(producer)).hint(dump_hint(producer)),
+        Blame::Consumer if consumer.end.ok() => Error::new(
+            Code::StageFailed,
+            format!("{} ended before the dump did", program(&consumer.spec)),
+        )
+        .hint(GPG_HINT),
+        Blame::Consumer => Error::new(Code::StageFailed, ended(consumer)).hint(GPG_HINT),
+        Blame::Both => {
+            let what = format!("{}, and {}", ended(producer), ended(consumer));
+            Error::new(Code::StageFailed, what).hint(dump_hint(producer))
+        }
+    };
+    Some(error.stages(vec![producer.report(), consumer.report()]))
+}
+
+const GPG_HINT: &str = "Run `pgseal prove-mechanism` to see whether gpg works on this host.";
+
+pub(crate) fn stopped(stop: Stop) -> Error {
+    match stop {
+        Stop::Signal(signal) => {
+            let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
+            Error::new(Code::Interrupted(signal), format!("interrupted by {name}"))
+        }
+        Stop::Timeout(limit) => Error::new(
+            Code::Timeout,
+            format!("not done within --timeout {limit:?}"),
+        )
+        .hint("Give it more time, or look at what the server is waiting for."),
+    }
+}
+
+fn program(spec: &CommandSpec) -> &str {
+    let path = spec.program();
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+/// pg_dump speaks English here (LC_ALL=C).
+fn dump_hint(outcome: &Outcome) -> &'static str {
+    let said = |words: &str| outcome.talk.contains(words);
+    if said("lock timeout") || said("could not obtain lock") {
+        "Another session holds a lock on a table: wait for it, or raise --lock-wait."
+    } else if said("row-level security") {
+        "Connect as the table's owner or with BYPASSRLS."
+    } else if said("permission denied") {
+        "Grant the role SELECT on what pg_dump names."
+    } else if said("no matching tables") || said("does not exist") {
+        "A table was dropped or renamed meanwhile: run `pgseal backup --dry-run` again."
+    } else {
+        "What pg_dump said is above; the command can be run by hand."
+    }
+}

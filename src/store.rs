@@ -1,0 +1,329 @@
+//! The store folder: one run at a time, names that are never overwritten, and nothing under a
+//! final name that is not whole and on disk.
+
+use crate::error::{Code, Error, Result};
+use crate::names::RunId;
+use rustix::fs::{Access, AtFlags, CWD, RenameFlags};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Write;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// Every ending that a file of a run may have.
+const ENDINGS: &[&str] = &[
+    ".sql.gpg",
+    ".sql.zst.gpg",
+    ".prelude.sql.gpg",
+    ".manifest.json",
+];
+pub(crate) const MANIFEST: &str = ".manifest.json";
+const PARTIAL: &str = ".partial";
+
+#[derive(Debug)]
+pub(crate) struct Store {
+    dir: PathBuf,
+    handle: File,
+}
+
+impl Store {
+    /// Refuses a folder in which a stranger could put or swap files.
+    pub(crate) fn open(dir: &Path) -> Result<Store> {
+        let shown = dir.display();
+        let make = format!("install -d -m 0700 {shown}");
+        let handle = File::open(dir).map_err(|err| {
+            let error = Error::io(Code::Store, "open the store", dir, &err);
+            if err.kind() == std::io::ErrorKind::NotFound {
+                error.hint(make.clone())
+            } else {
+                error.hint("Name the store with --store DIR or PGSEAL_STORE.")
+            }
+        })?;
+        let meta = handle
+            .metadata()
+            .map_err(|err| Error::io(Code::Store, "look at the store", dir, &err))?;
+        if !meta.is_dir() {
+            return Err(
+                Error::new(Code::Store, format!("the store `{shown}` is not a folder")).hint(make),
+            );
+        }
+        if meta.mode() & 0o002 != 0 {
+            let mode = meta.mode() & 0o7777;
+            return Err(Error::new(
+                Code::Store,
+                format!("everybody may write the store `{shown}` (mode {mode:04o})"),
+            )
+            .hint(format!("chmod o-w {shown}")));
+        }
+        rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK).map_err(|err| {
+            Error::io(Code::Store, "write the store", dir, &err.into()).hint(format!(
+                "Run as the store's owner (uid {}), or name another with --store.",
+                meta.uid()
+            ))
+        })?;
+        Ok(Store {
+            dir: dir.into(),
+            handle,
+        })
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.join(name)
+    }
+
+    /// Held as long as the store is open; it dies with its holder and leaves no file.
+    pub(crate) fn lock(&self) -> Result<()> {
+        self.handle.try_lock().map_err(|err| match err {
+            TryLockError::WouldBlock => Error::new(
+                Code::LockHeld,
+                format!("another run holds the store `{}`", self.dir.display()),
+            )
+            .hint("Wait until it has ended; one run at a time writes to a store."),
+            TryLockError::Error(err) => Error::io(Code::Store, "lock the store", &self.dir, &err),
+        })
+    }
+
+    /// Removes what a killed run left. Only under the lock: then no partial file has an owner.
+    pub(crate) fn sweep(&self) -> Result<Vec<String>> {
+        let trouble = |err| Error::io(Code::Store, "list the store", &self.dir, &err);
+        let mut swept = Vec::new();
+        for entry in std::fs::read_dir(&self.dir).map_err(trouble)? {
+            let entry = entry.map_err(trouble)?;
+            let Ok(name) = entry.file_name().into_string() else {
+                continue;
+            };
+            let file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            if file && name.strip_suffix(PARTIAL).is_some_and(is_ours) {
+                let path = self.path(&name);
+                std::fs::remove_file(&path)
+                    .map_err(|err| Error::io(Code::Store, "remove", &path, &err))?;
+                swept.push(name);
+            }
+        }
+        Ok(swept)
+    }
+
+    /// A run id is taken as soon as one file has it.
+    pub(crate) fn check_free(&self, run_id: &RunId) -> Result<()> {
+        let taken = ENDINGS
+            .iter()
+            .map(|ending| self.path(&format!("{run_id}{ending}")))
+            .find(|path| path.symlink_metadata().is_ok());
+        match taken {
+            None => Ok(()),
+            Some(path) => Err(Error::new(
+                Code::RunIdTaken,
+                format!("run id `{run_id}` is taken: `{}` exists", path.display()),
+            )
+            .hint("Choose another --run-id, or leave it out; nothing is ever overwritten.")),
+        }
+    }
+
+    /// A new file, readable by us alone, that is removed again unless it is published.
+    pub(crate) fn partial(&self, name: &str) -> Result<Partial> {
+        let path = self.path(&format!("{name}{PARTIAL}"));
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|err| Error::io(Code::Store, "create", &path, &err))?;
+        Ok(Partial {
+            file,
+            target: self.path(name),
+            size: 0,
+            temporary: Temporary(Some(path)),
+        })
+    }
+
+    /// Makes the names themselves last.
+    pub(crate) fn sync(&self) -> Result<()> {
+        self.handle
+            .sync_all()
+            .map_err(|err| Error::io(Code::Store, "fsync the store", &self.dir, &err))
+    }
+}
+
+/// `<run id><ending>` as we write them.
+fn is_ours(name: &str) -> bool {
+    ENDINGS.iter().any(|ending| {
+        name.strip_suffix(ending)
+            .is_some_and(|id| RunId::parse(id).is_ok())
+    })
+}
+
+/// A path that is removed when it is dropped.
+#[derive(Debug)]
+struct Temporary(Option<PathBuf>);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            // Nobody is left to tell; the next run sweeps what stays.
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Partial {
+    file: File,
+    target: PathBuf,
+    size: u64,
+    temporary: Temporary,
+}
+
+impl Partial {
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file
+            .write_all(bytes)
+            .map_err(|err| Error::io(Code::Store, "write", &self.target, &err))?;
+        self.size += bytes.len() as u64;
+        Ok(())
+    }
+
+    pub(crate) fn size(&self) -> u64 {
+        self.size
+    }
+
+    /// All bytes on disk, and as many as were counted.
+    pub(crate) fn sync(self) -> Result<Synced> {
+        let path = &self.target;
+        self.file
+            .sync_all()
+            .map_err(|err| Error::io(Code::Store, "fsync", path, &err))?;
+        let meta = self
+            .file
+            .metadata()
+            .map_err(|err| Error::io(Code::Store, "look at", path, &err))?;
+        if meta.len() != self.size {
+            return Err(Error::new(
+                Code::Store,
+                format!(
+                    "`{}` has {} bytes on disk, {} were written",
+                    path.display(),
+                    meta.len(),
+                    self.size
+                ),
+            ));
+        }
+        Ok(Synced {
+            target: self.target,
+            temporary: self.temporary,
+        })
+    }
+}
+
+/// On disk, and still without its name.
+#[derive(Debug)]
+pub(crate) struct Synced {
+    target: PathBuf,
+    temporary: Temporary,
+}
+
+impl Synced {
+    /// Gives it its final name, if nothing has it. Removed again when dropped, unless kept.
+    pub(crate) fn publish(mut self) -> Result<Published> {
+        let Some(from) = self.temporary.0.as_deref() else {
+            return Err(Error::new(Code::Store, "the file was published before"));
+        };
+        let to = &self.target;
+        let renamed = match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            // Not every file system can: a hard link does not overwrite either.
+            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
+                rustix::fs::linkat(CWD, from, CWD, to, AtFlags::empty())
+                    .and_then(|()| rustix::fs::unlink(from))
+            }
+            renamed => renamed,
+        };
+        renamed.map_err(|err| {
+            let error = Error::io(Code::RunIdTaken, "publish", to, &err.into());
+            match err {
+                rustix::io::Errno::EXIST => error.hint("Choose another --run-id."),
+                _ => Error {
+                    code: Code::Store,
+                    ..error
+                },
+            }
+        })?;
+        self.temporary.0 = None;
+        Ok(Published(Temporary(Some(self.target))))
+    }
+}
+
+/// Has its final name, which it loses when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Published(Temporary);
+
+impl Published {
+    /// The run is complete: the name stays.
+    pub(crate) fn keep(mut self) {
+        self.0.0 = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, Store) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        (dir, store)
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let mut names: Vec<String> = std::fs::read_dir(dir)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn published_only_when_kept() {
+        let (dir, store) = store();
+        let mut partial = store.partial("a.sql.gpg").unwrap();
+        partial.write(b"xyz").unwrap();
+        assert_eq!(names(dir.path()), ["a.sql.gpg.partial"]);
+        let published = partial.sync().unwrap().publish().unwrap();
+        assert_eq!(names(dir.path()), ["a.sql.gpg"]);
+        drop(published);
+        assert!(names(dir.path()).is_empty());
+        let partial = store.partial("a.sql.gpg").unwrap();
+        partial.sync().unwrap().publish().unwrap().keep();
+        assert_eq!(names(dir.path()), ["a.sql.gpg"]);
+        let again = store.partial("a.sql.gpg").unwrap().sync().unwrap();
+        assert_eq!(again.publish().unwrap_err().code, Code::RunIdTaken);
+        assert_eq!(names(dir.path()), ["a.sql.gpg"]);
+        let id = RunId::parse("a").unwrap();
+        assert_eq!(store.check_free(&id).unwrap_err().code, Code::RunIdTaken);
+    }
+
+    #[test]
+    fn sweeps_only_partials_of_ours() {
+        let (dir, store) = store();
+        for name in [
+            "a.sql.gpg.partial",
+            "a.manifest.json.partial",
+            "notes.partial",
+            "b.sql.gpg",
+        ] {
+            std::fs::write(dir.path().join(name), "").unwrap();
+        }
+        let mut swept = store.sweep().unwrap();
+        swept.sort();
+        assert_eq!(swept, ["a.manifest.json.partial", "a.sql.gpg.partial"]);
+        assert_eq!(names(dir.path()), ["b.sql.gpg", "notes.partial"]);
+    }
+
+    #[test]
+    fn one_run_at_a_time() {
+        let (dir, store) = store();
+        store.lock().unwrap();
+        let other = Store::open(dir.path()).unwrap();
+        assert_eq!(other.lock().unwrap_err().code, Code::LockHeld);
+        drop(store);
+        other.lock().unwrap();
+    }
+}

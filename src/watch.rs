@@ -1,0 +1,83 @@
+//! What may end a run from outside: a signal, or the limit of the whole run.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Why a run was stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    Signal(i32),
+    Timeout(Duration),
+}
+
+/// Asked by everything that waits.
+#[derive(Debug, Clone)]
+pub(crate) struct Watch {
+    signal: Arc<AtomicUsize>,
+    limit: Option<(Instant, Duration)>,
+}
+
+/// Numbers by Linux's signal(7); SIGXFSZ would otherwise kill us at a file size limit.
+const SIGNALS: [i32; 5] = [
+    signal_hook::consts::SIGHUP,
+    signal_hook::consts::SIGINT,
+    signal_hook::consts::SIGQUIT,
+    signal_hook::consts::SIGTERM,
+    SIGXFSZ,
+];
+const SIGXFSZ: i32 = 25;
+
+impl Watch {
+    /// Takes over the signals that end a process. One that was ignored when we started stays
+    /// ignored: `nohup` means it.
+    pub(crate) fn install() -> std::io::Result<Watch> {
+        let watch = Watch::none();
+        let ignored = ignored_signals();
+        for number in SIGNALS {
+            if ignored >> (number - 1) & 1 == 0 {
+                let flag = Arc::clone(&watch.signal);
+                signal_hook::flag::register_usize(number, flag, number as usize)?;
+            }
+        }
+        Ok(watch)
+    }
+
+    /// Never stops: for clean-up, which must end by itself.
+    pub(crate) fn none() -> Watch {
+        Watch {
+            signal: Arc::new(AtomicUsize::new(0)),
+            limit: None,
+        }
+    }
+
+    /// The same signals, and a limit from now.
+    pub(crate) fn with_limit(&self, limit: Option<Duration>) -> Watch {
+        let limit = limit.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
+        Watch {
+            signal: Arc::clone(&self.signal),
+            limit,
+        }
+    }
+
+    pub(crate) fn stop(&self) -> Option<Stop> {
+        // SIGXFSZ comes with the failed write, which says more.
+        match self.signal.load(Ordering::Relaxed) as i32 {
+            0 | SIGXFSZ => {}
+            number => return Some(Stop::Signal(number)),
+        }
+        self.limit
+            .filter(|(end, _)| Instant::now() >= *end)
+            .map(|(_, limit)| Stop::Timeout(limit))
+    }
+}
+
+/// The mask of ignored signals, proc(5) `SigIgn`.
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
+}
