@@ -1,6 +1,8 @@
 //! What is stored beside an artifact. Written last: its presence means that the run is complete.
 
 use crate::envelope::Envelope;
+use crate::names::TableName;
+use crate::pg::catalog::Kind;
 use serde::{Deserialize, Serialize};
 
 pub(crate) const SCHEMA: &str = "pgseal/manifest/1";
@@ -55,6 +57,20 @@ pub(crate) struct Table {
     pub rows: u64,
     /// Of COPY text.
     pub bytes: u64,
+}
+
+impl Table {
+    pub(crate) fn table(&self) -> TableName {
+        TableName {
+            schema: self.schema.clone(),
+            name: self.name.clone(),
+        }
+    }
+
+    /// A partitioned parent stores none.
+    pub(crate) fn stores_rows(&self) -> bool {
+        self.kind == Kind::Table.as_str()
+    }
 }
 
 /// What a restore into an empty database would miss.
