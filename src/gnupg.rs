@@ -3,6 +3,7 @@
 pub(crate) mod colons;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub(crate) mod opening;
 pub(crate) mod packets;
 pub(crate) mod status;
 

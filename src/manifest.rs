@@ -27,6 +27,33 @@ pub(crate) struct Manifest {
     pub timing: Timing,
 }
 
+impl Manifest {
+    /// Reads one, if it is whole and of a schema that is known here. What it says is not judged.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Manifest, String> {
+        #[derive(Deserialize)]
+        struct Head {
+            schema: String,
+        }
+        if bytes.trim_ascii().is_empty() {
+            return Err("it is empty".into());
+        }
+        let broken = |err: serde_json::Error| format!("it is not a manifest: {err}");
+        let head: Head = serde_json::from_slice(bytes).map_err(broken)?;
+        if head.schema != SCHEMA {
+            return Err(format!(
+                "its schema is {:?}, this version reads {SCHEMA:?}",
+                head.schema
+            ));
+        }
+        serde_json::from_slice(bytes).map_err(broken)
+    }
+
+    pub(crate) fn rows(&self) -> u64 {
+        let rows = self.tables.iter().map(|table| table.rows);
+        rows.fold(0, u64::saturating_add)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Recipient {
     /// Of the primary key.

@@ -17,4 +17,4 @@ pub(crate) use child::{End, Outcome};
 pub(crate) use handover::hand_over;
 pub(crate) use pipe::{Halt, Piped, Sink, Tap, pipe};
 pub(crate) use run::{Input, Ran, run};
-pub(crate) use stream::{Source, Streamed, stream};
+pub(crate) use stream::{Source, stream};
