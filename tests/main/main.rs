@@ -1,0 +1,6 @@
+//! pgseal on a real PostgreSQL server and with a real gpg.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod envelope;
+mod support;
