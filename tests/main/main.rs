@@ -2,5 +2,10 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod dry_run;
 mod envelope;
+mod shapes;
+mod signals;
+mod stream;
 mod support;
+mod tables;
