@@ -134,6 +134,7 @@ impl Catalog {
                 Code::Database,
                 format!("the catalog's answer cannot be read: {err}"),
             )
+            .hint("Check that the `psql` on PATH is PostgreSQL's own, and not a wrapper that says more.")
         })
     }
 
