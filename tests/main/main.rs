@@ -2,6 +2,8 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod broken;
+mod disk;
 mod dry_run;
 mod envelope;
 mod shapes;

@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub struct Cluster {
     /// Data, log, sockets and the shared keyrings.
     pub dir: PathBuf,
-    /// Statics are never dropped, but the kernel closes this.
-    _life: ChildStdin,
+    /// Statics are never dropped, but the kernel closes its standard input.
+    _supervisor: Child,
 }
 
 const SUPERVISOR: &str = r#"
@@ -120,7 +120,7 @@ fn start() -> Cluster {
     let rules = std::fs::read_to_string(&hba).unwrap();
     std::fs::write(&hba, format!("local all locked_out scram-sha-256\n{rules}")).unwrap();
 
-    let mut supervisor = Command::new("bash")
+    let supervisor = Command::new("bash")
         .args(["-c", SUPERVISOR, "supervisor"])
         .arg(&dir)
         .arg(bin())
@@ -132,8 +132,10 @@ fn start() -> Cluster {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let life = supervisor.stdin.take().unwrap();
-    let cluster = Cluster { dir, _life: life };
+    let cluster = Cluster {
+        dir,
+        _supervisor: supervisor,
+    };
     super::eventually("the server answers", || {
         let mut ask = cluster.psql("postgres");
         let ask = ask.args(["-c", "SELECT 1"]);

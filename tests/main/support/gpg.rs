@@ -103,8 +103,8 @@ pub fn keys() -> &'static Keys {
             b"",
         );
         let listing = String::from_utf8(listing).unwrap();
-        let fingerprints = listing.lines().filter(|line| line.starts_with("fpr:"));
-        let subkey = fingerprints.last().unwrap().split(':').nth(9).unwrap();
+        let mut fingerprints = listing.lines().filter(|line| line.starts_with("fpr:"));
+        let subkey = fingerprints.next_back().unwrap().split(':').nth(9).unwrap();
         keys.good_subkey = subkey.to_string();
 
         let all = tool(gpg("secret").arg("--export"), b"");
