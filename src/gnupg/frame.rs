@@ -161,7 +161,7 @@ mod tests {
     ];
     const RAW: [&str; 3] = ["--no-literal", "--compress-algo", "none"];
 
-    fn seal(data: &[u8], piece: usize, compress: Compressionion) -> Vec<u8> {
+    fn seal(data: &[u8], piece: usize, compress: Compression) -> Vec<u8> {
         let mut seal = Seal::new(Vec::new(), compress).unwrap();
         for piece in data.chunks(piece) {
             seal.write_all(piece).unwrap();
@@ -190,7 +190,7 @@ mod tests {
         }
     }
 
-    fn open(message: &[u8], compress: Compressionion) -> Vec<u8> {
+    fn open(message: &[u8], compress: Compression) -> Vec<u8> {
         let mut inflated = Vec::new();
         let literal = if compress == Compression::Deflate {
             let body = body(message, 8);
@@ -207,7 +207,7 @@ mod tests {
         unpack(data, compress)
     }
 
-    fn unpack(data: &[u8], compress: Compressionion) -> Vec<u8> {
+    fn unpack(data: &[u8], compress: Compression) -> Vec<u8> {
         match compress {
             Compression::Zstd(_) => zstd::decode_all(data).unwrap(),
             _ => data.to_vec(),
