@@ -31,6 +31,7 @@ mod commands;
 mod compression;
 mod config;
 mod conninfo;
+mod deflate;
 mod envelope;
 mod error;
 mod exit;

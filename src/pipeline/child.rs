@@ -164,7 +164,8 @@ pub(super) struct Heard {
 }
 
 /// Reads standard error to its end: status lines as they pass, and the tail of the talk.
-pub(super) fn listen(mut pipe: PipeReader, prefix: Option<&'static str>) -> Heard {
+pub(super) fn listen(mut pipe: PipeReader, spec: &CommandSpec) -> Heard {
+    let (prefix, expected) = (spec.status_lines(), spec.expected_talk());
     let mut heard = Heard::default();
     let (mut talk, mut line) = (Vec::new(), Vec::new());
     let mut status_bytes = 0;
@@ -177,6 +178,7 @@ pub(super) fn listen(mut pipe: PipeReader, prefix: Option<&'static str>) -> Hear
                 heard.status.push(text.trim_end().to_string());
             }
             Some(_) => {}
+            None if expected.is_some_and(|said| line.trim_ascii_end() == said.as_bytes()) => {}
             None => talk.extend_from_slice(line),
         }
         line.clear();

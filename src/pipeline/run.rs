@@ -103,7 +103,7 @@ fn start(spec: &CommandSpec, input: Input, tx: &Sender<Event>) -> std::io::Resul
         Input::Bytes(bytes) => Stdin::Bytes(bytes),
     };
     let child = Child::start(spec, stdin, Some(out_writer), err_writer)?;
-    let prefix = spec.status_lines();
+    let said_by = spec.clone();
     let (out_tx, err_tx, end_tx) = (tx.clone(), tx.clone(), tx.clone());
     let handle = Arc::clone(&child.handle);
     // Nobody listens any more once the loop gave up on a pipe: a failed send is no loss.
@@ -115,7 +115,7 @@ fn start(spec: &CommandSpec, input: Input, tx: &Sender<Event>) -> std::io::Resul
         }
     });
     std::thread::spawn(move || {
-        let _ = err_tx.send(Event::Stderr(listen(err_reader, prefix)));
+        let _ = err_tx.send(Event::Stderr(listen(err_reader, &said_by)));
     });
     std::thread::spawn(move || {
         let status = handle.wait().map(|output| output.status);
