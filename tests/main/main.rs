@@ -9,6 +9,7 @@ mod envelope;
 mod input;
 mod mechanism;
 mod memory;
+mod readme;
 mod settings;
 mod shapes;
 mod signals;
