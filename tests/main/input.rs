@@ -153,7 +153,7 @@ fn the_command_line() {
         (&["--table=public.t", "--compress=lz4"], &["lz4"]),
         (
             &["--table=public.t", "--compress=gpg:0"],
-            &["gpg's levels are 1 to 9"],
+            &["\"gpg:0\"", "gpg[:1-9]"],
         ),
         (
             &["--table=public.t", "--tabel=x"],
