@@ -123,7 +123,7 @@ pub(crate) struct Settings {
     /// Connection, without secrets [default: libpq's own, PGHOST, PGSERVICE, …]
     #[arg(long, global = true, value_name = "CONNINFO")]
     pub dbname: Option<String>,
-    /// Compression: gpg[:LEVEL] [default: gpg]
+    /// deflate, zstd[:LEVEL], gpg[:LEVEL] or none [default: deflate]
     #[arg(long, global = true, value_name = "METHOD")]
     pub compress: Option<String>,
     /// How long to wait for a table's lock [default: 30s]

@@ -33,6 +33,7 @@ mod commands;
 mod compression;
 mod config;
 mod conninfo;
+mod deflate;
 mod envelope;
 mod error;
 mod exit;

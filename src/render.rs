@@ -21,6 +21,10 @@ pub(crate) fn answer(answer: &Answer, json: bool) -> Exit {
     let told = stdout
         .write_all(answer.out.as_bytes())
         .and_then(|()| stdout.flush());
+    let told = match (told, &answer.undelivered) {
+        (Ok(()), Some(_)) if stdout_was_closed() => Err(rustix::io::Errno::BADF.into()),
+        (told, _) => told,
+    };
     match told {
         Ok(()) => answer.exit,
         Err(err) => {
@@ -33,6 +37,22 @@ pub(crate) fn answer(answer: &Answer, json: bool) -> Exit {
             error(&trouble, json)
         }
     }
+}
+
+/// Rust puts `/dev/null`, open for reading and writing, where a standard descriptor was closed
+/// when we started; then every write succeeds and reaches nobody. A shell's `>/dev/null`, which
+/// throws the envelope away on purpose, is open for writing only. Who passes one that is open for
+/// both cannot be told apart, and is refused too: too often, never too rarely.
+fn stdout_was_closed() -> bool {
+    use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
+    let stdout = std::io::stdout();
+    let (Ok(ours), Ok(null), Ok(flags)) = (fstat(&stdout), stat("/dev/null"), fcntl_getfl(&stdout))
+    else {
+        return true;
+    };
+    ours.st_rdev == null.st_rdev
+        && ours.st_mode == null.st_mode
+        && flags & OFlags::RWMODE == OFlags::RDWR
 }
 
 /// Prints an error for a person or, with `json`, as the last line of standard error.

@@ -154,12 +154,12 @@ impl Child {
 /// Waits for a child's end and for the end of its standard error, each in a thread of its own.
 pub(super) fn attend(
     child: &Child,
-    (stderr, prefix): (PipeReader, Option<&'static str>),
+    (stderr, spec): (PipeReader, &CommandSpec),
     heard: impl FnOnce(Heard) + Send + 'static,
     ended: impl FnOnce(End) + Send + 'static,
 ) {
-    let handle = Arc::clone(&child.handle);
-    std::thread::spawn(move || heard(listen(stderr, prefix)));
+    let (handle, spec) = (Arc::clone(&child.handle), spec.clone());
+    std::thread::spawn(move || heard(listen(stderr, &spec)));
     std::thread::spawn(move || {
         let status = handle.wait().map(|output| output.status);
         ended(End::from(status));
@@ -174,7 +174,8 @@ pub(super) struct Heard {
 }
 
 /// Reads standard error to its end: status lines as they pass, and the tail of the talk.
-fn listen(mut pipe: PipeReader, prefix: Option<&'static str>) -> Heard {
+fn listen(mut pipe: PipeReader, spec: &CommandSpec) -> Heard {
+    let (prefix, expected) = (spec.status_lines(), spec.expected_talk());
     let mut heard = Heard::default();
     let (mut talk, mut line) = (Vec::new(), Vec::new());
     let mut status_bytes = 0;
@@ -187,6 +188,7 @@ fn listen(mut pipe: PipeReader, prefix: Option<&'static str>) -> Heard {
                 heard.status.push(text.trim_end().to_string());
             }
             Some(_) => {}
+            None if expected.is_some_and(|said| line.trim_ascii_end() == said.as_bytes()) => {}
             None => talk.extend_from_slice(line),
         }
         line.clear();

@@ -4,7 +4,7 @@ use super::child::{self, Child, End, GRACE, Heard, Outcome, Stdin, TICK};
 use crate::error::Error;
 use crate::spec::CommandSpec;
 use crate::watch::{Stop, Watch};
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::io::{self, PipeReader, PipeWriter, Read};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
@@ -22,10 +22,13 @@ pub(crate) enum Halt {
 
 /// Stands in the stream; passes on what it saw.
 pub(crate) trait Tap: Send + 'static {
-    fn push(&mut self, bytes: &[u8], to: &mut dyn Write) -> Result<(), Halt>;
+    /// What leads to the consumer. It is made in the tap's thread, and lives and dies there.
+    type Stream;
+    fn open(&mut self, to: PipeWriter) -> Result<Self::Stream, Halt>;
+    fn push(&mut self, bytes: &[u8], to: &mut Self::Stream) -> Result<(), Halt>;
     /// The last bytes. Only called when the producer has exited with status 0, so that a writer
     /// that died is never followed by a well-formed end.
-    fn end(&mut self, to: &mut dyn Write) -> Result<(), Halt>;
+    fn end(&mut self, to: Self::Stream) -> Result<(), Halt>;
 }
 
 /// Keeps what the consumer writes.
@@ -218,7 +221,7 @@ fn start<T: Tap, S: Sink>(
             });
         }
     };
-    attend_child(1, &consumer, err1.0, specs[1].status_lines(), tx);
+    attend_child(1, &consumer, err1.0, specs[1], tx);
     let producer = match Child::start(specs[0], Stdin::Null, plain.1, err0.1) {
         Ok(child) => child,
         Err(err) => {
@@ -232,7 +235,7 @@ fn start<T: Tap, S: Sink>(
             });
         }
     };
-    attend_child(0, &producer, err0.0, specs[0].status_lines(), tx);
+    attend_child(0, &producer, err0.0, specs[0], tx);
 
     let (tap_tx, sink_tx) = (tx.clone(), tx.clone());
     let handle = Arc::clone(&producer.handle);
@@ -255,13 +258,13 @@ fn attend_child<T: Tap, S: Sink>(
     at: usize,
     child: &Child,
     stderr: PipeReader,
-    prefix: Option<&'static str>,
+    spec: &CommandSpec,
     tx: &Sender<Event<T, S>>,
 ) {
     let (err_tx, end_tx) = (tx.clone(), tx.clone());
     child::attend(
         child,
-        (stderr, prefix),
+        (stderr, spec),
         move |heard| {
             let _ = err_tx.send(Event::Stderr(at, heard));
         },
@@ -275,14 +278,15 @@ fn attend_child<T: Tap, S: Sink>(
 fn draw(
     tap: &mut impl Tap,
     from: PipeReader,
-    mut to: PipeWriter,
+    to: PipeWriter,
     producer_is_well: impl FnOnce() -> bool,
 ) -> Result<(), Halt> {
-    read_to_end(from, |bytes| tap.push(bytes, &mut to))?;
+    let mut stream = tap.open(to)?;
+    read_to_end(from, |bytes| tap.push(bytes, &mut stream))?;
     if producer_is_well() {
-        tap.end(&mut to)?;
+        tap.end(stream)?;
     }
-    to.flush().map_err(|err| Halt::Pipe(err.to_string()))
+    Ok(())
 }
 
 pub(super) fn read_to_end(

@@ -153,7 +153,7 @@ fn start<R: Source, S: Sink>(
     let (err_tx, end_tx) = (tx.clone(), tx.clone());
     attend(
         &child,
-        (err_reader, spec.status_lines()),
+        (err_reader, spec),
         move |heard| {
             let _ = err_tx.send(Event::Stderr(heard));
         },

@@ -100,7 +100,7 @@ pub(super) fn artifact(
             return Ok(());
         }
     };
-    let sink = Plain::new(manifest, compression);
+    let sink = Plain::new(manifest, compression)?;
     let plain = match decrypt(opened, sha256, manifest, key, sink)? {
         Ok((plain, detail)) => {
             findings.judge("decryption", Ok(detail));

@@ -9,31 +9,81 @@ use sha2::{Digest, Sha256};
 
 /// The seam between gpg and the scan: gpg undoes what is OpenPGP's own (ZLIB packets, and none),
 /// what lies inside is undone here.
-enum Inflate {
+pub(crate) enum Inflate {
     /// gpg's output is the SQL.
     AsIs,
+    Zstd(Unzstd),
 }
 
-fn plaintext_of(compression: Compression) -> Inflate {
+/// One Zstandard frame, undone in pieces of a fixed size: a small file may unfold to a large one.
+pub(crate) struct Unzstd {
+    decoder: zstd::stream::raw::Decoder<'static>,
+    buffer: Vec<u8>,
+    /// The frame was read to its end.
+    whole: bool,
+}
+
+const PIECE: usize = 128 * 1024;
+
+pub(crate) fn plaintext_of(compression: Compression) -> Result<Inflate, Error> {
     match compression {
-        Compression::Gpg(_) => Inflate::AsIs,
+        Compression::Deflate | Compression::Gpg(_) | Compression::None => Ok(Inflate::AsIs),
+        Compression::Zstd(_) => Ok(Inflate::Zstd(Unzstd {
+            decoder: zstd::stream::raw::Decoder::new().map_err(|err| refused(err.to_string()))?,
+            buffer: vec![0; PIECE],
+            whole: false,
+        })),
     }
+}
+
+fn refused(why: String) -> Error {
+    Error::new(Code::NotVerified, why)
 }
 
 type Next<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Halt>;
 
 impl Inflate {
-    fn push(&mut self, bytes: &[u8], next: Next<'_>) -> Result<(), Halt> {
+    pub(crate) fn push(&mut self, bytes: &[u8], next: Next<'_>) -> Result<(), Halt> {
         match self {
             Inflate::AsIs => next(bytes),
+            Inflate::Zstd(zstd) => zstd.push(bytes, next),
         }
     }
 
     /// The last bytes; an error where the compressed stream is cut.
-    fn end(&mut self, _next: Next<'_>) -> Result<(), Halt> {
+    pub(crate) fn end(&mut self) -> Result<(), Halt> {
         match self {
             Inflate::AsIs => Ok(()),
+            Inflate::Zstd(zstd) if zstd.whole => Ok(()),
+            Inflate::Zstd(_) => Err(Halt::Own(refused("its zstd frame is cut off".into()))),
         }
+    }
+}
+
+impl Unzstd {
+    fn push(&mut self, mut bytes: &[u8], next: Next<'_>) -> Result<(), Halt> {
+        use zstd::stream::raw::Operation;
+        while !bytes.is_empty() {
+            if self.whole {
+                let why = "there are bytes behind its zstd frame";
+                return Err(Halt::Own(refused(why.into())));
+            }
+            loop {
+                let step = self.decoder.run_on_buffers(bytes, &mut self.buffer);
+                let step = step.map_err(|err| {
+                    Halt::Own(refused(format!("its zstd frame is broken: {err}")))
+                })?;
+                bytes = &bytes[step.bytes_read..];
+                self.whole = step.remaining == 0;
+                next(&self.buffer[..step.bytes_written])?;
+                // A full buffer may be a sign that more waits inside the decoder.
+                let more = !bytes.is_empty() || step.bytes_written == self.buffer.len();
+                if self.whole || !more {
+                    break;
+                }
+            }
+        }
+        Ok(())
     }
 }
 
@@ -60,27 +110,24 @@ pub(crate) struct Seen {
 }
 
 impl Plain {
-    pub(crate) fn new(manifest: &Manifest, compression: Compression) -> Plain {
+    pub(crate) fn new(manifest: &Manifest, compression: Compression) -> Result<Plain, Error> {
         let expected = super::consistency::stored(manifest).map(|table| table.table());
-        Plain {
-            inflate: plaintext_of(compression),
+        Ok(Plain {
+            inflate: plaintext_of(compression)?,
             content: Content {
                 scan: Scan::new(expected),
                 hash: Sha256::new(),
                 bytes: 0,
                 most: manifest.plaintext.size_bytes,
             },
-        }
+        })
     }
 
     pub(crate) fn finish(mut self) -> Result<Seen, String> {
-        let Plain { inflate, content } = &mut self;
-        inflate
-            .end(&mut |bytes| content.push(bytes))
-            .map_err(|halt| match halt {
-                Halt::Own(error) => error.message,
-                Halt::Pipe(why) => why,
-            })?;
+        self.inflate.end().map_err(|halt| match halt {
+            Halt::Own(error) => error.message,
+            Halt::Pipe(why) => why,
+        })?;
         let blocks = self.content.scan.finish()?;
         Ok(Seen {
             sha256: hex::encode(self.content.hash.finalize()),
@@ -99,7 +146,7 @@ impl Sink for Plain {
 
 impl Content {
     fn push(&mut self, bytes: &[u8]) -> Result<(), Halt> {
-        let refused = |why: String| Halt::Own(Error::new(Code::NotVerified, why));
+        let refused = |why: String| Halt::Own(refused(why));
         self.hash.update(bytes);
         self.bytes += bytes.len() as u64;
         if self.bytes > self.most {
