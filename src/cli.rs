@@ -1,5 +1,8 @@
 //! The words a user may type. Nothing is judged here but their form.
 
+// Their comments are help texts, not Markdown.
+#![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
+
 use crate::names::{self, RunId, TableName};
 use crate::verify::{Target, origin};
 use clap::{Args, Parser, Subcommand};

@@ -22,6 +22,38 @@ fn yes_with_the_key() {
     assert_eq!(bench.names(), ["a.manifest.json", "a.sql.gpg"]);
 }
 
+#[test]
+fn every_compression() {
+    let bench = Bench::new(&["deflate", "none", "zstd"], &taken().ring);
+    for run in ["deflate", "none", "zstd"] {
+        let (code, report) = bench.json(&["verify", run, "--decrypt"], b"");
+        assert_eq!(code, Some(0), "{report:#}");
+        assert_eq!(check(&report, "rows").unwrap().1, "304 in 4 tables");
+    }
+    // The manifest says that there is no zstd inside, or that there is.
+    bench.put("zstd.sql.gpg", &bench.get("zstd.sql.zst.gpg"));
+    fs::remove_file(bench.path("zstd.sql.zst.gpg")).unwrap();
+    bench.manifest("zstd", |m| {
+        m["compression"] = "none".into();
+        m["envelope"]["artifact_ref"] = "/x/zstd.sql.gpg".into();
+    });
+    let (code, report) = bench.json(&["verify", "zstd", "--decrypt"], b"");
+    assert_eq!(code, Some(1), "{report:#}");
+    assert_eq!(check(&report, "content").unwrap().0, "FAILED");
+    bench.put("none.sql.zst.gpg", &bench.get("none.sql.gpg"));
+    fs::remove_file(bench.path("none.sql.gpg")).unwrap();
+    bench.manifest("none", |m| {
+        m["compression"] = "zstd".into();
+        m["envelope"]["artifact_ref"] = "/x/none.sql.zst.gpg".into();
+    });
+    refused(
+        &bench,
+        &["none", "--decrypt"],
+        "content",
+        "zstd frame is broken",
+    );
+}
+
 /// What only decryption finds: a manifest that lies, or an artifact with a manifest to fit it.
 #[test]
 fn lies_that_only_the_key_finds() {
