@@ -4,6 +4,7 @@ pub(crate) mod colons;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod frame;
+pub(crate) mod opening;
 pub(crate) mod packets;
 pub(crate) mod status;
 

@@ -1,9 +1,11 @@
 //! The only room that prints. Data in, text out; nothing is decided here.
 
 pub(crate) mod backup;
+pub(crate) mod listing;
 pub(crate) mod mechanism;
 pub(crate) mod progress;
 pub(crate) mod term;
+pub(crate) mod verify;
 
 use crate::commands::Answer;
 use crate::error::{Code, Error, Result};
@@ -14,9 +16,7 @@ use term::plain;
 
 /// Prints an answer. An envelope that does not reach the caller is a failure of its own.
 pub(crate) fn answer(answer: &Answer, json: bool) -> Exit {
-    for note in &answer.notes {
-        note_line(note);
-    }
+    notes(&answer.notes);
     let mut stdout = std::io::stdout().lock();
     let told = stdout
         .write_all(answer.out.as_bytes())
@@ -94,6 +94,12 @@ pub(crate) fn usage(err: &clap::Error, json: bool) -> Exit {
     }
     let _ = err.print();
     Exit::Usage
+}
+
+pub(crate) fn notes(notes: &[String]) {
+    for note in notes {
+        note_line(note);
+    }
 }
 
 fn note_line(line: &str) {
