@@ -398,3 +398,16 @@ pub fn check<'a>(report: &'a serde_json::Value, check: &str) -> Option<(&'a str,
         found["detail"].as_str().unwrap(),
     ))
 }
+
+/// verify says no, and this check says why.
+pub fn refused(bench: &Bench, args: &[&str], name: &str, words: &str) {
+    let (code, report) = bench.json(&[&["verify"], args].concat(), b"");
+    let found = check(&report, name);
+    let (standing, detail) = found.unwrap_or_else(|| panic!("{name}: {report:#}"));
+    assert_eq!((code, standing), (Some(1), "FAILED"), "{name}: {report:#}");
+    assert_eq!(report["result"], "FAIL");
+    assert!(
+        detail.contains(words),
+        "{name}: {detail:?} has no {words:?}"
+    );
+}
