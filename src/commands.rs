@@ -1,7 +1,9 @@
 //! One file a verb, one door each. A verb calls the rooms in order and returns what to say.
 
 pub(crate) mod backup;
+pub(crate) mod operator_package;
 pub(crate) mod prove_mechanism;
+pub(crate) mod readiness;
 
 use crate::exit::Exit;
 

@@ -21,11 +21,13 @@
 //! | [`seal`], [`store`] | the stream and its judges; files that are whole or not there |
 //! | [`envelope`], [`manifest`] | what is returned and what is stored |
 //! | [`scratch`] | throw-away homes that are removed whatever happens |
+//! | [`checks`] | the ten rows of a readiness report |
 //! | [`commands`] | one file a verb |
 //! | [`report`], [`render`], [`error`], [`exit`] | what was found; how it is said; the codes |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
+mod checks;
 mod cli;
 mod commands;
 mod compression;
@@ -81,7 +83,13 @@ pub fn run(
 fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
     let watch = Watch::install()
         .map_err(|err| Error::new(Code::StageFailed, format!("cannot take signals: {err}")))?;
-    let config = Config::load(&cli.settings, env)?;
+    let json = cli.settings.json;
+    let (config, broken) = Config::survey(&cli.settings, env)?;
+    // What reports on this host must survive a setting that is wrong; what acts stops.
+    let reports = matches!(cli.command, Command::Readiness(_) | Command::Preflight);
+    if let Some(first) = broken.first().filter(|_| !reports) {
+        return Err(first.error.clone());
+    }
     let watch = watch.with_limit(config.timeout);
     match &cli.command {
         Command::Backup(args) => {
@@ -91,7 +99,12 @@ fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
             })
         }
         Command::ProveMechanism(args) => {
-            commands::prove_mechanism::run(args, &config, &watch, cli.settings.json)
+            commands::prove_mechanism::run(args, &config, &watch, json)
         }
+        Command::OperatorPackage(args) => Ok(commands::operator_package::run(args, &config)),
+        Command::Readiness(args) => {
+            commands::readiness::run(args, &config, &broken, &watch, json)
+        }
+        Command::Preflight => commands::readiness::preflight(&config, &broken, &watch, json),
     }
 }

@@ -1,8 +1,13 @@
 //! The only room that prints. Data in, text out; nothing is decided here.
 
 pub(crate) mod backup;
+pub(crate) mod look;
+pub(crate) mod markdown;
 pub(crate) mod mechanism;
+pub(crate) mod operator_package;
+pub(crate) mod preflight;
 pub(crate) mod progress;
+pub(crate) mod readiness;
 pub(crate) mod term;
 
 use crate::commands::Answer;
