@@ -39,9 +39,9 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Readiness {
-    /// Form of the report
-    #[arg(long, value_enum, default_value = "table", conflicts_with = "json")]
-    pub format: Format,
+    /// Form of the report, not to be given with --json [default: table]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
     /// Which line of the verdict decides the exit code
     #[arg(long, value_enum, default_value = "f4")]
     pub gate: Gate,

@@ -102,9 +102,7 @@ fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
             commands::prove_mechanism::run(args, &config, &watch, json)
         }
         Command::OperatorPackage(args) => Ok(commands::operator_package::run(args, &config)),
-        Command::Readiness(args) => {
-            commands::readiness::run(args, &config, &broken, &watch, json)
-        }
+        Command::Readiness(args) => commands::readiness::run(args, &config, &broken, &watch, json),
         Command::Preflight => commands::readiness::preflight(&config, &broken, &watch, json),
     }
 }

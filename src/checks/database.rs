@@ -167,7 +167,9 @@ pub(super) fn tables(host: &Host, catalog: &Result<Catalog>) -> Finding {
 
 fn name_them(host: &Host) -> String {
     let file = host.config.file.as_ref();
-    let file = file.map_or("/etc/pgseal/pgseal.toml".into(), |f| f.display().to_string());
+    let file = file.map_or("/etc/pgseal/pgseal.toml".into(), |f| {
+        f.display().to_string()
+    });
     format!(
         "# Name them in {file}:  [scope]  tables = [\"schema.table\"], or give --table; to choose:\n{}",
         psql(host, "\\dt *.*")
@@ -177,7 +179,10 @@ fn name_them(host: &Host) -> String {
 /// A problem's mend is SQL, or a sentence.
 fn mend(host: &Host, problem: &Problem) -> String {
     match problem.mend.ends_with(';') && problem.mend.starts_with("GRANT") {
-        true => format!("{}  # as the owner or a superuser", psql(host, &problem.mend)),
+        true => format!(
+            "{}  # as the owner or a superuser",
+            psql(host, &problem.mend)
+        ),
         false => format!("# {}", problem.mend.replace('\n', " ")),
     }
 }
@@ -234,7 +239,11 @@ pub(super) fn closure(host: &Host) -> Finding {
     let needed = closure.needed.iter();
     let needed = listed(needed.map(|n| format!("{} {}", n.kind, n.name)).collect());
     let from_host = closure.of_the_host().into_iter();
-    let from_host = listed(from_host.map(|r| format!("{} {}", r.kind, r.name)).collect());
+    let from_host = listed(
+        from_host
+            .map(|r| format!("{} {}", r.kind, r.name))
+            .collect(),
+    );
     let opaque: Vec<Evidence> = closure
         .opaque
         .iter()

@@ -62,17 +62,20 @@ pub(super) fn judge(host: &Host, plans: Result<[Planned; 2]>, matrix: &Matrix) -
                 &matrix.target_tables,
             ];
             let others_ready = others.iter().all(|row| row.is_ready());
+            let of_key = matrix.backup_key.mend().unwrap_or("pgseal preflight");
+            let of_key = format!("# As for backup_key:\n{of_key}");
             match matrix.backup_key.state() {
-                State::Missing if others_ready => Finding::missing(why)
-                    .awaiting_key()
-                    .hint("# First the row backup_key."),
-                State::Failed | State::Unknown if others_ready => Finding::unknown(why)
-                    .awaiting_key()
-                    .hint("# First the row backup_key."),
+                State::Missing if others_ready => Finding::missing(why).awaiting_key().hint(of_key),
+                State::Failed | State::Unknown if others_ready => {
+                    Finding::unknown(why).awaiting_key().hint(of_key)
+                }
                 State::Ready if others_ready => {
                     Finding::failed(why).hint(host.pgseal("backup --dry-run"))
                 }
-                _ => Finding::unknown(why).hint("# First the rows above it."),
+                _ => Finding::unknown(why).hint(format!(
+                    "# First what stands above it, then again:\n{}",
+                    preflight()
+                )),
             }
         }
     }

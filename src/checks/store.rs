@@ -43,9 +43,8 @@ pub(super) fn look(host: &Host) -> Result<Folder> {
     host.refused("store")?;
     let dir = &host.config.store;
     Store::open(dir)?;
-    let trouble = |action: &str, err: std::io::Error| {
-        Error::io(crate::error::Code::Store, action, dir, &err)
-    };
+    let trouble =
+        |action: &str, err: std::io::Error| Error::io(crate::error::Code::Store, action, dir, &err);
     let meta = dir.metadata().map_err(|err| trouble("look at", err))?;
     let room = rustix::fs::statvfs(dir).map_err(|err| trouble("ask the room of", err.into()))?;
     Ok(Folder {

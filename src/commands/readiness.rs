@@ -5,7 +5,7 @@ use crate::checks::{Audit, audit};
 use crate::cli::{self, Format, Gate};
 use crate::commands::operator_package;
 use crate::config::{Broken, Config};
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::exit::Exit;
 use crate::render;
 use crate::report::{Exposed, F4, Readiness, Verdict};
@@ -18,9 +18,18 @@ pub(crate) fn run(
     watch: &Watch,
     json: bool,
 ) -> Result<Answer> {
+    // clap sees no conflict where one of the two stands before the verb.
+    if json && args.format.is_some() {
+        return Err(Error::new(
+            Code::Usage,
+            "--json and --format are two forms of one report",
+        )
+        .hint("Give one of them."));
+    }
     let audit = audit("pgseal/readiness/1", config, broken, watch)?;
     let package = operator_package::text(config, false);
-    told(audit, args.gate, |found| match (json, args.format) {
+    let format = args.format.unwrap_or(Format::Table);
+    told(audit, args.gate, |found| match (json, format) {
         (true, _) => render::json_pretty(found),
         (false, Format::Table) => {
             let look = render::look::Look::of_stdout(&config.env);
@@ -47,11 +56,7 @@ pub(crate) fn preflight(
 }
 
 /// What is about to be printed is searched for the canary as well.
-fn told(
-    audit: Audit,
-    gate: Gate,
-    render: impl Fn(&Readiness) -> Result<String>,
-) -> Result<Answer> {
+fn told(audit: Audit, gate: Gate, render: impl Fn(&Readiness) -> Result<String>) -> Result<Answer> {
     let mut found = audit.readiness;
     let mut out = render(&found)?;
     if audit.canary.is_some_and(|canary| canary.is_in(&out)) {

@@ -9,7 +9,10 @@ pub(crate) struct Operator {
 
 impl Default for Operator {
     fn default() -> Operator {
-        let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+        let host = rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned();
         let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
         let host: String = host.chars().filter(plain).collect();
         let host = if host.is_empty() { "localhost" } else { &host };

@@ -93,7 +93,10 @@ impl Look {
             }
             // What has no space to break at is broken anywhere.
             while width(word) > most {
-                let at = word.char_indices().nth(most).map_or(word.len(), |(at, _)| at);
+                let at = word
+                    .char_indices()
+                    .nth(most)
+                    .map_or(word.len(), |(at, _)| at);
                 lines.push(word[..at].to_string());
                 word = &word[at..];
             }

@@ -35,7 +35,9 @@ pub(crate) fn report(found: &Readiness, package: &str) -> String {
     out += "\n## 5. Operator command package (not executed)\n\n";
     out += &fenced("sh", package);
     out += "\n## 6. Verdict\n\n";
-    let lines = verdict.lines().map(|(key, word)| format!("{key}: {word}\n"));
+    let lines = verdict
+        .lines()
+        .map(|(key, word)| format!("{key}: {word}\n"));
     out + &fenced("text", &lines.concat())
 }
 
@@ -77,7 +79,8 @@ fn commands(found: &Readiness) -> String {
 }
 
 fn proof(found: &Readiness) -> String {
-    let mut out = String::from("\n## 2. GPG mechanism proof: throw-away key, no persistent key\n\n");
+    let mut out =
+        String::from("\n## 2. GPG mechanism proof: throw-away key, no persistent key\n\n");
     let Some(proof) = &found.gpg_mechanism_proof else {
         return out + "It could not be made; the matrix says why.\n";
     };

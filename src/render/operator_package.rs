@@ -117,7 +117,7 @@ umask 077
 : "${{fpr:?set it to the fingerprint that the operator read out}}"
 public_key=${{public_key:-$PWD/pgseal-$fpr.asc}}
 
-#    The public key alone. A file with a secret key in it is refused, and so is another key.
+#    The public key alone: a file with a secret key in it is refused.
 packets=$(gpg --batch --no-options --list-packets "$public_key")
 if grep -q '^:secret' <<<"$packets"; then
   echo "$public_key holds a secret key: it does not belong on this host" >&2

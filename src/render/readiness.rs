@@ -15,8 +15,9 @@ pub(crate) fn table(found: &Readiness, look: &Look) -> String {
         for evidence in row.evidence {
             lines.extend(look.wrapped(indent, &look.safe(&said(evidence))));
         }
-        for hint in row.hint.unwrap_or_default().lines() {
-            lines.extend(look.wrapped(indent, &look.safe(&format!("hint: {hint}"))));
+        for (at, hint) in row.hint.unwrap_or_default().lines().enumerate() {
+            let label = if at == 0 { "hint:" } else { "     " };
+            lines.extend(look.wrapped(indent, &look.safe(&format!("{label} {hint}"))));
         }
         let mut lines = lines.into_iter();
         out += &format!(

@@ -208,6 +208,10 @@ impl Finding {
         self.state
     }
 
+    pub(crate) fn mend(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
     pub(crate) fn is_ready(&self) -> bool {
         self.state == State::Ready
     }
