@@ -157,9 +157,9 @@ fn unasked(error: &Error) -> Finding {
     }
 }
 
-/// The message, and the last that the program said.
+/// The message, and what the program said.
 fn told(error: &Error) -> String {
-    let said = error.stages.iter().flat_map(|stage| stage.said.last());
+    let said = error.stages.iter().flat_map(|stage| &stage.said);
     said.fold(error.message.clone(), |all, line| {
         format!("{all}: {}", line.trim())
     })

@@ -563,8 +563,8 @@ fn stores_on_file_systems_that_say_no() {
     let store = host.path("store").display().to_string();
     let pgseal = env!("CARGO_BIN_EXE_pgseal");
     for (mount, told) in [
-        ("size=64k", "too full"),
-        ("ro,size=8m", "Read-only file system"),
+        ("mode=0700,size=64k", "too full"),
+        ("ro,mode=0700,size=8m", "Read-only file system"),
     ] {
         let script =
             format!("mount -t tmpfs -o {mount} none {store} && exec {pgseal} readiness --json");
@@ -800,7 +800,7 @@ fn what_the_operators_package_prints_ends_with_a_key_that_preflight_accepts() {
         host.seam(&["python3", BACKUP_RUNNER, "accept"]);
         host.config(
             "[encryption]",
-            "[operator]\nname = \"it's a $(backup)\"\nemail = \"b@example.org\"\n\n[encryption]",
+            "[operator]\nname = \"it's a `$backup` key\"\nemail = \"b@example.org\"\n\n[encryption]",
         );
         host.write(".env", "OTHER=1"); // and no newline
         let told = host.pgseal(args);
@@ -854,7 +854,7 @@ fn what_the_operators_package_prints_ends_with_a_key_that_preflight_accepts() {
             "READY",
             &[
                 &format!("encryption subkey {algorithm}"),
-                "it's a $(backup) <b@example.org>",
+                "it's a `$backup` key <b@example.org>",
             ],
         );
         assert!(!report.told("backup_key").contains("is on this host"));

@@ -98,14 +98,16 @@ fn cluster() -> &'static Cluster {
 }
 
 fn psql_to(socket: &Path, database: &str, sql: &str) -> String {
+    done(&mut psql_command(socket, database, sql))
+}
+
+fn psql_command(socket: &Path, database: &str, sql: &str) -> Command {
     let mut command = Command::new("psql");
     command.args(["-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", "-c", sql]);
     command.env_clear().env("PATH", "/usr/bin:/bin");
+    command.env("PGHOST", socket).env("PGUSER", "postgres");
+    command.env("PGDATABASE", database);
     command
-        .env("PGHOST", socket)
-        .env("PGUSER", "postgres")
-        .env("PGDATABASE", database);
-    done(&mut command)
 }
 
 pub struct Host {
@@ -116,6 +118,9 @@ pub struct Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
+        let drop = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", self.database);
+        let mut psql = psql_command(&cluster().socket, "postgres", &drop);
+        let _ = psql.output();
         for home in ["gnupg", "operator"] {
             let _ = Command::new("gpgconf")
                 .args(["--kill", "all"])
@@ -238,7 +243,7 @@ impl Host {
 
     pub fn gpg(&self, home: &str) -> Command {
         let mut command = Command::new("gpg");
-        command.args(["--batch", "--no-tty", "--trust-model=always"]);
+        command.args(["--batch", "--no-tty"]);
         command.env("GNUPGHOME", self.path(home)).env("LC_ALL", "C");
         command
     }

@@ -20,7 +20,7 @@ pub(super) struct Search {
 }
 
 /// More than this in one folder is not searched, and said so.
-const MOST_FILES: usize = 20_000;
+const MOST_FILES: usize = 200_000;
 const LARGEST: u64 = 64 * 1024 * 1024;
 
 impl Canary {
@@ -91,6 +91,8 @@ impl Canary {
                         self.walk(&entry.path(), seen, read, search);
                     }
                 }
+                // Gone since it was seen.
+                Err(err) if err.kind() == std::io::ErrorKind::NotFound => {}
                 // Nobody but its owner can have put a file of ours there.
                 Err(_) if meta.uid() != us => {}
                 Err(_) => search.unknown(),
