@@ -56,9 +56,9 @@ pub(crate) struct Relation {
     name: String,
     pub kind: Kind,
     temporary: bool,
-    usage: bool,
-    select: bool,
-    row_security: bool,
+    pub usage: bool,
+    pub select: bool,
+    pub row_security: bool,
     extension: Option<String>,
     unreadable_sequences: Vec<TableName>,
     pub rows_estimate: u64,
@@ -125,6 +125,8 @@ impl Relation {
 pub(crate) struct Problem {
     pub what: String,
     pub mend: String,
+    /// Not there, rather than there and unfit.
+    pub absent: bool,
 }
 
 impl Catalog {
@@ -175,6 +177,7 @@ impl Catalog {
             return vec![Problem {
                 what: "the catalog did not answer for every table".into(),
                 mend: "Try again.".into(),
+                absent: false,
             }];
         }
         let absent = self
@@ -199,6 +202,7 @@ impl Catalog {
                      catalog spells them.",
                         crate::names::quoted(&table.schema)
                     ),
+                    absent: true,
                 })
             });
         let unfit = self
@@ -222,6 +226,7 @@ impl Catalog {
             Some(Problem {
                 what: format!("{shown} {what}"),
                 mend,
+                absent: false,
             })
         };
         let twice = |other: &&Relation| other.oid == rel.oid && other.target < rel.target;
@@ -282,6 +287,11 @@ impl Catalog {
             );
         }
         None
+    }
+
+    /// All that was found of the targets, fit or not.
+    pub(crate) fn found(&self) -> &[Relation] {
+        &self.relations
     }
 
     /// Sum over the relations, from `relpages`: an estimate of the heap, not of the dump.

@@ -43,9 +43,9 @@ SELECT pg_catalog.json_build_object(
     FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()
   ),
   'targets', (
-    SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+    SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
       'schema_exists', found.nsp IS NOT NULL,
-      'oid', found.rel::bigint) ORDER BY found.ord)
+      'oid', found.rel::bigint) ORDER BY found.ord), '[]')
     FROM found
   ),
   'relations', (
