@@ -74,7 +74,7 @@ fn nowhere(words: &[&str], rooms: &[&str]) {
 #[test]
 fn only_the_pipeline_starts_processes() {
     nowhere(&["duct::", "use duct"], &["src/pipeline"]);
-    // guard becomes its COMMAND.
+    // Not duct, but the exec by which guard becomes its COMMAND.
     nowhere(
         &["process::Command", "Command::new("],
         &["src/pipeline/handover"],
@@ -142,7 +142,7 @@ const TOO_LONG: &[&str] = &["src/commands/prove_mechanism/trial.rs"];
 fn no_file_is_too_long() {
     let long = |text: &str| code(text).lines().count() > 300;
     for (name, text) in files("src") {
-        assert_eq!(long(&text), TOO_LONG.contains(&name.as_str()), "{name}");
+        assert!(!long(&text) || TOO_LONG.contains(&name.as_str()), "{name}");
     }
 }
 
