@@ -130,12 +130,12 @@ pub(super) fn tables(host: &Host, catalog: &Result<Catalog>) -> Finding {
         return Finding::unknown("psql is gone");
     };
     let problems = catalog.problems(tables);
-    let rows = catalog.found().iter().map(|rel| {
+    let rows = catalog.relations.iter().map(|rel| {
         let known = tables.get(rel.target);
         Evidence::read("pg_class", described(rel, known))
     });
     let Some(first) = problems.first() else {
-        let parts = catalog.found().len() - tables.len();
+        let parts = catalog.relations.len() - tables.len();
         let answer = format!(
             "{} tables{}, all of them there and readable",
             tables.len(),
