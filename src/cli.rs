@@ -1,5 +1,8 @@
 //! The words a user may type. Nothing is judged here but their form.
 
+// Comments here are help texts, with brackets of their own.
+#![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
+
 use crate::names::{self, RunId, TableName};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
