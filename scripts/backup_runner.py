@@ -326,11 +326,12 @@ def canonical_plan(run_id: str, scope: Scope) -> str:
     tables = _distinct("table", [spell_table(table) for table in _texts("tables", scope.tables)])
     recipients = [_fingerprint(given) for given in _texts("recipients", scope.recipients)]
     if not isinstance(scope.compression, str) or not re.fullmatch(
-        "deflate|none|gpg(:[1-9])?|zstd(:([1-9]|1[0-9]|2[0-2]))?", scope.compression
+        "deflate|none|gpg(:[1-9])?|zstd(:([1-9]|1[0-9]))?", scope.compression
     ):
         raise ValueError(f"unknown compression: {_shown(scope.compression)}")
     plan = {
-        "compression": scope.compression,
+        # With its level, which pgseal writes out too.
+        "compression": {"gpg": "gpg:6", "zstd": "zstd:3"}.get(scope.compression, scope.compression),
         "recipients": _distinct("recipient", recipients),
         "run_id": _require_run_id(run_id),
         # By code point, which is the byte order of UTF-8.

@@ -4,7 +4,9 @@
 #![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
 
 use crate::names::{self, RunId, TableName};
+use crate::verify::{Target, origin};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -38,6 +40,14 @@ pub(crate) enum Command {
     Preflight,
     /// Print the steps that provision the backup key, filled in for this host; run none
     OperatorPackage(OperatorPackage),
+    /// Prove what can be proved of an artifact, without the secret key or with it
+    Verify(Verify),
+    /// Back up, verify, and only then become COMMAND
+    Guard(Guard),
+    /// Show what is in the store
+    List,
+    /// Remove old runs by a rule; only shows them without --apply
+    Prune(Prune),
 }
 
 #[derive(Debug, Args)]
@@ -67,6 +77,48 @@ pub(crate) struct OperatorPackage {
     /// RSA of 4096 bits for both keys, in place of Ed25519 and Cv25519
     #[arg(long)]
     pub rsa: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// A run of the store, or a file: what contains / or ends in .gpg is a path
+    #[arg(value_name = "RUN_ID|PATH", value_parser = Target::parse)]
+    pub target: Target,
+    /// Decrypt too: integrity, plaintext hash, every table's rows; nothing is written
+    #[arg(long)]
+    pub decrypt: bool,
+    /// The artifact's SHA-256 as you kept it elsewhere: proves its origin
+    #[arg(long, value_name = "HEX", value_parser = origin::sha256)]
+    pub sha256: Option<String>,
+    /// The envelope as you kept it elsewhere, - for standard input: proves its origin
+    #[arg(long, value_name = "FILE")]
+    pub envelope: Option<String>,
+    /// Read the secret key's passphrase from this descriptor [default: the agent asks]
+    #[arg(long, value_name = "N", requires = "decrypt")]
+    pub passphrase_fd: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Guard {
+    /// Name of the backup's run [default: <UTC time>-<8 hex digits>]
+    #[arg(long, value_name = "ID", value_parser = RunId::parse)]
+    pub run_id: Option<RunId>,
+    /// What runs if the backup verifies; finds PGSEAL_RUN_ID, PGSEAL_ARTIFACT, PGSEAL_ENVELOPE
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Prune {
+    /// Keep this many of the newest complete runs
+    #[arg(long, value_name = "N")]
+    pub keep_last: usize,
+    /// Keep every run that is younger than this
+    #[arg(long, value_name = "DUR", value_parser = names::span)]
+    pub keep_within: Option<Duration>,
+    /// Remove, instead of showing what would be removed
+    #[arg(long)]
+    pub apply: bool,
 }
 
 #[derive(Debug, Args)]
@@ -109,7 +161,7 @@ pub(crate) struct Settings {
     /// Connection, without secrets [default: libpq's own, PGHOST, PGSERVICE, …]
     #[arg(long, global = true, value_name = "CONNINFO")]
     pub dbname: Option<String>,
-    /// Compression: gpg[:LEVEL] [default: gpg]
+    /// deflate, zstd[:LEVEL], gpg[:LEVEL] or none [default: deflate]
     #[arg(long, global = true, value_name = "METHOD")]
     pub compress: Option<String>,
     /// How long to wait for a table's lock [default: 30s]

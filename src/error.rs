@@ -20,6 +20,8 @@ pub(crate) enum Code {
     RunIdTaken,
     LockHeld,
     Output,
+    NotFound,
+    NotVerified,
     Interrupted(i32),
 }
 
@@ -40,6 +42,8 @@ impl Code {
             Code::RunIdTaken => "run_id_taken",
             Code::LockHeld => "lock_held",
             Code::Output => "output",
+            Code::NotFound => "not_found",
+            Code::NotVerified => "not_verified",
             Code::Interrupted(_) => "interrupted",
         }
     }
@@ -57,6 +61,7 @@ impl Code {
             Code::Store | Code::Disk | Code::RunIdTaken | Code::LockHeld | Code::Output => {
                 Exit::Local
             }
+            Code::NotFound | Code::NotVerified => Exit::No,
             Code::Interrupted(signal) => Exit::Signal(signal),
         }
     }

@@ -3,6 +3,8 @@
 pub(crate) mod colons;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub(crate) mod frame;
+pub(crate) mod opening;
 pub(crate) mod packets;
 pub(crate) mod status;
 
@@ -78,6 +80,10 @@ impl Gpg {
             Compression::Gpg(level) => spec
                 .arg("--compress-algo=zlib")
                 .arg(format!("--compress-level={level}")),
+            // We make the packets (see `frame`), and gpg notes that this is unusual.
+            _ => spec
+                .args(["--no-literal", "--compress-algo=none"])
+                .expect_talk("gpg: Note: --no-literal is not for normal use!"),
         };
         spec.arg("--encrypt")
             .args(recipients.iter().map(|fpr| format!("--recipient={fpr}")))

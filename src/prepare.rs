@@ -65,7 +65,8 @@ pub(crate) fn prepare(config: &Config, run_id: RunId, watch: &Watch) -> Result<P
     })
 }
 
-fn joined<T>(result: thread::Result<Result<T>>) -> Result<T> {
+/// A panic in a check is a bug, and a no.
+pub(crate) fn joined<T>(result: thread::Result<Result<T>>) -> Result<T> {
     result.unwrap_or_else(|_| {
         Err(Error::new(
             Code::StageFailed,

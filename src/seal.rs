@@ -1,19 +1,23 @@
 //! The dump on its way: watched as plaintext, encrypted by gpg, hashed as ciphertext, written.
-//! Nothing leaves here but a file that is on disk and was seen to be whole.
+//! Nothing leaves here but a file that was seen to be whole.
 
+mod sink;
+mod tap;
+
+use crate::compression::Compression;
 use crate::error::{Code, Error, Result};
-use crate::gnupg::packets::{Framing, FramingError, KeyId};
+use crate::gnupg::packets::KeyId;
 use crate::gnupg::status;
 use crate::names::TableName;
 use crate::pg::scan::{Block, Scan};
-use crate::pg::token::TokenLine;
-use crate::pipeline::{self, Blame, Halt, Outcome, Piped, Sink, Tap};
+use crate::pipeline::{self, Blame, Outcome, Piped};
 use crate::spec::CommandSpec;
-use crate::store::{Partial, Synced};
+use crate::store::Partial;
 use crate::watch::{Stop, Watch};
-use sha2::{Digest, Sha256};
-use std::io::Write;
+use sha2::Digest;
+use sink::{ArtifactSink, framing};
 use std::sync::{Arc, Mutex, PoisonError};
+use tap::DumpTap;
 
 /// Where a running dump is, for the progress line.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +33,17 @@ pub(crate) struct Progress {
 struct Shared(Arc<Mutex<Progress>>);
 
 impl Shared {
+    fn set(&self, bytes: u64, block: Option<&Block>) {
+        let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.bytes = bytes;
+        if let Some(block) = block {
+            progress.rows = block.rows;
+            if progress.table.as_ref() != Some(&block.table) {
+                progress.table = Some(block.table.clone());
+            }
+        }
+    }
+
     fn get(&self) -> Progress {
         self.0
             .lock()
@@ -37,14 +52,14 @@ impl Shared {
     }
 }
 
-/// What was sealed, and the file, which is synced and still without a name.
+/// What was sealed, and the file, written and not yet synced.
 pub(crate) struct Sealed {
     pub blocks: Vec<Block>,
     pub plaintext_sha256: String,
     pub plaintext_bytes: u64,
     pub sha256: String,
     pub size_bytes: u64,
-    pub file: Synced,
+    pub file: Partial,
 }
 
 /// A recipient as the ciphertext and gpg's status must name it.
@@ -56,6 +71,7 @@ pub(crate) struct Expected {
 /// Dumps through gpg into `partial`. Fails with nothing kept, all children ended and waited for.
 pub(crate) fn seal(
     [dump, encrypt]: [&CommandSpec; 2],
+    compression: Compression,
     relations: impl IntoIterator<Item = TableName>,
     recipients: &[Expected],
     partial: Partial,
@@ -66,19 +82,8 @@ pub(crate) fn seal(
     let mut random = [0; 32];
     getrandom::fill(&mut random)
         .map_err(|err| Error::new(Code::StageFailed, format!("no random bytes: {err}")))?;
-    let tap = DumpTap {
-        token: TokenLine::new(random),
-        scan: Some(Scan::new(relations)),
-        blocks: Vec::new(),
-        hash: Sha256::new(),
-        bytes: 0,
-        shared: shared.clone(),
-    };
-    let sink = ArtifactSink {
-        framing: Framing::new(),
-        hash: Sha256::new(),
-        partial,
-    };
+    let tap = DumpTap::new(Scan::new(relations), compression, random, shared.clone());
+    let sink = ArtifactSink::new(partial);
     let piped = pipeline::pipe([dump, encrypt], tap, sink, watch, &mut || {
         tick(&shared.get());
     });
@@ -117,7 +122,7 @@ pub(crate) fn seal(
         plaintext_bytes: tap.bytes,
         sha256: hex::encode(sink.hash.finalize()),
         size_bytes,
-        file: sink.partial.sync()?,
+        file: sink.partial,
     })
 }
 
@@ -126,85 +131,6 @@ fn list(ids: &[KeyId]) -> String {
         .map(ToString::to_string)
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-struct DumpTap {
-    token: TokenLine,
-    scan: Option<Scan>,
-    blocks: Vec<Block>,
-    hash: Sha256,
-    bytes: u64,
-    shared: Shared,
-}
-
-impl DumpTap {
-    fn pass(&mut self, bytes: &[u8], to: &mut dyn Write) -> std::result::Result<(), Halt> {
-        if let Some(scan) = &mut self.scan {
-            scan.push(bytes).map_err(incomplete)?;
-        }
-        self.hash.update(bytes);
-        self.bytes += bytes.len() as u64;
-        let mut shared = self.shared.0.lock().unwrap_or_else(PoisonError::into_inner);
-        shared.bytes = self.bytes;
-        if let Some(block) = self.scan.as_ref().and_then(Scan::current) {
-            if shared.table.as_ref() != Some(&block.table) {
-                shared.table = Some(block.table.clone());
-            }
-            shared.rows = block.rows;
-        }
-        drop(shared);
-        to.write_all(bytes)
-            .map_err(|err| Halt::Pipe(err.to_string()))
-    }
-}
-
-impl Tap for DumpTap {
-    fn push(&mut self, bytes: &[u8], to: &mut dyn Write) -> std::result::Result<(), Halt> {
-        match self.token.push(bytes) {
-            None => self.pass(bytes, to),
-            Some(released) => self.pass(&released, to),
-        }
-    }
-
-    fn end(&mut self, to: &mut dyn Write) -> std::result::Result<(), Halt> {
-        let held = self.token.end();
-        self.pass(&held, to)?;
-        if let Some(scan) = self.scan.take() {
-            self.blocks = scan.finish().map_err(incomplete)?;
-        }
-        Ok(())
-    }
-}
-
-fn incomplete(why: String) -> Halt {
-    Halt::Own(
-        Error::new(Code::StageFailed, format!("the dump is not whole: {why}"))
-            .hint("Try again; if it stays so, run the dump command by hand and look at its end."),
-    )
-}
-
-struct ArtifactSink {
-    framing: Framing,
-    hash: Sha256,
-    partial: Partial,
-}
-
-impl Sink for ArtifactSink {
-    fn push(&mut self, bytes: &[u8]) -> std::result::Result<(), Halt> {
-        self.framing
-            .push(bytes)
-            .map_err(|err| Halt::Own(framing(err)))?;
-        self.hash.update(bytes);
-        self.partial.write(bytes).map_err(Halt::Own)
-    }
-}
-
-fn framing(err: FramingError) -> Error {
-    Error::new(
-        Code::StageFailed,
-        format!("gpg's output is not the message that was asked for: {err}"),
-    )
-    .hint("Look for lines in /etc/gnupg/gpg.conf that change what gpg writes.")
 }
 
 /// The error that names the cause, with both stages.
@@ -260,7 +186,9 @@ fn program(spec: &CommandSpec) -> &str {
 /// pg_dump speaks English here (LC_ALL=C).
 fn dump_hint(outcome: &Outcome) -> &'static str {
     let said = |words: &str| outcome.talk.contains(words);
-    if said("lock timeout") || said("could not obtain lock") {
+    // pg_dump turns --lock-wait-timeout into a statement timeout while it locks.
+    let waited = said("statement timeout") && said("LOCK TABLE");
+    if waited || said("lock timeout") || said("could not obtain lock") {
         "Another session holds a lock on a table: wait for it, or raise --lock-wait."
     } else if said("row-level security") {
         "Connect as the table's owner or with BYPASSRLS."

@@ -13,6 +13,7 @@ pub(crate) struct CommandSpec {
     args: Vec<String>,
     env: Vec<(OsString, OsString)>,
     status_prefix: Option<&'static str>,
+    expected_talk: Option<&'static str>,
 }
 
 impl CommandSpec {
@@ -24,6 +25,7 @@ impl CommandSpec {
             args: Vec::new(),
             env: Vec::new(),
             status_prefix: None,
+            expected_talk: None,
         }
     }
 
@@ -70,6 +72,16 @@ impl CommandSpec {
     pub(crate) fn status_prefix(mut self, prefix: &'static str) -> CommandSpec {
         self.status_prefix = Some(prefix);
         self
+    }
+
+    /// A line that it always says, and that would only trouble an operator.
+    pub(crate) fn expect_talk(mut self, line: &'static str) -> CommandSpec {
+        self.expected_talk = Some(line);
+        self
+    }
+
+    pub(crate) fn expected_talk(&self) -> Option<&'static str> {
+        self.expected_talk
     }
 
     pub(crate) fn stage(&self) -> &'static str {

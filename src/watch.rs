@@ -1,7 +1,7 @@
 //! What may end a run from outside: a signal, or the limit of the whole run.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Why a run was stopped.
@@ -15,6 +15,8 @@ pub(crate) enum Stop {
 #[derive(Debug, Clone)]
 pub(crate) struct Watch {
     signal: Arc<AtomicUsize>,
+    /// Once set, a signal does what it does to any process.
+    released: Arc<AtomicBool>,
     limit: Option<(Instant, Duration)>,
 }
 
@@ -38,6 +40,8 @@ impl Watch {
             if ignored >> (number - 1) & 1 == 0 {
                 let flag = Arc::clone(&watch.signal);
                 signal_hook::flag::register_usize(number, flag, number as usize)?;
+                let released = Arc::clone(&watch.released);
+                signal_hook::flag::register_conditional_default(number, released)?;
             }
         }
         Ok(watch)
@@ -47,6 +51,7 @@ impl Watch {
     pub(crate) fn none() -> Watch {
         Watch {
             signal: Arc::new(AtomicUsize::new(0)),
+            released: Arc::new(AtomicBool::new(false)),
             limit: None,
         }
     }
@@ -56,8 +61,15 @@ impl Watch {
         let limit = limit.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
         Watch {
             signal: Arc::clone(&self.signal),
+            released: Arc::clone(&self.released),
             limit,
         }
+    }
+
+    /// From now on a signal ends the process at once. Asked for just before another program takes
+    /// it over, and followed by a last look, so that no signal gets lost in between.
+    pub(crate) fn release(&self) {
+        self.released.store(true, Ordering::SeqCst);
     }
 
     /// The same, and no longer than this from now.

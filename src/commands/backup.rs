@@ -10,12 +10,13 @@ use crate::inspect;
 use crate::manifest::{self, Manifest};
 use crate::names::RunId;
 use crate::pg::scan::Block;
-use crate::prepare::{Prepared, prepare};
+use crate::prepare::{Prepared, joined, prepare};
 use crate::render;
 use crate::seal::{self, Progress, Sealed};
-use crate::store::{MANIFEST, Store};
+use crate::store::{MANIFEST, Partial, Store, Synced};
 use crate::watch::Watch;
 use jiff::Timestamp;
+use std::thread;
 use std::time::Instant;
 
 pub(crate) fn run(
@@ -65,7 +66,7 @@ fn dry_run(run_id: RunId, config: &Config, watch: &Watch) -> Result<Answer> {
 }
 
 /// One backup from start to manifest. Also returns what the operator should be warned of.
-fn backup(
+pub(crate) fn backup(
     run_id: RunId,
     config: &Config,
     watch: &Watch,
@@ -92,6 +93,7 @@ fn backup(
     };
     let sealed = seal::seal(
         [&prepared.plan.dump, &prepared.plan.encrypt],
+        prepared.plan.compression,
         prepared.stored(),
         &prepared.expected()?,
         store.partial(&name).map_err(&failed)?,
@@ -99,22 +101,22 @@ fn backup(
         &mut |progress| show(progress, estimate),
     )
     .map_err(&failed)?;
-    still_the_same(config, &prepared, watch).map_err(&failed)?;
-
     let envelope = Envelope {
         sha256: sealed.sha256.clone(),
         size_bytes: sealed.size_bytes,
         gpg_fpr: prepared.plan.recipients[0].to_string(),
         artifact_ref: path.display().to_string(),
     };
-    let manifest = manifest(&prepared, envelope, &sealed, (started, clock))?;
-    let mut note = store
-        .partial(&format!("{}{MANIFEST}", prepared.plan.run_id))
-        .map_err(&failed)?;
-    note.write(render::json_pretty(&manifest)?.as_bytes())
-        .map_err(&failed)?;
-    let note = note.sync().map_err(&failed)?;
-    let artifact = sealed.file.publish().map_err(&failed)?;
+    let manifest = manifest(&prepared, envelope, &sealed, (started, clock));
+    let note_name = format!("{}{MANIFEST}", prepared.plan.run_id);
+    let (synced, same) = thread::scope(|scope| {
+        let same = scope.spawn(|| still_the_same(config, &prepared, watch));
+        let synced = sync(&store, sealed.file, &note_name, &manifest);
+        (synced, joined(same.join()))
+    });
+    let (artifact, note) = synced.map_err(&failed)?;
+    same.map_err(&failed)?;
+    let artifact = artifact.publish().map_err(&failed)?;
     store.sync().map_err(&failed)?;
     // The last moment at which we may still be stopped.
     if let Some(stop) = watch.stop() {
@@ -137,6 +139,19 @@ fn backup(
     Ok((manifest, warnings))
 }
 
+/// Both files on disk, and still without their names.
+fn sync(
+    store: &Store,
+    artifact: Partial,
+    name: &str,
+    manifest: &Manifest,
+) -> Result<(Synced, Synced)> {
+    let artifact = artifact.sync()?;
+    let mut note = store.partial(name)?;
+    note.write(render::json_pretty(manifest)?.as_bytes())?;
+    Ok((artifact, note.sync()?))
+}
+
 /// A partition attached, or a child created, while the dump ran is not in it.
 fn still_the_same(config: &Config, prepared: &Prepared, watch: &Watch) -> Result<()> {
     let after = inspect::catalog(config, &prepared.plan.tables, watch)?.identities();
@@ -157,7 +172,7 @@ fn manifest(
     envelope: Envelope,
     sealed: &Sealed,
     (started, clock): (Timestamp, Instant),
-) -> Result<Manifest> {
+) -> Manifest {
     let plan = &prepared.plan;
     let tables = plan.relations.iter().map(|rel| {
         let table = rel.table();
@@ -172,7 +187,7 @@ fn manifest(
             name: table.name,
         }
     });
-    Ok(Manifest {
+    Manifest {
         schema: manifest::SCHEMA.into(),
         run_id: plan.run_id.to_string(),
         created_at: rfc3339(Timestamp::now()),
@@ -197,7 +212,7 @@ fn manifest(
             started_at: rfc3339(started),
             seconds: (clock.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
         },
-    })
+    }
 }
 
 /// Milliseconds are enough.

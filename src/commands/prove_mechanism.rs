@@ -69,7 +69,13 @@ pub(crate) fn prove_with(
     let outcome = trial.round_trip(shape).and_then(|()| trial.controls());
     // A trial that was stopped from outside is no proof of anything; its homes go with it.
     outcome?;
-    let in_homes = canary.search(&trial.homes());
+    let homes = trial.homes();
+    let in_homes = canary.search(&homes);
+    // The temporary root that was used, and no other: on a busy host /tmp is full of what others
+    // write meanwhile, and not to be able to search that says nothing of gpg.
+    let mut roots: Vec<_> = homes.iter().filter_map(|home| home.parent()).collect();
+    roots.dedup();
+    let roots: Vec<_> = roots.into_iter().map(Into::into).collect();
     let (mut steps, sizes) = trial.finish();
 
     let after = keyring()?;
@@ -96,7 +102,7 @@ pub(crate) fn prove_with(
         searched: Vec::new(),
     };
     let mut search = in_homes;
-    search.add(canary.search(&crate::scratch::roots(&config.env)));
+    search.add(canary.search(&roots));
     search.add(canary.search(std::slice::from_ref(&config.store)));
     // Every argv is part of the report, and so of what is searched here.
     let output = render::mechanism::text(&proof) + &render::json_pretty(&proof)?;

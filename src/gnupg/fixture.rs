@@ -75,13 +75,23 @@ impl Gpg {
         sealed.stdout
     }
 
-    /// What comes out, and whether gpg and its status lines both vouch for it.
-    pub(crate) fn decrypt(&self, sealed: &[u8]) -> (bool, Vec<u8>) {
+    pub(crate) fn decrypt(&self, sealed: &[u8]) -> Opened {
         let opened = self.run(&["--pinentry-mode", "error", "--decrypt"], sealed);
-        let status = String::from_utf8_lossy(&opened.stderr).into_owned();
-        let okay = status.contains("[GNUPG:] DECRYPTION_OKAY");
-        (opened.status.success() && okay, opened.stdout)
+        let talk = String::from_utf8_lossy(&opened.stderr);
+        let said = |word: &str| talk.contains(&format!("[GNUPG:] {word}"));
+        Opened {
+            code: opened.status.code(),
+            vouched: said("DECRYPTION_OKAY\n") && said("PLAINTEXT "),
+            data: opened.stdout,
+        }
     }
+}
+
+pub(crate) struct Opened {
+    pub(crate) code: Option<i32>,
+    /// By the status lines, which alone may lie as well as the exit code alone.
+    pub(crate) vouched: bool,
+    pub(crate) data: Vec<u8>,
 }
 
 impl Drop for Gpg {

@@ -135,6 +135,7 @@ impl Catalog {
                 Code::Database,
                 format!("the catalog's answer cannot be read: {err}"),
             )
+            .hint("Check that the `psql` on PATH is PostgreSQL's own, and not a wrapper that says more.")
         })
     }
 
@@ -241,8 +242,10 @@ impl Catalog {
                 return problem("is temporary", "Name a permanent table.".into());
             }
             kind => {
+                let kind = kind.as_str();
+                let article = if kind.starts_with('i') { "an" } else { "a" };
                 return problem(
-                    &format!("is a {}, which pg_dump writes no rows for", kind.as_str()),
+                    &format!("is {article} {kind}, which pg_dump writes no rows for"),
                     "Name the tables that hold the rows.".into(),
                 );
             }

@@ -3,6 +3,8 @@
 -- behind an exclusive lock, relpages does not.
 -- psql variables: targets, a JSON list of {"schema", "name"}; lock_timeout and
 -- statement_timeout, in milliseconds.
+-- Whatever the role's or the database's path is, no function or operator of a user is called.
+SET search_path = pg_catalog;
 SET lock_timeout = :lock_timeout;
 SET statement_timeout = :statement_timeout;
 BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;

@@ -1,10 +1,10 @@
 //! Two commands and the driver between them: producer → tap → consumer → sink.
 
-use super::child::{Child, End, GRACE, Heard, Outcome, Stdin, TICK, listen};
+use super::child::{self, Child, End, GRACE, Heard, Outcome, Stdin, TICK};
 use crate::error::Error;
 use crate::spec::CommandSpec;
 use crate::watch::{Stop, Watch};
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::io::{self, PipeReader, PipeWriter, Read};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
@@ -22,10 +22,13 @@ pub(crate) enum Halt {
 
 /// Stands in the stream; passes on what it saw.
 pub(crate) trait Tap: Send + 'static {
-    fn push(&mut self, bytes: &[u8], to: &mut dyn Write) -> Result<(), Halt>;
+    /// What leads to the consumer. It is made in the tap's thread, and lives and dies there.
+    type Stream;
+    fn open(&mut self, to: PipeWriter) -> Result<Self::Stream, Halt>;
+    fn push(&mut self, bytes: &[u8], to: &mut Self::Stream) -> Result<(), Halt>;
     /// The last bytes. Only called when the producer has exited with status 0, so that a writer
     /// that died is never followed by a well-formed end.
-    fn end(&mut self, to: &mut dyn Write) -> Result<(), Halt>;
+    fn end(&mut self, to: Self::Stream) -> Result<(), Halt>;
 }
 
 /// Keeps what the consumer writes.
@@ -205,7 +208,7 @@ fn start<T: Tap, S: Sink>(
         }
     };
     // The consumer first: where it cannot start, no dump begins and no lock is taken.
-    let consumer = match Child::start(specs[1], Stdin::Pipe(feed.0), Some(sealed.1), err1.1) {
+    let consumer = match Child::start(specs[1], Stdin::Pipe(feed.0), sealed.1, err1.1) {
         Ok(child) => child,
         Err(err) => {
             let why = err.to_string();
@@ -218,8 +221,8 @@ fn start<T: Tap, S: Sink>(
             });
         }
     };
-    attend_child(1, &consumer, err1.0, specs[1].status_lines(), tx);
-    let producer = match Child::start(specs[0], Stdin::Null, Some(plain.1), err0.1) {
+    attend_child(1, &consumer, err1.0, specs[1], tx);
+    let producer = match Child::start(specs[0], Stdin::Null, plain.1, err0.1) {
         Ok(child) => child,
         Err(err) => {
             let why = err.to_string();
@@ -232,7 +235,7 @@ fn start<T: Tap, S: Sink>(
             });
         }
     };
-    attend_child(0, &producer, err0.0, specs[0].status_lines(), tx);
+    attend_child(0, &producer, err0.0, specs[0], tx);
 
     let (tap_tx, sink_tx) = (tx.clone(), tx.clone());
     let handle = Arc::clone(&producer.handle);
@@ -255,35 +258,38 @@ fn attend_child<T: Tap, S: Sink>(
     at: usize,
     child: &Child,
     stderr: PipeReader,
-    prefix: Option<&'static str>,
+    spec: &CommandSpec,
     tx: &Sender<Event<T, S>>,
 ) {
     let (err_tx, end_tx) = (tx.clone(), tx.clone());
-    let handle = Arc::clone(&child.handle);
-    std::thread::spawn(move || {
-        let _ = err_tx.send(Event::Stderr(at, listen(stderr, prefix)));
-    });
-    std::thread::spawn(move || {
-        let status = handle.wait().map(|output| output.status);
-        let _ = end_tx.send(Event::Exited(at, End::from(status)));
-    });
+    child::attend(
+        child,
+        (stderr, spec),
+        move |heard| {
+            let _ = err_tx.send(Event::Stderr(at, heard));
+        },
+        move |end| {
+            let _ = end_tx.send(Event::Exited(at, end));
+        },
+    );
 }
 
 /// Both pipe ends are closed when this returns, so that the consumer sees the end.
 fn draw(
     tap: &mut impl Tap,
     from: PipeReader,
-    mut to: PipeWriter,
+    to: PipeWriter,
     producer_is_well: impl FnOnce() -> bool,
 ) -> Result<(), Halt> {
-    read_to_end(from, |bytes| tap.push(bytes, &mut to))?;
+    let mut stream = tap.open(to)?;
+    read_to_end(from, |bytes| tap.push(bytes, &mut stream))?;
     if producer_is_well() {
-        tap.end(&mut to)?;
+        tap.end(stream)?;
     }
-    to.flush().map_err(|err| Halt::Pipe(err.to_string()))
+    Ok(())
 }
 
-fn read_to_end(
+pub(super) fn read_to_end(
     mut from: PipeReader,
     mut push: impl FnMut(&[u8]) -> Result<(), Halt>,
 ) -> Result<(), Halt> {

@@ -1,10 +1,11 @@
 //! The round trip and the controls, each a step with its evidence.
 
 use super::canary::Canary;
+use crate::compression::Compression;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::gnupg::packets::Framing;
-use crate::gnupg::{Gpg, colons, status};
+use crate::gnupg::{Gpg, colons, frame, status};
 use crate::inspect::{self, Recipient};
 use crate::names::Fingerprint;
 use crate::pipeline::{Input, Ran, run};
@@ -170,7 +171,7 @@ impl<'a> Trial<'a> {
             .home
             .gpg
             .encrypt(std::slice::from_ref(&fingerprint), self.config.compression);
-        let ran = self.run(&spec, Input::Bytes(self.sample.clone()))?;
+        let ran = self.run(&spec, Input::Bytes(self.framed()?))?;
         let judged = self.judge_encrypted(&ran, &fingerprint)?;
         let detail = match &judged {
             Ok(()) => format!("{} bytes → {} bytes", self.sample.len(), ran.stdout.len()),
@@ -212,7 +213,7 @@ impl<'a> Trial<'a> {
                 .other
                 .gpg
                 .encrypt(std::slice::from_ref(&expired), self.config.compression);
-            let ran = self.run(&spec, Input::Bytes(self.sample.clone()))?;
+            let ran = self.run(&spec, Input::Bytes(self.framed()?))?;
             let by_gpg = !ran.ok() && ran.stdout.is_empty();
             let by_us = self.listed(true, &expired)?.is_none();
             let detail = format!(
@@ -251,6 +252,12 @@ impl<'a> Trial<'a> {
             argv: None,
         });
         (self.steps, sizes)
+    }
+
+    /// The sample as backup hands it to gpg.
+    fn framed(&self) -> Result<Vec<u8>> {
+        frame::framed(&self.sample, self.config.compression)
+            .map_err(|err| Error::new(Code::StageFailed, format!("cannot compress: {err}")))
     }
 
     fn home(&self, other: bool) -> &EphemeralHome {
@@ -351,7 +358,12 @@ impl<'a> Trial<'a> {
                 return Err(format!("{}: {}", ran.outcome.end, last_words(&ran)));
             }
             status::decrypted(&ran.outcome.status)?;
-            match Sha256::digest(&ran.stdout) == Sha256::digest(&self.sample) {
+            let plaintext = match self.config.compression {
+                Compression::Zstd(_) => zstd::decode_all(&ran.stdout[..])
+                    .map_err(|err| format!("the plaintext does not inflate: {err}"))?,
+                _ => ran.stdout.clone(),
+            };
+            match Sha256::digest(plaintext) == Sha256::digest(&self.sample) {
                 true => Ok(()),
                 false => Err("the plaintext differs".into()),
             }
