@@ -109,6 +109,14 @@ impl Host<'_> {
         }
     }
 
+    /// For a row that waits for another.
+    fn first_above(&self) -> String {
+        format!(
+            "# First what stands above it, then again:\n{}",
+            self.pgseal("preflight")
+        )
+    }
+
     /// `pgseal` with the config file that was read, as a shell reads it.
     fn pgseal(&self, verb: &str) -> String {
         match &self.config.file {

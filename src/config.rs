@@ -205,7 +205,8 @@ fn absolute(what: &str, path: PathBuf) -> Result<PathBuf> {
         _ => Err(Error::new(
             Code::Setting,
             format!("the {what}'s path {path:?} is not plain UTF-8 text"),
-        )),
+        )
+        .hint("Name a path of printable letters.")),
     }
 }
 

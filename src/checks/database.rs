@@ -95,6 +95,7 @@ pub(super) fn pg_dump(host: &Host, tool: Result<Version>, catalog: &Result<Catal
         return Finding::unknown(
             "whether it fits the server is not known: the database could not be asked",
         )
+        .hint("# First the row `database`.")
         .with(Evidence::run(&spec, said));
     };
     let major = catalog.server.major();
@@ -123,19 +124,20 @@ pub(super) fn tables(host: &Host, catalog: &Result<Catalog>) -> Finding {
     let catalog = match catalog {
         Ok(catalog) => catalog,
         Err(error) => {
-            return Finding::unknown(format!("the database could not be asked: {}", told(error)));
+            let why = format!("the database could not be asked: {}", told(error));
+            return Finding::unknown(why).hint(host.first_above());
         }
     };
     let Some(spec) = asked(host) else {
         return Finding::unknown("psql is gone");
     };
     let problems = catalog.problems(tables);
-    let rows = catalog.found().iter().map(|rel| {
+    let rows = catalog.relations.iter().map(|rel| {
         let known = tables.get(rel.target);
         Evidence::read("pg_class", described(rel, known))
     });
     let Some(first) = problems.first() else {
-        let parts = catalog.found().len() - tables.len();
+        let parts = catalog.relations.len() - tables.len();
         let answer = format!(
             "{} tables{}, all of them there and readable",
             tables.len(),
@@ -221,7 +223,8 @@ pub(super) fn closure(host: &Host) -> Finding {
     let tables = match host.refused("dbname").and(host.config.tables.clone()) {
         Ok(tables) => tables,
         Err(error) => {
-            return Finding::unknown(format!("there is nothing to ask for: {}", error.message));
+            let why = format!("there is nothing to ask for: {}", error.message);
+            return Finding::unknown(why).hint(host.first_above());
         }
     };
     let closure = match inspect::closure(host.config, &tables, host.watch) {
@@ -230,7 +233,8 @@ pub(super) fn closure(host: &Host) -> Finding {
     };
     if !closure.missing.is_empty() {
         let missing: Vec<String> = closure.missing.iter().map(ToString::to_string).collect();
-        return Finding::unknown(format!("not there to be asked: {}", missing.join(", ")));
+        let why = format!("not there to be asked: {}", missing.join(", "));
+        return Finding::unknown(why).hint(host.first_above());
     }
     let listed = |items: Vec<String>| match items.is_empty() {
         true => "nothing".to_string(),

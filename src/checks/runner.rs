@@ -35,7 +35,6 @@ pub(super) fn plans(host: &Host) -> Result<[Planned; 2]> {
 /// A plan that cannot be made for lack of something has that for its reason: the other rows say
 /// how it is.
 pub(super) fn judge(host: &Host, plans: Result<[Planned; 2]>, matrix: &Matrix) -> Finding {
-    let preflight = || host.pgseal("preflight");
     match plans {
         Ok([first, second]) if first == second => {
             let sha = first.backup_sha;
@@ -49,7 +48,7 @@ pub(super) fn judge(host: &Host, plans: Result<[Planned; 2]>, matrix: &Matrix) -
             "two plans of the same run differ: {} and {}",
             first.backup_sha, second.backup_sha
         ))
-        .hint(preflight()),
+        .hint(host.pgseal("preflight")),
         Err(error) if error.code == Code::Setting && !of_key(matrix) && !of_tables(matrix) => {
             super::refusal(&error)
         }
@@ -72,10 +71,7 @@ pub(super) fn judge(host: &Host, plans: Result<[Planned; 2]>, matrix: &Matrix) -
                 State::Ready if others_ready => {
                     Finding::failed(why).hint(host.pgseal("backup --dry-run"))
                 }
-                _ => Finding::unknown(why).hint(format!(
-                    "# First what stands above it, then again:\n{}",
-                    preflight()
-                )),
+                _ => Finding::unknown(why).hint(host.first_above()),
             }
         }
     }

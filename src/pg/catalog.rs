@@ -12,7 +12,7 @@ pub(crate) struct Catalog {
     pub session: Session,
     pub server: Server,
     targets: Vec<Found>,
-    relations: Vec<Relation>,
+    pub relations: Vec<Relation>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -125,7 +125,6 @@ impl Relation {
 pub(crate) struct Problem {
     pub what: String,
     pub mend: String,
-    /// Not there, rather than there and unfit.
     pub absent: bool,
 }
 
@@ -287,11 +286,6 @@ impl Catalog {
             );
         }
         None
-    }
-
-    /// All that was found of the targets, fit or not.
-    pub(crate) fn found(&self) -> &[Relation] {
-        &self.relations
     }
 
     /// Sum over the relations, from `relpages`: an estimate of the heap, not of the dump.
