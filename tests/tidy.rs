@@ -163,3 +163,24 @@ fn nothing_is_left_for_later() {
         }
     }
 }
+
+/// A script may rely on them, so each stands in the list.
+#[test]
+fn every_error_code_is_documented() {
+    let source = std::fs::read_to_string(root().join("src/error.rs")).unwrap();
+    let known: Vec<&str> = source
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("Code::")?.split_once(" => \""))
+        .filter_map(|(_, rest)| rest.strip_suffix("\","))
+        .collect();
+    let page = std::fs::read_to_string(root().join("docs/errors.md")).unwrap();
+    let listed: Vec<&str> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once("` | "))
+        .filter(|(_, rest)| rest.starts_with(|c: char| c.is_ascii_digit()))
+        .map(|(code, _)| code)
+        .filter(|code| *code != "guard")
+        .collect();
+    assert!(!known.is_empty());
+    assert_eq!(known, listed);
+}

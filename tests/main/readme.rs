@@ -78,6 +78,26 @@ fn the_first_real_backup() {
 }
 
 #[test]
+fn nothing_is_written_without_a_backup() {
+    let test = shop();
+    std::fs::write(test.dir.join("migrate.sql"), "DELETE FROM order_line;").unwrap();
+    let script = &blocks("Before a write", "sh")[0];
+    let guarded = || {
+        test.pgseal("unused").shell(&format!(
+            "bin=$1; pgseal() {{ \"$bin\" \"$@\"; }}\n{script}"
+        ))
+    };
+    guarded()
+        .env("BACKUP_GPG_FPR", keys().expired.clone())
+        .run()
+        .exits(125);
+    assert_eq!(test.sql("SELECT count(*) FROM order_line"), "5");
+    guarded().run().exits(0);
+    assert_eq!(test.sql("SELECT count(*) FROM order_line"), "0");
+    assert_eq!(test.files().len(), 2);
+}
+
+#[test]
 fn the_envelope_has_these_keys() {
     let shown: serde_json::Value =
         serde_json::from_str(&blocks("The envelope", "json")[0]).unwrap();
