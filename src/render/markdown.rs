@@ -33,7 +33,7 @@ pub(crate) fn report(found: &Readiness, package: &str) -> String {
         A field that is missing, empty or malformed raises `StopInvariantFailed`: no envelope, \
         no write.\n";
     out += "\n## 5. Operator command package (not executed)\n\n";
-    out += &fenced("sh", package);
+    out += &fenced("shell", package);
     out += "\n## 6. Verdict\n\n";
     let lines = verdict
         .lines()
