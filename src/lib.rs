@@ -27,7 +27,7 @@
 //! | [`commands`] | one file a verb |
 //! | [`report`], [`render`], [`error`], [`exit`] | what was found; how it is said; the codes |
 
-// The map is for those who read the source: every room is private.
+// The map is for who reads the source, and all rooms are private.
 #![allow(rustdoc::private_intra_doc_links)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 

@@ -2,16 +2,14 @@
 
 use super::{Host, refusal};
 use crate::error::{Error, Result};
-use crate::manifest::{self, Manifest};
 use crate::pg::catalog::Catalog;
 use crate::render::term::bytes;
 use crate::report::{Evidence, Finding};
 use crate::spec::shell_word;
-use crate::store::{MANIFEST, Store};
+use crate::store::Store;
+use crate::store::listing::{self, Run, State};
 use jiff::Timestamp;
-use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
 
 /// What the manifest and the folder's own growth may take.
 const MARGIN: u64 = 1024 * 1024;
@@ -21,7 +19,7 @@ pub(super) struct Folder {
     mode: u32,
     owner: u32,
     room: Room,
-    files: Files,
+    runs: Vec<Run>,
 }
 
 struct Room {
@@ -30,19 +28,10 @@ struct Room {
     names: Option<u64>,
 }
 
-#[derive(Default)]
-struct Files {
-    partial: Vec<String>,
-    orphans: Vec<String>,
-    unreadable: Vec<String>,
-    complete: usize,
-    last: Option<Manifest>,
-}
-
 pub(super) fn look(host: &Host) -> Result<Folder> {
     host.refused("store")?;
     let dir = &host.config.store;
-    Store::open(dir)?;
+    let store = Store::open(dir)?;
     let trouble =
         |action: &str, err: std::io::Error| Error::io(crate::error::Code::Store, action, dir, &err);
     let meta = dir.metadata().map_err(|err| trouble("look at", err))?;
@@ -54,61 +43,8 @@ pub(super) fn look(host: &Host) -> Result<Folder> {
             bytes: room.f_bavail.saturating_mul(room.f_frsize),
             names: (room.f_files > 0).then_some(room.f_favail),
         },
-        files: files(dir).map_err(|err| trouble("list", err))?,
+        runs: listing::runs(&store)?,
     })
-}
-
-/// What `pgseal list` shows in full.
-fn files(dir: &Path) -> std::io::Result<Files> {
-    let mut names = BTreeSet::new();
-    for entry in std::fs::read_dir(dir)? {
-        if let Ok(name) = entry?.file_name().into_string() {
-            names.insert(name);
-        }
-    }
-    let mut files = Files::default();
-    for name in &names {
-        if name.ends_with(".partial") {
-            files.partial.push(name.clone());
-        } else if let Some(run_id) = name.strip_suffix(MANIFEST) {
-            match complete(dir, run_id, name, &names) {
-                Some(manifest) => {
-                    files.complete += 1;
-                    let later = |last: &Manifest| last.created_at < manifest.created_at;
-                    if files.last.as_ref().is_none_or(later) {
-                        files.last = Some(manifest);
-                    }
-                }
-                None => files.unreadable.push(name.clone()),
-            }
-        } else if let Some(run_id) = artifact_of(name)
-            && !names.contains(&format!("{run_id}{MANIFEST}"))
-        {
-            files.orphans.push(name.clone());
-        }
-    }
-    Ok(files)
-}
-
-fn artifact_of(name: &str) -> Option<&str> {
-    [".prelude.sql.gpg", ".sql.zst.gpg", ".sql.gpg"]
-        .iter()
-        .find_map(|ending| name.strip_suffix(ending))
-}
-
-/// A manifest of this run whose artifact is beside it, in the size that it says.
-fn complete(dir: &Path, run_id: &str, name: &str, names: &BTreeSet<String>) -> Option<Manifest> {
-    let text = std::fs::read(dir.join(name)).ok()?;
-    let manifest: Manifest = serde_json::from_slice(&text).ok()?;
-    let artifact = Path::new(&manifest.envelope.artifact_ref).file_name()?;
-    let artifact = artifact.to_str()?;
-    let size = dir.join(artifact).metadata().ok()?.len();
-    let whole = manifest.schema == manifest::SCHEMA
-        && manifest.run_id == run_id
-        && artifact_of(artifact) == Some(run_id)
-        && names.contains(artifact)
-        && size == manifest.envelope.size_bytes;
-    whole.then_some(manifest)
 }
 
 pub(super) fn judge(host: &Host, folder: Result<Folder>, catalog: &Result<Catalog>) -> Finding {
@@ -149,7 +85,7 @@ pub(super) fn judge(host: &Host, folder: Result<Folder>, catalog: &Result<Catalo
             .hint(format!(
                 "df {word}  # then make room, or name another store with --store\n\
                  {}",
-                host.pgseal("prune --keep-last 10")
+                host.pgseal("prune --keep-last=10")
             )),
         None => Finding::ready(seen),
     };
@@ -164,47 +100,43 @@ pub(super) fn judge(host: &Host, folder: Result<Folder>, catalog: &Result<Catalo
             folder.owner
         ));
     }
-    warnings.extend(folder.files.warnings());
+    warnings.extend(leftovers(&folder.runs));
     finding
-        .with(Evidence::read(&dir, folder.files.summary()))
+        .with(Evidence::read(&dir, last_good(&folder.runs)))
         .with_all(warnings.into_iter().map(Evidence::warning))
 }
 
-impl Files {
-    fn summary(&self) -> String {
-        match &self.last {
-            None => "no backup yet".into(),
-            Some(last) => format!(
-                "{} complete; the last good one is {} of {}, {}, {}",
-                self.complete,
-                last.run_id,
-                last.created_at,
-                age(&last.created_at),
-                bytes(last.envelope.size_bytes)
-            ),
-        }
+fn last_good(runs: &[Run]) -> String {
+    let complete = || runs.iter().filter(|run| run.state == State::Complete);
+    // Oldest first.
+    match complete().next_back().and_then(|run| run.manifest.as_ref()) {
+        None => "no backup yet".into(),
+        Some(last) => format!(
+            "{} complete; the last good one is {} of {}, {}, {}",
+            complete().count(),
+            last.run_id,
+            last.created_at,
+            age(&last.created_at),
+            bytes(last.envelope.size_bytes)
+        ),
     }
+}
 
-    fn warnings(&self) -> Vec<String> {
-        let mut warnings = Vec::new();
-        if !self.partial.is_empty() {
-            let names = self.partial.join(", ");
-            warnings.push(format!(
-                "left by a killed run, or of one that runs now; the next run sweeps it: {names}"
-            ));
-        }
-        if !self.orphans.is_empty() {
-            let names = self.orphans.join(", ");
-            warnings.push(format!("without a manifest, so not a backup: {names}"));
-        }
-        if !self.unreadable.is_empty() {
-            let names = self.unreadable.join(", ");
-            warnings.push(format!(
-                "manifests that do not match an artifact beside them: {names}"
-            ));
-        }
-        warnings
-    }
+/// Runs that are not whole, in words of `pgseal list`.
+fn leftovers(runs: &[Run]) -> Vec<String> {
+    let words = [
+        (State::Partial, "not finished, the next run sweeps it"),
+        (State::Orphan, "without a manifest, so not a backup"),
+        (State::Broken, "a manifest that its files contradict"),
+    ];
+    let told = words.iter().filter_map(|(state, words)| {
+        let these = runs.iter().filter(|run| run.state == *state);
+        let files: Vec<&str> = these
+            .flat_map(|run| run.files.keys().map(String::as_str))
+            .collect();
+        (!files.is_empty()).then(|| format!("{words}: {}", files.join(", ")))
+    });
+    told.collect()
 }
 
 fn age(created_at: &str) -> String {

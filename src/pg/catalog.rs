@@ -204,10 +204,8 @@ impl Catalog {
                     absent: true,
                 })
             });
-        let unfit = self
-            .relations
-            .iter()
-            .filter_map(|rel| self.unfit(rel, tables));
+        let relations = self.relations.iter();
+        let unfit = relations.filter_map(|rel| self.unfit(rel, tables));
         absent.chain(unfit).collect()
     }
 
@@ -295,9 +293,7 @@ impl Catalog {
 
     /// What decides whether the dump held all of them: asked again after it.
     pub(crate) fn identities(&self) -> std::collections::BTreeSet<(u32, TableName)> {
-        self.relations
-            .iter()
-            .map(|rel| (rel.oid, rel.table()))
-            .collect()
+        let all = self.relations.iter();
+        all.map(|rel| (rel.oid, rel.table())).collect()
     }
 }
