@@ -6,12 +6,12 @@ use crate::error::{Code, Error, Result};
 use crate::gnupg::colons::{self, Key, Part};
 use crate::gnupg::{self, Gpg};
 use crate::names::{Fingerprint, TableName};
-use crate::pg::{self, catalog::Catalog, version};
+use crate::pg::{self, catalog::Catalog, closure, closure::Closure, version};
 use crate::pipeline::{End, Input, Ran, run};
 use crate::spec::CommandSpec;
 use crate::tools::{self, Tool};
 use crate::watch::Watch;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// A program and the version it says it has.
@@ -160,8 +160,36 @@ pub(crate) fn recipient(
 const QUERY_LIMIT_MS: &str = "60000";
 
 pub(crate) fn catalog(config: &Config, tables: &[TableName], watch: &Watch) -> Result<Catalog> {
+    let catalog = Catalog::parse(&query(config, tables, pg::catalog::QUERY, watch)?)?;
+    catalog.check_read_only()?;
+    Ok(catalog)
+}
+
+/// In one session: the second answer costs half of what it would alone.
+pub(crate) fn catalog_and_closure(
+    config: &Config,
+    tables: &[TableName],
+    watch: &Watch,
+) -> Result<(Catalog, Closure)> {
+    let script = [pg::catalog::QUERY, closure::QUERY].concat();
+    let answer = query(config, tables, &script, watch)?;
+    let mut answers = serde_json::Deserializer::from_str(&answer);
+    let mut read = || -> serde_json::Result<(Catalog, Closure)> {
+        let both = (
+            Catalog::deserialize(&mut answers)?,
+            Closure::deserialize(&mut answers)?,
+        );
+        answers.end()?;
+        Ok(both)
+    };
+    let (catalog, closure) = read().map_err(|err| closure::unreadable(&err))?;
+    catalog.check_read_only()?;
+    Ok((catalog, closure))
+}
+
+fn query(config: &Config, tables: &[TableName], script: &str, watch: &Watch) -> Result<String> {
     let spec = catalog_query(config, tables)?;
-    let input = Input::Bytes(pg::catalog::QUERY.into());
+    let input = Input::Bytes(script.into());
     let what = "cannot ask the database";
     let ran = ask(&spec, input, watch, Code::Database, what).map_err(|error| {
         let talk = error.stages.iter().flat_map(|stage| &stage.said);
@@ -171,9 +199,7 @@ pub(crate) fn catalog(config: &Config, tables: &[TableName], watch: &Watch) -> R
             Some(_) => error,
         }
     })?;
-    let catalog = Catalog::parse(&ran.text())?;
-    catalog.check_read_only()?;
-    Ok(catalog)
+    Ok(ran.text())
 }
 
 pub(crate) fn catalog_query(config: &Config, tables: &[TableName]) -> Result<CommandSpec> {

@@ -10,12 +10,8 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Every ending that a file of a run may have.
-const ENDINGS: &[&str] = &[
-    ".sql.gpg",
-    ".sql.zst.gpg",
-    ".prelude.sql.gpg",
-    ".manifest.json",
-];
+const ENDINGS: &[&str] = &[".sql.gpg", ".sql.zst.gpg", PRELUDE, ".manifest.json"];
+pub(crate) const PRELUDE: &str = ".prelude.sql.gpg";
 pub(crate) const MANIFEST: &str = ".manifest.json";
 const PARTIAL: &str = ".partial";
 

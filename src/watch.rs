@@ -1,7 +1,7 @@
 //! What may end a run from outside: a signal, or the limit of the whole run.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Why a run was stopped.
@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 pub(crate) enum Stop {
     Signal(i32),
     Timeout(Duration),
+    /// What ran beside it failed.
+    Abandoned,
 }
 
 /// Asked by everything that waits.
@@ -16,6 +18,7 @@ pub(crate) enum Stop {
 pub(crate) struct Watch {
     signal: Arc<AtomicUsize>,
     limit: Option<(Instant, Duration)>,
+    abandoned: Option<Arc<AtomicBool>>,
 }
 
 /// Numbers by Linux's signal(7); SIGXFSZ would otherwise kill us at a file size limit.
@@ -48,6 +51,7 @@ impl Watch {
         Watch {
             signal: Arc::new(AtomicUsize::new(0)),
             limit: None,
+            abandoned: None,
         }
     }
 
@@ -57,6 +61,15 @@ impl Watch {
         Watch {
             signal: Arc::clone(&self.signal),
             limit,
+            abandoned: None,
+        }
+    }
+
+    /// The same, and whoever raises the flag.
+    pub(crate) fn or_abandoned(&self, flag: &Arc<AtomicBool>) -> Watch {
+        Watch {
+            abandoned: Some(Arc::clone(flag)),
+            ..self.clone()
         }
     }
 
@@ -65,6 +78,9 @@ impl Watch {
         match self.signal.load(Ordering::Relaxed) as i32 {
             0 | SIGXFSZ => {}
             number => return Some(Stop::Signal(number)),
+        }
+        if (self.abandoned.as_ref()).is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+            return Some(Stop::Abandoned);
         }
         self.limit
             .filter(|(end, _)| Instant::now() >= *end)

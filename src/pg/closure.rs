@@ -1,0 +1,123 @@
+//! What the target tables need around them, as the catalog tells it: what a prelude can create
+//! before them, which sequences join their dump, and what neither brings along.
+
+use crate::error::{Code, Error};
+use crate::manifest::ExternalReference;
+use crate::names::TableName;
+use serde::Deserialize;
+
+/// One query, in the form that psql reads.
+pub(crate) const QUERY: &str = include_str!("closure.sql");
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+pub(crate) struct Closure {
+    /// What can be created before the tables.
+    pub objects: Vec<Object>,
+    /// Sequences that no table owns and that a table's default, or the like, names.
+    pub sequences: Vec<Sequence>,
+    /// What a restore would miss, prelude or not.
+    external: Vec<ExternalReference>,
+}
+
+/// A schema, type, function, extension, …
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Object {
+    /// Catalog and row, as pg_dump names them too.
+    pub class: u32,
+    pub oid: u32,
+    pub kind: String,
+    pub name: String,
+    /// The type that it is made with, or after: it need not have a statement of its own.
+    pub part_of: Option<u32>,
+    needed_by: Vec<String>,
+}
+
+/// To be dumped with the tables.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Sequence {
+    pub oid: u32,
+    /// Place of the first target that needs it among the configured tables.
+    pub target: usize,
+    schema: String,
+    name: String,
+}
+
+impl Sequence {
+    pub(crate) fn table(&self) -> TableName {
+        TableName {
+            schema: self.schema.clone(),
+            name: self.name.clone(),
+        }
+    }
+}
+
+/// The schema `public`, which every new database has.
+const PUBLIC: (u32, u32) = (2615, 2200);
+
+impl Object {
+    /// It has a statement of its own, without which a restore would miss it.
+    pub(crate) fn stands_alone(&self) -> bool {
+        self.part_of.is_none() && (self.class, self.oid) != PUBLIC
+    }
+
+    fn references(&self) -> impl Iterator<Item = ExternalReference> + '_ {
+        self.needed_by.iter().map(|needed_by| ExternalReference {
+            kind: self.kind.replace(' ', "_"),
+            name: self.name.clone(),
+            needed_by: needed_by.clone(),
+        })
+    }
+}
+
+impl Closure {
+    /// All that a restore would miss, where the prelude holds every object but these.
+    pub(crate) fn external_references(&self, absent: &[Object]) -> Vec<ExternalReference> {
+        let mut all = self.external.clone();
+        all.extend(absent.iter().flat_map(Object::references));
+        all
+    }
+
+    /// What a prelude has to hold.
+    pub(crate) fn standing_alone(&self) -> Vec<Object> {
+        let objects = self.objects.iter().filter(|object| object.stands_alone());
+        objects.cloned().collect()
+    }
+}
+
+pub(crate) fn unreadable(err: &serde_json::Error) -> Error {
+    Error::new(
+        Code::Database,
+        format!("the catalog's answer cannot be read: {err}"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_prelude_holds_is_an_external_reference_too() {
+        let closure: Closure = serde_json::from_str(
+            r#"{"objects":[
+                {"class":2615,"oid":2200,"kind":"schema","name":"public","part_of":null,"needed_by":["table public.a"]},
+                {"class":1247,"oid":20000,"kind":"type","name":"public.t","part_of":null,"needed_by":["table public.a","table public.b"]},
+                {"class":2606,"oid":20001,"kind":"domain constraint","name":"c on public.t","part_of":20000,"needed_by":["type public.t"]}],
+              "sequences":[{"oid":1,"target":0,"schema":"a","name":"B.c"}],
+              "external":[{"kind":"role","name":"r","needed_by":"owner of table public.a"}]}"#,
+        )
+        .unwrap();
+        assert_eq!(closure.sequences[0].table().pattern(), r#""a"."B.c""#);
+        let with = closure.external_references(&[]);
+        assert_eq!(with.len(), 1);
+        let without = closure.external_references(&closure.standing_alone());
+        let told: Vec<_> = without.iter().map(|r| (&*r.name, &*r.needed_by)).collect();
+        assert_eq!(
+            told[1..],
+            [
+                ("public.t", "table public.a"),
+                ("public.t", "table public.b")
+            ]
+        );
+        assert!(serde_json::from_str::<Closure>("{}").is_err());
+    }
+}
