@@ -60,12 +60,17 @@ fn object(out: &mut Vec<u8>, entry: &Entry, statements: Vec<&[u8]>, parent: Opti
     {
         return;
     }
-    let parents: Vec<u32> = parent.copied().into_iter().collect();
-    let mut body = format!("\nBEGIN\nIF {} THEN\n", made(&parents)).into_bytes();
+    let mut body = b"\nBEGIN\n".to_vec();
+    if let Some(parent) = parent {
+        body.extend(format!("IF {} THEN\n", made(&[*parent])).bytes());
+    }
     for maker in makers {
         body.extend(execute(maker));
     }
-    body.extend(mark(entry, true).bytes().chain(*b"END IF;\n"));
+    body.extend(mark(entry, true).bytes());
+    if parent.is_some() {
+        body.extend(b"END IF;\n");
+    }
     let exists = "RAISE NOTICE 'pgseal: exists already, left as it is: %', ";
     body.extend(format!("EXCEPTION WHEN {DUPLICATE} THEN\n{exists}").bytes());
     body.extend([&quoted(&label(entry))[..], b";\n"].concat());
@@ -112,11 +117,7 @@ fn groups<'a>(statements: &[&'a [u8]]) -> Vec<Vec<&'a [u8]>> {
 fn made(entries: &[u32]) -> String {
     let one = |n: &u32| format!("pg_catalog.current_setting('pgseal.made_{n}', true) = '1'");
     let all: Vec<String> = entries.iter().map(one).collect();
-    if all.is_empty() {
-        "true".into()
-    } else {
-        all.join(" AND ")
-    }
+    all.join(" AND ")
 }
 
 fn mark(entry: &Entry, made: bool) -> String {

@@ -95,7 +95,7 @@ fn comment<'a>(line: &'a [u8], entries: &mut Vec<Entry<'a>>) -> Result<(), Strin
         entry.hangs_on = numbers(rest);
     } else if let Some(rest) = line.strip_prefix(b"-- Name: ") {
         // From the end: a name may hold anything.
-        let (rest, _) = rsplit(rest, b"; Owner: ").ok_or_else(strange)?;
+        let (rest, _) = rsplit(rest, b"; Owner:").ok_or_else(strange)?;
         let (rest, schema) = rsplit(rest, b"; Schema: ").ok_or_else(strange)?;
         let (name, kind) = rsplit(rest, b"; Type: ").ok_or_else(strange)?;
         entry.kind = String::from_utf8_lossy(kind).into_owned();
