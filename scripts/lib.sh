@@ -22,7 +22,8 @@ die() {
 # need_tools [MORE…] – what building and running pgseal on a throw-away cluster takes
 need_tools() {
   need initdb=postgresql pg_dump=postgresql-client psql=postgresql-client \
-    gpg=gnupg gpgconf=gnupg gpg-agent=gnupg 'cc=gcc libc6-dev' "$@"
+    gpg=gnupg gpgconf=gnupg gpg-agent=gnupg 'cc=gcc libc6-dev' \
+    nasm make autoconf automake libtoolize=libtool "$@" # the last five build ISA-L
 }
 
 # need PROGRAM[=PACKAGES]… – installs the Debian packages of the programs that are not there

@@ -1,7 +1,9 @@
 //! The words a user may type. Nothing is judged here but their form.
 
 use crate::names::{self, RunId, TableName};
-use clap::{Args, Parser, Subcommand};
+use crate::verify::{Target, origin};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -29,6 +31,91 @@ pub(crate) enum Command {
     Backup(Backup),
     /// Prove on this host that gpg encrypts and decrypts as backup uses it, with a throw-away key
     ProveMechanism(ProveMechanism),
+    /// Check all that a backup needs; print the matrix, with evidence, and the verdict
+    Readiness(Readiness),
+    /// The same checks as a checklist, with the command that mends what is not ready
+    Preflight,
+    /// Print the steps that provision the backup key, filled in for this host; run none
+    OperatorPackage(OperatorPackage),
+    /// Prove what can be proved of an artifact, without the secret key or with it
+    Verify(Verify),
+    /// Back up, verify, and only then become COMMAND
+    Guard(Guard),
+    /// Show what is in the store
+    List,
+    /// Remove old runs by a rule; only shows them without --apply
+    Prune(Prune),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Readiness {
+    /// Form of the report, not to be given with --json [default: table]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// Which line of the verdict decides the exit code
+    #[arg(long, value_enum, default_value = "f4")]
+    pub gate: Gate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Markdown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Gate {
+    F4,
+    G3,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OperatorPackage {
+    /// RSA of 4096 bits for both keys, in place of Ed25519 and Cv25519
+    #[arg(long)]
+    pub rsa: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    /// A run of the store, or a file: what contains / or ends in .gpg is a path
+    #[arg(value_name = "RUN_ID|PATH", value_parser = Target::parse)]
+    pub target: Target,
+    /// Decrypt too: integrity, plaintext hash, every table's rows; nothing is written
+    #[arg(long)]
+    pub decrypt: bool,
+    /// The artifact's SHA-256 as you kept it elsewhere: proves its origin
+    #[arg(long, value_name = "HEX", value_parser = origin::sha256)]
+    pub sha256: Option<String>,
+    /// The envelope as you kept it elsewhere, - for standard input: proves its origin
+    #[arg(long, value_name = "FILE")]
+    pub envelope: Option<String>,
+    /// Read the secret key's passphrase from this descriptor [default: the agent asks]
+    #[arg(long, value_name = "N", requires = "decrypt")]
+    pub passphrase_fd: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Guard {
+    /// Name of the backup's run [default: <UTC time>-<8 hex digits>]
+    #[arg(long, value_name = "ID", value_parser = RunId::parse)]
+    pub run_id: Option<RunId>,
+    /// What runs if the backup verifies; finds PGSEAL_RUN_ID, PGSEAL_ARTIFACT, PGSEAL_ENVELOPE
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Prune {
+    /// Keep this many of the newest complete runs
+    #[arg(long, value_name = "N")]
+    pub keep_last: usize,
+    /// Keep every run that is younger than this
+    #[arg(long, value_name = "DUR", value_parser = names::span)]
+    pub keep_within: Option<Duration>,
+    /// Remove, instead of showing what would be removed
+    #[arg(long)]
+    pub apply: bool,
 }
 
 #[derive(Debug, Args)]

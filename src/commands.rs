@@ -1,7 +1,13 @@
 //! One file a verb, one door each. A verb calls the rooms in order and returns what to say.
 
 pub(crate) mod backup;
+pub(crate) mod guard;
+pub(crate) mod list;
+pub(crate) mod operator_package;
 pub(crate) mod prove_mechanism;
+pub(crate) mod prune;
+pub(crate) mod readiness;
+pub(crate) mod verify;
 
 use crate::exit::Exit;
 
@@ -15,4 +21,15 @@ pub(crate) struct Answer {
     pub exit: Exit,
     /// What to add where `out` could not be delivered.
     pub undelivered: Option<String>,
+}
+
+/// Whether `guard` is the verb of this command line, which need not be a right one. Before the
+/// verb only options of ours can stand, and an option's value that is a verb's name is unlikely.
+pub(crate) fn is_guard<'a>(args: impl Iterator<Item = &'a std::ffi::OsString>) -> bool {
+    let cli = <crate::cli::Cli as clap::CommandFactory>::command();
+    let verbs: Vec<&str> = cli.get_subcommands().map(clap::Command::get_name).collect();
+    let verb = args
+        .skip(1)
+        .find(|arg| verbs.iter().any(|verb| *arg == verb));
+    verb.is_some_and(|verb| verb == "guard")
 }

@@ -15,6 +15,8 @@ pub(crate) enum Exit {
     Stage,
     /// Local file trouble: the store, the disk, a name, a lock, standard output.
     Local,
+    /// `guard` did not get as far as its COMMAND, which never ran.
+    NotRun,
     /// Ended by this signal, after clean-up.
     Signal(i32),
 }
@@ -28,6 +30,7 @@ impl Exit {
             Exit::Unfit => 3,
             Exit::Stage => 4,
             Exit::Local => 5,
+            Exit::NotRun => 125,
             Exit::Signal(n) => 128u8.saturating_add(n.clamp(0, 127) as u8),
         }
     }

@@ -4,6 +4,7 @@ pub(crate) mod colons;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub(crate) mod frame;
+pub(crate) mod opening;
 pub(crate) mod packets;
 pub(crate) mod status;
 
@@ -92,6 +93,12 @@ impl Gpg {
     /// One key a call: with two names of which one is unknown gpg exits 0.
     pub(crate) fn list_key(&self, name: &str) -> CommandSpec {
         self.listing().args(["--list-keys", "--", name])
+    }
+
+    /// With the names of the files that would hold its secret parts. No agent is asked.
+    pub(crate) fn list_keygrips(&self, name: &str) -> CommandSpec {
+        self.listing()
+            .args(["--with-keygrip", "--list-keys", "--", name])
     }
 
     /// The whole keyring.

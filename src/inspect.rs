@@ -106,6 +106,28 @@ pub(crate) fn recipient(
     now: i64,
     watch: &Watch,
 ) -> Result<Recipient> {
+    let key = find_key(gpg, config, fingerprint, watch)?;
+    let subkey = key.encryption_subkey(now).map_err(|why| {
+        let what = format!("the key {fingerprint} {}", why.as_str());
+        Error::new(Code::KeyUnfit, what).hint(
+            "Extend or replace it where the secret key is, and import the public key here again.",
+        )
+    })?;
+    let (subkey, expires_at) = (subkey.clone(), key.expires_at(subkey));
+    Ok(Recipient {
+        key,
+        subkey,
+        expires_at,
+    })
+}
+
+/// The key whose primary fingerprint this is, whatever its state.
+pub(crate) fn find_key(
+    gpg: &Gpg,
+    config: &Config,
+    fingerprint: &Fingerprint,
+    watch: &Watch,
+) -> Result<Key> {
     let home = config.gnupg_home.display();
     let unfit = |what: String| Error::new(Code::KeyUnfit, what);
     let unknown = || {
@@ -116,6 +138,7 @@ pub(crate) fn recipient(
             "Import the public key: gpg --homedir {home} --import KEYFILE; or name its keyring \
              with --gnupg-home."
         ))
+        .absent()
     };
     if !has_keyring(&config.gnupg_home) {
         return Err(unknown());
@@ -143,24 +166,15 @@ pub(crate) fn recipient(
             )),
         );
     }
-    let subkey = key.encryption_subkey(now).map_err(|why| {
-        unfit(format!("the key {fingerprint} {}", why.as_str())).hint(
-            "Extend or replace it where the secret key is, and import the public key here again.",
-        )
-    })?;
-    let (subkey, expires_at) = (subkey.clone(), key.expires_at(subkey));
-    Ok(Recipient {
-        key,
-        subkey,
-        expires_at,
-    })
+    Ok(key)
 }
 
 /// How long one catalog query may take on the server.
 const QUERY_LIMIT_MS: &str = "60000";
 
 pub(crate) fn catalog(config: &Config, tables: &[TableName], watch: &Watch) -> Result<Catalog> {
-    let catalog = Catalog::parse(&query(config, tables, pg::catalog::QUERY, watch)?)?;
+    let text = query(config, tables, pg::catalog::QUERY, watch)?;
+    let catalog = Catalog::parse(&text)?;
     catalog.check_read_only()?;
     Ok(catalog)
 }
@@ -187,9 +201,14 @@ pub(crate) fn catalog_and_closure(
     Ok((catalog, closure))
 }
 
-fn query(config: &Config, tables: &[TableName], script: &str, watch: &Watch) -> Result<String> {
+/// What a restore of these tables needs, and what it would miss.
+pub(crate) fn closure(config: &Config, tables: &[TableName], watch: &Watch) -> Result<Closure> {
+    Closure::parse(&query(config, tables, closure::QUERY, watch)?)
+}
+
+fn query(config: &Config, tables: &[TableName], sql: &str, watch: &Watch) -> Result<String> {
     let spec = catalog_query(config, tables)?;
-    let input = Input::Bytes(script.into());
+    let input = Input::Bytes(sql.into());
     let what = "cannot ask the database";
     let ran = ask(&spec, input, watch, Code::Database, what).map_err(|error| {
         let talk = error.stages.iter().flat_map(|stage| &stage.said);

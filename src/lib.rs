@@ -19,13 +19,17 @@
 //! | [`pipeline`], [`watch`] | the only room that starts processes; what may stop them |
 //! | [`inspect`], [`prepare`], [`plan`] | questions to this host; what will be done |
 //! | [`seal`], [`store`] | the stream and its judges; files that are whole or not there |
+//! | [`verify`], [`secret`] | what can be proved of an artifact; a passphrase by descriptor |
+//! | [`retention`] | which runs are kept |
 //! | [`envelope`], [`manifest`] | what is returned and what is stored |
 //! | [`scratch`] | throw-away homes that are removed whatever happens |
+//! | [`checks`] | the ten rows of a readiness report |
 //! | [`commands`] | one file a verb |
 //! | [`report`], [`render`], [`error`], [`exit`] | what was found; how it is said; the codes |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
+mod checks;
 mod cli;
 mod commands;
 mod compression;
@@ -45,11 +49,14 @@ mod plan;
 mod prepare;
 mod render;
 mod report;
+mod retention;
 mod scratch;
 mod seal;
+mod secret;
 mod spec;
 mod store;
 mod tools;
+mod verify;
 mod watch;
 
 use clap::Parser;
@@ -57,6 +64,7 @@ use cli::{Cli, Command};
 use commands::Answer;
 use config::{Config, Env};
 use error::{Code, Error, Result};
+use exit::Exit;
 use render::progress::ProgressLine;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -68,13 +76,21 @@ pub fn run(
     vars: impl IntoIterator<Item = (OsString, OsString)>,
 ) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
-    let asked_json = args.iter().any(|arg| arg == "--json");
-    let exit = match Cli::try_parse_from(args) {
+    let ours = || args.iter().take_while(|arg| *arg != "--");
+    let asked_json = ours().any(|arg| arg == "--json");
+    let asked_guard = commands::is_guard(ours());
+    let exit = match Cli::try_parse_from(&args) {
         Err(err) => render::usage(&err, asked_json),
         Ok(cli) => match dispatch(&cli, Env::new(vars)) {
             Ok(answer) => render::answer(&answer, cli.settings.json),
             Err(error) => render::error(&error, cli.settings.json),
         },
+    };
+    // Whatever of our own kept guard's COMMAND from running has one code that is not COMMAND's.
+    let exit = match exit {
+        Exit::Yes => exit,
+        _ if asked_guard => Exit::NotRun,
+        exit => exit,
     };
     ExitCode::from(exit.code())
 }
@@ -82,7 +98,13 @@ pub fn run(
 fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
     let watch = Watch::install()
         .map_err(|err| Error::new(Code::StageFailed, format!("cannot take signals: {err}")))?;
-    let config = Config::load(&cli.settings, env)?;
+    let json = cli.settings.json;
+    let (config, broken) = Config::survey(&cli.settings, env)?;
+    // What reports on this host must survive a setting that is wrong; what acts stops.
+    let reports = matches!(cli.command, Command::Readiness(_) | Command::Preflight);
+    if let Some(first) = broken.first().filter(|_| !reports) {
+        return Err(first.error.clone());
+    }
     let watch = watch.with_limit(config.timeout);
     match &cli.command {
         Command::Backup(args) => {
@@ -92,7 +114,23 @@ fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
             })
         }
         Command::ProveMechanism(args) => {
-            commands::prove_mechanism::run(args, &config, &watch, cli.settings.json)
+            commands::prove_mechanism::run(args, &config, &watch, json)
         }
+        Command::Verify(args) => commands::verify::run(args, &config, &watch, json),
+        Command::Guard(args) => {
+            let mut line = ProgressLine::new();
+            let ready =
+                commands::guard::prepare(args, &config, &watch, &mut |progress, estimate| {
+                    line.show(progress, estimate);
+                })?;
+            drop(line);
+            render::notes(&ready.notes);
+            Err(ready.hand_over(&args.command, &config.env, &watch))
+        }
+        Command::List => commands::list::run(&config, json),
+        Command::Prune(args) => commands::prune::run(args, &config, &watch, json),
+        Command::OperatorPackage(args) => Ok(commands::operator_package::run(args, &config)),
+        Command::Readiness(args) => commands::readiness::run(args, &config, &broken, &watch, json),
+        Command::Preflight => commands::readiness::preflight(&config, &broken, &watch, json),
     }
 }

@@ -1,6 +1,8 @@
 //! What is stored beside an artifact. Written last: its presence means that the run is complete.
 
 use crate::envelope::Envelope;
+use crate::names::TableName;
+use crate::pg::catalog::Kind;
 use serde::{Deserialize, Serialize};
 
 pub(crate) const SCHEMA: &str = "pgseal/manifest/1";
@@ -23,6 +25,33 @@ pub(crate) struct Manifest {
     pub tools: Tools,
     pub server: Server,
     pub timing: Timing,
+}
+
+impl Manifest {
+    /// Reads one, if it is whole and of a schema that is known here. What it says is not judged.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Manifest, String> {
+        #[derive(Deserialize)]
+        struct Head {
+            schema: String,
+        }
+        if bytes.trim_ascii().is_empty() {
+            return Err("it is empty".into());
+        }
+        let broken = |err: serde_json::Error| format!("it is not a manifest: {err}");
+        let head: Head = serde_json::from_slice(bytes).map_err(broken)?;
+        if head.schema != SCHEMA {
+            return Err(format!(
+                "its schema is {:?}, this version reads {SCHEMA:?}",
+                head.schema
+            ));
+        }
+        serde_json::from_slice(bytes).map_err(broken)
+    }
+
+    pub(crate) fn rows(&self) -> u64 {
+        let rows = self.tables.iter().map(|table| table.rows);
+        rows.fold(0, u64::saturating_add)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +84,20 @@ pub(crate) struct Table {
     pub rows: u64,
     /// Of COPY text.
     pub bytes: u64,
+}
+
+impl Table {
+    pub(crate) fn table(&self) -> TableName {
+        TableName {
+            schema: self.schema.clone(),
+            name: self.name.clone(),
+        }
+    }
+
+    /// A partitioned parent stores none.
+    pub(crate) fn stores_rows(&self) -> bool {
+        self.kind == Kind::Table.as_str()
+    }
 }
 
 /// What a restore into an empty database would miss.

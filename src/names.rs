@@ -179,6 +179,16 @@ impl fmt::Display for RunId {
 
 /// A duration as settings spell it: a number with `ms`, `s`, `m`, `h` or `d`.
 pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
+    let duration = span(text)?;
+    if duration.is_zero() || duration.as_millis() > i32::MAX as u128 {
+        // PostgreSQL keeps its timeouts in a 32-bit number of milliseconds.
+        return Err(format!("{text:?} is out of range: 1ms to 24d"));
+    }
+    Ok(duration)
+}
+
+/// The same without a limit: how long backups are kept is not PostgreSQL's affair.
+pub(crate) fn span(text: &str) -> Result<std::time::Duration, String> {
     let bad = || format!("{text:?} is not a duration: a number with ms, s, m, h or d");
     let digits = text
         .find(|c: char| !c.is_ascii_digit())
@@ -193,10 +203,6 @@ pub(crate) fn duration(text: &str) -> Result<std::time::Duration, String> {
         _ => return Err(bad()),
     };
     let ms = number.checked_mul(unit).ok_or_else(bad)?;
-    if ms == 0 || ms > i32::MAX as u64 {
-        // PostgreSQL keeps its timeouts in a 32-bit number of milliseconds.
-        return Err(format!("{text:?} is out of range: 1ms to 24d"));
-    }
     Ok(std::time::Duration::from_millis(ms))
 }
 

@@ -1,4 +1,5 @@
-//! The only room that starts processes: one command, or two with a pipe that we stand in.
+//! The only room that starts processes: one command, or two with a pipe that we stand in; or one
+//! that takes our place.
 //!
 //! It knows pipes, statuses and signals, and nothing of what the programs mean. Two duct
 //! expressions are joined by us rather than by `a.pipe(b)`, which has one status and one stderr
@@ -6,10 +7,14 @@
 
 mod blame;
 mod child;
+mod handover;
 mod pipe;
 mod run;
+mod stream;
 
 pub(crate) use blame::{Blame, blame};
 pub(crate) use child::{End, Outcome};
+pub(crate) use handover::hand_over;
 pub(crate) use pipe::{Halt, Piped, Sink, Tap, pipe};
 pub(crate) use run::{Input, Ran, run};
+pub(crate) use stream::{Source, stream};

@@ -1,9 +1,16 @@
 //! The only room that prints. Data in, text out; nothing is decided here.
 
 pub(crate) mod backup;
+pub(crate) mod listing;
+pub(crate) mod look;
+pub(crate) mod markdown;
 pub(crate) mod mechanism;
+pub(crate) mod operator_package;
+pub(crate) mod preflight;
 pub(crate) mod progress;
+pub(crate) mod readiness;
 pub(crate) mod term;
+pub(crate) mod verify;
 
 use crate::commands::Answer;
 use crate::error::{Code, Error, Result};
@@ -14,13 +21,15 @@ use term::plain;
 
 /// Prints an answer. An envelope that does not reach the caller is a failure of its own.
 pub(crate) fn answer(answer: &Answer, json: bool) -> Exit {
-    for note in &answer.notes {
-        note_line(note);
-    }
+    notes(&answer.notes);
     let mut stdout = std::io::stdout().lock();
     let told = stdout
         .write_all(answer.out.as_bytes())
         .and_then(|()| stdout.flush());
+    let told = match (told, &answer.undelivered) {
+        (Ok(()), Some(_)) if stdout_was_closed() => Err(rustix::io::Errno::BADF.into()),
+        (told, _) => told,
+    };
     match told {
         Ok(()) => answer.exit,
         Err(err) => {
@@ -33,6 +42,22 @@ pub(crate) fn answer(answer: &Answer, json: bool) -> Exit {
             error(&trouble, json)
         }
     }
+}
+
+/// Rust puts `/dev/null`, open for reading and writing, where a standard descriptor was closed
+/// when we started; then every write succeeds and reaches nobody. A shell's `>/dev/null`, which
+/// throws the envelope away on purpose, is open for writing only. Who passes one that is open for
+/// both cannot be told apart, and is refused too: too often, never too rarely.
+fn stdout_was_closed() -> bool {
+    use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
+    let stdout = std::io::stdout();
+    let (Ok(ours), Ok(null), Ok(flags)) = (fstat(&stdout), stat("/dev/null"), fcntl_getfl(&stdout))
+    else {
+        return true;
+    };
+    ours.st_rdev == null.st_rdev
+        && ours.st_mode == null.st_mode
+        && flags & OFlags::RWMODE == OFlags::RDWR
 }
 
 /// Prints an error for a person or, with `json`, as the last line of standard error.
@@ -74,6 +99,12 @@ pub(crate) fn usage(err: &clap::Error, json: bool) -> Exit {
     }
     let _ = err.print();
     Exit::Usage
+}
+
+pub(crate) fn notes(notes: &[String]) {
+    for note in notes {
+        note_line(note);
+    }
 }
 
 fn note_line(line: &str) {

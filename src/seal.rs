@@ -213,7 +213,9 @@ fn program(spec: &CommandSpec) -> &str {
 /// pg_dump speaks English here (LC_ALL=C).
 fn dump_hint(outcome: &Outcome) -> &'static str {
     let said = |words: &str| outcome.talk.contains(words);
-    if said("lock timeout") || said("could not obtain lock") {
+    // pg_dump turns --lock-wait-timeout into a statement timeout while it locks.
+    let waited = said("statement timeout") && said("LOCK TABLE");
+    if waited || said("lock timeout") || said("could not obtain lock") {
         "Another session holds a lock on a table: wait for it, or raise --lock-wait."
     } else if said("row-level security") {
         "Connect as the table's owner or with BYPASSRLS."

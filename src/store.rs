@@ -1,6 +1,9 @@
 //! The store folder: one run at a time, names that are never overwritten, and nothing under a
 //! final name that is not whole and on disk.
 
+pub(crate) mod listing;
+mod removal;
+
 use crate::error::{Code, Error, Result};
 use crate::names::RunId;
 use rustix::fs::{Access, AtFlags, CWD, RenameFlags};
@@ -10,7 +13,8 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Every ending that a file of a run may have.
-const ENDINGS: &[&str] = &[".sql.gpg", ".sql.zst.gpg", PRELUDE, ".manifest.json"];
+const ENDINGS: &[&str] = &[ARTIFACTS[0], ARTIFACTS[1], PRELUDE, MANIFEST];
+pub(crate) const ARTIFACTS: [&str; 2] = [".sql.gpg", ".sql.zst.gpg"];
 pub(crate) const PRELUDE: &str = ".prelude.sql.gpg";
 pub(crate) const MANIFEST: &str = ".manifest.json";
 const PARTIAL: &str = ".partial";
@@ -22,8 +26,24 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// Refuses a folder in which a stranger could put or swap files.
+    /// To write: refuses what `open_read` refuses, and a folder that we may not write.
     pub(crate) fn open(dir: &Path) -> Result<Store> {
+        let store = Store::open_read(dir)?;
+        rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK).map_err(|err| {
+            let error = Error::io(Code::Store, "write the store", dir, &err.into());
+            match store.handle.metadata() {
+                Ok(meta) => error.hint(format!(
+                    "Run as the store's owner (uid {}), or name another with --store.",
+                    meta.uid()
+                )),
+                Err(_) => error,
+            }
+        })?;
+        Ok(store)
+    }
+
+    /// To look: refuses a folder in which a stranger could put or swap files.
+    pub(crate) fn open_read(dir: &Path) -> Result<Store> {
         let shown = dir.display();
         let make = format!("install -d -m 0700 {shown}");
         let handle = File::open(dir).map_err(|err| {
@@ -50,12 +70,6 @@ impl Store {
             )
             .hint(format!("chmod o-w {shown}")));
         }
-        rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK).map_err(|err| {
-            Error::io(Code::Store, "write the store", dir, &err.into()).hint(format!(
-                "Run as the store's owner (uid {}), or name another with --store.",
-                meta.uid()
-            ))
-        })?;
         Ok(Store {
             dir: dir.into(),
             handle,
@@ -258,68 +272,4 @@ impl Published {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn store() -> (tempfile::TempDir, Store) {
-        let dir = tempfile::tempdir().unwrap();
-        let store = Store::open(dir.path()).unwrap();
-        (dir, store)
-    }
-
-    fn names(dir: &Path) -> Vec<String> {
-        let mut names: Vec<String> = std::fs::read_dir(dir)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
-    }
-
-    #[test]
-    fn published_only_when_kept() {
-        let (dir, store) = store();
-        let mut partial = store.partial("a.sql.gpg").unwrap();
-        partial.write(b"xyz").unwrap();
-        assert_eq!(names(dir.path()), ["a.sql.gpg.partial"]);
-        let published = partial.sync().unwrap().publish().unwrap();
-        assert_eq!(names(dir.path()), ["a.sql.gpg"]);
-        drop(published);
-        assert!(names(dir.path()).is_empty());
-        let partial = store.partial("a.sql.gpg").unwrap();
-        partial.sync().unwrap().publish().unwrap().keep();
-        assert_eq!(names(dir.path()), ["a.sql.gpg"]);
-        let again = store.partial("a.sql.gpg").unwrap().sync().unwrap();
-        assert_eq!(again.publish().unwrap_err().code, Code::RunIdTaken);
-        assert_eq!(names(dir.path()), ["a.sql.gpg"]);
-        let id = RunId::parse("a").unwrap();
-        assert_eq!(store.check_free(&id).unwrap_err().code, Code::RunIdTaken);
-    }
-
-    #[test]
-    fn sweeps_only_partials_of_ours() {
-        let (dir, store) = store();
-        for name in [
-            "a.sql.gpg.partial",
-            "a.manifest.json.partial",
-            "notes.partial",
-            "b.sql.gpg",
-        ] {
-            std::fs::write(dir.path().join(name), "").unwrap();
-        }
-        let mut swept = store.sweep().unwrap();
-        swept.sort();
-        assert_eq!(swept, ["a.manifest.json.partial", "a.sql.gpg.partial"]);
-        assert_eq!(names(dir.path()), ["b.sql.gpg", "notes.partial"]);
-    }
-
-    #[test]
-    fn one_run_at_a_time() {
-        let (dir, store) = store();
-        store.lock().unwrap();
-        let other = Store::open(dir.path()).unwrap();
-        assert_eq!(other.lock().unwrap_err().code, Code::LockHeld);
-        drop(store);
-        other.lock().unwrap();
-    }
-}
+mod tests;

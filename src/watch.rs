@@ -17,6 +17,8 @@ pub(crate) enum Stop {
 #[derive(Debug, Clone)]
 pub(crate) struct Watch {
     signal: Arc<AtomicUsize>,
+    /// Once set, a signal does what it does to any process.
+    released: Arc<AtomicBool>,
     limit: Option<(Instant, Duration)>,
     abandoned: Option<Arc<AtomicBool>>,
 }
@@ -41,6 +43,8 @@ impl Watch {
             if ignored >> (number - 1) & 1 == 0 {
                 let flag = Arc::clone(&watch.signal);
                 signal_hook::flag::register_usize(number, flag, number as usize)?;
+                let released = Arc::clone(&watch.released);
+                signal_hook::flag::register_conditional_default(number, released)?;
             }
         }
         Ok(watch)
@@ -50,6 +54,7 @@ impl Watch {
     pub(crate) fn none() -> Watch {
         Watch {
             signal: Arc::new(AtomicUsize::new(0)),
+            released: Arc::new(AtomicBool::new(false)),
             limit: None,
             abandoned: None,
         }
@@ -60,6 +65,7 @@ impl Watch {
         let limit = limit.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
         Watch {
             signal: Arc::clone(&self.signal),
+            released: Arc::clone(&self.released),
             limit,
             abandoned: None,
         }
@@ -70,6 +76,25 @@ impl Watch {
         Watch {
             abandoned: Some(Arc::clone(flag)),
             ..self.clone()
+        }
+    }
+
+    /// From now on a signal ends the process at once. Asked for just before another program takes
+    /// it over, and followed by a last look, so that no signal gets lost in between.
+    pub(crate) fn release(&self) {
+        self.released.store(true, Ordering::SeqCst);
+    }
+
+    /// The same, and no longer than this from now.
+    pub(crate) fn within(&self, limit: Duration) -> Watch {
+        let mine = self.with_limit(Some(limit));
+        let earlier = self.limit.filter(|(end, _)| {
+            let theirs = mine.limit.map(|(end, _)| end);
+            theirs.is_none_or(|theirs| *end < theirs)
+        });
+        Watch {
+            limit: earlier.or(mine.limit),
+            ..mine
         }
     }
 

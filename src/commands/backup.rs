@@ -67,7 +67,7 @@ fn dry_run(run_id: RunId, config: &Config, watch: &Watch) -> Result<Answer> {
 }
 
 /// One backup from start to manifest. Also returns what the operator should be warned of.
-fn backup(
+pub(crate) fn backup(
     run_id: RunId,
     config: &Config,
     watch: &Watch,

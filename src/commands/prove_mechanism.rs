@@ -1,7 +1,7 @@
 //! `pgseal prove-mechanism`: a round trip with a throw-away key and the very argv of `backup`,
 //! controls that must fail, and a clean-up that is looked at.
 
-mod canary;
+pub(crate) mod canary;
 mod trial;
 
 use super::Answer;
@@ -15,7 +15,8 @@ use crate::report::{Exposed, MechanismProof, Step, Verdict};
 use crate::watch::Watch;
 use canary::Canary;
 use jiff::Timestamp;
-use trial::{KeyShape, Trial};
+pub(crate) use trial::KeyShape;
+use trial::Trial;
 
 pub(crate) fn run(
     args: &cli::ProveMechanism,
@@ -49,13 +50,22 @@ pub(crate) fn run(
 }
 
 pub(crate) fn prove(shape: &KeyShape, config: &Config, watch: &Watch) -> Result<MechanismProof> {
+    prove_with(&Canary::new()?, shape, config, watch)
+}
+
+/// The same with a canary of the caller's, who can go on looking for it.
+pub(crate) fn prove_with(
+    canary: &Canary,
+    shape: &KeyShape,
+    config: &Config,
+    watch: &Watch,
+) -> Result<MechanismProof> {
     let gpg = inspect::gpg(config)?;
     let (version, libgcrypt) = inspect::gpg_version(&gpg, watch)?;
     let keyring = || trial::keyring_counts(&gpg, config, watch);
     let before = keyring()?;
-    let canary = Canary::new()?;
 
-    let mut trial = Trial::new(gpg.program(), config, watch, &canary)?;
+    let mut trial = Trial::new(gpg.program(), config, watch, canary)?;
     let outcome = trial.round_trip(shape).and_then(|()| trial.controls());
     // A trial that was stopped from outside is no proof of anything; its homes go with it.
     outcome?;

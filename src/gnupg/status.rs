@@ -66,6 +66,44 @@ pub(crate) fn decrypted(status: &[String]) -> Result<(), String> {
     Ok(())
 }
 
+/// Why gpg could not open a message at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Locked {
+    NoSecretKey,
+    BadPassphrase,
+    /// The key is protected, and nobody could be asked.
+    NobodyToAsk,
+    Cancelled,
+}
+
+/// The codes are libgpg-error's: the lower 16 bits of the number.
+pub(crate) fn locked(status: &[String]) -> Option<Locked> {
+    let failed = status.iter().find_map(|line| {
+        let number = line.strip_prefix("ERROR pkdecrypt_failed ")?;
+        let number: u32 = number.split_whitespace().next()?.parse().ok()?;
+        Some(number & 0xffff)
+    });
+    match failed {
+        Some(11) => Some(Locked::BadPassphrase),
+        Some(85 | 86 | 177) => Some(Locked::NobodyToAsk),
+        Some(99 | 198) => Some(Locked::Cancelled),
+        Some(17) => Some(Locked::NoSecretKey),
+        Some(_) => None,
+        None => {
+            let none = status.iter().any(|line| line.starts_with("NO_SECKEY"));
+            none.then_some(Locked::NoSecretKey)
+        }
+    }
+}
+
+/// The subkey that opened the message, where this gpg tells.
+pub(crate) fn opened_by(status: &[String]) -> Option<&str> {
+    let line = status
+        .iter()
+        .find_map(|l| l.strip_prefix("DECRYPTION_KEY "))?;
+    line.split_whitespace().next()
+}
+
 /// The fingerprint of a key that was made, with its subkey.
 pub(crate) fn created(status: &[String]) -> Option<String> {
     let line = status

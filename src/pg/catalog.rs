@@ -56,9 +56,9 @@ pub(crate) struct Relation {
     name: String,
     pub kind: Kind,
     temporary: bool,
-    usage: bool,
-    select: bool,
-    row_security: bool,
+    pub usage: bool,
+    pub select: bool,
+    pub row_security: bool,
     extension: Option<String>,
     unreadable_sequences: Vec<TableName>,
     pub rows_estimate: u64,
@@ -125,6 +125,8 @@ impl Relation {
 pub(crate) struct Problem {
     pub what: String,
     pub mend: String,
+    /// Not there, rather than there and unfit.
+    pub absent: bool,
 }
 
 impl Catalog {
@@ -134,6 +136,7 @@ impl Catalog {
                 Code::Database,
                 format!("the catalog's answer cannot be read: {err}"),
             )
+            .hint("Check that the `psql` on PATH is PostgreSQL's own, and not a wrapper that says more.")
         })
     }
 
@@ -174,6 +177,7 @@ impl Catalog {
             return vec![Problem {
                 what: "the catalog did not answer for every table".into(),
                 mend: "Try again.".into(),
+                absent: false,
             }];
         }
         let absent = self
@@ -198,6 +202,7 @@ impl Catalog {
                      catalog spells them.",
                         crate::names::quoted(&table.schema)
                     ),
+                    absent: true,
                 })
             });
         let unfit = self
@@ -221,6 +226,7 @@ impl Catalog {
             Some(Problem {
                 what: format!("{shown} {what}"),
                 mend,
+                absent: false,
             })
         };
         let twice = |other: &&Relation| other.oid == rel.oid && other.target < rel.target;
@@ -237,8 +243,10 @@ impl Catalog {
                 return problem("is temporary", "Name a permanent table.".into());
             }
             kind => {
+                let kind = kind.as_str();
+                let article = if kind.starts_with('i') { "an" } else { "a" };
                 return problem(
-                    &format!("is a {}, which pg_dump writes no rows for", kind.as_str()),
+                    &format!("is {article} {kind}, which pg_dump writes no rows for"),
                     "Name the tables that hold the rows.".into(),
                 );
             }
@@ -279,6 +287,11 @@ impl Catalog {
             );
         }
         None
+    }
+
+    /// All that was found of the targets, fit or not.
+    pub(crate) fn found(&self) -> &[Relation] {
+        &self.relations
     }
 
     /// Sum over the relations, from `relpages`: an estimate of the heap, not of the dump.

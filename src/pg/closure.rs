@@ -1,7 +1,7 @@
 //! What the target tables need around them, as the catalog tells it: what a prelude can create
 //! before them, which sequences join their dump, and what neither brings along.
 
-use crate::error::{Code, Error};
+use crate::error::{Code, Error, Result};
 use crate::manifest::ExternalReference;
 use crate::names::TableName;
 use serde::Deserialize;
@@ -11,6 +11,8 @@ pub(crate) const QUERY: &str = include_str!("closure.sql");
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 pub(crate) struct Closure {
+    /// Targets that are not there.
+    pub missing: Vec<TableName>,
     /// What can be created before the tables.
     pub objects: Vec<Object>,
     /// Sequences that no table owns and that a table's default, or the like, names.
@@ -29,6 +31,8 @@ pub(crate) struct Object {
     pub name: String,
     /// The type that it is made with, or after: it need not have a statement of its own.
     pub part_of: Option<u32>,
+    /// A function whose body is text: what it names is not known.
+    pub opaque: bool,
     needed_by: Vec<String>,
 }
 
@@ -69,7 +73,20 @@ impl Object {
     }
 }
 
+/// Kinds of what a cluster or a host has, and no database.
+const OF_THE_HOST: &[&str] = &["role", "tablespace", "library", "extension"];
+
 impl Closure {
+    pub(crate) fn parse(answer: &str) -> Result<Closure> {
+        serde_json::from_str(answer.trim()).map_err(|err| unreadable(&err))
+    }
+
+    /// What a restore with its prelude misses: of the database, and of the cluster or the host.
+    pub(crate) fn missed(&self) -> (Vec<ExternalReference>, Vec<ExternalReference>) {
+        let all = self.external.iter().cloned();
+        all.partition(|r| !OF_THE_HOST.contains(&r.kind.as_str()))
+    }
+
     /// All that a restore would miss, where the prelude holds every object but these.
     pub(crate) fn external_references(&self, absent: &[Object]) -> Vec<ExternalReference> {
         let mut all = self.external.clone();
@@ -97,11 +114,11 @@ mod tests {
 
     #[test]
     fn what_no_prelude_holds_is_an_external_reference_too() {
-        let closure: Closure = serde_json::from_str(
-            r#"{"objects":[
-                {"class":2615,"oid":2200,"kind":"schema","name":"public","part_of":null,"needed_by":["table public.a"]},
-                {"class":1247,"oid":20000,"kind":"type","name":"public.t","part_of":null,"needed_by":["table public.a","table public.b"]},
-                {"class":2606,"oid":20001,"kind":"domain constraint","name":"c on public.t","part_of":20000,"needed_by":["type public.t"]}],
+        let closure = Closure::parse(
+            r#"{"missing":[],"objects":[
+                {"class":2615,"oid":2200,"kind":"schema","name":"public","part_of":null,"opaque":false,"needed_by":["table public.a"]},
+                {"class":1247,"oid":20000,"kind":"type","name":"public.t","part_of":null,"opaque":false,"needed_by":["table public.a","table public.b"]},
+                {"class":2606,"oid":20001,"kind":"domain constraint","name":"c on public.t","part_of":20000,"opaque":false,"needed_by":["type public.t"]}],
               "sequences":[{"oid":1,"target":0,"schema":"a","name":"B.c"}],
               "external":[{"kind":"role","name":"r","needed_by":"owner of table public.a"}]}"#,
         )
@@ -109,6 +126,7 @@ mod tests {
         assert_eq!(closure.sequences[0].table().pattern(), r#""a"."B.c""#);
         let with = closure.external_references(&[]);
         assert_eq!(with.len(), 1);
+        assert_eq!((closure.missed().0.len(), closure.missed().1), (0, with));
         let without = closure.external_references(&closure.standing_alone());
         let told: Vec<_> = without.iter().map(|r| (&*r.name, &*r.needed_by)).collect();
         assert_eq!(
@@ -118,6 +136,6 @@ mod tests {
                 ("public.t", "table public.b")
             ]
         );
-        assert!(serde_json::from_str::<Closure>("{}").is_err());
+        assert!(Closure::parse("{}").is_err());
     }
 }

@@ -223,6 +223,10 @@ ref(kind, name, classid, objid, objsubid, why, byclass, byobj) AS (
   FROM dependent
 )
 SELECT jsonb_build_object(
+  'missing', (
+    SELECT COALESCE(jsonb_agg(t.item), '[]')
+    FROM jsonb_array_elements(:'targets'::jsonb) WITH ORDINALITY AS t(item, ord)
+    WHERE t.ord - 1 NOT IN (SELECT target FROM scope)),
   'objects', (
     SELECT COALESCE(jsonb_agg(jsonb_build_object(
       'class', n.classid::bigint, 'oid', n.objid::bigint, 'kind', i.type, 'name', i.identity,
@@ -233,6 +237,10 @@ SELECT jsonb_build_object(
         (SELECT d.refobjid::bigint FROM pg_depend d
           WHERE d.classid = n.classid AND d.objid = n.objid AND d.deptype = 'i'
             AND n.classid = 'pg_type'::regclass AND d.refclassid = n.classid LIMIT 1)),
+      'opaque', n.classid = 'pg_proc'::regclass AND EXISTS (
+        SELECT FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+        WHERE p.oid = n.objid AND l.lanname NOT IN ('internal', 'c')
+          AND to_jsonb(p) ->> 'prosqlbody' IS NULL),
       'needed_by', (
         SELECT jsonb_agg(DISTINCT f.type || ' ' || f.identity)
         FROM edge e CROSS JOIN LATERAL pg_identify_object(e.fclass, e.fobj, 0) f

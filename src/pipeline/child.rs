@@ -38,7 +38,7 @@ impl End {
         *self == End::Code(0)
     }
 
-    pub(super) fn from(status: io::Result<ExitStatus>) -> End {
+    fn from(status: io::Result<ExitStatus>) -> End {
         match status {
             Ok(status) => match (status.code(), status.signal()) {
                 (Some(code), _) => End::Code(code),
@@ -95,7 +95,6 @@ impl Outcome {
 
 pub(super) enum Stdin {
     Null,
-    Bytes(Vec<u8>),
     Pipe(PipeReader),
 }
 
@@ -111,21 +110,17 @@ impl Child {
     pub(super) fn start(
         spec: &CommandSpec,
         stdin: Stdin,
-        stdout: Option<PipeWriter>,
+        stdout: PipeWriter,
         stderr: PipeWriter,
     ) -> io::Result<Child> {
         let command = duct::cmd(spec.program(), spec.arguments())
             .full_env(spec.environment().iter().cloned())
+            .stdout_file(stdout)
             .stderr_file(stderr)
             .unchecked();
         let command = match stdin {
             Stdin::Null => command.stdin_null(),
-            Stdin::Bytes(bytes) => command.stdin_bytes(bytes),
             Stdin::Pipe(pipe) => command.stdin_file(pipe),
-        };
-        let command = match stdout {
-            Some(pipe) => command.stdout_file(pipe),
-            None => command.stdout_null(),
         };
         let handle = command.start();
         drop(command);
@@ -156,6 +151,21 @@ impl Child {
     }
 }
 
+/// Waits for a child's end and for the end of its standard error, each in a thread of its own.
+pub(super) fn attend(
+    child: &Child,
+    (stderr, spec): (PipeReader, &CommandSpec),
+    heard: impl FnOnce(Heard) + Send + 'static,
+    ended: impl FnOnce(End) + Send + 'static,
+) {
+    let (handle, spec) = (Arc::clone(&child.handle), spec.clone());
+    std::thread::spawn(move || heard(listen(stderr, &spec)));
+    std::thread::spawn(move || {
+        let status = handle.wait().map(|output| output.status);
+        ended(End::from(status));
+    });
+}
+
 /// What a child wrote to its standard error.
 #[derive(Debug, Default)]
 pub(super) struct Heard {
@@ -164,7 +174,7 @@ pub(super) struct Heard {
 }
 
 /// Reads standard error to its end: status lines as they pass, and the tail of the talk.
-pub(super) fn listen(mut pipe: PipeReader, spec: &CommandSpec) -> Heard {
+fn listen(mut pipe: PipeReader, spec: &CommandSpec) -> Heard {
     let (prefix, expected) = (spec.status_lines(), spec.expected_talk());
     let mut heard = Heard::default();
     let (mut talk, mut line) = (Vec::new(), Vec::new());

@@ -1,6 +1,6 @@
 //! Two commands and the driver between them: producer → tap → consumer → sink.
 
-use super::child::{Child, End, GRACE, Heard, Outcome, Stdin, TICK, listen};
+use super::child::{self, Child, End, GRACE, Heard, Outcome, Stdin, TICK};
 use crate::error::Error;
 use crate::spec::CommandSpec;
 use crate::watch::{Stop, Watch};
@@ -208,7 +208,7 @@ fn start<T: Tap, S: Sink>(
         }
     };
     // The consumer first: where it cannot start, no dump begins and no lock is taken.
-    let consumer = match Child::start(specs[1], Stdin::Pipe(feed.0), Some(sealed.1), err1.1) {
+    let consumer = match Child::start(specs[1], Stdin::Pipe(feed.0), sealed.1, err1.1) {
         Ok(child) => child,
         Err(err) => {
             let why = err.to_string();
@@ -222,7 +222,7 @@ fn start<T: Tap, S: Sink>(
         }
     };
     attend_child(1, &consumer, err1.0, specs[1], tx);
-    let producer = match Child::start(specs[0], Stdin::Null, Some(plain.1), err0.1) {
+    let producer = match Child::start(specs[0], Stdin::Null, plain.1, err0.1) {
         Ok(child) => child,
         Err(err) => {
             let why = err.to_string();
@@ -262,14 +262,16 @@ fn attend_child<T: Tap, S: Sink>(
     tx: &Sender<Event<T, S>>,
 ) {
     let (err_tx, end_tx) = (tx.clone(), tx.clone());
-    let (handle, spec) = (Arc::clone(&child.handle), spec.clone());
-    std::thread::spawn(move || {
-        let _ = err_tx.send(Event::Stderr(at, listen(stderr, &spec)));
-    });
-    std::thread::spawn(move || {
-        let status = handle.wait().map(|output| output.status);
-        let _ = end_tx.send(Event::Exited(at, End::from(status)));
-    });
+    child::attend(
+        child,
+        (stderr, spec),
+        move |heard| {
+            let _ = err_tx.send(Event::Stderr(at, heard));
+        },
+        move |end| {
+            let _ = end_tx.send(Event::Exited(at, end));
+        },
+    );
 }
 
 /// Both pipe ends are closed when this returns, so that the consumer sees the end.
@@ -287,7 +289,7 @@ fn draw(
     Ok(())
 }
 
-fn read_to_end(
+pub(super) fn read_to_end(
     mut from: PipeReader,
     mut push: impl FnMut(&[u8]) -> Result<(), Halt>,
 ) -> Result<(), Halt> {

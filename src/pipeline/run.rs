@@ -1,15 +1,14 @@
-//! One command from start to status.
+//! One command whose answer is held in memory.
 
-use super::child::{Child, End, GRACE, Heard, Outcome, Stdin, TICK, listen};
+use super::child::{End, Outcome};
+use super::pipe::{Halt, Sink};
+use super::stream::stream;
+use crate::error::{Code, Error};
 use crate::spec::CommandSpec;
 use crate::watch::{Stop, Watch};
-use std::io::Read;
-use std::sync::Arc;
-use std::sync::mpsc::{Sender, channel};
-use std::time::Instant;
 
-/// A command's answer may not be larger: it is held in memory.
-const ANSWER_LIMIT: u64 = 256 * 1024 * 1024;
+/// A command's answer may not be larger.
+const ANSWER_LIMIT: usize = 256 * 1024 * 1024;
 
 pub(crate) enum Input {
     Null,
@@ -33,93 +32,40 @@ impl Ran {
     }
 }
 
-enum Event {
-    Stdout(Vec<u8>),
-    Stderr(Heard),
-    Exited(End),
+/// What a command wrote.
+struct Answer(Vec<u8>);
+
+impl Sink for Answer {
+    fn push(&mut self, bytes: &[u8]) -> Result<(), Halt> {
+        if self.0.len() + bytes.len() > ANSWER_LIMIT {
+            let what = format!("it answers with more than {ANSWER_LIMIT} bytes");
+            return Err(Halt::Own(Error::new(Code::StageFailed, what)));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
 }
 
 pub(crate) fn run(spec: &CommandSpec, input: Input, watch: &Watch) -> Ran {
-    let not_started = |why: String| Ran {
-        outcome: Outcome {
-            spec: spec.clone(),
-            end: End::NotStarted(why),
-            stopped: false,
-            status: Vec::new(),
-            talk: String::new(),
-        },
-        stdout: Vec::new(),
-        stop: None,
+    let source = match input {
+        Input::Null => None,
+        Input::Bytes(bytes) => Some(bytes),
     };
-    let (tx, rx) = channel();
-    let mut child = match start(spec, input, &tx) {
-        Ok(child) => child,
-        Err(err) => return not_started(err.to_string()),
-    };
-    drop(tx);
-
-    let (mut stdout, mut heard, mut end) = (None, None, None);
-    let (mut stop, mut gone) = (None, None::<Instant>);
-    while stdout.is_none() || heard.is_none() || end.is_none() {
-        match rx.recv_timeout(TICK) {
-            Ok(Event::Stdout(bytes)) => stdout = Some(bytes),
-            Ok(Event::Stderr(said)) => heard = Some(said),
-            Ok(Event::Exited(how)) => {
-                end = Some(how);
-                gone = Some(Instant::now());
-            }
-            Err(_) => {}
-        }
-        if gone.is_some_and(|at| at.elapsed() > GRACE) {
-            break;
-        }
-        stop = stop.or_else(|| watch.stop());
-        if stop.is_some() && end.is_none() && child.end() {
-            break;
-        }
-    }
-    let heard = heard.unwrap_or_default();
+    let streamed = stream(spec, source, Answer(Vec::new()), watch);
+    let mut outcome = streamed.outcome;
     // An answer whose end was not seen is no answer.
-    let whole = stdout.is_some();
-    let end = end.unwrap_or(End::Lost);
-    Ran {
-        outcome: Outcome {
-            spec: spec.clone(),
-            end: if whole { end } else { End::Lost },
-            stopped: child.was_asked(),
-            status: heard.status,
-            talk: heard.talk,
-        },
-        stdout: stdout.unwrap_or_default(),
-        stop,
-    }
-}
-
-fn start(spec: &CommandSpec, input: Input, tx: &Sender<Event>) -> std::io::Result<Child> {
-    let (out_reader, out_writer) = std::io::pipe()?;
-    let (err_reader, err_writer) = std::io::pipe()?;
-    let stdin = match input {
-        Input::Null => Stdin::Null,
-        Input::Bytes(bytes) => Stdin::Bytes(bytes),
-    };
-    let child = Child::start(spec, stdin, Some(out_writer), err_writer)?;
-    let said_by = spec.clone();
-    let (out_tx, err_tx, end_tx) = (tx.clone(), tx.clone(), tx.clone());
-    let handle = Arc::clone(&child.handle);
-    // Nobody listens any more once the loop gave up on a pipe: a failed send is no loss.
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let read = out_reader.take(ANSWER_LIMIT + 1).read_to_end(&mut bytes);
-        if read.is_ok() && bytes.len() as u64 <= ANSWER_LIMIT {
-            let _ = out_tx.send(Event::Stdout(bytes));
+    let stdout = match streamed.sink {
+        Some((Answer(bytes), Ok(()))) => bytes,
+        _ => {
+            if !matches!(outcome.end, End::NotStarted(_)) {
+                outcome.end = End::Lost;
+            }
+            Vec::new()
         }
-    });
-    std::thread::spawn(move || {
-        let _ = err_tx.send(Event::Stderr(listen(err_reader, &said_by)));
-    });
-    std::thread::spawn(move || {
-        let status = handle.wait().map(|output| output.status);
-        let _ = end_tx.send(Event::Exited(End::from(status)));
-    });
-    Ok(child)
+    };
+    Ran {
+        outcome,
+        stdout,
+        stop: streamed.stop,
+    }
 }

@@ -8,9 +8,13 @@ use crate::names::TableName;
 pub(crate) fn summary(manifest: &Manifest) -> Vec<String> {
     let rows: u64 = manifest.tables.iter().map(|table| table.rows).sum();
     let mut lines = vec![format!(
-        "sealed run {}: {} tables, {} rows, {} of SQL in {} encrypted, {:.1} s",
+        "sealed run {}: {} {}, {} rows, {} of SQL in {} encrypted, {:.1} s",
         manifest.run_id,
         manifest.tables.len(),
+        match manifest.tables.len() {
+            1 => "table",
+            _ => "tables",
+        },
         thousands(rows),
         bytes(manifest.plaintext.size_bytes),
         bytes(manifest.envelope.size_bytes),

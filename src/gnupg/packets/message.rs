@@ -6,6 +6,19 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct KeyId(pub(crate) [u8; 8]);
 
+impl KeyId {
+    /// A version 4 fingerprint ends in its key id, one of version 5 begins with it.
+    pub(crate) fn of_fingerprint(fingerprint: &str) -> Option<KeyId> {
+        let bytes = hex::decode(fingerprint).ok()?;
+        let id = match bytes.len() {
+            20 => &bytes[12..],
+            32 => &bytes[..8],
+            _ => return None,
+        };
+        id.try_into().ok().map(KeyId)
+    }
+}
+
 /// A whole message: session keys, then one encrypted data packet, then nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Message {

@@ -1,0 +1,91 @@
+//! `pgseal guard -- COMMAND`: a backup that verifies, and only then the risky write.
+
+use super::backup::{backup, new_run_id};
+use crate::cli;
+use crate::config::{Config, Env};
+use crate::envelope::Envelope;
+use crate::error::{Code, Error, Result};
+use crate::pipeline;
+use crate::render;
+use crate::report::Verdict;
+use crate::seal::{Progress, stopped};
+use crate::verify::{self, Origin, Subject, Target};
+use crate::watch::Watch;
+use std::ffi::OsString;
+
+/// A backup is there and verifies: COMMAND may run.
+pub(crate) struct Ready {
+    pub notes: Vec<String>,
+    run_id: String,
+    envelope: Envelope,
+}
+
+pub(crate) fn prepare(
+    args: &cli::Guard,
+    config: &Config,
+    watch: &Watch,
+    show: &mut dyn FnMut(&Progress, u64),
+) -> Result<Ready> {
+    let run_id = match &args.run_id {
+        Some(run_id) => run_id.clone(),
+        None => new_run_id()?,
+    };
+    let (manifest, warnings) = backup(run_id.clone(), config, watch, show)?;
+    let mut notes = render::warnings(&warnings);
+    notes.extend(render::backup::summary(&manifest));
+    let ready = Ready {
+        notes,
+        run_id: manifest.run_id,
+        envelope: manifest.envelope,
+    };
+    // By what we hold in memory, not by what lies beside the artifact.
+    let kept = Origin {
+        sha256: None,
+        envelope: Some(Ok(ready.envelope.clone())),
+    };
+    let examined = Subject::find(&Target::Run(run_id), &config.store)
+        .and_then(|subject| verify::outside(subject, &kept, watch))
+        .map_err(|error| error.disk(ready.kept()))?;
+    if examined.verdict() != Verdict::Pass {
+        let what = format!(
+            "the backup does not verify: {}",
+            examined.failed().join("; ")
+        );
+        return Err(Error::new(Code::NotVerified, what)
+            .disk(ready.kept())
+            .hint("Look for a disk that loses writes, or for somebody else in the store."));
+    }
+    Ok(ready)
+}
+
+impl Ready {
+    /// Becomes COMMAND. Returns only where that failed, and then COMMAND did not run.
+    pub(crate) fn hand_over(self, command: &[OsString], env: &Env, watch: &Watch) -> Error {
+        let Some((program, args)) = command.split_first() else {
+            return Error::new(Code::Usage, "no COMMAND");
+        };
+        let envelope = match render::json_line(&self.envelope) {
+            Ok(envelope) => envelope,
+            Err(error) => return error,
+        };
+        let told = [
+            ("PGSEAL_RUN_ID", self.run_id.as_str()),
+            ("PGSEAL_ARTIFACT", self.envelope.artifact_ref.as_str()),
+            ("PGSEAL_ENVELOPE", envelope.trim_end()),
+        ];
+        // A signal before this is seen by the look after it, one later ends us at once.
+        watch.release();
+        if let Some(stop) = watch.stop() {
+            return stopped(stop).disk(self.kept());
+        }
+        let err = pipeline::hand_over((program, args), env, told);
+        let what = format!("`{}` could not be started: {err}", program.display());
+        Error::new(Code::ToolUnfit, what)
+            .disk(self.kept())
+            .hint("Nothing was run: check the command's name and PATH.")
+    }
+
+    fn kept(&self) -> String {
+        format!("the backup is kept: `{}`", self.envelope.artifact_ref)
+    }
+}

@@ -1,0 +1,145 @@
+//! `pgseal prune`: old runs go, by a rule; nothing goes without --apply.
+
+use super::Answer;
+use super::list::Line;
+use crate::cli;
+use crate::config::Config;
+use crate::error::{Code, Error, Result};
+use crate::exit::Exit;
+use crate::render;
+use crate::report::Verdict;
+use crate::retention::Rule;
+use crate::store::Store;
+use crate::store::listing::{self, Run, State};
+use crate::verify::{self, Origin, Subject};
+use crate::watch::Watch;
+use jiff::Timestamp;
+use serde::Serialize;
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Pruning {
+    pub schema: &'static str,
+    pub store: String,
+    /// False: nothing was removed, this is what would be.
+    pub applied: bool,
+    pub keep: Vec<Kept>,
+    pub remove: Vec<Line>,
+    /// Not complete, so not ours to judge: left where they are.
+    pub reported: Vec<Line>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Kept {
+    pub why: &'static str,
+    pub run: Line,
+}
+
+pub(crate) fn run(args: &cli::Prune, config: &Config, watch: &Watch, json: bool) -> Result<Answer> {
+    let rule = Rule {
+        last: args.keep_last,
+        within: args.keep_within,
+    };
+    if rule.last == 0 && rule.within.is_none() {
+        let what = "--keep-last 0 without --keep-within would keep nothing";
+        return Err(Error::new(Code::Usage, what)
+            .hint("Keep at least one run, or those within a time: --keep-within 30d."));
+    }
+    let store = match args.apply {
+        true => Store::open(&config.store)?,
+        false => Store::open_read(&config.store)?,
+    };
+    if args.apply {
+        store.lock()?;
+    }
+    let (mut good, mut rest): (Vec<Run>, Vec<Run>) = listing::runs(&store)?
+        .into_iter()
+        .partition(|run| run.state == State::Complete);
+    good.reverse();
+    set_bad_apart(&mut good, &mut rest, config, watch)?;
+
+    let now = Timestamp::now();
+    let made: Vec<Timestamp> = good.iter().filter_map(|run| run.created).collect();
+    let fates = rule.fates(&made, now);
+    let line = |run: &Run| Line::of(run, &store, now);
+    let mut pruning = Pruning {
+        schema: "pgseal/prune/1",
+        store: config.store.display().to_string(),
+        applied: args.apply,
+        keep: Vec::new(),
+        remove: Vec::new(),
+        reported: rest.iter().map(line).collect(),
+    };
+    // Oldest first: what is stopped half-way has removed what mattered least.
+    for (run, fate) in good.iter().zip(fates).rev() {
+        match fate {
+            Some(why) => pruning.keep.push(Kept {
+                why,
+                run: line(run),
+            }),
+            None => {
+                let told = line(run);
+                if args.apply {
+                    remove(&store, run, &pruning, watch)?;
+                }
+                pruning.remove.push(told);
+            }
+        }
+    }
+    Ok(Answer {
+        out: match json {
+            true => render::json_pretty(&pruning)?,
+            false => render::listing::pruning(&pruning),
+        },
+        notes: Vec::new(),
+        exit: Exit::Yes,
+        undelivered: args.apply.then(|| "the runs are removed".into()),
+    })
+}
+
+fn remove(store: &Store, run: &Run, so_far: &Pruning, watch: &Watch) -> Result<()> {
+    let done = match watch.stop() {
+        Some(stop) => Err(crate::seal::stopped(stop)),
+        None => store.remove(&run.id),
+    };
+    done.map_err(|error| {
+        let gone: Vec<&str> = so_far.remove.iter().map(|l| l.run_id.as_str()).collect();
+        error.disk(match gone.is_empty() {
+            true => "no other run was removed".to_string(),
+            false => format!("removed before that: {}", gone.join(", ")),
+        })
+    })
+}
+
+/// The newest must be seen to be good, byte by byte, before an older one may go for it: a run
+/// that does not verify keeps no place, and is left to be looked at.
+fn set_bad_apart(
+    good: &mut Vec<Run>,
+    rest: &mut Vec<Run>,
+    config: &Config,
+    watch: &Watch,
+) -> Result<()> {
+    let mut bad = 0;
+    for run in good.iter_mut() {
+        let subject = Subject::find(&verify::Target::Run(run.id.clone()), &config.store)?;
+        let examined = verify::outside(subject, &Origin::default(), watch)?;
+        if examined.verdict() == Verdict::Pass {
+            break;
+        }
+        run.state = State::Broken;
+        run.why = Some(format!("does not verify: {}", examined.failed().join("; ")));
+        bad += 1;
+    }
+    if bad == good.len() && bad > 0 {
+        let newest = &good[0];
+        let why = newest.why.clone().unwrap_or_default();
+        let what = format!(
+            "no run in the store verifies; the newest, `{}`, {why}",
+            newest.id
+        );
+        return Err(Error::new(Code::NotVerified, what)
+            .disk("nothing was removed")
+            .hint("Take a new backup before old ones are removed."));
+    }
+    rest.extend(good.drain(..bad));
+    Ok(())
+}

@@ -1,0 +1,47 @@
+//! Decrypting what is fed on standard input, with the user's own key.
+
+use super::Gpg;
+use crate::config::Env;
+use crate::spec::CommandSpec;
+
+/// Where the passphrase of a protected key comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Asking {
+    /// It is the first line of standard input, the message follows.
+    FirstLine,
+    /// The user's agent asks by its pinentry on this terminal.
+    Terminal(String),
+    /// Only what the agent has unlocked already, or what is not protected.
+    Nobody,
+}
+
+/// What the user's agent and its pinentry need, or no window and no terminal is found.
+const SESSION: &[&str] = &[
+    "HOME",
+    "TERM",
+    "DISPLAY",
+    "XAUTHORITY",
+    "WAYLAND_DISPLAY",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "XDG_RUNTIME_DIR",
+];
+
+impl Gpg {
+    pub(crate) fn open(&self, asking: &Asking, env: &Env) -> CommandSpec {
+        let spec = self.common("decrypt").inherit(env, SESSION);
+        let spec = match asking {
+            Asking::FirstLine => spec.args(["--pinentry-mode=loopback", "--passphrase-fd=0"]),
+            Asking::Terminal(tty) => spec.env("GPG_TTY", tty),
+            Asking::Nobody => spec.arg("--pinentry-mode=error"),
+        };
+        spec.args(["--output=-", "--decrypt"])
+    }
+}
+
+/// The terminal that we were started from.
+pub(crate) fn terminal() -> Option<String> {
+    let name = |tty: rustix::io::Result<std::ffi::CString>| tty.ok()?.into_string().ok();
+    name(rustix::termios::ttyname(std::io::stdin(), Vec::new()))
+        .or_else(|| name(rustix::termios::ttyname(std::io::stderr(), Vec::new())))
+        .or_else(|| name(rustix::termios::ttyname(std::io::stdout(), Vec::new())))
+}

@@ -1,0 +1,36 @@
+//! How a run leaves a store.
+
+use super::{ENDINGS, MANIFEST, Store};
+use crate::error::{Code, Error, Result};
+use crate::names::RunId;
+use rustix::fs::{AtFlags, FileType};
+
+impl Store {
+    /// Takes a complete run away: the manifest first, so that a crash in between leaves an orphan
+    /// and never a false "complete". Only regular files of that run, and only in this folder.
+    pub(crate) fn remove(&self, run_id: &RunId) -> Result<()> {
+        let others = ENDINGS.iter().filter(|ending| **ending != MANIFEST);
+        let names = std::iter::once(&MANIFEST).chain(others);
+        for (at, ending) in names.enumerate() {
+            let name = format!("{run_id}{ending}");
+            let trouble = |err: rustix::io::Errno| {
+                Error::io(Code::Store, "remove", &self.path(&name), &err.into())
+            };
+            match rustix::fs::statat(&self.handle, &name, AtFlags::SYMLINK_NOFOLLOW) {
+                Err(rustix::io::Errno::NOENT) => continue,
+                Err(err) => return Err(trouble(err)),
+                Ok(stat) if !FileType::from_raw_mode(stat.st_mode).is_file() => {
+                    let what = format!("`{}` is not a regular file", self.path(&name).display());
+                    return Err(Error::new(Code::Store, what)
+                        .hint("It is not pgseal's: look at it, and remove it by hand."));
+                }
+                Ok(_) => {}
+            }
+            rustix::fs::unlinkat(&self.handle, &name, AtFlags::empty()).map_err(trouble)?;
+            if at == 0 {
+                self.sync()?;
+            }
+        }
+        self.sync()
+    }
+}

@@ -1,0 +1,80 @@
+use super::*;
+
+fn store() -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    (dir, store)
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn published_only_when_kept() {
+    let (dir, store) = store();
+    let mut partial = store.partial("a.sql.gpg").unwrap();
+    partial.write(b"xyz").unwrap();
+    assert_eq!(names(dir.path()), ["a.sql.gpg.partial"]);
+    let published = partial.sync().unwrap().publish().unwrap();
+    assert_eq!(names(dir.path()), ["a.sql.gpg"]);
+    drop(published);
+    assert!(names(dir.path()).is_empty());
+    let partial = store.partial("a.sql.gpg").unwrap();
+    partial.sync().unwrap().publish().unwrap().keep();
+    assert_eq!(names(dir.path()), ["a.sql.gpg"]);
+    let again = store.partial("a.sql.gpg").unwrap().sync().unwrap();
+    assert_eq!(again.publish().unwrap_err().code, Code::RunIdTaken);
+    assert_eq!(names(dir.path()), ["a.sql.gpg"]);
+    let id = RunId::parse("a").unwrap();
+    assert_eq!(store.check_free(&id).unwrap_err().code, Code::RunIdTaken);
+}
+
+#[test]
+fn sweeps_only_partials_of_ours() {
+    let (dir, store) = store();
+    for name in [
+        "a.sql.gpg.partial",
+        "a.manifest.json.partial",
+        "notes.partial",
+        "b.sql.gpg",
+    ] {
+        std::fs::write(dir.path().join(name), "").unwrap();
+    }
+    let mut swept = store.sweep().unwrap();
+    swept.sort();
+    assert_eq!(swept, ["a.manifest.json.partial", "a.sql.gpg.partial"]);
+    assert_eq!(names(dir.path()), ["b.sql.gpg", "notes.partial"]);
+}
+
+#[test]
+fn one_run_at_a_time() {
+    let (dir, store) = store();
+    store.lock().unwrap();
+    let other = Store::open(dir.path()).unwrap();
+    assert_eq!(other.lock().unwrap_err().code, Code::LockHeld);
+    drop(store);
+    other.lock().unwrap();
+}
+
+/// What a crash leaves is an orphan, never a false "complete".
+#[test]
+fn a_run_loses_its_manifest_first() {
+    let (dir, store) = store();
+    let files = ["x.manifest.json", "x.sql.gpg", "x.prelude.sql.gpg"];
+    for name in files.iter().chain(&["xy.sql.gpg"]) {
+        std::fs::write(dir.path().join(name), "").unwrap();
+    }
+    let id = RunId::parse("x").unwrap();
+    store.remove(&id).unwrap();
+    assert_eq!(names(dir.path()), ["xy.sql.gpg"]);
+    std::fs::write(dir.path().join("x.manifest.json"), "").unwrap();
+    std::fs::create_dir(dir.path().join("x.sql.gpg")).unwrap();
+    assert_eq!(store.remove(&id).unwrap_err().code, Code::Store);
+    assert_eq!(names(dir.path()), ["x.sql.gpg", "xy.sql.gpg"]);
+}

@@ -1,0 +1,136 @@
+//! Whether a manifest agrees with itself and with the files that it lies beside. It may have been
+//! written by anybody, so nothing in it is used before this has been asked.
+
+use super::subject::Subject;
+use crate::compression::Compression;
+use crate::gnupg::packets::KeyId;
+use crate::manifest::{Manifest, Table};
+use crate::names::{Fingerprint, TableName};
+use crate::store::PRELUDE;
+use jiff::Timestamp;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// What it says of itself, or all that is wrong with it.
+pub(super) fn consistent(manifest: &Manifest, subject: &Subject) -> Result<String, String> {
+    let mut wrong = Vec::new();
+    let mut must = |holds: bool, why: String| {
+        if !holds {
+            wrong.push(why);
+        }
+    };
+    let run_id = subject.run_id.as_ref().map(ToString::to_string);
+    must(
+        run_id.as_deref() == Some(&manifest.run_id),
+        format!(
+            "it is of run `{}`, not `{}`",
+            manifest.run_id,
+            run_id.unwrap_or_default()
+        ),
+    );
+    let envelope = &manifest.envelope;
+    let said = Path::new(&envelope.artifact_ref).file_name();
+    must(
+        said.and_then(|name| name.to_str()) == Some(subject.file_name()),
+        format!("its artifact is `{}`", envelope.artifact_ref),
+    );
+    for (hash, of) in [
+        (&envelope.sha256, "artifact"),
+        (&manifest.plaintext.sha256, "plaintext"),
+    ] {
+        must(is_sha256(hash), format!("its {of}'s sha256 is {hash:?}"));
+    }
+    must(
+        manifest.created_at.parse::<Timestamp>().is_ok(),
+        format!("its created_at is {:?}", manifest.created_at),
+    );
+    match Compression::parse(&manifest.compression) {
+        Ok(compression) => must(
+            subject.file_name().ends_with(compression.suffix()),
+            format!("{compression} makes another file name"),
+        ),
+        Err(why) => must(false, why),
+    }
+    let first = manifest.recipients.first();
+    must(
+        first.is_some_and(|first| first.fingerprint == envelope.gpg_fpr),
+        format!(
+            "its envelope's recipient {} is not its first recipient",
+            envelope.gpg_fpr
+        ),
+    );
+    for recipient in &manifest.recipients {
+        for fpr in [&recipient.fingerprint, &recipient.encryption_subkey] {
+            let spelt = Fingerprint::parse(fpr).is_ok_and(|parsed| parsed.as_str() == fpr);
+            must(spelt, format!("{fpr:?} is not a fingerprint"));
+        }
+    }
+    if let Some(prelude) = &manifest.prelude {
+        let name = format!("{}{PRELUDE}", manifest.run_id);
+        must(
+            prelude.file == name,
+            format!("its prelude is {:?}, not {name}", prelude.file),
+        );
+        must(
+            is_sha256(&prelude.sha256),
+            format!("its prelude's sha256 is {:?}", prelude.sha256),
+        );
+    }
+    must(!manifest.tables.is_empty(), "it names no table".into());
+    let mut seen = BTreeSet::new();
+    for table in &manifest.tables {
+        let name = table.table();
+        must(
+            TableName::parse(&table.target).is_ok(),
+            format!(
+                "`{name}`: its target {:?} is not a table's name",
+                table.target
+            ),
+        );
+        must(
+            table.stores_rows() || table.rows + table.bytes == 0,
+            format!("`{name}`, a {}, cannot have rows", table.kind),
+        );
+        must(
+            table.bytes >= table.rows,
+            format!("`{name}`: more rows than bytes"),
+        );
+        must(
+            seen.insert(name.clone()),
+            format!("`{name}` is in it twice"),
+        );
+    }
+    let of_tables = manifest.tables.iter().map(|table| table.bytes);
+    must(
+        of_tables.fold(0, u64::saturating_add) < manifest.plaintext.size_bytes,
+        "its tables are larger than its plaintext".into(),
+    );
+    match wrong.is_empty() {
+        true => Ok(format!(
+            "schema and contents agree: {} relations, {} rows, {} recipients",
+            manifest.tables.len(),
+            manifest.rows(),
+            manifest.recipients.len()
+        )),
+        false => Err(wrong.join("; ")),
+    }
+}
+
+fn is_sha256(text: &str) -> bool {
+    let digit = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    text.len() == 64 && text.bytes().all(digit)
+}
+
+/// The key ids that its ciphertexts must name, sorted.
+pub(super) fn key_ids(manifest: &Manifest) -> Option<Vec<KeyId>> {
+    let ids = manifest.recipients.iter();
+    let ids = ids.map(|recipient| KeyId::of_fingerprint(&recipient.encryption_subkey));
+    let mut ids = ids.collect::<Option<Vec<_>>>()?;
+    ids.sort_unstable();
+    Some(ids)
+}
+
+/// The relations whose rows the dump must hold.
+pub(super) fn stored(manifest: &Manifest) -> impl Iterator<Item = &Table> {
+    manifest.tables.iter().filter(|table| table.stores_rows())
+}

@@ -1,0 +1,117 @@
+//! Whether an artifact is the one that the caller was once given. Only a hash that was kept
+//! elsewhere tells: whoever can write the store can write a manifest too, and whoever has the
+//! public key can make an artifact that decrypts.
+
+use super::findings::Findings;
+use super::subject::Subject;
+use crate::envelope::Envelope;
+use std::path::Path;
+
+/// What the caller kept.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Origin {
+    pub sha256: Option<String>,
+    /// With where it came from. An unreadable one is a "no", not a missing one.
+    pub envelope: Option<Result<Envelope, String>>,
+}
+
+/// 64 hex digits, as they may be typed.
+pub(crate) fn sha256(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    match text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        true => Ok(text.to_ascii_lowercase()),
+        false => Err(format!("{text:?} is not a SHA-256: 64 hex digits")),
+    }
+}
+
+/// One envelope, and nothing else.
+pub(crate) fn envelope(text: &str) -> Result<Envelope, String> {
+    let envelope: Envelope =
+        serde_json::from_str(text).map_err(|err| format!("it is not an envelope: {err}"))?;
+    sha256(&envelope.sha256)?;
+    Ok(envelope)
+}
+
+impl Origin {
+    pub(super) fn judge(
+        &self,
+        subject: &Subject,
+        (sha, bytes): (&str, u64),
+        first_recipient: Option<&str>,
+        findings: &mut Findings,
+    ) {
+        if self.sha256.is_none() && self.envelope.is_none() {
+            findings.open(
+                "origin",
+                "not proved: no hash that was kept elsewhere was given, see --sha256 and --envelope",
+            );
+        }
+        if let Some(kept) = &self.sha256 {
+            findings.judge(
+                "origin",
+                match kept == sha {
+                    true => Ok("proved: the SHA-256 is the one that was given".into()),
+                    false => Err(format!("SHA-256 is {sha}, {kept} was given")),
+                },
+            );
+        }
+        if let Some(kept) = &self.envelope {
+            let how = kept.clone().and_then(|kept| {
+                let file = Path::new(&kept.artifact_ref).file_name();
+                if !kept.sha256.eq_ignore_ascii_case(sha) {
+                    return Err(format!(
+                        "SHA-256 is {sha}, the envelope says {}",
+                        kept.sha256
+                    ));
+                }
+                if kept.size_bytes != bytes {
+                    return Err(format!(
+                        "{bytes} bytes, the envelope says {}",
+                        kept.size_bytes
+                    ));
+                }
+                if first_recipient.is_some_and(|first| first != kept.gpg_fpr) {
+                    return Err(format!("the envelope's recipient is {}", kept.gpg_fpr));
+                }
+                if file.and_then(|name| name.to_str()) != Some(subject.file_name()) {
+                    return Err(format!("the envelope is of `{}`", kept.artifact_ref));
+                }
+                Ok("proved: it is the artifact of the envelope that was given".into())
+            });
+            findings.judge("origin", how);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_whole_hashes_and_envelopes() {
+        let hash = "0123456789abcdef".repeat(4);
+        assert_eq!(sha256(&hash.to_uppercase()), Ok(hash.clone()));
+        for text in [
+            "",
+            "abc",
+            &hash[1..],
+            &format!("{hash}0"),
+            &hash.replace('f', "g"),
+        ] {
+            assert!(sha256(text).is_err(), "{text:?}");
+        }
+        let line = format!(
+            r#"{{"sha256":"{hash}","size_bytes":1,"gpg_fpr":"A","artifact_ref":"/a.sql.gpg"}}"#
+        );
+        assert!(envelope(&(line.clone() + "\n")).is_ok());
+        for text in [
+            String::new(),
+            format!("{line}{line}"),
+            line.replace("size_bytes", "size"),
+            line.replace("{", r#"{"more":1,"#),
+            line.replace(&hash, "abc"),
+        ] {
+            assert!(envelope(&text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! From what gpg puts out to what pg_dump wrote, and what is counted on the way.
+
+use crate::compression::Compression;
+use crate::error::{Code, Error};
+use crate::manifest::Manifest;
+use crate::pg::scan::{Block, Scan};
+use crate::pipeline::{Halt, Sink};
+use sha2::{Digest, Sha256};
+
+/// The seam between gpg and the scan: gpg undoes what is OpenPGP's own (ZLIB packets, and none),
+/// what lies inside is undone here.
+pub(crate) enum Inflate {
+    /// gpg's output is the SQL.
+    AsIs,
+    Zstd(Unzstd),
+}
+
+/// One Zstandard frame, undone in pieces of a fixed size: a small file may unfold to a large one.
+pub(crate) struct Unzstd {
+    decoder: zstd::stream::raw::Decoder<'static>,
+    buffer: Vec<u8>,
+    /// The frame was read to its end.
+    whole: bool,
+}
+
+const PIECE: usize = 128 * 1024;
+
+pub(crate) fn plaintext_of(compression: Compression) -> Result<Inflate, Error> {
+    match compression {
+        Compression::Deflate | Compression::Gpg(_) | Compression::None => Ok(Inflate::AsIs),
+        Compression::Zstd(_) => Ok(Inflate::Zstd(Unzstd {
+            decoder: zstd::stream::raw::Decoder::new().map_err(|err| refused(err.to_string()))?,
+            buffer: vec![0; PIECE],
+            whole: false,
+        })),
+    }
+}
+
+fn refused(why: String) -> Error {
+    Error::new(Code::NotVerified, why)
+}
+
+type Next<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Halt>;
+
+impl Inflate {
+    pub(crate) fn push(&mut self, bytes: &[u8], next: Next<'_>) -> Result<(), Halt> {
+        match self {
+            Inflate::AsIs => next(bytes),
+            Inflate::Zstd(zstd) => zstd.push(bytes, next),
+        }
+    }
+
+    /// The last bytes; an error where the compressed stream is cut.
+    pub(crate) fn end(&mut self) -> Result<(), Halt> {
+        match self {
+            Inflate::AsIs => Ok(()),
+            Inflate::Zstd(zstd) if zstd.whole => Ok(()),
+            Inflate::Zstd(_) => Err(Halt::Own(refused("its zstd frame is cut off".into()))),
+        }
+    }
+}
+
+impl Unzstd {
+    fn push(&mut self, mut bytes: &[u8], next: Next<'_>) -> Result<(), Halt> {
+        use zstd::stream::raw::Operation;
+        while !bytes.is_empty() {
+            if self.whole {
+                let why = "there are bytes behind its zstd frame";
+                return Err(Halt::Own(refused(why.into())));
+            }
+            loop {
+                let step = self.decoder.run_on_buffers(bytes, &mut self.buffer);
+                let step = step.map_err(|err| {
+                    Halt::Own(refused(format!("its zstd frame is broken: {err}")))
+                })?;
+                bytes = &bytes[step.bytes_read..];
+                self.whole = step.remaining == 0;
+                next(&self.buffer[..step.bytes_written])?;
+                // A full buffer may be a sign that more waits inside the decoder.
+                let more = !bytes.is_empty() || step.bytes_written == self.buffer.len();
+                if self.whole || !more {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads a dump as gpg lets it out. Nothing of it is kept but counts and a hash, and none of
+/// these may be believed before gpg has said that the message was whole.
+pub(crate) struct Plain {
+    inflate: Inflate,
+    content: Content,
+}
+
+struct Content {
+    scan: Scan,
+    hash: Sha256,
+    bytes: u64,
+    /// No more than this can be right: a small file may unfold to a very large one.
+    most: u64,
+}
+
+/// What the dump held.
+pub(crate) struct Seen {
+    pub sha256: String,
+    pub bytes: u64,
+    pub blocks: Vec<Block>,
+}
+
+impl Plain {
+    pub(crate) fn new(manifest: &Manifest, compression: Compression) -> Result<Plain, Error> {
+        let expected = super::consistency::stored(manifest).map(|table| table.table());
+        Ok(Plain {
+            inflate: plaintext_of(compression)?,
+            content: Content {
+                scan: Scan::new(expected),
+                hash: Sha256::new(),
+                bytes: 0,
+                most: manifest.plaintext.size_bytes,
+            },
+        })
+    }
+
+    pub(crate) fn finish(mut self) -> Result<Seen, String> {
+        self.inflate.end().map_err(|halt| match halt {
+            Halt::Own(error) => error.message,
+            Halt::Pipe(why) => why,
+        })?;
+        let blocks = self.content.scan.finish()?;
+        Ok(Seen {
+            sha256: hex::encode(self.content.hash.finalize()),
+            bytes: self.content.bytes,
+            blocks,
+        })
+    }
+}
+
+impl Sink for Plain {
+    fn push(&mut self, bytes: &[u8]) -> Result<(), Halt> {
+        let Plain { inflate, content } = self;
+        inflate.push(bytes, &mut |bytes| content.push(bytes))
+    }
+}
+
+impl Content {
+    fn push(&mut self, bytes: &[u8]) -> Result<(), Halt> {
+        let refused = |why: String| Halt::Own(refused(why));
+        self.hash.update(bytes);
+        self.bytes += bytes.len() as u64;
+        if self.bytes > self.most {
+            let most = self.most;
+            return Err(refused(format!(
+                "it is longer than the {most} bytes of the manifest"
+            )));
+        }
+        self.scan.push(bytes).map_err(refused)
+    }
+}

@@ -1,0 +1,128 @@
+//! Which file is meant, and what belongs to it.
+
+use crate::error::{Code, Error, Result};
+use crate::names::RunId;
+use crate::store::listing::run_of;
+use crate::store::{ARTIFACTS, MANIFEST, PRELUDE, Store};
+use std::path::{Path, PathBuf};
+
+/// RUN_ID or PATH, as typed: what contains `/` or ends in `.gpg` is a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Target {
+    Run(RunId),
+    Path(PathBuf),
+}
+
+impl Target {
+    pub(crate) fn parse(text: &str) -> std::result::Result<Target, String> {
+        if text.contains('/') || text.ends_with(".gpg") {
+            return Ok(Target::Path(text.into()));
+        }
+        RunId::parse(text)
+            .map(Target::Run)
+            .map_err(|why| format!("{why}; a path contains / or ends in .gpg"))
+    }
+}
+
+/// An artifact and the folder in which its manifest and its prelude lie.
+#[derive(Debug, Clone)]
+pub(crate) struct Subject {
+    /// None where the file's name is not one that pgseal gives.
+    pub run_id: Option<RunId>,
+    pub artifact: PathBuf,
+}
+
+impl Subject {
+    pub(crate) fn find(target: &Target, store: &Path) -> Result<Subject> {
+        match target {
+            Target::Run(run_id) => Subject::in_store(run_id, store),
+            Target::Path(path) => Subject::at(path),
+        }
+    }
+
+    fn in_store(run_id: &RunId, dir: &Path) -> Result<Subject> {
+        let store = Store::open_read(dir)?;
+        let path = |ending: &str| store.path(&format!("{run_id}{ending}"));
+        let there = |path: &PathBuf| path.symlink_metadata().is_ok();
+        let mut artifacts = ARTIFACTS.map(path).into_iter().filter(there);
+        let artifact = match (artifacts.next(), artifacts.next()) {
+            (Some(artifact), None) => artifact,
+            // The report will say that it is missing.
+            (None, _) if there(&path(MANIFEST)) => path(ARTIFACTS[0]),
+            (None, _) => {
+                let what = format!("no run `{run_id}` in the store `{}`", dir.display());
+                return Err(Error::new(Code::NotFound, what)
+                    .hint("See what is there: pgseal list; or name a file by its path."));
+            }
+            (Some(a), Some(b)) => {
+                let what = format!(
+                    "run `{run_id}` has two artifacts, `{}` and `{}`",
+                    a.display(),
+                    b.display()
+                );
+                return Err(Error::new(Code::NotVerified, what)
+                    .hint("Only one is of this run: verify each in a folder of its own."));
+            }
+        };
+        Ok(Subject {
+            run_id: Some(run_id.clone()),
+            artifact,
+        })
+    }
+
+    fn at(path: &Path) -> Result<Subject> {
+        let artifact = std::path::absolute(path)
+            .map_err(|err| Error::io(Code::NotFound, "resolve", path, &err))?;
+        artifact
+            .symlink_metadata()
+            .map_err(|err| Error::io(Code::NotFound, "look at", path, &err))?;
+        let name = artifact.file_name().and_then(|name| name.to_str());
+        let name = name.unwrap_or_default();
+        if name.ends_with(PRELUDE) || name.ends_with(MANIFEST) {
+            let what = format!("`{}` is not an artifact", path.display());
+            return Err(Error::new(Code::NotFound, what).hint(
+                "Name the artifact, <run id>.sql.gpg: what lies beside it is looked at too.",
+            ));
+        }
+        Ok(Subject {
+            run_id: run_of(name),
+            artifact,
+        })
+    }
+
+    /// A file of the same run, beside the artifact.
+    pub(crate) fn beside(&self, ending: &str) -> Option<PathBuf> {
+        let run_id = self.run_id.as_ref()?;
+        Some(self.artifact.with_file_name(format!("{run_id}{ending}")))
+    }
+
+    pub(crate) fn file_name(&self) -> &str {
+        let name = self.artifact.file_name().and_then(|name| name.to_str());
+        name.unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn run_id_or_path() {
+        let run = |text: &str| Target::Run(RunId::parse(text).unwrap());
+        for (text, want) in [
+            ("a", run("a")),
+            (
+                "20260101T000000Z-00000000",
+                run("20260101T000000Z-00000000"),
+            ),
+            ("./a", Target::Path("./a".into())),
+            ("a.sql.gpg", Target::Path("a.sql.gpg".into())),
+            ("a/b", Target::Path("a/b".into())),
+        ] {
+            assert_eq!(Target::parse(text), Ok(want));
+        }
+        for text in ["", "a b", "a.json", "-a"] {
+            assert!(Target::parse(text).is_err(), "{text:?}");
+        }
+    }
+}

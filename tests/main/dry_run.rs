@@ -1,0 +1,111 @@
+//! `backup --dry-run`: what a live run would do, byte for byte, and nothing done.
+
+use crate::support::{Session, Test, keys};
+use serde_json::Value;
+
+#[test]
+fn it_prints_what_a_live_run_executes() {
+    let test = Test::of("CREATE TABLE t (a int); CREATE TABLE \"it's \"\"T\"\"\" (a int)");
+    let tables = ["public.t", "public.\"it's \"\"T\"\"\""];
+    let dry = test
+        .backup(&tables)
+        .args(["--dry-run", "--run-id", "x"])
+        .run()
+        .exits(0);
+    assert_eq!(dry.stderr, "");
+    test.store_is_empty();
+    let plan = dry.json();
+    let keys: Vec<&String> = plan.as_object().unwrap().keys().collect();
+    assert_eq!(
+        keys,
+        ["artifact_ref", "backup_sha", "mode", "plan", "run_id"]
+    );
+    assert_eq!(plan["mode"], "dry-run");
+    assert_eq!(plan["run_id"], "x");
+    assert_eq!(dry.stdout.matches('\n').count(), 1);
+
+    let live = test.sealed(&test.backup(&tables).args(["--run-id", "x"]).run());
+    assert_eq!(
+        plan["artifact_ref"],
+        live.manifest["envelope"]["artifact_ref"]
+    );
+    for tool in ["pg_dump", "gpg"] {
+        assert_eq!(
+            plan["plan"][tool], live.manifest["tools"][tool]["argv"],
+            "{tool}"
+        );
+    }
+}
+
+/// It depends on what was asked for, and on nothing else.
+#[test]
+fn backup_sha_is_stable() {
+    let test = Test::of("CREATE TABLE a (x int); CREATE TABLE b (x int)");
+    let sha = |tables: &[&str], more: &[&str]| -> Value {
+        let dry = ["--dry-run", "--run-id", "x"];
+        let ran = test
+            .backup(tables)
+            .args(dry)
+            .args(more.iter().copied())
+            .run();
+        ran.exits(0).json()["backup_sha"].clone()
+    };
+    let first = sha(&["public.a", "public.b"], &[]);
+    assert_eq!(first, sha(&["public.b", "public.a"], &[]));
+    assert_eq!(
+        first,
+        sha(
+            &["public.a", "public.b"],
+            &["--lock-wait=7s", "--timeout=1h"]
+        )
+    );
+    test.sql("ALTER TABLE a ADD y text; INSERT INTO b VALUES (1)");
+    assert_eq!(first, sha(&["public.a", "public.b"], &[]));
+    assert_ne!(first, sha(&["public.a"], &[]));
+    assert_ne!(first, sha(&["public.a", "public.b"], &["--compress=gpg:1"]));
+    let other = format!("--recipient={}", keys().second);
+    assert_ne!(first, sha(&["public.a", "public.b"], &[&other]));
+}
+
+/// No lock is taken and none is waited for: not the store's, not a table's.
+#[test]
+fn it_works_beside_a_live_run() {
+    let test = Test::of("CREATE TABLE t (a int)");
+    let mut holder = Session::open(&test.db);
+    holder.sql("BEGIN; LOCK TABLE t");
+    let live = test
+        .backup(&["public.t"])
+        .args(["--run-id", "live"])
+        .start();
+    let waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'pg_dump' AND wait_event_type = 'Lock' AND datname = current_database()";
+    crate::support::eventually("pg_dump waits", || test.sql(waiting) == "1");
+    let dry = test.backup(&["public.t"]).arg("--dry-run").run().exits(0);
+    assert!(dry.took.as_secs() < 5, "{:?}", dry.took);
+    // A second live run may not.
+    test.backup(&["public.t"])
+        .run()
+        .fails(5, &["another run holds the store"]);
+    assert_eq!(test.files(), ["live.sql.gpg.partial"]);
+    holder.sql("COMMIT");
+    test.sealed(&live.wait());
+}
+
+#[test]
+fn it_refuses_as_a_live_run_does() {
+    let test = Test::of("CREATE TABLE t (a int); CREATE VIEW v AS SELECT 1");
+    let compare = |args: &[&str], code: i32| {
+        let run = |more: &[&str]| {
+            let args = args.iter().chain(more).copied();
+            test.pgseal("backup").args(args).run().fails(code, &[])
+        };
+        assert_eq!(run(&["--dry-run"]).stderr, run(&[]).stderr);
+    };
+    compare(&["--table=public.v"], 3);
+    compare(&["--table=public.missing"], 3);
+    compare(&["--table=public.t", "--recipient", &keys().expired], 3);
+    compare(&["--table=public.t", "--dbname=nowhere"], 3);
+    compare(&["--table=public.t", "--store=/nowhere"], 5);
+    compare(&["--table=public.t", "--table=public.t"], 2);
+    compare(&[], 3);
+    test.store_is_empty();
+}
