@@ -196,7 +196,7 @@ pub(crate) fn catalog_and_closure(
         answers.end()?;
         Ok(both)
     };
-    let (catalog, closure) = read().map_err(|err| closure::unreadable(&err))?;
+    let (catalog, closure) = read().map_err(|err| pg::catalog::unreadable(&err))?;
     catalog.check_read_only()?;
     Ok((catalog, closure))
 }

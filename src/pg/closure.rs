@@ -1,7 +1,8 @@
 //! What the target tables need around them, as the catalog tells it: what a prelude can create
 //! before them, which sequences join their dump, and what neither brings along.
 
-use crate::error::{Code, Error, Result};
+use super::catalog::unreadable;
+use crate::error::Result;
 use crate::manifest::ExternalReference;
 use crate::names::TableName;
 use serde::Deserialize;
@@ -91,6 +92,9 @@ impl Closure {
     pub(crate) fn external_references(&self, absent: &[Object]) -> Vec<ExternalReference> {
         let mut all = self.external.clone();
         all.extend(absent.iter().flat_map(Object::references));
+        // An extension is one with its prelude too.
+        all.sort();
+        all.dedup();
         all
     }
 
@@ -99,13 +103,6 @@ impl Closure {
         let objects = self.objects.iter().filter(|object| object.stands_alone());
         objects.cloned().collect()
     }
-}
-
-pub(crate) fn unreadable(err: &serde_json::Error) -> Error {
-    Error::new(
-        Code::Database,
-        format!("the catalog's answer cannot be read: {err}"),
-    )
 }
 
 #[cfg(test)]

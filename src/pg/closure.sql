@@ -1,6 +1,6 @@
 -- What the target tables need around them: what a prelude can create before them, which unowned
 -- sequences join their dump, and what neither brings along. Read only, pg_catalog only, no
--- privileges needed. A body that is text (plpgsql, AS '…') has no rows in pg_depend, so what it
+-- privileges needed. A body that is text (plpgsql, AS '...') has no rows in pg_depend, so what it
 -- names is not known here.
 -- psql variables: as in catalog.sql.
 SET lock_timeout = :lock_timeout;
@@ -83,7 +83,7 @@ edge(f_mine, fclass, fobj, tclass, tobj, mine, beyond, walk) AS (
       COALESCE(row.oid, ty.oid, x.objid) OFFSET 0) AS a(classid, objid)
   CROSS JOIN LATERAL (
     SELECT (a.classid, a.objid) IN (SELECT classid, objid FROM own) OFFSET 0) AS m(mine)
-  -- an index, default, constraint, … of a relation beyond the scope stands for that relation
+  -- an index, default, constraint of a relation beyond the scope stands for that relation
   CROSS JOIN LATERAL (
     SELECT CASE WHEN NOT m.mine THEN CASE a.classid
       WHEN 'pg_class'::regclass

@@ -288,7 +288,7 @@ fn a_prelude_that_fails_leaves_nothing_and_stops_the_dump() {
     test.shim(
         "pg_dump",
         "*table=*",
-        "case \"$*\" in *--exclude-table=*) exit 3 ;; *) sleep 55 ;; esac",
+        "case \"$*\" in *--exclude-table=*) exit 3 ;; *) exec sleep 55 ;; esac",
     );
     let since = std::time::Instant::now();
     test.backup(&["public.t"])
