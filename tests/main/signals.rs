@@ -152,7 +152,12 @@ fn what_a_kill_leaves_is_swept() {
     ]);
     assert_eq!(
         test.files(),
-        ["killed.manifest.json", "killed.sql.gpg", "notes.txt"]
+        [
+            "killed.manifest.json",
+            "killed.prelude.sql.gpg",
+            "killed.sql.gpg",
+            "notes.txt"
+        ]
     );
 }
 
