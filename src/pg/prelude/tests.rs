@@ -1,0 +1,70 @@
+use super::*;
+
+/// As pg_dump 15 writes it.
+const DUMP: &str = "\
+--\n-- PostgreSQL database dump\n--\n\n\\restrict K3y\n\nSET statement_timeout = 0;
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+
+--\n-- TOC entry 6 (class 2615 OID 24069)
+-- Name: app; Type: SCHEMA; Schema: -; Owner: boss\n--\n\nCREATE SCHEMA app;\n\n\nALTER SCHEMA app OWNER TO boss;\n
+--\n-- TOC entry 9 (class 2615 OID 9)
+-- Name: other; Type: SCHEMA; Schema: -; Owner: boss\n--\n\nCREATE SCHEMA other;\n
+--\n-- TOC entry 7 (class 1255 OID 24070)
+-- Name: f(); Type: FUNCTION; Schema: app; Owner: boss\n--\n
+CREATE FUNCTION app.f() RETURNS integer\n    LANGUAGE sql\n    BEGIN ATOMIC\n SELECT 1;\n SELECT CASE WHEN true THEN 2 END;\nEND;\n
+--\n-- TOC entry 4079 (class 0 OID 0)\n-- Dependencies: 6
+-- Name: SCHEMA app; Type: ACL; Schema: -; Owner: boss\n--\n
+GRANT USAGE ON SCHEMA app TO a;\nSET SESSION AUTHORIZATION b;\nGRANT USAGE ON SCHEMA app TO c;\nRESET SESSION AUTHORIZATION;\n
+--\n-- TOC entry 4080 (class 0 OID 0)\n-- Dependencies: 9
+-- Name: SCHEMA other; Type: COMMENT; Schema: -; Owner: \n--\n\nCOMMENT ON SCHEMA other IS 'x';\n
+--\n-- PostgreSQL database dump complete\n--\n\n\\unrestrict K3y\n\n";
+
+fn closure() -> Closure {
+    let object = |class: u32, oid: u32, kind: &str| {
+        serde_json::json!({"class": class, "oid": oid, "kind": kind, "name": "x", "part_of": null,
+            "opaque": false, "needed_by": ["table app.t"]})
+    };
+    let objects = [
+        object(2615, 24069, "schema"),
+        object(1255, 24070, "function"),
+        object(1247, 5, "type"),
+    ];
+    let answer =
+        serde_json::json!({"missing": [], "objects": objects, "sequences": [], "external": []});
+    Closure::parse(&answer.to_string()).unwrap()
+}
+
+#[test]
+fn only_what_is_needed_each_by_itself() {
+    let made = prelude(DUMP.as_bytes(), &closure()).unwrap();
+    let sql = String::from_utf8(made.sql).unwrap();
+    assert_eq!((made.absent.len(), made.absent[0].oid), (1, 5));
+    for there in [
+        "SET standard_conforming_strings = on;\n",
+        "EXECUTE $q$CREATE SCHEMA app$q$;\n",
+        "EXECUTE $q$ALTER SCHEMA app OWNER TO boss$q$;\n",
+        "BEGIN ATOMIC\n SELECT 1;\n SELECT CASE WHEN true THEN 2 END;\nEND$q$;\n",
+        "BEGIN\nEXECUTE $q$GRANT USAGE ON SCHEMA app TO a$q$;\nEXCEPTION",
+        "BEGIN\nEXECUTE $q$SET SESSION AUTHORIZATION b$q$;\nEXECUTE $q$GRANT USAGE ON SCHEMA app TO c$q$;\nEXECUTE $q$RESET SESSION AUTHORIZATION$q$;\nEXCEPTION",
+    ] {
+        assert!(sql.contains(there), "{there}\n{sql}");
+    }
+    for absent in ["other", "statement_timeout", "restrict"] {
+        assert!(!sql.contains(absent), "{absent}\n{sql}");
+    }
+    assert!(sql.ends_with(render::END));
+}
+
+#[test]
+fn what_is_not_whole_is_refused() {
+    let end = DUMP.find("dump complete").unwrap();
+    for cut in [0, 100, DUMP.len() / 2, end] {
+        assert!(
+            prelude(&DUMP.as_bytes()[..cut], &closure()).is_err(),
+            "{cut}"
+        );
+    }
+    let command = DUMP.replace("CREATE SCHEMA app;", "\\! true\n");
+    assert!(prelude(command.as_bytes(), &closure()).is_err());
+}
