@@ -18,7 +18,7 @@ mod isa_l {
 
     impl<W: Write> Deflate<W> {
         pub(crate) fn new(out: W) -> Self {
-            // Level 3 costs twice the time for a twentieth of the size.
+            // Level 3 takes 1.6 to 1.9 times as long, to save 2 to 6 in a hundred bytes.
             let encoder = Encoder::new(out, CompressionLevel::One, Codec::Zlib);
             Self(Box::new(encoder))
         }
@@ -40,7 +40,7 @@ mod isa_l {
     }
 }
 
-#[cfg(not(feature = "isal"))]
+#[cfg(any(test, not(feature = "isal")))]
 mod zlib_rs {
     use flate2::{Compress, Compression, FlushCompress, Status};
     use std::io::{self, Write};
@@ -56,7 +56,7 @@ mod zlib_rs {
         pub(crate) fn new(out: W) -> Self {
             Self {
                 out,
-                // Level 1 is twice as fast and a third larger: larger than what gpg makes itself.
+                // Level 1 takes half as long, for a third more bytes.
                 stream: Compress::new(Compression::new(2), true),
                 buffer: Vec::with_capacity(1 << 16),
             }
@@ -89,4 +89,53 @@ mod zlib_rs {
             Ok(())
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    macro_rules! backend {
+        ($backend:ident) => {
+            mod $backend {
+                use super::super::$backend::Deflate;
+                use flate2::read::ZlibDecoder;
+                use std::io::{ErrorKind, Read, Write};
+
+                fn inflate(zlib: &[u8]) -> std::io::Result<Vec<u8>> {
+                    let mut data = Vec::new();
+                    let mut decoder = ZlibDecoder::new(zlib);
+                    decoder.read_to_end(&mut data)?;
+                    assert_eq!(decoder.total_in(), zlib.len() as u64);
+                    Ok(data)
+                }
+
+                #[test]
+                fn round_trip() {
+                    let noise: Vec<u8> = (0..300_000_u64).map(|n| (n * n >> 7) as u8).collect();
+                    for data in [&noise[..0], b"x", &noise, &noise.repeat(3), &[0; 5_000_000]] {
+                        for piece in [1 << 10, 1 << 16, 1 << 24] {
+                            let mut deflate = Deflate::new(Vec::new());
+                            for piece in data.chunks(piece) {
+                                deflate.write_all(piece).unwrap();
+                                deflate.flush().unwrap();
+                            }
+                            assert!(inflate(&deflate.finish().unwrap()).unwrap() == data);
+                        }
+                    }
+                }
+
+                #[test]
+                fn dropped_has_no_end() {
+                    let mut out = Vec::new();
+                    let mut deflate = Deflate::new(&mut out);
+                    deflate.write_all(&[7; 100_000]).unwrap();
+                    drop(deflate);
+                    assert_eq!(inflate(&out).unwrap_err().kind(), ErrorKind::UnexpectedEof);
+                }
+            }
+        };
+    }
+
+    #[cfg(feature = "isal")]
+    backend!(isa_l);
+    backend!(zlib_rs);
 }

@@ -1,6 +1,6 @@
 //! The packets that gpg is handed with `--no-literal --compress-algo none`, and encrypts unread.
 //!
-//! Made by gpg itself, they would compress at a tenth of the speed, and a dump that died would
+//! Made by gpg itself, they would compress many times more slowly, and a dump that died would
 //! become a valid, shorter message: gpg cannot tell a dead writer from the end. Here only
 //! [`Seal::finish`] closes a packet; dropping does not. A message cut anywhere before that is
 //! encrypted all the same, but `gpg --decrypt` exits 2. (Cut before its first byte it holds no
