@@ -22,6 +22,7 @@
 //! | [`verify`], [`secret`] | what can be proved of an artifact; a passphrase by descriptor |
 //! | [`retention`] | which runs are kept |
 //! | [`envelope`], [`manifest`] | what is returned and what is stored |
+//! | [`restore`] | back into a database, from a stream that is taken for hostile |
 //! | [`scratch`] | throw-away homes that are removed whatever happens |
 //! | [`commands`] | one file a verb |
 //! | [`report`], [`render`], [`error`], [`exit`] | what was found; how it is said; the codes |
@@ -47,6 +48,7 @@ mod plan;
 mod prepare;
 mod render;
 mod report;
+mod restore;
 mod retention;
 mod scratch;
 mod seal;

@@ -58,6 +58,26 @@ pub(crate) fn psql(program: &str, config: &Config, variables: &[(&str, String)])
     connected(spec.arg("--file=-"), config)
 }
 
+/// The one session that may write: that of a restore's target. One script on standard input; it
+/// has no variables, and nothing is committed that the script does not commit.
+pub(crate) fn restorer(program: &str, config: &Config) -> CommandSpec {
+    let options = config.env.get("PGOPTIONS").unwrap_or_default();
+    let spec = client("restore", program, &config.env)
+        .env("PGOPTIONS", options)
+        .args([
+            "--no-psqlrc",
+            "--no-password",
+            "--quiet",
+            "--tuples-only",
+            "--no-align",
+            "--field-separator=|",
+            "--set=ON_ERROR_STOP=1",
+            "--set=AUTOCOMMIT=off",
+            "--file=-",
+        ]);
+    connected(spec, config)
+}
+
 /// The dump of exactly these relations, as text. Without `--strict-names` a table that is not
 /// there is left out with status 0.
 pub(crate) fn pg_dump<'a>(

@@ -15,6 +15,6 @@ mod stream;
 pub(crate) use blame::{Blame, blame};
 pub(crate) use child::{End, Outcome};
 pub(crate) use handover::hand_over;
-pub(crate) use pipe::{Halt, Piped, Sink, Tap, pipe};
+pub(crate) use pipe::{Halt, Piped, Sink, Tap, pipe, pipe_from};
 pub(crate) use run::{Input, Ran, run};
 pub(crate) use stream::{Source, stream};
