@@ -46,7 +46,7 @@ pub(crate) struct Recipients {
 
 /// What is meant. Tables and recipients that are missing or wrong stop a backup, not a report,
 /// so their errors are kept until somebody needs them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub tables: Result<Vec<TableName>>,
     pub recipients: Result<Recipients>,
@@ -133,6 +133,17 @@ impl Config {
             gnupg_home: absolute("gnupg home", gnupg_home)?,
             env,
         })
+    }
+}
+
+impl Config {
+    /// The same for another server, with another environment.
+    pub(crate) fn reaching(&self, conninfo: ConnInfo, env: Env) -> Config {
+        Config {
+            conninfo: Some(conninfo),
+            env,
+            ..self.clone()
+        }
     }
 }
 

@@ -121,6 +121,16 @@ fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
             render::notes(&ready.notes);
             Err(ready.hand_over(&args.command, &config.env, &watch))
         }
+        Command::Restore(args) => {
+            let given = cli.settings.dbname.is_some();
+            commands::restore::run(args, given, &config, &watch, cli.settings.json)
+        }
+        Command::ProveRestore(args) => {
+            commands::prove_restore::run(args, &config, &watch, cli.settings.json)
+        }
+        Command::ProveBackup(args) => {
+            commands::prove_backup::run(args, &config, &watch, cli.settings.json)
+        }
         Command::List => commands::list::run(&config, cli.settings.json),
         Command::Prune(args) => commands::prune::run(args, &config, &watch, cli.settings.json),
     }

@@ -10,6 +10,7 @@ mod child;
 mod handover;
 mod pipe;
 mod run;
+mod service;
 mod stream;
 
 pub(crate) use blame::{Blame, blame};
@@ -17,4 +18,5 @@ pub(crate) use child::{End, Outcome};
 pub(crate) use handover::hand_over;
 pub(crate) use pipe::{Halt, Piped, Sink, Tap, pipe, pipe_from};
 pub(crate) use run::{Input, Ran, run};
+pub(crate) use service::Service;
 pub(crate) use stream::{Source, stream};

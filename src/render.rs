@@ -4,6 +4,9 @@ pub(crate) mod backup;
 pub(crate) mod listing;
 pub(crate) mod mechanism;
 pub(crate) mod progress;
+pub(crate) mod prove_backup;
+pub(crate) mod prove_restore;
+pub(crate) mod restore;
 pub(crate) mod term;
 pub(crate) mod verify;
 

@@ -9,10 +9,11 @@
 //! given only statements that [`statement`] could read in one way and [`rules`] let pass, and an
 //! end of input without the last word rolls all back.
 
-pub(crate) mod digest;
+mod digest;
+pub(crate) mod fingerprint;
 mod gate;
 mod prelude;
-mod rules;
+pub(crate) mod rules;
 mod statement;
 mod tap;
 pub(crate) mod target;
@@ -32,6 +33,7 @@ use gate::{Frame, Gate};
 use rules::{Missing, Part, Rules};
 use serde::Serialize;
 use tap::{Answer, Content, Fed, Feed, RestoreTap};
+use target::Target;
 
 /// One table as it was counted in the target before the transaction ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,6 +44,7 @@ pub(crate) struct Rows {
 
 /// What a restore did.
 pub(crate) struct Restored {
+    pub target: Target,
     pub tables: Vec<Rows>,
     /// Statements that were left out.
     pub skipped: Vec<String>,
@@ -59,14 +62,12 @@ pub(crate) struct How {
     pub digest: bool,
 }
 
-/// Restores into the database of `config`, which must have been looked at: `missing` is what it
-/// lacks of what the manifest declares.
+/// Restores into the database of `config`: all of it, or nothing.
 pub(crate) fn restore(
     sound: &Sound<'_>,
     key: &Key<'_>,
     config: &Config,
     how: How,
-    tick: &mut dyn FnMut(),
 ) -> Result<Restored> {
     let manifest = sound.manifest;
     let target = target::ask(config, manifest, key.watch)?;
@@ -110,12 +111,22 @@ pub(crate) fn restore(
     };
     let psql = tools::find(Tool::Psql, &config.env)?;
     let psql = pg::restorer(&psql, config);
-    let piped = pipe_from(Some(feed), [&key.spec, &psql], tap, Answer::default(), key.watch, tick);
+    let piped = pipe_from(
+        Some(feed),
+        [&key.spec, &psql],
+        tap,
+        Answer::default(),
+        key.watch,
+        &mut || {},
+    );
     if let Some(error) = failure(&piped, sound)? {
         return Err(error);
     }
     let (Some((tap, _)), Some((answer, _))) = (piped.tap, piped.sink) else {
-        return Err(Error::new(Code::StageFailed, "the stream was not read to its end"));
+        return Err(Error::new(
+            Code::StageFailed,
+            "the stream was not read to its end",
+        ));
     };
     let counts = frame.counts(&answer.0);
     let rows = |at: usize| counts.iter().find(|(place, _)| *place == at);
@@ -126,7 +137,10 @@ pub(crate) fn restore(
                 table: name,
                 rows: *rows,
             }),
-            None => Err(Error::new(Code::StageFailed, format!("psql did not count `{name}`"))),
+            None => Err(Error::new(
+                Code::StageFailed,
+                format!("psql did not count `{name}`"),
+            )),
         }
     });
     let tables: Vec<Rows> = tables.collect::<Result<_>>()?;
@@ -135,6 +149,7 @@ pub(crate) fn restore(
     let sums = names.zip(gate.sums()).collect();
     skipped.extend(gate.skipped);
     Ok(Restored {
+        target,
         tables,
         skipped,
         unknown,
@@ -179,5 +194,7 @@ fn failure(piped: &Piped<RestoreTap, Answer>, sound: &Sound<'_>) -> Result<Optio
         true => "whether the transaction was committed is not known: look for the tables",
         false => "nothing was changed in the target: the transaction was rolled back",
     };
-    Ok(Some(error.stages(vec![gpg.report(), psql.report()]).disk(disk)))
+    Ok(Some(
+        error.stages(vec![gpg.report(), psql.report()]).disk(disk),
+    ))
 }

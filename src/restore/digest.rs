@@ -81,7 +81,12 @@ mod tests {
     fn order_and_pieces_do_not_matter_and_rows_do() {
         let one = sum(&["a\nb\n\nc\n\\.\n"]);
         assert_eq!(one, sum(&["c\nb", "\na", "\n\n\\", ".", "\n"]));
-        for other in ["a\nb\nc\n\\.\n", "a\nb\n\nc\nc\n\\.\n", "ab\n\n\nc\n\\.\n", "\\.\n"] {
+        for other in [
+            "a\nb\nc\n\\.\n",
+            "a\nb\n\nc\nc\n\\.\n",
+            "ab\n\n\nc\n\\.\n",
+            "\\.\n",
+        ] {
             assert_ne!(one, sum(&[other]), "{other:?}");
         }
         assert_eq!(sum(&["\\.\n"]), Sum::default());

@@ -135,7 +135,10 @@ impl Frame {
     pub(crate) fn counts(&self, answer: &[u8]) -> Vec<(usize, u64)> {
         let text = String::from_utf8_lossy(answer);
         let lines = text.lines().filter_map(|line| {
-            let (at, rows) = line.strip_prefix(&self.token)?.strip_prefix('|')?.split_once('|')?;
+            let (at, rows) = line
+                .strip_prefix(&self.token)?
+                .strip_prefix('|')?
+                .split_once('|')?;
             Some((at.parse().ok()?, rows.parse().ok()?))
         });
         lines.collect()

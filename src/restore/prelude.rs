@@ -32,10 +32,19 @@ pub(super) fn judged(
     missing: Missing,
 ) -> Result<(Vec<u8>, Vec<String>)> {
     let refused = |why: String| {
-        Error::new(Code::NotVerified, format!("the prelude cannot be restored: {why}"))
-            .disk("nothing was changed in the target: psql was not started")
+        Error::new(
+            Code::NotVerified,
+            format!("the prelude cannot be restored: {why}"),
+        )
+        .disk("nothing was changed in the target: psql was not started")
     };
-    let kept = decrypt(&sealed.opened, &sealed.sha256, manifest, key, Kept(Vec::new()))?;
+    let kept = decrypt(
+        &sealed.opened,
+        &sealed.sha256,
+        manifest,
+        key,
+        Kept(Vec::new()),
+    )?;
     let (Kept(text), _) = kept.map_err(|(_, why)| refused(why))?;
     read(&text, missing).map_err(refused)
 }
@@ -73,8 +82,15 @@ mod tests {
         let (text, _) = read(ok.as_bytes(), Missing::default()).unwrap();
         assert_eq!(text, b"CREATE SCHEMA a;\nDO $$ BEGIN NULL; END $$;\n");
         for bad in [
-            "COMMIT;", "CREATE TABLE a (x int);", "\\! id\n", "CREATE SCHEMA a", "COPY a FROM stdin;",
-            "SELECT 1;", "CREATE SCHEMA a; \\copy a from x\n", "DROP SCHEMA a;", "CREATE SCHEMA a;\0",
+            "COMMIT;",
+            "CREATE TABLE a (x int);",
+            "\\! id\n",
+            "CREATE SCHEMA a",
+            "COPY a FROM stdin;",
+            "SELECT 1;",
+            "CREATE SCHEMA a; \\copy a from x\n",
+            "DROP SCHEMA a;",
+            "CREATE SCHEMA a;\0",
         ] {
             assert!(read(bad.as_bytes(), Missing::default()).is_err(), "{bad}");
         }

@@ -145,7 +145,10 @@ impl Rules {
             Part::Tables => TABLES,
         };
         if !list.iter().any(|head| statement.begins(head)) {
-            return Err(format!("it holds a statement that is not pg_dump's: {}", head(words)));
+            return Err(format!(
+                "it holds a statement that is not pg_dump's: {}",
+                head(words)
+            ));
         }
         if let Some(skipped) = self.skipped(words) {
             return Ok(Ruling::Skip(skipped));
@@ -157,7 +160,12 @@ impl Rules {
     }
 
     fn setting(&self, words: &[Word]) -> Result<Ruling, String> {
-        let refused = || Err(format!("it holds a setting that is not pg_dump's: {}", head(words)));
+        let refused = || {
+            Err(format!(
+                "it holds a setting that is not pg_dump's: {}",
+                head(words)
+            ))
+        };
         let [_, name, equals, value @ ..] = words else {
             return refused();
         };
@@ -174,10 +182,12 @@ impl Rules {
             return refused();
         }
         let space = value.name().filter(|_| name == "default_tablespace");
-        Ok(match space.filter(|space| self.missing.tablespaces.contains(*space)) {
-            Some(space) => Ruling::Skip(format!("tablespace {space}")),
-            None => Ruling::Pass,
-        })
+        Ok(
+            match space.filter(|space| self.missing.tablespaces.contains(*space)) {
+                Some(space) => Ruling::Skip(format!("tablespace {space}")),
+                None => Ruling::Pass,
+            },
+        )
     }
 
     /// The two calls that pg_dump makes. `setval` lasts though a transaction be rolled back, so
@@ -219,7 +229,12 @@ impl Rules {
     fn within(&mut self, statement: &Statement) -> Result<(), String> {
         let words = &statement.words[..];
         let object = |at: usize| qualified(&words[at.min(words.len())..]);
-        let foreign = || Err(format!("it changes what it did not create: {}", head(words)));
+        let foreign = || {
+            Err(format!(
+                "it changes what it did not create: {}",
+                head(words)
+            ))
+        };
         for kind in ["table", "sequence"] {
             for at in [2, 3] {
                 let create: &[&str] = match at {
@@ -233,7 +248,9 @@ impl Rules {
                     return foreign();
                 };
                 if kind == "table" && !self.scope.contains(&name) {
-                    return Err(format!("it creates `{name}`, which the manifest does not name"));
+                    return Err(format!(
+                        "it creates `{name}`, which the manifest does not name"
+                    ));
                 }
                 self.created.insert(name);
                 return Ok(());
@@ -241,11 +258,15 @@ impl Rules {
         }
         // A sequence of an identity column: SEQUENCE NAME x.
         if statement.begins(&["alter", "table"]) {
-            let named = words.windows(2).position(|w| w[0].is("sequence") && w[1].is("name"));
+            let named = words
+                .windows(2)
+                .position(|w| w[0].is("sequence") && w[1].is("name"));
             self.created.extend(named.and_then(|at| object(at + 2)));
         }
         // A partition may join a parent that was there before: then the parent is what is changed.
-        let partition = words.windows(2).position(|w| w[0].is("attach") && w[1].is("partition"));
+        let partition = words
+            .windows(2)
+            .position(|w| w[0].is("attach") && w[1].is("partition"));
         let changed = if let Some(at) = partition.filter(|_| words[1].is("table")) {
             object(at + 2)
         } else if statement.begins(&["alter", "table", "only"]) {
@@ -275,7 +296,10 @@ impl Rules {
     fn skipped(&self, words: &[Word]) -> Option<String> {
         let after = |keywords: &[&str]| {
             let found = words.windows(keywords.len()).position(|window| {
-                window.iter().zip(keywords).all(|(word, keyword)| word.is(keyword))
+                window
+                    .iter()
+                    .zip(keywords)
+                    .all(|(word, keyword)| word.is(keyword))
             });
             found.map(|at| &words[at + keywords.len()..])
         };
@@ -405,23 +429,48 @@ mod tests {
     #[test]
     fn the_rest_is_refused() {
         for sql in [
-            "BEGIN", "COMMIT", "END", "ROLLBACK", "ABORT", "SAVEPOINT a", "RELEASE a",
-            "START TRANSACTION", "PREPARE TRANSACTION 'x'", "COMMIT PREPARED 'x'",
-            "SET SESSION AUTHORIZATION postgres", "SET ROLE postgres", "RESET ALL",
+            "BEGIN",
+            "COMMIT",
+            "END",
+            "ROLLBACK",
+            "ABORT",
+            "SAVEPOINT a",
+            "RELEASE a",
+            "START TRANSACTION",
+            "PREPARE TRANSACTION 'x'",
+            "COMMIT PREPARED 'x'",
+            "SET SESSION AUTHORIZATION postgres",
+            "SET ROLE postgres",
+            "RESET ALL",
             "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
-            "SET TRANSACTION READ ONLY", "SET LOCAL statement_timeout = 0",
-            "SET client_encoding = 'SJIS'", "SET standard_conforming_strings = off",
-            "SET session_replication_role = replica", "SET search_path = x",
+            "SET TRANSACTION READ ONLY",
+            "SET LOCAL statement_timeout = 0",
+            "SET client_encoding = 'SJIS'",
+            "SET standard_conforming_strings = off",
+            "SET session_replication_role = replica",
+            "SET search_path = x",
             "SELECT pg_catalog.set_config('client_encoding', '', false)",
             "SELECT pg_catalog.setval('public.other', 7, true)",
             "SELECT pg_catalog.setval('public.a', (SELECT 1), true)",
-            "SELECT pg_catalog.pg_terminate_backend(1)", "SELECT 1", "DO $$ BEGIN END $$",
-            "CREATE TABLE public.b (x int)", "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS ''",
-            "ALTER TABLE public.b OWNER TO x", "ALTER TABLE IF EXISTS public.a OWNER TO x",
-            "GRANT postgres TO me", "GRANT ALL ON SCHEMA public TO me",
+            "SELECT pg_catalog.pg_terminate_backend(1)",
+            "SELECT 1",
+            "DO $$ BEGIN END $$",
+            "CREATE TABLE public.b (x int)",
+            "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS ''",
+            "ALTER TABLE public.b OWNER TO x",
+            "ALTER TABLE IF EXISTS public.a OWNER TO x",
+            "GRANT postgres TO me",
+            "GRANT ALL ON SCHEMA public TO me",
             "GRANT ALL ON TABLE public.b TO me",
-            "DROP TABLE public.a", "TRUNCATE public.a", "INSERT INTO public.a VALUES (1)",
-            "CALL p()", "EXECUTE p", "LOAD 'x'", "LOCK TABLE public.a", "VACUUM", "CHECKPOINT",
+            "DROP TABLE public.a",
+            "TRUNCATE public.a",
+            "INSERT INTO public.a VALUES (1)",
+            "CALL p()",
+            "EXECUTE p",
+            "LOAD 'x'",
+            "LOCK TABLE public.a",
+            "VACUUM",
+            "CHECKPOINT",
         ] {
             assert!(judge(&[CREATE, sql]).is_err(), "{sql}");
         }
@@ -437,7 +486,10 @@ mod tests {
             "ALTER TABLE ONLY public.users ATTACH PARTITION public.a FOR VALUES IN (1)",
             "SET default_tablespace = fast",
         ] {
-            assert!(matches!(judge(&[CREATE, sql]), Ok(Ruling::Skip(_))), "{sql}");
+            assert!(
+                matches!(judge(&[CREATE, sql]), Ok(Ruling::Skip(_))),
+                "{sql}"
+            );
         }
     }
 }

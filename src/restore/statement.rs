@@ -73,14 +73,17 @@ impl Reader<'_> {
 
     /// Passes on `n` bytes as they are.
     fn pass(&mut self, n: usize) {
-        self.out.extend_from_slice(&self.bytes[self.at..self.at + n]);
+        self.out
+            .extend_from_slice(&self.bytes[self.at..self.at + n]);
         self.at += n;
     }
 
     /// How many bytes from here on are of this kind.
     fn run(&self, fits: impl Fn(u8) -> bool) -> usize {
         let rest = &self.bytes[self.at..];
-        rest.iter().position(|byte| !fits(*byte)).unwrap_or(rest.len())
+        rest.iter()
+            .position(|byte| !fits(*byte))
+            .unwrap_or(rest.len())
     }
 
     fn text_of(&self, n: usize) -> Read<String> {
@@ -144,7 +147,10 @@ impl Reader<'_> {
         let mut n = self.run(|byte| byte.is_ascii_digit() || byte == b'.');
         if let (Some(b'e' | b'E'), Some(next)) = (self.peek(n), self.peek(n + 1)) {
             let sign = usize::from(matches!(next, b'+' | b'-'));
-            if self.peek(n + 1 + sign).is_some_and(|byte| byte.is_ascii_digit()) {
+            if self
+                .peek(n + 1 + sign)
+                .is_some_and(|byte| byte.is_ascii_digit())
+            {
                 n += 1 + sign;
                 while self.peek(n).is_some_and(|byte| byte.is_ascii_digit()) {
                     n += 1;
@@ -181,13 +187,16 @@ impl Reader<'_> {
         let bits = self.out.last().is_some_and(|byte| letter(*byte));
         if !escapes && !bits && text.contains('\\') {
             self.out.extend_from_slice(b" E'");
-            self.out.extend_from_slice(text.replace('\\', "\\\\").as_bytes());
+            self.out
+                .extend_from_slice(text.replace('\\', "\\\\").as_bytes());
             self.out.push(b'\'');
         } else if !escapes && text.contains('\\') {
             return Err("a backslash stands among bits".into());
         } else {
-            self.out.extend_from_slice(if escapes { b" E" } else { b"" });
-            self.out.extend_from_slice(&self.bytes[self.at..=self.at + n]);
+            self.out
+                .extend_from_slice(if escapes { b" E" } else { b"" });
+            self.out
+                .extend_from_slice(&self.bytes[self.at..=self.at + n]);
         }
         self.at += n + 1;
         self.words.push(Word::Text(text));
@@ -204,7 +213,8 @@ impl Reader<'_> {
             }
         }
         let text = self.text_of(n)?;
-        self.words.push(Word::Quoted(text[1..].replace("\"\"", "\"")));
+        self.words
+            .push(Word::Quoted(text[1..].replace("\"\"", "\"")));
         self.pass(n + 1);
         Ok(())
     }
@@ -234,7 +244,8 @@ impl Reader<'_> {
         let variable = |byte: u8| letter(byte) || byte.is_ascii_digit();
         match self.peek(1) {
             Some(next @ (b':' | b'=')) => {
-                self.words.extend([Word::Mark(':'), Word::Mark(next.into())]);
+                self.words
+                    .extend([Word::Mark(':'), Word::Mark(next.into())]);
                 self.pass(2);
                 return Ok(());
             }
@@ -257,7 +268,11 @@ impl Statement {
     /// Whether it begins with these keywords.
     pub(crate) fn begins(&self, keywords: &[&str]) -> bool {
         keywords.len() <= self.words.len()
-            && self.words.iter().zip(keywords).all(|(word, keyword)| word.is(keyword))
+            && self
+                .words
+                .iter()
+                .zip(keywords)
+                .all(|(word, keyword)| word.is(keyword))
     }
 
     fn has_atomic_body(&self) -> bool {

@@ -83,7 +83,9 @@ impl Content {
         self.bytes += bytes.len() as u64;
         if self.bytes > self.size {
             let size = self.size;
-            return refuse(format!("it is longer than the {size} bytes of the manifest"));
+            return refuse(format!(
+                "it is longer than the {size} bytes of the manifest"
+            ));
         }
         // psql would lose the rest of the line.
         if memchr::memchr(0, bytes).is_some() {
@@ -117,7 +119,10 @@ impl RestoreTap {
             return Err("the artifact changed while it was read".into());
         }
         for block in &self.blocks {
-            let table = self.tables.iter().find(|table| table.table() == block.table);
+            let table = self
+                .tables
+                .iter()
+                .find(|table| table.table() == block.table);
             let said = table.map_or((0, 0), |table| (table.rows, table.bytes));
             if said != (block.rows, block.bytes) {
                 let (rows, table) = (block.rows, &block.table);
@@ -142,7 +147,8 @@ impl Tap for RestoreTap {
 
     fn push(&mut self, bytes: &[u8], to: &mut PipeWriter) -> Passed {
         let content = &mut self.content;
-        self.inflate.push(bytes, &mut |bytes| content.push(bytes, to))
+        self.inflate
+            .push(bytes, &mut |bytes| content.push(bytes, to))
     }
 
     fn end(&mut self, mut to: PipeWriter) -> Passed {
@@ -157,8 +163,11 @@ impl Tap for RestoreTap {
 
 fn refuse(why: String) -> Passed {
     Err(Halt::Own(
-        Error::new(Code::NotVerified, format!("the artifact cannot be restored: {why}"))
-            .hint("Look at it with `pgseal verify --decrypt`."),
+        Error::new(
+            Code::NotVerified,
+            format!("the artifact cannot be restored: {why}"),
+        )
+        .hint("Look at it with `pgseal verify --decrypt`."),
     ))
 }
 

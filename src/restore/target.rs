@@ -31,7 +31,10 @@ pub(crate) fn ask(config: &Config, manifest: &Manifest, watch: &Watch) -> Result
     let names: Vec<TableName> = manifest.tables.iter().map(|table| table.table()).collect();
     let variables = [
         ("tables", serde_json::json!(names).to_string()),
-        ("references", serde_json::json!(manifest.external_references).to_string()),
+        (
+            "references",
+            serde_json::json!(manifest.external_references).to_string(),
+        ),
     ];
     let spec = pg::psql(&psql, config, &variables);
     let script = include_str!("target.sql");
@@ -79,8 +82,9 @@ impl Target {
                 "the target is PostgreSQL {}, older than the pg_dump {} that wrote the dump",
                 self.version, manifest.tools.pg_dump.version
             );
-            return Err(Error::new(Code::Database, what)
-                .hint(format!("Restore into a server of version {dumped} or newer.")));
+            return Err(Error::new(Code::Database, what).hint(format!(
+                "Restore into a server of version {dumped} or newer."
+            )));
         }
         match &self.existing[..] {
             [] => Ok(()),
@@ -106,9 +110,14 @@ impl Target {
         let absent = all().filter(|(_, there)| **there == Some(false));
         // What depends on the tables, the tables do not need.
         let unknown = all().filter(|(reference, there)| {
-            there.is_none() && !reference.kind.starts_with("dependent") && reference.kind != "statistics"
+            there.is_none()
+                && !reference.kind.starts_with("dependent")
+                && reference.kind != "statistics"
         });
-        (absent.map(|(r, _)| r).collect(), unknown.map(|(r, _)| r).collect())
+        (
+            absent.map(|(r, _)| r).collect(),
+            unknown.map(|(r, _)| r).collect(),
+        )
     }
 }
 

@@ -250,7 +250,10 @@ pub(crate) fn decrypt<S: Sink>(
 }
 
 /// gpg's exit status and its status lines: neither is enough alone.
-pub(crate) fn opens(outcome: &Outcome, manifest: &Manifest) -> Result<std::result::Result<(), String>> {
+pub(crate) fn opens(
+    outcome: &Outcome,
+    manifest: &Manifest,
+) -> Result<std::result::Result<(), String>> {
     match status::locked(&outcome.status) {
         Some(Locked::NobodyToAsk) => {
             return Err(Error::new(
