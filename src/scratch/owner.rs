@@ -6,6 +6,7 @@ use crate::spec::CommandSpec;
 use crate::tools::{self, Tool};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
+use std::time::Duration;
 
 pub(crate) struct Owner {
     /// `setpriv` and the user, where we must step down.
@@ -22,7 +23,14 @@ pub(crate) fn choose(env: &Env) -> Result<Owner> {
     let number = |name: &str| env.get(name)?.to_str()?.parse::<u32>().ok();
     let sudo = number("SUDO_UID").zip(number("SUDO_GID"));
     let mut candidates = sudo.into_iter().chain(nobody());
-    let fits = |(uid, gid): &(u32, u32)| *uid != 0 && *gid != 0 && !owns_a_server(*uid);
+    // One that is ending looks like nobody's for a moment.
+    let busy = |uid| {
+        (0..5).all(|at| {
+            std::thread::sleep(Duration::from_millis(if at == 0 { 0 } else { 100 }));
+            owns_a_server(uid)
+        })
+    };
+    let fits = |(uid, gid): &(u32, u32)| *uid != 0 && *gid != 0 && !busy(*uid);
     match candidates.find(fits) {
         Some((uid, gid)) => Ok(Owner {
             down: Some((setpriv, uid, gid)),
@@ -67,13 +75,33 @@ fn nobody() -> Option<(u32, u32)> {
     Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
 }
 
+/// A server of another proof of ours is no harm.
 fn owns_a_server(uid: u32) -> bool {
     let Ok(entries) = std::fs::read_dir("/proc") else {
         return true;
     };
-    entries.flatten().any(|entry| {
-        let server = std::fs::read_to_string(entry.path().join("comm"))
-            .is_ok_and(|name| matches!(name.trim_end(), "postgres" | "postmaster"));
-        server && entry.metadata().is_ok_and(|meta| meta.uid() == uid)
+    let pids = entries
+        .flatten()
+        .filter(|entry| entry.metadata().is_ok_and(|meta| meta.uid() == uid))
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let mut servers = pids.filter(|pid| is_server(&command_name(*pid)));
+    servers.any(|pid| {
+        let mut parents = std::iter::successors(Some(pid), |pid| parent(*pid));
+        !parents.any(|pid| command_name(pid) == "pgseal")
     })
+}
+
+fn is_server(name: &str) -> bool {
+    matches!(name, "postgres" | "postmaster")
+}
+
+fn command_name(pid: u32) -> String {
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+    name.unwrap_or_default().trim_end().to_string()
+}
+
+fn parent(pid: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+    line.trim().parse().ok().filter(|pid| *pid != 0)
 }
