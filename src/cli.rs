@@ -1,8 +1,11 @@
 //! The words a user may type. Nothing is judged here but their form.
 
+// Their comments are help texts, not Markdown.
+#![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
+
 use crate::names::{self, RunId, TableName};
 use crate::verify::{Target, origin};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -31,6 +34,12 @@ pub(crate) enum Command {
     Backup(Backup),
     /// Prove on this host that gpg encrypts and decrypts as backup uses it, with a throw-away key
     ProveMechanism(ProveMechanism),
+    /// Check all that a backup needs; print the matrix, with evidence, and the verdict
+    Readiness(Readiness),
+    /// The same checks as a checklist, with the command that mends what is not ready
+    Preflight,
+    /// Print the steps that provision the backup key, filled in for this host; run none
+    OperatorPackage(OperatorPackage),
     /// Prove what can be proved of an artifact, without the secret key or with it
     Verify(Verify),
     /// Restore into a database that has none of these tables
@@ -45,6 +54,35 @@ pub(crate) enum Command {
     List,
     /// Remove old runs by a rule; only shows them without --apply
     Prune(Prune),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Readiness {
+    /// Form of the report, not to be given with --json [default: table]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// Which line of the verdict decides the exit code
+    #[arg(long, value_enum, default_value = "f4")]
+    pub gate: Gate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Markdown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Gate {
+    F4,
+    G3,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OperatorPackage {
+    /// RSA of 4096 bits for both keys, in place of Ed25519 and Cv25519
+    #[arg(long)]
+    pub rsa: bool,
 }
 
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 
 mod dotenv;
 mod file;
+mod operator;
 
 use crate::cli::Settings;
 use crate::compression::Compression;
@@ -13,6 +14,8 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+pub(crate) use operator::Operator;
 
 /// The environment as it was when we started.
 #[derive(Debug, Clone, Default)]
@@ -56,13 +59,30 @@ pub(crate) struct Config {
     pub lock_wait: Duration,
     pub timeout: Option<Duration>,
     pub gnupg_home: PathBuf,
+    /// The check of the writer's seam, as argv; empty where none is configured.
+    pub seam: Vec<String>,
+    pub operator: Operator,
+    /// The config file that was read.
+    pub file: Option<PathBuf>,
+    /// The dotenv file that may set the recipients.
+    pub env_file: Option<PathBuf>,
     pub env: Env,
 }
 
+/// A setting that is wrong, and the error that says why.
+#[derive(Debug, Clone)]
+pub(crate) struct Broken {
+    pub key: &'static str,
+    pub error: Error,
+}
+
 impl Config {
-    pub(crate) fn load(settings: &Settings, env: Env) -> Result<Config> {
+    /// A setting that is wrong has its default here, and is named: what reports goes on, what
+    /// acts stops. A flag that is wrong, and a file that cannot be read, is an error at once.
+    pub(crate) fn survey(settings: &Settings, env: Env) -> Result<(Config, Vec<Broken>)> {
         let file = file::load(settings, &env)?;
         let setting = |why: String| Error::new(Code::Setting, why);
+        let mut broken = Vec::new();
 
         let tables = if settings.tables.is_empty() {
             file.tables()
@@ -83,27 +103,37 @@ impl Config {
 
         let conninfo = match (&settings.dbname, &file.postgres.dbname) {
             (Some(text), _) => Some(ConnInfo::parse(text).map_err(refused(Code::Usage))?),
-            (None, Some(text)) => ConnInfo::parse(text)
-                .map_err(refused(Code::Setting))?
-                .below_environment(|name| env.value(name).is_some()),
+            (None, Some(text)) => {
+                let parsed = ConnInfo::parse(text).map_err(refused(Code::Setting));
+                mended(&mut broken, "dbname", parsed.map(Some), || None)
+                    .and_then(|info| info.below_environment(|name| env.value(name).is_some()))
+            }
             (None, None) => None,
         };
 
         let compression = match (&settings.compress, &file.encryption.compress) {
             (Some(text), _) => Compression::parse(text)
                 .map_err(|why| Error::new(Code::Usage, format!("--compress: {why}")))?,
-            (None, Some(text)) => Compression::parse(text)
-                .map_err(|why| setting(format!("{}: compress: {why}", file.shown)))?,
+            (None, Some(text)) => {
+                let parsed = Compression::parse(text)
+                    .map_err(|why| setting(format!("{}: compress: {why}", file.shown)));
+                mended(&mut broken, "compress", parsed, || Compression::DEFAULT)
+            }
             (None, None) => Compression::DEFAULT,
         };
-        let duration = |flag: Option<Duration>, key: &str, text: &Option<String>| match (flag, text)
-        {
-            (Some(duration), _) => Ok(Some(duration)),
-            (None, Some(text)) => names::duration(text)
-                .map(Some)
-                .map_err(|why| setting(format!("{}: {key}: {why}", file.shown))),
-            (None, None) => Ok(None),
+        let mut duration = |flag: Option<Duration>, key: &'static str, text: &Option<String>| {
+            let parsed = text.as_ref().map(|text| {
+                names::duration(text)
+                    .map_err(|why| setting(format!("{}: {key}: {why}", file.shown)))
+            });
+            match (flag, parsed) {
+                (Some(duration), _) => Some(duration),
+                (None, Some(parsed)) => mended(&mut broken, key, parsed.map(Some), || None),
+                (None, None) => None,
+            }
         };
+        let lock_wait = duration(settings.lock_wait, "lock_wait", &file.postgres.lock_wait);
+        let timeout = duration(settings.timeout, "timeout", &file.timeout);
         let gnupg_home = settings
             .gnupg_home
             .clone()
@@ -113,26 +143,40 @@ impl Config {
             .ok_or_else(|| {
                 setting("neither GNUPGHOME nor HOME is set, so there is no keyring".into())
                     .hint("Set GNUPGHOME, or give --gnupg-home DIR.")
-            })?;
+            })
+            .and_then(|home| absolute("gnupg home", home));
+        let nowhere = || PathBuf::from("/nonexistent");
+        let gnupg_home = mended(&mut broken, "gnupg_home", gnupg_home, nowhere);
         let store = settings
             .store
             .clone()
             .or_else(|| env.value("PGSEAL_STORE").map(PathBuf::from))
             .or_else(|| file.store.dir.clone())
             .unwrap_or_else(|| PathBuf::from("/var/lib/pgseal"));
+        let store = mended(&mut broken, "store", absolute("store", store), nowhere);
+        let operator = Operator::new(&file.operator.name, &file.operator.email)
+            .map_err(|why| setting(format!("{}: [operator] {why}", file.shown)));
+        let operator = mended(&mut broken, "operator", operator, Operator::default);
 
-        Ok(Config {
+        let config = Config {
             tables,
             recipients: recipients(settings, &env, &file),
-            store: absolute("store", store)?,
+            store,
             conninfo,
             compression,
-            lock_wait: duration(settings.lock_wait, "lock_wait", &file.postgres.lock_wait)?
-                .unwrap_or(Duration::from_secs(30)),
-            timeout: duration(settings.timeout, "timeout", &file.timeout)?,
-            gnupg_home: absolute("gnupg home", gnupg_home)?,
+            lock_wait: lock_wait.unwrap_or(Duration::from_secs(30)),
+            timeout,
+            gnupg_home,
+            seam: file.seam.command.clone().unwrap_or_default(),
+            operator,
+            file: file.path.clone(),
+            env_file: settings
+                .env_file
+                .clone()
+                .or(file.encryption.env_file.clone()),
             env,
-        })
+        };
+        Ok((config, broken))
     }
 }
 
@@ -145,6 +189,18 @@ impl Config {
             ..self.clone()
         }
     }
+}
+
+fn mended<T>(
+    broken: &mut Vec<Broken>,
+    key: &'static str,
+    value: Result<T>,
+    default: impl Fn() -> T,
+) -> T {
+    value.unwrap_or_else(|error| {
+        broken.push(Broken { key, error });
+        default()
+    })
 }
 
 fn refused(code: Code) -> impl Fn(Refused) -> Error {
@@ -160,7 +216,8 @@ fn absolute(what: &str, path: PathBuf) -> Result<PathBuf> {
         _ => Err(Error::new(
             Code::Setting,
             format!("the {what}'s path {path:?} is not plain UTF-8 text"),
-        )),
+        )
+        .hint("Name a path of printable letters.")),
     }
 }
 
@@ -217,7 +274,8 @@ fn recipients(settings: &Settings, env: &Env, file: &file::File) -> Result<Recip
         .hint(format!(
             "Set {}=<the backup key's full fingerprint>, or give --recipient.",
             dotenv::VARIABLE
-        )));
+        ))
+        .absent());
     }
     let fingerprints = texts
         .iter()

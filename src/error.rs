@@ -87,6 +87,8 @@ pub(crate) struct Error {
     /// What is, or is not, on disk.
     pub disk: Option<String>,
     pub hint: Option<String>,
+    /// It is not there, or not configured, rather than there and unfit.
+    pub absent: bool,
 }
 
 pub(crate) type Result<T> = std::result::Result<T, Error>;
@@ -99,6 +101,7 @@ impl Error {
             stages: Vec::new(),
             disk: None,
             hint: None,
+            absent: matches!(code, Code::ToolMissing),
         }
     }
 
@@ -116,11 +119,20 @@ impl Error {
                 | std::io::ErrorKind::FileTooLarge
         );
         let code = if full { Code::Disk } else { code };
-        Error::new(code, format!("cannot {action} `{}`: {err}", path.display()))
+        let error = Error::new(code, format!("cannot {action} `{}`: {err}", path.display()));
+        match err.kind() {
+            std::io::ErrorKind::NotFound => error.absent(),
+            _ => error,
+        }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Error {
         self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn absent(mut self) -> Error {
+        self.absent = true;
         self
     }
 

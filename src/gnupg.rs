@@ -95,6 +95,12 @@ impl Gpg {
         self.listing().args(["--list-keys", "--", name])
     }
 
+    /// With the names of the files that would hold its secret parts. No agent is asked.
+    pub(crate) fn list_keygrips(&self, name: &str) -> CommandSpec {
+        self.listing()
+            .args(["--with-keygrip", "--list-keys", "--", name])
+    }
+
     /// The whole keyring.
     pub(crate) fn list_keys(&self) -> CommandSpec {
         self.listing().arg("--list-keys")

@@ -6,7 +6,7 @@ use crate::error::{Code, Error, Result};
 use crate::gnupg::colons::{self, Key, Part};
 use crate::gnupg::{self, Gpg};
 use crate::names::{Fingerprint, TableName};
-use crate::pg::{self, catalog::Catalog, version};
+use crate::pg::{self, catalog::Catalog, closure::Closure, version};
 use crate::pipeline::{End, Input, Ran, run};
 use crate::spec::CommandSpec;
 use crate::tools::{self, Tool};
@@ -106,6 +106,28 @@ pub(crate) fn recipient(
     now: i64,
     watch: &Watch,
 ) -> Result<Recipient> {
+    let key = find_key(gpg, config, fingerprint, watch)?;
+    let subkey = key.encryption_subkey(now).map_err(|why| {
+        let what = format!("the key {fingerprint} {}", why.as_str());
+        Error::new(Code::KeyUnfit, what).hint(
+            "Extend or replace it where the secret key is, and import the public key here again.",
+        )
+    })?;
+    let (subkey, expires_at) = (subkey.clone(), key.expires_at(subkey));
+    Ok(Recipient {
+        key,
+        subkey,
+        expires_at,
+    })
+}
+
+/// The key whose primary fingerprint this is, whatever its state.
+pub(crate) fn find_key(
+    gpg: &Gpg,
+    config: &Config,
+    fingerprint: &Fingerprint,
+    watch: &Watch,
+) -> Result<Key> {
     let home = config.gnupg_home.display();
     let unfit = |what: String| Error::new(Code::KeyUnfit, what);
     let unknown = || {
@@ -116,6 +138,7 @@ pub(crate) fn recipient(
             "Import the public key: gpg --homedir {home} --import KEYFILE; or name its keyring \
              with --gnupg-home."
         ))
+        .absent()
     };
     if !has_keyring(&config.gnupg_home) {
         return Err(unknown());
@@ -143,25 +166,27 @@ pub(crate) fn recipient(
             )),
         );
     }
-    let subkey = key.encryption_subkey(now).map_err(|why| {
-        unfit(format!("the key {fingerprint} {}", why.as_str())).hint(
-            "Extend or replace it where the secret key is, and import the public key here again.",
-        )
-    })?;
-    let (subkey, expires_at) = (subkey.clone(), key.expires_at(subkey));
-    Ok(Recipient {
-        key,
-        subkey,
-        expires_at,
-    })
+    Ok(key)
 }
 
 /// How long one catalog query may take on the server.
 const QUERY_LIMIT_MS: &str = "60000";
 
 pub(crate) fn catalog(config: &Config, tables: &[TableName], watch: &Watch) -> Result<Catalog> {
+    let text = query(config, tables, pg::catalog::QUERY, watch)?;
+    let catalog = Catalog::parse(&text)?;
+    catalog.check_read_only()?;
+    Ok(catalog)
+}
+
+/// What a restore of these tables needs, and what it would miss.
+pub(crate) fn closure(config: &Config, tables: &[TableName], watch: &Watch) -> Result<Closure> {
+    Closure::parse(&query(config, tables, pg::closure::QUERY, watch)?)
+}
+
+fn query(config: &Config, tables: &[TableName], sql: &str, watch: &Watch) -> Result<String> {
     let spec = catalog_query(config, tables)?;
-    let input = Input::Bytes(pg::catalog::QUERY.into());
+    let input = Input::Bytes(sql.into());
     let what = "cannot ask the database";
     let ran = ask(&spec, input, watch, Code::Database, what).map_err(|error| {
         let talk = error.stages.iter().flat_map(|stage| &stage.said);
@@ -171,9 +196,7 @@ pub(crate) fn catalog(config: &Config, tables: &[TableName], watch: &Watch) -> R
             Some(_) => error,
         }
     })?;
-    let catalog = Catalog::parse(&ran.text())?;
-    catalog.check_read_only()?;
-    Ok(catalog)
+    Ok(ran.text())
 }
 
 pub(crate) fn catalog_query(config: &Config, tables: &[TableName]) -> Result<CommandSpec> {

@@ -24,11 +24,15 @@
 //! | [`envelope`], [`manifest`] | what is returned and what is stored |
 //! | [`restore`] | back into a database, from a stream that is taken for hostile |
 //! | [`scratch`] | throw-away homes that are removed whatever happens |
+//! | [`checks`] | the ten rows of a readiness report |
 //! | [`commands`] | one file a verb |
 //! | [`report`], [`render`], [`error`], [`exit`] | what was found; how it is said; the codes |
 
+// The map is for who reads the source, and all rooms are private.
+#![allow(rustdoc::private_intra_doc_links)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
+mod checks;
 mod cli;
 mod commands;
 mod compression;
@@ -98,7 +102,13 @@ pub fn run(
 fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
     let watch = Watch::install()
         .map_err(|err| Error::new(Code::StageFailed, format!("cannot take signals: {err}")))?;
-    let config = Config::load(&cli.settings, env)?;
+    let json = cli.settings.json;
+    let (config, broken) = Config::survey(&cli.settings, env)?;
+    // What reports on this host must survive a setting that is wrong; what acts stops.
+    let reports = matches!(cli.command, Command::Readiness(_) | Command::Preflight);
+    if let Some(first) = broken.first().filter(|_| !reports) {
+        return Err(first.error.clone());
+    }
     let watch = watch.with_limit(config.timeout);
     match &cli.command {
         Command::Backup(args) => {
@@ -108,9 +118,9 @@ fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
             })
         }
         Command::ProveMechanism(args) => {
-            commands::prove_mechanism::run(args, &config, &watch, cli.settings.json)
+            commands::prove_mechanism::run(args, &config, &watch, json)
         }
-        Command::Verify(args) => commands::verify::run(args, &config, &watch, cli.settings.json),
+        Command::Verify(args) => commands::verify::run(args, &config, &watch, json),
         Command::Guard(args) => {
             let mut line = ProgressLine::new();
             let ready =
@@ -123,15 +133,14 @@ fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
         }
         Command::Restore(args) => {
             let given = cli.settings.dbname.is_some();
-            commands::restore::run(args, given, &config, &watch, cli.settings.json)
+            commands::restore::run(args, given, &config, &watch, json)
         }
-        Command::ProveRestore(args) => {
-            commands::prove_restore::run(args, &config, &watch, cli.settings.json)
-        }
-        Command::ProveBackup(args) => {
-            commands::prove_backup::run(args, &config, &watch, cli.settings.json)
-        }
-        Command::List => commands::list::run(&config, cli.settings.json),
-        Command::Prune(args) => commands::prune::run(args, &config, &watch, cli.settings.json),
+        Command::ProveRestore(args) => commands::prove_restore::run(args, &config, &watch, json),
+        Command::ProveBackup(args) => commands::prove_backup::run(args, &config, &watch, json),
+        Command::List => commands::list::run(&config, json),
+        Command::Prune(args) => commands::prune::run(args, &config, &watch, json),
+        Command::OperatorPackage(args) => Ok(commands::operator_package::run(args, &config)),
+        Command::Readiness(args) => commands::readiness::run(args, &config, &broken, &watch, json),
+        Command::Preflight => commands::readiness::preflight(&config, &broken, &watch, json),
     }
 }

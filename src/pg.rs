@@ -1,6 +1,7 @@
 //! PostgreSQL: the argv of its tools, what the catalog says, and the plain dump as it passes.
 
 pub(crate) mod catalog;
+pub(crate) mod closure;
 pub(crate) mod lexer;
 pub(crate) mod scan;
 pub(crate) mod token;

@@ -7,6 +7,7 @@
 
 mod blame;
 mod child;
+mod flow;
 mod handover;
 mod pipe;
 mod run;

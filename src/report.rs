@@ -1,7 +1,30 @@
 //! What was found: data and one fold. How it is said is `render`'s.
 
+mod judgement;
+mod matrix;
+
+pub(crate) use judgement::{F4, Judgement};
+pub(crate) use matrix::{Evidence, Finding, KeyFlaw, Kind, Matrix, Row, State};
+
 use crate::inspect::Version;
 use serde::Serialize;
+
+/// What `readiness` and `preflight` tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Readiness {
+    pub schema: &'static str,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+    pub host: String,
+    pub pgseal_version: &'static str,
+    /// The configured tables.
+    pub tables: Vec<String>,
+    pub rows: Matrix,
+    pub verdict: Judgement,
+    pub gpg_mechanism_proof: Option<MechanismProof>,
+    /// Where a canary passphrase was looked for.
+    pub searched: Vec<String>,
+}
 
 /// One thing that was tried, and whether it came out as it must.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -21,6 +44,16 @@ pub(crate) enum Exposed {
     None,
     Found,
     Unknown,
+}
+
+impl Exposed {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Exposed::None => "NONE",
+            Exposed::Found => "FOUND",
+            Exposed::Unknown => "UNKNOWN",
+        }
+    }
 }
 
 /// The proof that gpg does on this host what a backup needs of it.

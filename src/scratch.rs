@@ -105,7 +105,7 @@ impl Drop for EphemeralHome {
 }
 
 /// Where temporary folders may be made, best first.
-pub(crate) fn roots(env: &Env) -> Vec<PathBuf> {
+fn roots(env: &Env) -> Vec<PathBuf> {
     let named = env.get("TMPDIR").filter(|dir| !dir.is_empty());
     let all = named.map(PathBuf::from).into_iter();
     all.chain(["/dev/shm", "/tmp"].map(PathBuf::from)).collect()

@@ -7,6 +7,7 @@
 mod consistency;
 pub(crate) mod findings;
 mod inside;
+mod judging;
 mod opened;
 pub(crate) mod origin;
 mod plaintext;
@@ -20,13 +21,13 @@ pub(crate) use plaintext::{Inflate, plaintext_of};
 pub(crate) use subject::{Subject, Target};
 
 use crate::error::Result;
-use crate::gnupg::packets::KeyId;
 use crate::manifest::{Manifest, Prelude};
 use crate::report::Verdict;
 use crate::store::{MANIFEST, PRELUDE};
 use crate::watch::Watch;
 pub(crate) use findings::Findings;
 use findings::SCHEMA;
+use judging::{framing, sizes};
 use opened::Outside;
 
 const LARGEST_MANIFEST: u64 = 64 * 1024 * 1024;
@@ -263,68 +264,5 @@ fn sealed(opened: Opened, read: Outside) -> Sealed {
         opened,
         sha256: read.sha256,
         bytes: read.bytes,
-    }
-}
-
-fn sizes(
-    (size, sha256): (&'static str, &'static str),
-    read: &Outside,
-    (bytes, hash): (u64, &str),
-    findings: &mut Findings,
-) {
-    let how = match read.bytes == bytes {
-        true => Ok(format!("{bytes} bytes")),
-        false => Err(format!("{} bytes, the manifest says {bytes}", read.bytes)),
-    };
-    findings.judge(size, how);
-    let how = match read.sha256 == hash {
-        true => Ok(read.sha256.clone()),
-        false => Err(format!("{}, the manifest says {hash}", read.sha256)),
-    };
-    findings.judge(sha256, how);
-}
-
-/// `meant`: None without a manifest, Some(None) where it names none that could be.
-fn framing(
-    (check, recipients): (&'static str, &'static str),
-    read: &Outside,
-    meant: Option<Option<Vec<KeyId>>>,
-    findings: &mut Findings,
-) {
-    let message = match &read.framing {
-        Ok(message) => message,
-        Err(err) => {
-            findings.judge(check, Err(err.to_string()));
-            return;
-        }
-    };
-    let detail = format!(
-        "one whole OpenPGP message with integrity protection (tag {}), nothing behind it",
-        message.tag
-    );
-    findings.judge(check, Ok(detail));
-    let list = |ids: &[KeyId]| {
-        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-        ids.join(", ")
-    };
-    let mut named = message.recipients.clone();
-    named.sort_unstable();
-    match meant {
-        None => {
-            let detail = format!("not proved: it is for {}, by no manifest", list(&named));
-            findings.open(recipients, &detail);
-        }
-        Some(meant) => {
-            let meant = meant.unwrap_or_default();
-            let how = match named == meant {
-                true => Ok(format!("for {}, as the manifest says", list(&named))),
-                false => Err(format!(
-                    "it is for {}, the manifest says {}",
-                    list(&named),
-                    list(&meant)
-                )),
-            };
-            findings.judge(recipients, how);
-        }
     }
 }

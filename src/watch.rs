@@ -72,6 +72,19 @@ impl Watch {
         self.released.store(true, Ordering::SeqCst);
     }
 
+    /// The same, and no longer than this from now.
+    pub(crate) fn within(&self, limit: Duration) -> Watch {
+        let mine = self.with_limit(Some(limit));
+        let earlier = self.limit.filter(|(end, _)| {
+            let theirs = mine.limit.map(|(end, _)| end);
+            theirs.is_none_or(|theirs| *end < theirs)
+        });
+        Watch {
+            limit: earlier.or(mine.limit),
+            ..mine
+        }
+    }
+
     pub(crate) fn stop(&self) -> Option<Stop> {
         // SIGXFSZ comes with the failed write, which says more.
         match self.signal.load(Ordering::Relaxed) as i32 {

@@ -1,7 +1,7 @@
 //! `pgseal prove-mechanism`: a round trip with a throw-away key and the very argv of `backup`,
 //! controls that must fail, and a clean-up that is looked at.
 
-mod canary;
+pub(crate) mod canary;
 mod trial;
 
 use super::Answer;
@@ -15,7 +15,8 @@ use crate::report::{Exposed, MechanismProof, Step, Verdict};
 use crate::watch::Watch;
 use canary::Canary;
 use jiff::Timestamp;
-use trial::{KeyShape, Trial};
+pub(crate) use trial::KeyShape;
+use trial::Trial;
 
 pub(crate) fn run(
     args: &cli::ProveMechanism,
@@ -49,17 +50,32 @@ pub(crate) fn run(
 }
 
 pub(crate) fn prove(shape: &KeyShape, config: &Config, watch: &Watch) -> Result<MechanismProof> {
+    prove_with(&Canary::new()?, shape, config, watch)
+}
+
+/// The same with a canary of the caller's, who can go on looking for it.
+pub(crate) fn prove_with(
+    canary: &Canary,
+    shape: &KeyShape,
+    config: &Config,
+    watch: &Watch,
+) -> Result<MechanismProof> {
     let gpg = inspect::gpg(config)?;
     let (version, libgcrypt) = inspect::gpg_version(&gpg, watch)?;
     let keyring = || trial::keyring_counts(&gpg, config, watch);
     let before = keyring()?;
-    let canary = Canary::new()?;
 
-    let mut trial = Trial::new(gpg.program(), config, watch, &canary)?;
+    let mut trial = Trial::new(gpg.program(), config, watch, canary)?;
     let outcome = trial.round_trip(shape).and_then(|()| trial.controls());
     // A trial that was stopped from outside is no proof of anything; its homes go with it.
     outcome?;
-    let in_homes = canary.search(&trial.homes());
+    let homes = trial.homes();
+    let in_homes = canary.search(&homes);
+    // The temporary root that was used, and no other: on a busy host /tmp is full of what others
+    // write meanwhile, and not to be able to search that says nothing of gpg.
+    let mut roots: Vec<_> = homes.iter().filter_map(|home| home.parent()).collect();
+    roots.dedup();
+    let roots: Vec<_> = roots.into_iter().map(Into::into).collect();
     let (mut steps, sizes) = trial.finish();
 
     let after = keyring()?;
@@ -86,7 +102,7 @@ pub(crate) fn prove(shape: &KeyShape, config: &Config, watch: &Watch) -> Result<
         searched: Vec::new(),
     };
     let mut search = in_homes;
-    search.add(canary.search(&crate::scratch::roots(&config.env)));
+    search.add(canary.search(&roots));
     search.add(canary.search(std::slice::from_ref(&config.store)));
     // Every argv is part of the report, and so of what is searched here.
     let output = render::mechanism::text(&proof) + &render::json_pretty(&proof)?;

@@ -20,6 +20,8 @@ const KNOWN: &[(&str, &[&str])] = &[
     ),
     ("store", &["dir"]),
     ("postgres", &["dbname", "lock_wait"]),
+    ("seam", &["command"]),
+    ("operator", &["name", "email"]),
 ];
 const TOP: &[&str] = &["timeout"];
 
@@ -33,6 +35,11 @@ pub(super) struct File {
     pub encryption: Encryption,
     pub store: Store,
     pub postgres: Postgres,
+    pub seam: Seam,
+    pub operator: Operator,
+    /// The file itself, where there is one.
+    #[serde(skip)]
+    pub path: Option<PathBuf>,
     pub timeout: Option<String>,
 }
 
@@ -64,6 +71,19 @@ pub(super) struct Postgres {
     pub lock_wait: Option<String>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Seam {
+    pub command: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Operator {
+    pub name: Option<String>,
+    pub email: Option<String>,
+}
+
 impl File {
     pub(super) fn tables(&self) -> Result<Vec<TableName>> {
         let texts = self.scope.tables.as_deref().unwrap_or_default();
@@ -75,6 +95,7 @@ impl File {
                     self.shown
                 ),
             )
+            .absent()
             .hint("Name the tables of the write, `--table schema.table` once for each."));
         }
         texts
@@ -137,6 +158,7 @@ fn parse(text: &str, path: &Path) -> Result<File> {
         .try_into()
         .map_err(|err: toml::de::Error| wrong(err.message()))?;
     file.shown = shown;
+    file.path = Some(path.into());
     Ok(file)
 }
 

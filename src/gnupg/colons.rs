@@ -142,6 +142,12 @@ pub(crate) fn keys(listing: &str) -> Vec<Key> {
     keys
 }
 
+/// Names under `private-keys-v1.d`, of a listing with keygrips.
+pub(crate) fn keygrips(listing: &str) -> Vec<&str> {
+    let grips = listing.lines().filter(|line| line.starts_with("grp:"));
+    grips.filter_map(|line| line.split(':').nth(9)).collect()
+}
+
 fn part<'a>(field: &dyn Fn(usize) -> &'a str) -> Part {
     let algorithm = match (field(4), field(3), field(17)) {
         (_, _, curve) if !curve.is_empty() => curve.to_string(),

@@ -37,11 +37,3 @@ impl Gpg {
         spec.args(["--output=-", "--decrypt"])
     }
 }
-
-/// The terminal that we were started from.
-pub(crate) fn terminal() -> Option<String> {
-    let name = |tty: rustix::io::Result<std::ffi::CString>| tty.ok()?.into_string().ok();
-    name(rustix::termios::ttyname(std::io::stdin(), Vec::new()))
-        .or_else(|| name(rustix::termios::ttyname(std::io::stderr(), Vec::new())))
-        .or_else(|| name(rustix::termios::ttyname(std::io::stdout(), Vec::new())))
-}

@@ -12,7 +12,7 @@ pub(crate) struct Catalog {
     pub session: Session,
     pub server: Server,
     targets: Vec<Found>,
-    relations: Vec<Relation>,
+    pub relations: Vec<Relation>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -56,9 +56,9 @@ pub(crate) struct Relation {
     name: String,
     pub kind: Kind,
     temporary: bool,
-    usage: bool,
-    select: bool,
-    row_security: bool,
+    pub usage: bool,
+    pub select: bool,
+    pub row_security: bool,
     extension: Option<String>,
     unreadable_sequences: Vec<TableName>,
     pub rows_estimate: u64,
@@ -125,6 +125,7 @@ impl Relation {
 pub(crate) struct Problem {
     pub what: String,
     pub mend: String,
+    pub absent: bool,
 }
 
 impl Catalog {
@@ -175,6 +176,7 @@ impl Catalog {
             return vec![Problem {
                 what: "the catalog did not answer for every table".into(),
                 mend: "Try again.".into(),
+                absent: false,
             }];
         }
         let absent = self
@@ -199,12 +201,11 @@ impl Catalog {
                      catalog spells them.",
                         crate::names::quoted(&table.schema)
                     ),
+                    absent: true,
                 })
             });
-        let unfit = self
-            .relations
-            .iter()
-            .filter_map(|rel| self.unfit(rel, tables));
+        let relations = self.relations.iter();
+        let unfit = relations.filter_map(|rel| self.unfit(rel, tables));
         absent.chain(unfit).collect()
     }
 
@@ -222,6 +223,7 @@ impl Catalog {
             Some(Problem {
                 what: format!("{shown} {what}"),
                 mend,
+                absent: false,
             })
         };
         let twice = |other: &&Relation| other.oid == rel.oid && other.target < rel.target;
@@ -291,9 +293,7 @@ impl Catalog {
 
     /// What decides whether the dump held all of them: asked again after it.
     pub(crate) fn identities(&self) -> std::collections::BTreeSet<(u32, TableName)> {
-        self.relations
-            .iter()
-            .map(|rel| (rel.oid, rel.table()))
-            .collect()
+        let all = self.relations.iter();
+        all.map(|rel| (rel.oid, rel.table())).collect()
     }
 }

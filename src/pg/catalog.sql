@@ -3,6 +3,8 @@
 -- behind an exclusive lock, relpages does not.
 -- psql variables: targets, a JSON list of {"schema", "name"}; lock_timeout and
 -- statement_timeout, in milliseconds.
+-- Whatever the role's or the database's path is, no function or operator of a user is called.
+SET search_path = pg_catalog;
 SET lock_timeout = :lock_timeout;
 SET statement_timeout = :statement_timeout;
 BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
@@ -41,9 +43,9 @@ SELECT pg_catalog.json_build_object(
     FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()
   ),
   'targets', (
-    SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
+    SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
       'schema_exists', found.nsp IS NOT NULL,
-      'oid', found.rel::bigint) ORDER BY found.ord)
+      'oid', found.rel::bigint) ORDER BY found.ord), '[]')
     FROM found
   ),
   'relations', (

@@ -2,15 +2,14 @@
 
 use super::Source;
 use super::child::{self, Child, End, GRACE, Heard, Outcome, Stdin, TICK};
+use super::flow::{draw, read_to_end};
 use crate::error::Error;
 use crate::spec::CommandSpec;
 use crate::watch::{Stop, Watch};
-use std::io::{self, PipeReader, PipeWriter, Read};
+use std::io::{self, PipeReader, PipeWriter};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
-
-const BUFFER: usize = 128 * 1024;
 
 /// Why a tap or a sink did not reach its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -295,34 +294,4 @@ fn attend_child<T: Tap, S: Sink>(
             let _ = end_tx.send(Event::Exited(at, end));
         },
     );
-}
-
-/// Both pipe ends are closed when this returns, so that the consumer sees the end.
-fn draw(
-    tap: &mut impl Tap,
-    from: PipeReader,
-    to: PipeWriter,
-    producer_is_well: impl FnOnce() -> bool,
-) -> Result<(), Halt> {
-    let mut stream = tap.open(to)?;
-    read_to_end(from, |bytes| tap.push(bytes, &mut stream))?;
-    if producer_is_well() {
-        tap.end(stream)?;
-    }
-    Ok(())
-}
-
-pub(super) fn read_to_end(
-    mut from: PipeReader,
-    mut push: impl FnMut(&[u8]) -> Result<(), Halt>,
-) -> Result<(), Halt> {
-    let mut buffer = vec![0; BUFFER];
-    loop {
-        match from.read(&mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(n) => push(&buffer[..n])?,
-            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
-            Err(err) => return Err(Halt::Pipe(err.to_string())),
-        }
-    }
 }

@@ -1,7 +1,8 @@
 //! One command that is fed by us and read by us, in constant memory: source → command → sink.
 
 use super::child::{Child, End, GRACE, Heard, Outcome, Stdin, TICK, attend};
-use super::pipe::{Halt, Sink, read_to_end};
+use super::flow::read_to_end;
+use super::pipe::{Halt, Sink};
 use crate::spec::CommandSpec;
 use crate::watch::{Stop, Watch};
 use std::io::{self, PipeWriter, Write};

@@ -46,7 +46,9 @@ impl ProgressLine {
         let done = bytes(progress.bytes);
         let line = format!("{table} | {done}{share} | {rate:.0} MiB/s");
         let width = rustix::termios::tcgetwinsize(std::io::stderr())
-            .map_or(80, |size| usize::from(size.ws_col).max(20));
+            .map_or(0, |size| usize::from(size.ws_col));
+        // A terminal of 0 columns is one that nobody told its size.
+        let width = if width == 0 { 80 } else { width.max(20) };
         let line: String = line.chars().take(width - 1).collect();
         let _ = write!(std::io::stderr(), "\r\x1b[K{line}");
     }

@@ -61,3 +61,20 @@ fn one_run_at_a_time() {
     drop(store);
     other.lock().unwrap();
 }
+
+/// What a crash leaves is an orphan, never a false "complete".
+#[test]
+fn a_run_loses_its_manifest_first() {
+    let (dir, store) = store();
+    let files = ["x.manifest.json", "x.sql.gpg", "x.prelude.sql.gpg"];
+    for name in files.iter().chain(&["xy.sql.gpg"]) {
+        std::fs::write(dir.path().join(name), "").unwrap();
+    }
+    let id = RunId::parse("x").unwrap();
+    store.remove(&id).unwrap();
+    assert_eq!(names(dir.path()), ["xy.sql.gpg"]);
+    std::fs::write(dir.path().join("x.manifest.json"), "").unwrap();
+    std::fs::create_dir(dir.path().join("x.sql.gpg")).unwrap();
+    assert_eq!(store.remove(&id).unwrap_err().code, Code::Store);
+    assert_eq!(names(dir.path()), ["x.sql.gpg", "xy.sql.gpg"]);
+}

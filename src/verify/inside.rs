@@ -35,7 +35,7 @@ impl<'a> Key<'a> {
         env: &crate::config::Env,
         watch: &'a Watch,
     ) -> Key<'a> {
-        let asking = match (&passphrase, crate::gnupg::opening::terminal()) {
+        let asking = match (&passphrase, crate::render::term::terminal()) {
             (Some(_), _) => Asking::FirstLine,
             (None, Some(tty)) => Asking::Terminal(tty),
             (None, None) => Asking::Nobody,

@@ -151,7 +151,10 @@ fn the_command_line() {
         ),
         (&["--table=public.t", "--timeout=0s"], &["out of range"]),
         (&["--table=public.t", "--compress=lz4"], &["lz4"]),
-        (&["--table=public.t", "--compress=gpg:0"], &["gpg[:1-9]"]),
+        (
+            &["--table=public.t", "--compress=gpg:0"],
+            &["\"gpg:0\"", "gpg[:1-9]"],
+        ),
         (
             &["--table=public.t", "--tabel=x"],
             &["'--tabel'", "--table"],

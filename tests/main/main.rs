@@ -3,12 +3,16 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod broken;
+mod compression;
 mod disk;
 mod dry_run;
 mod envelope;
 mod input;
 mod mechanism;
 mod memory;
+mod moments;
+mod readme;
+mod server;
 mod settings;
 mod shapes;
 mod signals;

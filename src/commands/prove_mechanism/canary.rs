@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// A random passphrase, and when it was made: no file older than it can hold it.
-pub(super) struct Canary {
+pub(crate) struct Canary {
     text: String,
     born: SystemTime,
 }
@@ -20,11 +20,11 @@ pub(super) struct Search {
 }
 
 /// More than this in one folder is not searched, and said so.
-const MOST_FILES: usize = 20_000;
+const MOST_FILES: usize = 200_000;
 const LARGEST: u64 = 64 * 1024 * 1024;
 
 impl Canary {
-    pub(super) fn new() -> Result<Canary> {
+    pub(crate) fn new() -> Result<Canary> {
         let mut random = [0; 16];
         getrandom::fill(&mut random)
             .map_err(|err| Error::new(Code::StageFailed, format!("no random bytes: {err}")))?;
@@ -41,8 +41,13 @@ impl Canary {
         &self.text
     }
 
+    /// For what is made after the proof was.
+    pub(crate) fn is_in(&self, text: &str) -> bool {
+        text.contains(&self.text)
+    }
+
     pub(super) fn search_text(&self, place: &str, text: &str) -> Search {
-        let found = text.contains(&self.text);
+        let found = self.is_in(text);
         Search {
             exposed: if found { Exposed::Found } else { Exposed::None },
             places: vec![place.into()],
@@ -86,6 +91,8 @@ impl Canary {
                         self.walk(&entry.path(), seen, read, search);
                     }
                 }
+                // Gone since it was seen.
+                Err(err) if err.kind() == std::io::ErrorKind::NotFound => {}
                 // Nobody but its owner can have put a file of ours there.
                 Err(_) if meta.uid() != us => {}
                 Err(_) => search.unknown(),

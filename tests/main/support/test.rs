@@ -172,7 +172,9 @@ impl Test {
         assert_eq!(envelope["sha256"], super::sha256(&bytes));
         assert_eq!(envelope["size_bytes"], bytes.len());
         let name = path.file_name().unwrap().to_str().unwrap();
-        let run_id = name.strip_suffix(".sql.gpg").unwrap().to_string();
+        let endings = [".sql.gpg", ".sql.zst.gpg"];
+        let run_id = endings.iter().find_map(|end| name.strip_suffix(end));
+        let run_id = run_id.unwrap().to_string();
         let note = path.with_file_name(format!("{run_id}.manifest.json"));
         let manifest: Value = serde_json::from_slice(&std::fs::read(&note).unwrap()).unwrap();
         for file in [&path, &note] {
@@ -181,7 +183,10 @@ impl Test {
         }
         assert_eq!(manifest["envelope"], envelope);
         assert_eq!(manifest["run_id"], run_id);
-        let plain = decrypt(&path);
+        let mut plain = decrypt(&path);
+        if name.ends_with(".zst.gpg") {
+            plain = zstd::decode_all(&plain[..]).unwrap();
+        }
         assert_eq!(manifest["plaintext"]["sha256"], super::sha256(&plain));
         assert_eq!(manifest["plaintext"]["size_bytes"], plain.len());
         Sealed {

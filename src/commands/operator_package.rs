@@ -1,0 +1,43 @@
+//! `pgseal operator-package`: the operator's steps, filled in for this host. Runs none of them.
+
+use super::Answer;
+use crate::cli;
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::names::RunId;
+use crate::render::operator_package::{Filled, script};
+use jiff::Timestamp;
+
+pub(crate) fn run(args: &cli::OperatorPackage, config: &Config) -> Answer {
+    Answer {
+        out: text(config, args.rsa),
+        notes: Vec::new(),
+        exit: Exit::Yes,
+        undelivered: None,
+    }
+}
+
+/// The script; where the tables are not configured, it says so in their place.
+pub(crate) fn text(config: &Config, rsa: bool) -> String {
+    let tables = config.tables.as_deref().unwrap_or_default();
+    let tables: Vec<String> = tables.iter().map(ToString::to_string).collect();
+    let mut random = [0; 4];
+    // Only a proposal: without random bytes it is still a legal name.
+    let _ = getrandom::fill(&mut random);
+    let now = Timestamp::now();
+    let uname = rustix::system::uname();
+    script(&Filled {
+        host: &uname.nodename().to_string_lossy(),
+        date: &now.strftime("%Y-%m-%d").to_string(),
+        rsa,
+        name: &config.operator.name,
+        email: &config.operator.email,
+        gnupg_home: &config.gnupg_home.display().to_string(),
+        env_file: config.env_file.as_ref().map(|f| f.display().to_string()),
+        config_file: config.file.as_ref().map(|f| f.display().to_string()),
+        store: &config.store.display().to_string(),
+        run_id: RunId::generate(now, random).as_str(),
+        suffix: config.compression.suffix(),
+        tables: &tables,
+    })
+}

@@ -1,0 +1,76 @@
+//! `pgseal readiness` and `pgseal preflight`: one audit, told in two ways.
+
+use super::Answer;
+use crate::checks::{Audit, audit};
+use crate::cli::{self, Format, Gate};
+use crate::commands::operator_package;
+use crate::config::{Broken, Config};
+use crate::error::{Code, Error, Result};
+use crate::exit::Exit;
+use crate::render;
+use crate::report::{Exposed, F4, Readiness, Verdict};
+use crate::watch::Watch;
+
+pub(crate) fn run(
+    args: &cli::Readiness,
+    config: &Config,
+    broken: &[Broken],
+    watch: &Watch,
+    json: bool,
+) -> Result<Answer> {
+    // clap sees no conflict where one of the two stands before the verb.
+    if json && args.format.is_some() {
+        return Err(Error::new(
+            Code::Usage,
+            "--json and --format are two forms of one report",
+        )
+        .hint("Give one of them."));
+    }
+    let audit = audit("pgseal/readiness/1", config, broken, watch)?;
+    let package = operator_package::text(config, false);
+    let format = args.format.unwrap_or(Format::Table);
+    told(audit, args.gate, |found| match (json, format) {
+        (true, _) => render::json_pretty(found),
+        (false, Format::Table) => {
+            let look = render::look::Look::of_stdout(&config.env);
+            Ok(render::readiness::table(found, &look))
+        }
+        (false, Format::Markdown) => Ok(render::markdown::report(found, &package)),
+    })
+}
+
+pub(crate) fn preflight(
+    config: &Config,
+    broken: &[Broken],
+    watch: &Watch,
+    json: bool,
+) -> Result<Answer> {
+    let audit = audit("pgseal/preflight/1", config, broken, watch)?;
+    told(audit, Gate::F4, |found| match json {
+        true => render::json_pretty(found),
+        false => {
+            let look = render::look::Look::of_stdout(&config.env);
+            Ok(render::preflight::checklist(found, &look))
+        }
+    })
+}
+
+/// What is about to be printed is searched for the canary as well.
+fn told(audit: Audit, gate: Gate, render: impl Fn(&Readiness) -> Result<String>) -> Result<Answer> {
+    let mut found = audit.readiness;
+    let mut out = render(&found)?;
+    if audit.canary.is_some_and(|canary| canary.is_in(&out)) {
+        found.verdict.secrets_exposed = Exposed::Found;
+        out = render(&found)?;
+    }
+    let yes = match gate {
+        Gate::F4 => found.verdict.f4_status == F4::Ready,
+        Gate::G3 => found.verdict.g3 == Verdict::Pass,
+    };
+    Ok(Answer {
+        out,
+        notes: Vec::new(),
+        exit: if yes { Exit::Yes } else { Exit::No },
+        undelivered: None,
+    })
+}

@@ -1,0 +1,36 @@
+//! Reading a pipe to its end.
+
+use super::pipe::{Halt, Tap};
+use std::io::{self, PipeReader, PipeWriter, Read};
+
+const BUFFER: usize = 128 * 1024;
+
+/// Both pipe ends are closed when this returns, so that the consumer sees the end.
+pub(super) fn draw(
+    tap: &mut impl Tap,
+    from: PipeReader,
+    to: PipeWriter,
+    producer_is_well: impl FnOnce() -> bool,
+) -> Result<(), Halt> {
+    let mut stream = tap.open(to)?;
+    read_to_end(from, |bytes| tap.push(bytes, &mut stream))?;
+    if producer_is_well() {
+        tap.end(stream)?;
+    }
+    Ok(())
+}
+
+pub(super) fn read_to_end(
+    mut from: PipeReader,
+    mut push: impl FnMut(&[u8]) -> Result<(), Halt>,
+) -> Result<(), Halt> {
+    let mut buffer = vec![0; BUFFER];
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(n) => push(&buffer[..n])?,
+            Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            Err(err) => return Err(Halt::Pipe(err.to_string())),
+        }
+    }
+}

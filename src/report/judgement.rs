@@ -1,0 +1,223 @@
+//! The verdict block: one pure fold over the matrix (contract §8).
+
+use super::matrix::{KeyFlaw, Matrix, State};
+use super::{Exposed, Verdict};
+use serde::{Serialize, Serializer};
+
+/// A row's state, or the word for what is wrong with a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyWord {
+    State(State),
+    Flaw(KeyFlaw),
+}
+
+impl KeyWord {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            KeyWord::State(state) => state.as_str(),
+            KeyWord::Flaw(flaw) => flaw.as_str(),
+        }
+    }
+}
+
+impl Serialize for KeyWord {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum F4 {
+    Ready,
+    Partial,
+    Blocked,
+}
+
+impl F4 {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            F4::Ready => "READY",
+            F4::Partial => "PARTIAL",
+            F4::Blocked => "BLOCKED",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Judgement {
+    pub backup_mechanism: State,
+    pub backup_key: KeyWord,
+    pub backup_runner: State,
+    pub f4_status: F4,
+    pub secrets_exposed: Exposed,
+    pub g3: Verdict,
+}
+
+impl Judgement {
+    pub(crate) fn of(matrix: &Matrix, secrets_exposed: Exposed) -> Judgement {
+        let backup_mechanism = [
+            &matrix.gpg_binary,
+            &matrix.gpg_mechanism,
+            &matrix.pg_dump,
+            &matrix.database,
+            &matrix.target_tables,
+        ]
+        .iter()
+        .fold(State::Ready, |worst, row| worst.worse(row.state()));
+
+        let key = matrix.backup_key.state();
+        let backup_key = match (key, matrix.backup_key.flaw()) {
+            (State::Failed, Some(flaw)) => KeyWord::Flaw(flaw),
+            _ => KeyWord::State(key),
+        };
+        // A seam that nobody configured is no obstacle to the runner.
+        let seam = match matrix.pre_write_backup_seam.state() {
+            State::Missing => State::Ready,
+            state => state,
+        };
+        let runner = matrix.store.state().worse(matrix.backup_runner.state());
+        let backup_runner = match key {
+            State::Missing => State::Missing,
+            _ => runner.worse(seam),
+        };
+        let ready = [key, backup_runner].iter().all(|s| *s == State::Ready);
+        let f4_status = match (backup_mechanism, ready) {
+            (State::Ready, true) => F4::Ready,
+            (State::Ready, false) => F4::Partial,
+            _ => F4::Blocked,
+        };
+        Judgement {
+            backup_mechanism,
+            backup_key,
+            backup_runner,
+            f4_status,
+            secrets_exposed,
+            g3: match backup_mechanism == State::Ready && !matrix.open_question() {
+                true => Verdict::Pass,
+                false => Verdict::Fail,
+            },
+        }
+    }
+
+    /// The block's lines, in its order.
+    pub(crate) fn lines(&self) -> [(&'static str, &'static str); 6] {
+        [
+            ("backup_mechanism", self.backup_mechanism.as_str()),
+            ("backup_key", self.backup_key.as_str()),
+            ("backup_runner", self.backup_runner.as_str()),
+            ("f4_status", self.f4_status.as_str()),
+            ("secrets_exposed", self.secrets_exposed.as_str()),
+            ("g3", self.g3.as_str()),
+        ]
+    }
+}
+
+impl Matrix {
+    /// A row that could not be checked, and not for lack of a key.
+    fn open_question(&self) -> bool {
+        self.findings()
+            .iter()
+            .any(|row| row.state() == State::Unknown && !row.awaits_key())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::matrix::{Evidence, Finding};
+    use super::*;
+
+    fn finding(state: State) -> Finding {
+        match state {
+            State::Ready => Finding::ready(Evidence::read("x", "y")),
+            State::Missing => Finding::missing("x"),
+            State::Failed => Finding::failed("x"),
+            State::Unknown => Finding::unknown("x"),
+        }
+    }
+
+    fn ready() -> Matrix {
+        let row = || finding(State::Ready);
+        Matrix {
+            gpg_binary: row(),
+            gpg_mechanism: row(),
+            backup_key: row(),
+            pg_dump: row(),
+            database: row(),
+            target_tables: row(),
+            restore_closure: row(),
+            store: row(),
+            backup_runner: row(),
+            pre_write_backup_seam: row(),
+        }
+    }
+
+    fn words(matrix: &Matrix) -> String {
+        let words = Judgement::of(matrix, Exposed::None).lines();
+        words.map(|(_, word)| word).join(" ")
+    }
+
+    #[test]
+    fn the_fold() {
+        use State::{Failed, Missing, Ready, Unknown};
+        type Change = fn(&mut Matrix, Finding);
+        let mechanism: Change = |m, f| m.gpg_mechanism = f;
+        let key: Change = |m, f| m.backup_key = f;
+        let closure: Change = |m, f| m.restore_closure = f;
+        let store: Change = |m, f| m.store = f;
+        let runner: Change = |m, f| m.backup_runner = f;
+        let seam: Change = |m, f| m.pre_write_backup_seam = f;
+        for (change, state, expected) in [
+            (key, Ready, "READY READY READY READY NONE PASS"),
+            (key, Missing, "READY MISSING MISSING PARTIAL NONE PASS"),
+            (key, Failed, "READY FAILED READY PARTIAL NONE PASS"),
+            (key, Unknown, "READY UNKNOWN READY PARTIAL NONE FAIL"),
+            (mechanism, Missing, "MISSING READY READY BLOCKED NONE FAIL"),
+            (mechanism, Failed, "FAILED READY READY BLOCKED NONE FAIL"),
+            (mechanism, Unknown, "UNKNOWN READY READY BLOCKED NONE FAIL"),
+            (closure, Failed, "READY READY READY READY NONE PASS"),
+            (closure, Unknown, "READY READY READY READY NONE FAIL"),
+            (store, Missing, "READY READY MISSING PARTIAL NONE PASS"),
+            (store, Failed, "READY READY FAILED PARTIAL NONE PASS"),
+            (runner, Failed, "READY READY FAILED PARTIAL NONE PASS"),
+            (runner, Unknown, "READY READY UNKNOWN PARTIAL NONE FAIL"),
+            (seam, Missing, "READY READY READY READY NONE PASS"),
+            (seam, Failed, "READY READY FAILED PARTIAL NONE PASS"),
+            (seam, Unknown, "READY READY UNKNOWN PARTIAL NONE FAIL"),
+        ] {
+            let mut matrix = ready();
+            change(&mut matrix, finding(state));
+            assert_eq!(words(&matrix), expected, "{state:?}");
+        }
+    }
+
+    #[test]
+    fn each_part_of_the_mechanism_counts_and_the_worst_wins() {
+        let changes: [fn(&mut Matrix) -> &mut Finding; 5] = [
+            |m| &mut m.gpg_binary,
+            |m| &mut m.gpg_mechanism,
+            |m| &mut m.pg_dump,
+            |m| &mut m.database,
+            |m| &mut m.target_tables,
+        ];
+        for change in changes {
+            let mut matrix = ready();
+            *change(&mut matrix) = finding(State::Missing);
+            assert!(words(&matrix).starts_with("MISSING"));
+        }
+        let mut matrix = ready();
+        matrix.gpg_binary = finding(State::Missing);
+        matrix.pg_dump = finding(State::Unknown);
+        assert!(words(&matrix).starts_with("UNKNOWN"));
+        matrix.database = finding(State::Failed);
+        assert!(words(&matrix).starts_with("FAILED"));
+    }
+
+    #[test]
+    fn for_lack_of_a_key_alone_g3_passes() {
+        let mut matrix = ready();
+        matrix.backup_key = Finding::failed("x").because(Some(KeyFlaw::Expired));
+        matrix.backup_runner = Finding::unknown("no key").awaiting_key();
+        assert_eq!(words(&matrix), "READY EXPIRED UNKNOWN PARTIAL NONE PASS");
+    }
+}

@@ -1,0 +1,292 @@
+//! The readiness matrix: ten rows, always all of them. READY cannot be said without evidence:
+//! only `Finding::ready` makes it, and it takes what was run or read.
+
+use crate::spec::CommandSpec;
+use serde::ser::{SerializeSeq, Serializer};
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum State {
+    Ready,
+    /// Absent, or not configured.
+    Missing,
+    /// There, but not usable.
+    Failed,
+    /// Could not be checked.
+    Unknown,
+}
+
+impl State {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            State::Ready => "READY",
+            State::Missing => "MISSING",
+            State::Failed => "FAILED",
+            State::Unknown => "UNKNOWN",
+        }
+    }
+
+    /// What is known to be broken is worse than what is not known, and that than what can be
+    /// provided.
+    fn badness(self) -> u8 {
+        match self {
+            State::Ready => 0,
+            State::Missing => 1,
+            State::Unknown => 2,
+            State::Failed => 3,
+        }
+    }
+
+    pub(super) fn worse(self, other: State) -> State {
+        match self.badness() >= other.badness() {
+            true => self,
+            false => other,
+        }
+    }
+}
+
+/// Why a key is FAILED, where there is a word for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyFlaw {
+    Expired,
+    Revoked,
+    Disabled,
+    NoEncryptionSubkey,
+}
+
+impl KeyFlaw {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            KeyFlaw::Expired => "EXPIRED",
+            KeyFlaw::Revoked => "REVOKED",
+            KeyFlaw::Disabled => "DISABLED",
+            KeyFlaw::NoEncryptionSubkey => "NO_ENCRYPTION_SUBKEY",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Kind {
+    /// A command and its answer.
+    Run,
+    /// A file, folder or setting and what it held.
+    Read,
+    /// Why the row is not READY.
+    Reason,
+    /// What does not make the row unfit, and should be looked at.
+    Warning,
+}
+
+/// What was run or read, and its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Evidence {
+    pub kind: Kind,
+    /// Of the command that was run.
+    pub argv: Option<Vec<String>>,
+    /// What was read.
+    pub source: Option<String>,
+    pub answer: String,
+}
+
+impl Evidence {
+    pub(crate) fn run(spec: &CommandSpec, answer: impl Into<String>) -> Evidence {
+        Evidence::argv(spec.argv(), answer)
+    }
+
+    pub(crate) fn argv(argv: Vec<String>, answer: impl Into<String>) -> Evidence {
+        Evidence {
+            kind: Kind::Run,
+            argv: Some(argv),
+            source: None,
+            answer: answer.into(),
+        }
+    }
+
+    pub(crate) fn read(source: impl Into<String>, answer: impl Into<String>) -> Evidence {
+        Evidence {
+            kind: Kind::Read,
+            argv: None,
+            source: Some(source.into()),
+            answer: answer.into(),
+        }
+    }
+
+    pub(crate) fn warning(what: impl Into<String>) -> Evidence {
+        Evidence {
+            kind: Kind::Warning,
+            argv: None,
+            source: None,
+            answer: what.into(),
+        }
+    }
+
+    fn reason(why: impl Into<String>) -> Evidence {
+        Evidence {
+            kind: Kind::Reason,
+            ..Evidence::warning(why)
+        }
+    }
+}
+
+/// The state of one row and what it rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Finding {
+    state: State,
+    flaw: Option<KeyFlaw>,
+    awaits_key: bool,
+    evidence: Vec<Evidence>,
+    hint: Option<String>,
+}
+
+impl Finding {
+    pub(crate) fn ready(first: Evidence) -> Finding {
+        Finding {
+            evidence: vec![first],
+            ..Finding::of(State::Ready)
+        }
+    }
+
+    pub(crate) fn missing(why: impl Into<String>) -> Finding {
+        Finding::unfit(State::Missing, why)
+    }
+
+    pub(crate) fn failed(why: impl Into<String>) -> Finding {
+        Finding::unfit(State::Failed, why)
+    }
+
+    pub(crate) fn unknown(why: impl Into<String>) -> Finding {
+        Finding::unfit(State::Unknown, why)
+    }
+
+    fn unfit(state: State, why: impl Into<String>) -> Finding {
+        Finding {
+            evidence: vec![Evidence::reason(why)],
+            ..Finding::of(state)
+        }
+    }
+
+    fn of(state: State) -> Finding {
+        Finding {
+            state,
+            flaw: None,
+            awaits_key: false,
+            evidence: Vec::new(),
+            hint: None,
+        }
+    }
+
+    pub(crate) fn with(mut self, evidence: Evidence) -> Finding {
+        self.evidence.push(evidence);
+        self
+    }
+
+    pub(crate) fn with_all(mut self, evidence: impl IntoIterator<Item = Evidence>) -> Finding {
+        self.evidence.extend(evidence);
+        self
+    }
+
+    /// Lines for a shell: commands, and `#` before what a person must do.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Finding {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn because(mut self, flaw: Option<KeyFlaw>) -> Finding {
+        self.flaw = flaw;
+        self
+    }
+
+    /// It could be checked if only there were a key.
+    pub(crate) fn awaiting_key(mut self) -> Finding {
+        self.awaits_key = true;
+        self
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.state
+    }
+
+    pub(crate) fn mend(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    pub(crate) fn is_ready(&self) -> bool {
+        self.state == State::Ready
+    }
+
+    pub(super) fn flaw(&self) -> Option<KeyFlaw> {
+        self.flaw
+    }
+
+    pub(super) fn awaits_key(&self) -> bool {
+        self.awaits_key
+    }
+}
+
+/// All ten, by name: a matrix that lacks a row cannot be made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Matrix {
+    pub gpg_binary: Finding,
+    pub gpg_mechanism: Finding,
+    pub backup_key: Finding,
+    pub pg_dump: Finding,
+    pub database: Finding,
+    pub target_tables: Finding,
+    pub restore_closure: Finding,
+    pub store: Finding,
+    pub backup_runner: Finding,
+    pub pre_write_backup_seam: Finding,
+}
+
+/// One row as it is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub(crate) struct Row<'a> {
+    pub component: &'static str,
+    pub state: State,
+    pub evidence: &'a [Evidence],
+    pub hint: Option<&'a str>,
+}
+
+impl Matrix {
+    /// In their order.
+    pub(crate) fn rows(&self) -> [Row<'_>; 10] {
+        self.named().map(|(component, finding)| Row {
+            component,
+            state: finding.state,
+            evidence: &finding.evidence,
+            hint: finding.hint.as_deref(),
+        })
+    }
+
+    pub(super) fn findings(&self) -> [&Finding; 10] {
+        self.named().map(|(_, finding)| finding)
+    }
+
+    fn named(&self) -> [(&'static str, &Finding); 10] {
+        [
+            ("gpg_binary", &self.gpg_binary),
+            ("gpg_mechanism", &self.gpg_mechanism),
+            ("backup_key", &self.backup_key),
+            ("pg_dump", &self.pg_dump),
+            ("database", &self.database),
+            ("target_tables", &self.target_tables),
+            ("restore_closure", &self.restore_closure),
+            ("store", &self.store),
+            ("backup_runner", &self.backup_runner),
+            ("pre_write_backup_seam", &self.pre_write_backup_seam),
+        ]
+    }
+}
+
+impl Serialize for Matrix {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let rows = self.rows();
+        let mut seq = serializer.serialize_seq(Some(rows.len()))?;
+        for row in &rows {
+            seq.serialize_element(row)?;
+        }
+        seq.end()
+    }
+}

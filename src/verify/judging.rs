@@ -1,0 +1,69 @@
+//! What one sealed file is, held against what is said of it.
+
+use super::findings::Findings;
+use super::opened::Outside;
+use crate::gnupg::packets::KeyId;
+
+/// Size and hash, as they are and as the manifest says.
+pub(super) fn sizes(
+    (size, sha256): (&'static str, &'static str),
+    read: &Outside,
+    (bytes, hash): (u64, &str),
+    findings: &mut Findings,
+) {
+    let how = match read.bytes == bytes {
+        true => Ok(format!("{bytes} bytes")),
+        false => Err(format!("{} bytes, the manifest says {bytes}", read.bytes)),
+    };
+    findings.judge(size, how);
+    let how = match read.sha256 == hash {
+        true => Ok(read.sha256.clone()),
+        false => Err(format!("{}, the manifest says {hash}", read.sha256)),
+    };
+    findings.judge(sha256, how);
+}
+
+/// `meant`: None without a manifest, Some(None) where it names none that could be.
+pub(super) fn framing(
+    (check, recipients): (&'static str, &'static str),
+    read: &Outside,
+    meant: Option<Option<Vec<KeyId>>>,
+    findings: &mut Findings,
+) {
+    let message = match &read.framing {
+        Ok(message) => message,
+        Err(err) => {
+            findings.judge(check, Err(err.to_string()));
+            return;
+        }
+    };
+    let detail = format!(
+        "one whole OpenPGP message with integrity protection (tag {}), nothing behind it",
+        message.tag
+    );
+    findings.judge(check, Ok(detail));
+    let list = |ids: &[KeyId]| {
+        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        ids.join(", ")
+    };
+    let mut named = message.recipients.clone();
+    named.sort_unstable();
+    match meant {
+        None => {
+            let detail = format!("not proved: it is for {}, by no manifest", list(&named));
+            findings.open(recipients, &detail);
+        }
+        Some(meant) => {
+            let meant = meant.unwrap_or_default();
+            let how = match named == meant {
+                true => Ok(format!("for {}, as the manifest says", list(&named))),
+                false => Err(format!(
+                    "it is for {}, the manifest says {}",
+                    list(&named),
+                    list(&meant)
+                )),
+            };
+            findings.judge(recipients, how);
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! What the README shows is run here, as it stands there, but for host names and folders.
+
+use crate::support::{Test, cluster, decrypt, keys, tool};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+fn readme() -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
+}
+
+/// The code blocks of one language below a heading.
+fn blocks(heading: &str, language: &str) -> Vec<String> {
+    let text = readme();
+    let (_, below) = text.split_once(&format!("\n## {heading}\n")).unwrap();
+    let section = below.split("\n## ").next().unwrap();
+    let fence = format!("```{language}\n");
+    let blocks = section.split(&fence).skip(1);
+    let blocks: Vec<String> = blocks
+        .map(|block| block.split("```").next().unwrap().to_string())
+        .collect();
+    assert!(!blocks.is_empty(), "{heading} has no {language}");
+    blocks
+}
+
+fn shop() -> Test {
+    Test::of(
+        "CREATE TABLE orders (id int PRIMARY KEY);
+         CREATE TABLE order_line (order_id int REFERENCES orders, item text);
+         INSERT INTO orders SELECT generate_series(1, 5);
+         INSERT INTO order_line SELECT id, 'thing' FROM orders;",
+    )
+}
+
+#[test]
+fn the_first_real_backup() {
+    let test = shop();
+    let key = tool(
+        Command::new("gpg")
+            .env("GNUPGHOME", cluster().dir.join("secret"))
+            .args(["--batch", "--armor", "--export", &keys().good]),
+        b"",
+    );
+    std::fs::write(test.dir.join("backup-key.asc"), key).unwrap();
+    let home = test.dir.join("fresh");
+    let script: String = blocks("The first real backup", "sh")[0]
+        .lines()
+        .filter(|line| !line.starts_with("cargo install"))
+        .map(|line| line.to_string() + "\n")
+        .collect();
+    let script = script
+        .replace(
+            "/var/lib/pgseal",
+            test.dir.join("new-store").to_str().unwrap(),
+        )
+        .replace("host=db1 dbname=shop", &format!("dbname={}", test.db));
+    let script = format!(
+        "cd {dir}; unset BACKUP_GPG_FPR; mkdir -m 700 {home}; export GNUPGHOME={home}; \
+         bin=$1; pgseal() {{ \"$bin\" \"$@\"; }}\n{script}",
+        dir = test.dir.display(),
+        home = home.display()
+    );
+    let store = test.dir.join("new-store");
+    let ran = test
+        .pgseal("unused")
+        .env("PGSEAL_STORE", store)
+        .shell(&format!("set -euo pipefail; {script}"))
+        .run()
+        .exits(0);
+    let envelope = ran.envelope();
+    let artifact = envelope["artifact_ref"].as_str().unwrap();
+    let sql = String::from_utf8(decrypt(Path::new(artifact))).unwrap();
+    assert!(sql.contains("COPY public.order_line"));
+    let _ = Command::new("gpgconf")
+        .env("GNUPGHOME", home)
+        .args(["--kill", "all"])
+        .status();
+}
+
+#[test]
+fn nothing_is_written_without_a_backup() {
+    let test = shop();
+    std::fs::write(test.dir.join("migrate.sql"), "DELETE FROM order_line;").unwrap();
+    let script = &blocks("Before a write", "sh")[0];
+    let guarded = || {
+        test.pgseal("unused").shell(&format!(
+            "bin=$1; pgseal() {{ \"$bin\" \"$@\"; }}\n{script}"
+        ))
+    };
+    guarded()
+        .env("BACKUP_GPG_FPR", keys().expired.clone())
+        .run()
+        .exits(125);
+    assert_eq!(test.sql("SELECT count(*) FROM order_line"), "5");
+    guarded().run().exits(0);
+    assert_eq!(test.sql("SELECT count(*) FROM order_line"), "0");
+    assert_eq!(test.files().len(), 2);
+}
+
+#[test]
+fn the_envelope_has_these_keys() {
+    let shown: serde_json::Value =
+        serde_json::from_str(&blocks("The envelope", "json")[0]).unwrap();
+    let test = shop();
+    let ran = test.backup(&["public.orders"]).run().exits(0);
+    let keys = |value: &serde_json::Value| -> Vec<String> {
+        value.as_object().unwrap().keys().cloned().collect()
+    };
+    assert_eq!(keys(&shown), keys(&ran.envelope()));
+}
+
+#[test]
+fn the_config_file_is_one() {
+    let toml = blocks("Settings", "toml")[0]
+        .replace("/opt/shop/.env", "/nonexistent")
+        .replace("host=db1 dbname=shop", "dbname=elsewhere");
+    let test = shop();
+    let config = test.write("pgseal.toml", &toml);
+    let ran = test
+        .pgseal("backup")
+        .args(["--dry-run", "--config"])
+        .arg(config)
+        .run()
+        .exits(0);
+    assert!(ran.stdout.contains("order_line"));
+}
+
+#[test]
+fn every_command_is_listed() {
+    let listed: BTreeSet<String> = readme()
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `pgseal ")?.split(['`', ' ']).next())
+        .map(String::from)
+        .collect();
+    let help = shop().pgseal("--help").run().exits(0).stdout;
+    let (_, commands) = help.split_once("Commands:\n").unwrap();
+    let known: BTreeSet<String> = commands
+        .lines()
+        .take_while(|line| line.starts_with("  "))
+        .filter(|line| !line.starts_with("   "))
+        .filter_map(|line| line.split_whitespace().next())
+        .filter(|word| *word != "help")
+        .map(String::from)
+        .collect();
+    assert_eq!(listed, known);
+}

@@ -1,0 +1,191 @@
+//! Each way in which pg_dump, the server and the tables can be unfit.
+
+use super::support::{Host, Report};
+
+#[test]
+fn pg_dump_is_missing_broken_or_old() {
+    let mut host = Host::ready();
+    host.only(&["psql", "gpg", "gpgconf", "gpg-agent", "python3"]);
+    let report = host.readiness();
+    report.says("pg_dump", "MISSING", &["apt-get install postgresql-client"]);
+    assert!(
+        report
+            .verdict()
+            .starts_with("MISSING READY UNKNOWN BLOCKED"),
+        "{}",
+        report.verdict()
+    );
+
+    let host = Host::ready();
+    host.shim("pg_dump", "echo 'pg_dump (PostgreSQL)'");
+    host.readiness().says(
+        "pg_dump",
+        "FAILED",
+        &["does not answer as PostgreSQL's tools do"],
+    );
+
+    // A server of a major that is nowhere installed, and an older pg_dump on PATH.
+    let host = Host::ready();
+    host.shim("pg_dump", "echo 'pg_dump (PostgreSQL) 14.9'");
+    host.shim("psql", "/usr/lib/postgresql/15/bin/psql \"$@\" | sed 's/\"version_num\" : 15/\"version_num\" : 99/'");
+    let report = host.readiness();
+    report.says(
+        "pg_dump",
+        "FAILED",
+        &[
+            "14.9",
+            "older than the server, 99",
+            "apt-get install postgresql-client-99",
+        ],
+    );
+    report.says("backup_runner", "UNKNOWN", &["older than the server"]);
+}
+
+#[test]
+fn the_database_is_out_of_reach() {
+    let mut host = Host::ready();
+    host.set("PGHOST", "/nonexistent");
+    let report = host.readiness();
+    report.says(
+        "database",
+        "FAILED",
+        &["No such file or directory", "psql --no-psqlrc"],
+    );
+    for row in [
+        "pg_dump",
+        "target_tables",
+        "restore_closure",
+        "backup_runner",
+    ] {
+        report.says(row, "UNKNOWN", &[]);
+    }
+    for row in [
+        "gpg_mechanism",
+        "backup_key",
+        "store",
+        "pre_write_backup_seam",
+    ] {
+        report.says(row, "READY", &[]);
+    }
+    assert_eq!(report.verdict(), "FAILED READY UNKNOWN BLOCKED NONE FAIL");
+
+    let mut host = Host::ready();
+    host.set("PGUSER", "nobody_of_that_name");
+    host.readiness().says(
+        "database",
+        "FAILED",
+        &["role \"nobody_of_that_name\" does not exist"],
+    );
+
+    let mut host = Host::ready();
+    host.only(&["pg_dump", "gpg", "gpgconf", "gpg-agent", "python3"]);
+    host.readiness().says(
+        "database",
+        "UNKNOWN",
+        &["`psql` is not on PATH", "apt-get install"],
+    );
+
+    // A service file that replaces our guard.
+    let mut host = Host::ready();
+    let service = host.path("service");
+    host.write(
+        "service",
+        "[open]\noptions=-c default_transaction_read_only=off\n",
+    );
+    host.set("PGSERVICEFILE", &service.display().to_string());
+    host.set("PGSERVICE", "open");
+    host.readiness()
+        .says("database", "FAILED", &["not read-only"]);
+}
+
+#[test]
+fn tables_that_cannot_be_backed_up() {
+    let mut host = Host::ready();
+    host.sql(
+        "CREATE SCHEMA hidden; CREATE TABLE hidden.t (a int); CREATE VIEW public.v AS SELECT 1;
+        CREATE TABLE public.rls (a int); ALTER TABLE public.rls ENABLE ROW LEVEL SECURITY;
+        CREATE TABLE public.closed (a int);
+        CREATE TABLE public.parted (a int) PARTITION BY RANGE (a);
+        CREATE TABLE public.part1 PARTITION OF public.parted FOR VALUES FROM (0) TO (9)",
+    );
+    let with = |host: &Host, table: &str| {
+        Report::of(&host.pgseal(&["readiness", "--json", "--table", table]))
+    };
+    with(&host, "public.nosuch").says("target_tables", "MISSING", &["does not exist", "psql -c"]);
+    with(&host, "nosuch.t").says("target_tables", "MISSING", &["no schema of that name"]);
+    with(&host, "public.v").says("target_tables", "FAILED", &["is a view"]);
+    let report = with(&host, "public.parted");
+    report.says(
+        "target_tables",
+        "READY",
+        &[
+            "1 tables and 1 partitions",
+            "public.part1: table, part of public.parted",
+        ],
+    );
+    let report = with(&host, "public.nosuch");
+    report.says("restore_closure", "UNKNOWN", &["not there"]);
+    assert_eq!(report.verdict(), "MISSING READY UNKNOWN BLOCKED NONE FAIL");
+
+    let role = format!("r_{}", host.database);
+    host.sql(&format!(
+        "CREATE ROLE {role} LOGIN; GRANT SELECT ON hidden.t, public.rls TO {role}"
+    ));
+    host.set("PGUSER", &role);
+    with(&host, "hidden.t").says(
+        "target_tables",
+        "FAILED",
+        &["no USAGE", "GRANT USAGE ON SCHEMA", "no schema USAGE"],
+    );
+    with(&host, "public.closed").says(
+        "target_tables",
+        "FAILED",
+        &["no SELECT", "psql --no-psqlrc --command='GRANT SELECT ON"],
+    );
+    with(&host, "public.rls").says("target_tables", "FAILED", &["row security"]);
+}
+
+#[test]
+fn tables_that_are_not_configured_or_not_names() {
+    let host = Host::ready();
+    host.config("\"public.unit_version\"", "\"unit_version\"");
+    let report = host.readiness();
+    report.says("target_tables", "FAILED", &["unit_version"]);
+    report.says("database", "READY", &["PostgreSQL 15"]);
+    report.says("restore_closure", "UNKNOWN", &[]);
+
+    let host = Host::ready();
+    host.config("\"public.unit_version\"", "\"public.information_unit\"");
+    host.readiness()
+        .says("target_tables", "FAILED", &["named twice"]);
+
+    let host = Host::ready();
+    let text = std::fs::read_to_string(host.path("pgseal.toml")).unwrap();
+    let (before, rest) = text.split_once("tables = [").unwrap();
+    let (_, after) = rest.split_once(']').unwrap();
+    host.write("pgseal.toml", &format!("{before}tables = []{after}"));
+    let report = host.readiness();
+    report.says(
+        "target_tables",
+        "MISSING",
+        &["no table is named", "[scope]"],
+    );
+    report.says("database", "READY", &[]);
+}
+
+#[test]
+fn what_a_restore_would_miss_informs_alone() {
+    let host = Host::ready();
+    host.sql(
+        "CREATE TABLE public.other (a bigint REFERENCES public.information_unit);
+        CREATE VIEW public.units AS SELECT * FROM public.information_unit",
+    );
+    let report = host.readiness();
+    report.says(
+        "restore_closure",
+        "FAILED",
+        &["would miss", "public.other", "public.units"],
+    );
+    assert_eq!(report.verdict(), "READY READY READY READY NONE PASS");
+    assert_eq!(report.exit, Some(0));
+}

@@ -1,0 +1,239 @@
+//! Each way in which gpg or the key can be unfit.
+
+use super::support::{Host, done, text};
+use std::process::Command;
+
+#[test]
+fn gpg_is_missing_or_broken() {
+    let mut host = Host::ready();
+    host.only(&["psql", "pg_dump", "python3"]);
+    let report = host.readiness();
+    report.says(
+        "gpg_binary",
+        "MISSING",
+        &["not on PATH", "apt-get install gnupg"],
+    );
+    report.says("gpg_mechanism", "UNKNOWN", &["not on PATH"]);
+    report.says("backup_key", "UNKNOWN", &[]);
+    report.says("database", "READY", &[]);
+    assert_eq!(
+        report.verdict(),
+        "UNKNOWN UNKNOWN UNKNOWN BLOCKED UNKNOWN FAIL"
+    );
+
+    let host = Host::ready();
+    host.shim("gpg", "echo nothing of the kind");
+    host.readiness()
+        .says("gpg_binary", "FAILED", &["does not answer as GnuPG does"]);
+    host.shim("gpg", "exit 7");
+    host.readiness().says("gpg_binary", "FAILED", &["status 7"]);
+}
+
+#[test]
+fn a_gpg_that_cannot_encrypt_is_no_mechanism() {
+    let host = Host::ready();
+    let real =
+        "case \"$*\" in *--encrypt*) cat >/dev/null; exit 0;; esac; exec /usr/bin/gpg \"$@\"";
+    host.shim("gpg", real);
+    let report = host.readiness();
+    report.says("gpg_binary", "READY", &[]);
+    report.says(
+        "gpg_mechanism",
+        "FAILED",
+        &["encrypt as backup does", "FAIL"],
+    );
+    assert!(
+        report.verdict().starts_with("FAILED READY "),
+        "{}",
+        report.verdict()
+    );
+    assert!(
+        report.verdict().ends_with("BLOCKED NONE FAIL"),
+        "{}",
+        report.verdict()
+    );
+}
+
+#[test]
+fn keys_that_cannot_be_used() {
+    let sign_only = "Key-Type: EDDSA\nKey-Curve: ed25519\nKey-Usage: sign,cert";
+    let past = "Creation-Date: 20200101T000000\nExpire-Date: 20200201T000000";
+    for (shape, rest, word, told) in [
+        ("", past, "EXPIRED", "has expired"),
+        (
+            sign_only,
+            "Expire-Date: 1y",
+            "NO_ENCRYPTION_SUBKEY",
+            "no encryption subkey",
+        ),
+    ] {
+        let host = Host::ready();
+        host.publish(&host.key(shape, rest));
+        let report = host.readiness();
+        report.says("backup_key", "FAILED", &[told, "--import KEYFILE"]);
+        report.says("backup_runner", "UNKNOWN", &[told]);
+        assert_eq!(
+            report.verdict(),
+            format!("READY {word} UNKNOWN PARTIAL NONE PASS")
+        );
+        assert_eq!(report.exit, Some(1));
+    }
+
+    let host = Host::ready();
+    let fpr = host.key("", "Expire-Date: 1y");
+    let rev = host
+        .path("operator")
+        .join(format!("openpgp-revocs.d/{fpr}.rev"));
+    let rev = std::fs::read_to_string(rev)
+        .unwrap()
+        .replace(":-----BEGIN", "-----BEGIN");
+    host.write("revocation", &rev);
+    done(
+        host.gpg("gnupg")
+            .arg("--import")
+            .arg(host.path("revocation")),
+    );
+    host.publish(&fpr);
+    let report = host.readiness();
+    report.says("backup_key", "FAILED", &["is revoked", "operator-package"]);
+    assert_eq!(report.verdict(), "READY REVOKED UNKNOWN PARTIAL NONE PASS");
+
+    let host = Host::ready();
+    let fpr = host.key("", "Expire-Date: 1y");
+    let mut disable = Command::new("gpg");
+    disable.args([
+        "--no-tty",
+        "--command-fd=0",
+        "--edit-key",
+        &fpr,
+        "disable",
+        "quit",
+    ]);
+    disable
+        .env("GNUPGHOME", host.path("gnupg"))
+        .stdin(std::process::Stdio::null());
+    done(&mut disable);
+    host.publish(&fpr);
+    let report = host.readiness();
+    report.says("backup_key", "FAILED", &["is disabled", "enable quit"]);
+    assert_eq!(report.verdict(), "READY DISABLED UNKNOWN PARTIAL NONE PASS");
+}
+
+#[test]
+fn keys_that_are_not_there() {
+    let mut host = Host::ready();
+    host.publish(&"A".repeat(40));
+    let report = host.readiness();
+    report.says(
+        "backup_key",
+        "MISSING",
+        &["no public key AAAA", "1 public key in", "--import KEYFILE"],
+    );
+    assert_eq!(report.verdict(), "READY MISSING MISSING PARTIAL NONE PASS");
+
+    // A key only in the wrong home.
+    let fpr = host.key("", "Expire-Date: 1y");
+    host.publish(&fpr);
+    host.readiness().says("backup_key", "READY", &[]);
+    let home = host.path("home").display().to_string();
+    host.set("GNUPGHOME", &home);
+    host.readiness().says(
+        "backup_key",
+        "MISSING",
+        &["no public key", &home, "0 public keys"],
+    );
+
+    // There, and not a full primary fingerprint.
+    let mut host = Host::ready();
+    host.publish("ABCDEF01");
+    host.readiness()
+        .says("backup_key", "FAILED", &["8 hex digits"]);
+    let fpr = host.key("", "Expire-Date: 1y");
+    let listing = done(
+        host.gpg("gnupg")
+            .args(["--with-colons", "--list-keys", &fpr]),
+    );
+    let subkey = listing
+        .lines()
+        .filter_map(|l| l.strip_prefix("fpr:::::::::"))
+        .nth(1)
+        .unwrap();
+    host.publish(subkey.trim_end_matches(':'));
+    host.readiness()
+        .says("backup_key", "FAILED", &["is a subkey of", &fpr]);
+    // One of two is enough.
+    host.set("BACKUP_GPG_FPR", &format!("{fpr},{}", "B".repeat(40)));
+    host.readiness().says(
+        "backup_key",
+        "MISSING",
+        &["no public key BBBB", "environment BACKUP_GPG_FPR"]
+            .map(|w| w.trim_start_matches("environment ")),
+    );
+}
+
+#[test]
+fn what_an_operator_should_know_of_a_key() {
+    let mut host = Host::ready();
+    let soon = host.key("", "Expire-Date: 9d");
+    let short = "Key-Type: RSA\nKey-Length: 2048\nKey-Usage: sign,cert\n\
+                 Subkey-Type: RSA\nSubkey-Length: 2048\nSubkey-Usage: encrypt";
+    let short = host.key(short, "Expire-Date: 1y");
+    host.set("BACKUP_GPG_FPR", &format!("{soon},{short}"));
+    let report = host.readiness();
+    report.says(
+        "backup_key",
+        "READY",
+        &["expires in", "rsa2048 of", "shorter than RSA 3072"],
+    );
+    assert!(!report.told("backup_key").contains("only one recipient"));
+    assert!(!report.told("backup_key").contains("is on this host"));
+    let operator = host.path("operator").display().to_string();
+    host.set("GNUPGHOME", &operator);
+    host.readiness().says(
+        "backup_key",
+        "READY",
+        &["the secret key of", "is on this host"],
+    );
+}
+
+#[test]
+fn an_env_file_gives_one_value_and_no_other() {
+    let host = Host::ready();
+    let fpr = host.key("", "Expire-Date: 1y");
+    let secret = "hunter2-7f3a";
+    for line in [
+        format!("BACKUP_GPG_FPR={fpr}"),
+        format!("export BACKUP_GPG_FPR=\"{fpr}\"   # why"),
+        format!("BACKUP_GPG_FPR='{}'", fpr.to_lowercase()),
+        format!("# BACKUP_GPG_FPR=x\nBACKUP_GPG_FPR={fpr}\nBACKUP_GPG_FPR={fpr}"),
+    ] {
+        let file = format!("DB_PASSWORD={secret}\n{line}\nTOKEN=\"{secret}\"\n");
+        for file in [file.clone(), file.replace('\n', "\r\n")] {
+            host.write(".env", &file);
+            host.readiness().says("backup_key", "READY", &[&fpr]);
+        }
+    }
+    host.write(
+        ".env",
+        &format!(
+            "A={secret}\nBACKUP_GPG_FPR={fpr}\nBACKUP_GPG_FPR={}\n",
+            "C".repeat(40)
+        ),
+    );
+    host.readiness()
+        .says("backup_key", "FAILED", &["set twice, to two values"]);
+    for args in [
+        &["readiness"][..],
+        &["readiness", "--json"],
+        &["readiness", "--format=markdown"],
+        &["preflight"],
+        &["preflight", "--json"],
+        &["operator-package"],
+    ] {
+        let told = host.pgseal(args);
+        assert!(!text(&told).contains(secret), "{args:?}");
+    }
+    done(Command::new("chmod").arg("0666").arg(host.path(".env")));
+    host.readiness()
+        .says("backup_key", "FAILED", &["others may write", "chmod go-w"]);
+}

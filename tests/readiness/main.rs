@@ -1,0 +1,26 @@
+//! `readiness`, `preflight`, `operator-package` and the seam, on real PostgreSQL and real gpg:
+//! the seed's host, and each way in which each row can be unfit.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod database;
+mod keys;
+mod package;
+mod seam;
+mod seed;
+mod store;
+mod support;
+
+const ROWS: [&str; 10] = [
+    "gpg_binary",
+    "gpg_mechanism",
+    "backup_key",
+    "pg_dump",
+    "database",
+    "target_tables",
+    "restore_closure",
+    "store",
+    "backup_runner",
+    "pre_write_backup_seam",
+];
+const BACKUP_RUNNER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/backup_runner.py");

@@ -1,0 +1,127 @@
+//! What the operator's package prints, run.
+
+use super::BACKUP_RUNNER;
+use super::support::{Host, done, text};
+
+/// A pinentry that answers: what the operator would type.
+const PINENTRY: &str = "echo OK; while read -r word _; do
+  case $word in
+    GETPIN) echo 'D correct horse'; echo OK;;
+    BYE) echo OK; exit 0;;
+    *) echo OK;;
+  esac
+done";
+
+#[test]
+fn what_the_operators_package_prints_ends_with_a_key_that_preflight_accepts() {
+    for (args, algorithm) in [
+        (&["operator-package"][..], "cv25519"),
+        (&["operator-package", "--rsa"], "rsa4096"),
+    ] {
+        let host = Host::new();
+        host.seam(&["python3", BACKUP_RUNNER, "accept"]);
+        host.config(
+            "[encryption]",
+            "[operator]\nname = \"it's a `$backup` key\"\nemail = \"b@example.org\"\n\n[encryption]",
+        );
+        host.write(".env", "OTHER=1"); // and no newline
+        let told = host.pgseal(args);
+        assert_eq!(told.status.code(), Some(0), "{}", text(&told));
+        let script = String::from_utf8(told.stdout).unwrap();
+        host.write("package.sh", &script);
+        done(
+            host.command(&["/bin/bash", "-n", "package.sh"])
+                .arg("package.sh"),
+        );
+        assert!(
+            std::fs::read_dir(host.path("gnupg"))
+                .unwrap()
+                .next()
+                .is_none(),
+            "nothing was run"
+        );
+        let (first, second) = script.split_once("# on this host\n").unwrap();
+        host.write("operator.sh", first);
+        host.write("host.sh", second);
+
+        host.shim("pinentry-test", PINENTRY);
+        let conf = format!(
+            "pinentry-program {}\n",
+            host.path("bin/pinentry-test").display()
+        );
+        host.write("operator/gpg-agent.conf", &conf);
+        // An older key is there: the new one's fingerprint is wanted.
+        let older = host.key("", "Expire-Date: 1y");
+        done(host.gpg("gnupg").args(["--yes", "--delete-keys", &older]));
+        let mut operator = host.command(&["/bin/bash", "operator.sh"]);
+        let out = done(operator.env("GNUPGHOME", host.path("operator")));
+        let fpr = out
+            .lines()
+            .find_map(|l| l.strip_prefix("fingerprint:"))
+            .unwrap()
+            .trim();
+        assert_ne!(fpr, older);
+
+        // The host's part knows only the fingerprint and the file.
+        let shim = format!("exec {} \"$@\"", env!("CARGO_BIN_EXE_pgseal"));
+        host.shim("pgseal", &shim);
+        let mut on_host = host.command(&["/bin/bash", "host.sh"]);
+        let list = done(on_host.env("fpr", fpr));
+        assert_eq!(list.matches("[x] ").count(), 10, "{list}");
+        let env = std::fs::read_to_string(host.path(".env")).unwrap();
+        assert_eq!(env, format!("OTHER=1\nBACKUP_GPG_FPR={fpr}\n"));
+        let report = host.readiness();
+        report.says(
+            "backup_key",
+            "READY",
+            &[
+                &format!("encryption subkey {algorithm}"),
+                "it's a `$backup` key <b@example.org>",
+            ],
+        );
+        assert!(!report.told("backup_key").contains("is on this host"));
+        // A second time it changes nothing.
+        done(host.command(&["/bin/bash", "host.sh"]).env("fpr", fpr));
+        assert_eq!(std::fs::read_to_string(host.path(".env")).unwrap(), env);
+        // A file with the secret key in it is refused.
+        host.write("pw", "correct horse");
+        let secret = host.path("secret.gpg");
+        let mut export = host.gpg("operator");
+        export
+            .args(["--pinentry-mode=loopback", "--passphrase-file"])
+            .arg(host.path("pw"));
+        done(
+            export
+                .arg("--output")
+                .arg(&secret)
+                .args(["--export-secret-keys", fpr]),
+        );
+        let refused = host
+            .command(&["/bin/bash", "host.sh"])
+            .env("fpr", fpr)
+            .env("public_key", &secret)
+            .output()
+            .unwrap();
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(
+            text(&refused).contains("holds a secret key"),
+            "{}",
+            text(&refused)
+        );
+    }
+}
+
+#[test]
+fn the_guided_form_needs_a_terminal() {
+    let host = Host::new();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/provision-key.sh");
+    let told = host.command(&["/bin/bash", script]).output().unwrap();
+    assert_eq!(told.status.code(), Some(1));
+    assert!(text(&told).contains("terminal"), "{}", text(&told));
+    assert!(
+        std::fs::read_dir(host.path("gnupg"))
+            .unwrap()
+            .next()
+            .is_none()
+    );
+}

@@ -1,0 +1,224 @@
+//! list and prune: what is there, what goes, and what never does.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[allow(dead_code)]
+mod verify_support;
+
+use serde_json::Value;
+use std::fs;
+use verify_support::*;
+
+#[test]
+fn list() {
+    let bench = Bench::new(&[], &Ring::new());
+    let ran = bench.pgseal(&["list"], b"");
+    assert_eq!(ran.code, Some(0));
+    assert!(ran.out.ends_with("is empty\n"), "{}", ran.out);
+    let (_, listing) = bench.json(&["list"], b"");
+    assert_eq!(
+        (&listing["schema"], &listing["runs"]),
+        (&"pgseal/list/1".into(), &serde_json::json!([]))
+    );
+
+    let bench = Bench::new(&["a", "b", "c"], &Ring::new());
+    bench.put("b.sql.gpg", b"short");
+    fs::remove_file(bench.path("c.manifest.json")).unwrap();
+    bench.put("d.sql.gpg.partial", b"x");
+    bench.put("e.manifest.json", b"{");
+    bench.put("f.manifest.json", &bench.get("a.manifest.json"));
+    bench.put("g.prelude.sql.gpg", b"x");
+    fs::create_dir(bench.path("h.sql.gpg")).unwrap();
+    bench.put("README", b"not ours");
+    let (code, listing) = bench.json(&["list"], b"");
+    assert_eq!(code, Some(0));
+    let mut states: Vec<(&str, &str)> = listing["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| {
+            (
+                run["run_id"].as_str().unwrap(),
+                run["state"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    states.sort_unstable();
+    assert_eq!(
+        states,
+        [
+            ("a", "complete"),
+            ("b", "broken"),
+            ("c", "orphan"),
+            ("d", "partial"),
+            ("e", "broken"),
+            ("f", "broken"),
+            ("g", "orphan"),
+            ("h", "broken"),
+        ]
+    );
+    let runs = listing["runs"].as_array().unwrap();
+    let a = runs.iter().find(|run| run["run_id"] == "a").unwrap();
+    assert_eq!((&a["rows"], &a["tables"]), (&304.into(), &5.into()));
+    assert_eq!(a["recipients"], serde_json::json!([taken().fingerprint]));
+    let text = bench.pgseal(&["list"], b"").out;
+    for words in [
+        "RUN",
+        "complete",
+        "`f` is",
+        "its manifest is of run `a`",
+        &taken().fingerprint,
+    ] {
+        assert!(text.contains(words) || words == "`f` is", "{words}: {text}");
+    }
+    assert_eq!(
+        bench.pgseal(&["list", "--store", "/nonexistent"], b"").code,
+        Some(5)
+    );
+}
+
+/// Complete runs of the given ages in hours.
+fn aged(ages: &[i64]) -> Bench {
+    let bench = Bench::new(&[], &Ring::new());
+    let now = jiff::Timestamp::now();
+    for age in ages {
+        let id = format!("r{age}");
+        bench.put(&format!("{id}.sql.gpg"), &taken().files["a.sql.gpg"]);
+        bench.put(
+            &format!("{id}.manifest.json"),
+            &taken().files["a.manifest.json"],
+        );
+        bench.manifest(&id, |m| {
+            m["run_id"] = id.clone().into();
+            m["envelope"]["artifact_ref"] = format!("/x/{id}.sql.gpg").into();
+            let made = now.as_second() - age * 3600;
+            m["created_at"] = jiff::Timestamp::from_second(made)
+                .unwrap()
+                .to_string()
+                .into();
+        });
+    }
+    bench
+}
+
+fn left(bench: &Bench) -> Vec<String> {
+    let names = bench.names().into_iter();
+    names
+        .filter_map(|name| Some(name.strip_suffix(".sql.gpg")?.to_string()))
+        .collect()
+}
+
+#[test]
+fn prune() {
+    let bench = aged(&[1, 2, 30, 400]);
+    let all = bench.names();
+    let (code, pruning) = bench.json(&["prune", "--keep-last", "1", "--keep-within", "40d"], b"");
+    assert_eq!(
+        (code, &pruning["remove"]),
+        (Some(0), &serde_json::json!([])),
+        "{pruning:#}"
+    );
+    let (_, pruning) = bench.json(&["prune", "--keep-last", "2"], b"");
+    let ids = |list: &Value| -> Vec<String> {
+        list.as_array()
+            .unwrap()
+            .iter()
+            .map(|run| run["run_id"].as_str().unwrap().into())
+            .collect()
+    };
+    assert_eq!(pruning["schema"], "pgseal/prune/1");
+    assert_eq!(
+        (ids(&pruning["remove"]), &pruning["applied"]),
+        (vec!["r400".into(), "r30".into()], &false.into())
+    );
+    // Dry by default.
+    assert_eq!(bench.names(), all);
+    let said = bench.pgseal(&["prune", "--keep-last", "2"], b"").out;
+    assert!(said.contains("nothing was, give --apply"), "{said}");
+
+    // What is not complete stays, and so does what is not ours.
+    bench.put("orphan.sql.gpg", b"x");
+    bench.put("old.sql", b"not ours");
+    let (_, pruning) = bench.json(
+        &[
+            "prune",
+            "--keep-last",
+            "1",
+            "--keep-within",
+            "36h",
+            "--apply",
+        ],
+        b"",
+    );
+    assert_eq!(
+        (ids(&pruning["remove"]), ids(&pruning["reported"])),
+        (vec!["r400".into()], vec!["orphan".into()])
+    );
+    assert_eq!(left(&bench), ["orphan", "r1", "r2", "r30"]);
+    assert!(!bench.path("r400.manifest.json").exists() && bench.path("old.sql").exists());
+
+    // Never the newest good one, however old.
+    let ran = bench.pgseal(
+        &[
+            "prune",
+            "--keep-last",
+            "0",
+            "--keep-within",
+            "1s",
+            "--apply",
+        ],
+        b"",
+    );
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert_eq!(left(&bench), ["orphan", "r1"]);
+    for args in [
+        &["prune", "--keep-last", "0"][..],
+        &["prune"],
+        &["prune", "--keep-last", "x"],
+    ] {
+        assert_eq!(bench.pgseal(args, b"").code, Some(2));
+    }
+    let empty = Bench::new(&[], &Ring::new());
+    let ran = empty.pgseal(&["prune", "--keep-last", "1", "--apply"], b"");
+    assert_eq!(
+        (ran.code, ran.out.as_str()),
+        (Some(0), "nothing to remove\n")
+    );
+}
+
+#[test]
+fn prune_keeps_the_newest_that_verifies() {
+    let bench = aged(&[1, 2, 3]);
+    let mut rotten = bench.get("r1.sql.gpg");
+    rotten[200] ^= 1;
+    bench.put("r1.sql.gpg", &rotten);
+    let ran = bench.pgseal(&["prune", "--keep-last", "1", "--apply"], b"");
+    assert!(ran.out.contains("does not verify: sha256"), "{}", ran.out);
+    assert_eq!(
+        (ran.code, left(&bench)),
+        (Some(0), vec!["r1".into(), "r2".into()])
+    );
+    bench.put("r2.sql.gpg", &rotten);
+    let ran = bench.pgseal(&["prune", "--keep-last", "1", "--apply"], b"");
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        ran.err.contains("no run in the store verifies"),
+        "{}",
+        ran.err
+    );
+    assert_eq!(left(&bench), ["r1", "r2"]);
+}
+
+#[test]
+fn prune_takes_the_lock() {
+    let bench = aged(&[1, 2]);
+    let held = fs::File::open(bench.store.path()).unwrap();
+    held.lock().unwrap();
+    let ran = bench.pgseal(&["prune", "--keep-last", "1", "--apply"], b"");
+    assert_eq!(ran.code, Some(5), "{}", ran.err);
+    assert_eq!(left(&bench), ["r1", "r2"]);
+    assert_eq!(
+        bench.pgseal(&["prune", "--keep-last", "1"], b"").code,
+        Some(0)
+    );
+}

@@ -1,0 +1,309 @@
+//! verify without the secret key, on artifacts of the real pg_dump and gpg: take, yes; mutilate one way;
+//! must say no, with its own message.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[allow(dead_code)]
+mod verify_support;
+
+use serde_json::Value;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use verify_support::*;
+
+#[test]
+fn yes_without_a_key() {
+    let bench = Bench::new(&["a", "b"], &Ring::new());
+    let ran = bench.pgseal(&["verify", "a"], b"");
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{}", ran.out);
+    for words in [
+        "--",
+        "origin:",
+        "not proved",
+        "content:",
+        "recovery:",
+        "VERIFY: PASS\n",
+    ] {
+        assert!(ran.out.contains(words), "{words}: {}", ran.out);
+    }
+    assert!(!ran.out.contains("FAIL"), "{}", ran.out);
+
+    let path = bench.path("a.sql.gpg").display().to_string();
+    let (code, report) = bench.json(&["verify", &path], b"");
+    assert_eq!(
+        (code, &report["result"]),
+        (Some(0), &"PASS".into()),
+        "{report:#}"
+    );
+    assert_eq!(report["schema"], "pgseal/verify/1");
+    assert_eq!(report["run_id"], "a");
+    assert_eq!(check(&report, "origin").unwrap().0, "NOT_PROVED");
+    for proved in [
+        "manifest",
+        "artifact",
+        "size",
+        "sha256",
+        "framing",
+        "recipients",
+    ] {
+        assert_eq!(check(&report, proved).unwrap().0, "PROVED", "{proved}");
+    }
+    // Elsewhere, and looked up beside itself.
+    let far = Bench::new(&[], &Ring::new());
+    for name in ["a.sql.gpg", "a.manifest.json"] {
+        far.put(name, &bench.get(name));
+    }
+    let path = far.path("a.sql.gpg").display().to_string();
+    assert_eq!(far.pgseal(&["verify", &path], b"").code, Some(0));
+}
+
+#[test]
+fn origin() {
+    let bench = Bench::new(&["a", "b"], &Ring::new());
+    let envelope = &taken().envelope;
+    let kept: Value = serde_json::from_str(envelope).unwrap();
+    let hash = kept["sha256"].as_str().unwrap();
+    let file = folder();
+    let file = file.path().join("envelope");
+    fs::write(&file, envelope).unwrap();
+    let file = file.to_str().unwrap();
+    for (args, input) in [
+        (vec!["verify", "a", "--sha256", hash], ""),
+        (vec!["verify", "a", "--envelope", "-"], envelope.as_str()),
+        (
+            vec!["verify", "a", "--envelope", file, "--sha256", hash],
+            "",
+        ),
+    ] {
+        let (code, report) = bench.json(&args, input.as_bytes());
+        assert_eq!(code, Some(0), "{report:#}");
+        assert_eq!(check(&report, "origin").unwrap().0, "PROVED");
+    }
+    // Another run of the same store is whole, and not the one.
+    refused(&bench, &["b", "--sha256", hash], "origin", "was given");
+    refused(
+        &bench,
+        &["b", "--envelope", file],
+        "origin",
+        "the envelope says",
+    );
+    refused(
+        &bench,
+        &["a", "--envelope", "/nonexistent"],
+        "origin",
+        "cannot be read",
+    );
+    // Whoever can write the store writes artifact and manifest: only the kept hash tells.
+    bench.put("a.sql.gpg", &bench.get("b.sql.gpg"));
+    bench.put("a.manifest.json", &bench.get("b.manifest.json"));
+    bench.manifest("a", |m| {
+        m["run_id"] = "a".into();
+        m["envelope"]["artifact_ref"] = "/x/a.sql.gpg".into();
+    });
+    assert_eq!(bench.pgseal(&["verify", "a"], b"").code, Some(0));
+    refused(
+        &bench,
+        &["a", "--envelope", file],
+        "origin",
+        "the envelope says",
+    );
+
+    for args in [
+        &["--sha256", "abc"][..],
+        &["--passphrase-fd", "3"],
+        &["--no-such"],
+    ] {
+        let ran = bench.pgseal(&[&["verify", "a"], args].concat(), b"");
+        assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{}", ran.err);
+    }
+    let both = [
+        "verify",
+        "a",
+        "--decrypt",
+        "--passphrase-fd=0",
+        "--envelope=-",
+    ];
+    assert_eq!(bench.pgseal(&both, b"").code, Some(2));
+}
+
+#[test]
+fn mutilated() {
+    let bench = Bench::new(&["a"], &Ring::new());
+    let whole = bench.get("a.sql.gpg");
+    let flipped = |at: usize| {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x01;
+        bytes
+    };
+    let end = whole.len();
+    for (bytes, name, words) in [
+        (whole[..end - 1].to_vec(), "framing", "truncated at byte"),
+        (whole[..end / 2].to_vec(), "framing", "truncated at byte"),
+        (whole[..50].to_vec(), "framing", "truncated at byte 50"),
+        (Vec::new(), "framing", "empty, no OpenPGP message"),
+        (
+            [&whole[..], b"\n"].concat(),
+            "framing",
+            "bytes after the end",
+        ),
+        (
+            [&whole[..], &whole[..]].concat(),
+            "framing",
+            "bytes after the end",
+        ),
+        (flipped(0), "framing", ""),
+        (flipped(5), "recipients", "the manifest says"),
+        (flipped(40), "sha256", "the manifest says"),
+        (flipped(end / 2), "sha256", "the manifest says"),
+        (flipped(end - 1), "sha256", "the manifest says"),
+        (
+            b"COPY public.a FROM stdin;\n".to_vec(),
+            "framing",
+            "no OpenPGP packet",
+        ),
+    ] {
+        bench.put("a.sql.gpg", &bytes);
+        refused(&bench, &["a"], name, words);
+        refused(&bench, &["a"], "sha256", "the manifest says");
+        if bytes.len() != end {
+            refused(&bench, &["a"], "size", "the manifest says");
+        }
+    }
+    bench.put("a.sql.gpg", &taken().files["b.sql.gpg"]);
+    refused(&bench, &["a"], "sha256", "the manifest says");
+    bench.put("a.sql.gpg", &taken().files["c.sql.gpg"]);
+    refused(&bench, &["a"], "recipients", "the manifest says");
+
+    bench.put("a.sql.gpg", &whole);
+    assert_eq!(bench.pgseal(&["verify", "a"], b"").code, Some(0));
+    let artifact = bench.path("a.sql.gpg");
+    fs::set_permissions(&artifact, fs::Permissions::from_mode(0o644)).unwrap();
+    refused(&bench, &["a"], "artifact", "mode 0644");
+    fs::rename(&artifact, bench.path("else")).unwrap();
+    refused(&bench, &["a"], "artifact", "it is missing");
+    std::os::unix::fs::symlink("else", &artifact).unwrap();
+    refused(&bench, &["a"], "artifact", "symbolic link");
+}
+
+#[test]
+fn manifests_that_are_not() {
+    let bench = Bench::new(&["a", "b"], &Ring::new());
+    let manifest = bench.get("a.manifest.json");
+    for (bytes, words) in [
+        (b"".to_vec(), "it is empty"),
+        (b"{}".to_vec(), "it is not a manifest"),
+        (
+            manifest[..manifest.len() / 2].to_vec(),
+            "it is not a manifest",
+        ),
+        (
+            br#"{"schema":"pgseal/manifest/9"}"#.to_vec(),
+            "its schema is",
+        ),
+        (bench.get("b.manifest.json"), "it is of run `b`, not `a`"),
+    ] {
+        bench.put("a.manifest.json", &bytes);
+        refused(&bench, &["a"], "manifest", words);
+    }
+    type Lie = fn(&mut Value);
+    let lies: [(Lie, &str, &str); 10] = [
+        (
+            |m| m["envelope"]["size_bytes"] = 7.into(),
+            "size",
+            "the manifest says 7",
+        ),
+        (
+            |m| m["envelope"]["sha256"] = "0".repeat(64).into(),
+            "sha256",
+            "the manifest says 0000",
+        ),
+        (
+            |m| m["envelope"]["sha256"] = "x".into(),
+            "manifest",
+            "sha256 is \"x\"",
+        ),
+        (
+            |m| m["recipients"][0]["encryption_subkey"] = "A".repeat(40).into(),
+            "recipients",
+            "the manifest says AAAAAAAAAAAAAAAA",
+        ),
+        (
+            |m| m["recipients"][0]["fingerprint"] = "A".repeat(40).into(),
+            "manifest",
+            "is not its first recipient",
+        ),
+        (
+            |m| m["recipients"] = Value::Array(Vec::new()),
+            "manifest",
+            "not its first",
+        ),
+        (
+            |m| m["tables"] = Value::Array(Vec::new()),
+            "manifest",
+            "it names no table",
+        ),
+        (
+            |m| m["tables"][1] = m["tables"][0].clone(),
+            "manifest",
+            "is in it twice",
+        ),
+        (
+            |m| m["compression"] = "rot13".into(),
+            "manifest",
+            "not a compression method",
+        ),
+        (
+            |m| m["envelope"]["artifact_ref"] = "/x/b.sql.gpg".into(),
+            "manifest",
+            "its artifact is `/x/b.sql.gpg`",
+        ),
+    ];
+    for (lie, name, words) in lies {
+        bench.put("a.manifest.json", &manifest);
+        bench.manifest("a", lie);
+        refused(&bench, &["a"], name, words);
+    }
+    // An orphan: what can be said without a manifest is said, and it is not enough.
+    fs::remove_file(bench.path("a.manifest.json")).unwrap();
+    refused(&bench, &["a"], "manifest", "an orphan");
+    let (_, report) = bench.json(&["verify", "a"], b"");
+    assert_eq!(check(&report, "framing").unwrap().0, "PROVED");
+    assert_eq!(report["manifest"], Value::Null);
+    let stray = bench.path("stray").display().to_string();
+    bench.put("stray", &bench.get("a.sql.gpg"));
+    refused(&bench, &[&stray], "manifest", "none can be looked up");
+
+    for unknown in ["nope", "./nope", "b.manifest.json/"] {
+        let ran = bench.pgseal(&["verify", unknown], b"");
+        assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{}", ran.err);
+    }
+}
+
+/// The second file of a run is held to the same.
+#[test]
+fn preludes() {
+    let bench = Bench::new(&["a"], &taken().ring);
+    let prelude = taken().files["b.sql.gpg"].clone();
+    let envelope: Value = serde_json::from_slice(&taken().files["b.manifest.json"]).unwrap();
+    let hash = envelope["envelope"]["sha256"].clone();
+    bench.put("a.prelude.sql.gpg", &prelude);
+    refused(&bench, &["a"], "prelude", "the manifest names none");
+    bench.manifest("a", |m| {
+        m["prelude"] = serde_json::json!({
+            "file": "a.prelude.sql.gpg", "sha256": hash, "size_bytes": prelude.len(),
+        });
+    });
+    let (code, report) = bench.json(&["verify", "a", "--decrypt"], b"");
+    assert_eq!(code, Some(0), "{report:#}");
+    assert_eq!(check(&report, "prelude decryption").unwrap().0, "PROVED");
+
+    bench.put("a.prelude.sql.gpg", &prelude[..prelude.len() - 1]);
+    refused(&bench, &["a"], "prelude size", "the manifest says");
+    refused(&bench, &["a"], "prelude framing", "truncated");
+    bench.put("a.prelude.sql.gpg", &taken().files["c.sql.gpg"]);
+    refused(&bench, &["a"], "prelude recipients", "the manifest says");
+    fs::remove_file(bench.path("a.prelude.sql.gpg")).unwrap();
+    refused(&bench, &["a"], "prelude", "it is missing");
+    bench.manifest("a", |m| m["prelude"]["file"] = "../../etc/passwd".into());
+    refused(&bench, &["a"], "manifest", "its prelude is");
+}

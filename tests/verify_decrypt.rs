@@ -1,0 +1,199 @@
+//! verify --decrypt: what only the holder of the secret key can tell.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+#[allow(dead_code)]
+mod verify_support;
+
+use serde_json::Value;
+use std::fs;
+use verify_support::*;
+
+#[test]
+fn yes_with_the_key() {
+    let bench = Bench::new(&["a"], &taken().ring);
+    let (code, report) = bench.json(&["verify", "a", "--decrypt"], b"");
+    assert_eq!(code, Some(0), "{report:#}");
+    for proved in ["decryption", "content", "plaintext", "rows"] {
+        assert_eq!(check(&report, proved).unwrap().0, "PROVED", "{proved}");
+    }
+    assert_eq!(check(&report, "rows").unwrap().1, "304 in 4 tables");
+    assert_eq!(check(&report, "recovery").unwrap().0, "NOT_PROVED");
+    assert_eq!(bench.names(), ["a.manifest.json", "a.sql.gpg"]);
+}
+
+#[test]
+fn every_compression() {
+    let bench = Bench::new(&["deflate", "none", "zstd"], &taken().ring);
+    for run in ["deflate", "none", "zstd"] {
+        let (code, report) = bench.json(&["verify", run, "--decrypt"], b"");
+        assert_eq!(code, Some(0), "{report:#}");
+        assert_eq!(check(&report, "rows").unwrap().1, "304 in 4 tables");
+    }
+    // The manifest says that there is no zstd inside, or that there is.
+    bench.put("zstd.sql.gpg", &bench.get("zstd.sql.zst.gpg"));
+    fs::remove_file(bench.path("zstd.sql.zst.gpg")).unwrap();
+    bench.manifest("zstd", |m| {
+        m["compression"] = "none".into();
+        m["envelope"]["artifact_ref"] = "/x/zstd.sql.gpg".into();
+    });
+    let (code, report) = bench.json(&["verify", "zstd", "--decrypt"], b"");
+    assert_eq!(code, Some(1), "{report:#}");
+    assert_eq!(check(&report, "content").unwrap().0, "FAILED");
+    bench.put("none.sql.zst.gpg", &bench.get("none.sql.gpg"));
+    fs::remove_file(bench.path("none.sql.gpg")).unwrap();
+    bench.manifest("none", |m| {
+        m["compression"] = "zstd".into();
+        m["envelope"]["artifact_ref"] = "/x/none.sql.zst.gpg".into();
+    });
+    refused(
+        &bench,
+        &["none", "--decrypt"],
+        "content",
+        "zstd frame is broken",
+    );
+}
+
+/// What only decryption finds: a manifest that lies, or an artifact with a manifest to fit it.
+#[test]
+fn lies_that_only_the_key_finds() {
+    let bench = Bench::new(&["a"], &taken().ring);
+    let manifest = bench.get("a.manifest.json");
+    type Lie = fn(&mut Value);
+    let lies: [(Lie, &str, &str); 5] = [
+        (
+            |m| m["tables"][0]["rows"] = 1.into(),
+            "rows",
+            "the manifest says 1 in",
+        ),
+        (
+            |m| m["plaintext"]["sha256"] = "0".repeat(64).into(),
+            "plaintext",
+            "the manifest says 0000",
+        ),
+        (
+            |m| m["plaintext"]["size_bytes"] = 9_999_999.into(),
+            "plaintext",
+            "the manifest says 9999999",
+        ),
+        (
+            |m| m["tables"][0]["name"] = "zzz".into(),
+            "content",
+            "which was not asked for",
+        ),
+        (
+            |m| {
+                let mut more = m["tables"][0].clone();
+                more["name"] = "zzz".into();
+                more["rows"] = 0.into();
+                more["bytes"] = 0.into();
+                m["tables"].as_array_mut().unwrap().push(more);
+            },
+            "content",
+            "the rows of `public.zzz` are missing",
+        ),
+    ];
+    for (lie, name, words) in lies {
+        bench.put("a.manifest.json", &manifest);
+        bench.manifest("a", lie);
+        assert_eq!(bench.pgseal(&["verify", "a"], b"").code, Some(0));
+        refused(&bench, &["a", "--decrypt"], name, words);
+    }
+    // A flipped bit whose hash the manifest was made to fit.
+    let mut bytes = bench.get("a.sql.gpg");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    bench.put("a.sql.gpg", &bytes);
+    let hash = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&bytes));
+    bench.put("a.manifest.json", &manifest);
+    bench.manifest("a", |m| m["envelope"]["sha256"] = hash.into());
+    assert_eq!(bench.pgseal(&["verify", "a"], b"").code, Some(0));
+    let (code, report) = bench.json(&["verify", "a", "--decrypt"], b"");
+    assert_eq!(code, Some(1), "{report:#}");
+    assert_eq!(report["result"], "FAIL");
+
+    // Made by somebody who has the public key and nothing else, with a manifest to fit it.
+    let out = bench.home.0.path().join("forged");
+    let forged = bench.home.gpg(
+        &[
+            "--trust-model=always",
+            "--encrypt",
+            "--recipient",
+            &taken().fingerprint,
+            "--output",
+            out.to_str().unwrap(),
+        ],
+        b"\\! touch /tmp/x\nDROP TABLE public.a;\n",
+    );
+    assert_eq!(forged.code, Some(0), "{}", forged.err);
+    let bytes = fs::read(&out).unwrap();
+    let hash = hex::encode(<sha2::Sha256 as sha2::Digest>::digest(&bytes));
+    bench.put("a.sql.gpg", &bytes);
+    bench.manifest("a", |m| {
+        m["envelope"]["sha256"] = hash.into();
+        m["envelope"]["size_bytes"] = bytes.len().into();
+    });
+    assert_eq!(bench.pgseal(&["verify", "a"], b"").code, Some(0));
+    refused(&bench, &["a", "--decrypt"], "content", "a psql command");
+}
+
+#[test]
+fn keys_and_passphrases() {
+    let bench = Bench::new(&["a"], &taken().public);
+    refused(&bench, &["a", "--decrypt"], "decryption", "no secret key");
+    let bench = Bench::new(&["a"], &taken().other);
+    refused(&bench, &["a", "--decrypt"], "decryption", "no secret key");
+    let bench = Bench::new(&["a"], &Ring::new());
+    let ran = bench.pgseal(&["verify", "a", "--decrypt"], b"");
+    assert_eq!(ran.code, Some(3), "{}", ran.err);
+    assert!(ran.err.contains("no keyring in"), "{}", ran.err);
+
+    let bench = Bench::new(&["p"], &taken().protected);
+    // Nobody to ask: no terminal, no descriptor.
+    let ran = bench.pgseal(&["verify", "p", "--decrypt"], b"");
+    assert_eq!((ran.code, ran.out.as_str()), (Some(3), ""), "{}", ran.err);
+    assert!(ran.err.contains("--passphrase-fd N"), "{}", ran.err);
+    let by_fd = ["verify", "p", "--decrypt", "--passphrase-fd=0"];
+    let (code, report) = bench.json(&by_fd, b"wrong\n");
+    let why = check(&report, "decryption").unwrap();
+    assert_eq!(
+        (code, why),
+        (Some(1), ("FAILED", "the passphrase is wrong"))
+    );
+    for (input, words) in [
+        (&b""[..], "holds no passphrase"),
+        (&[b'x'; 9000], "too long"),
+    ] {
+        let ran = bench.pgseal(&by_fd, input);
+        assert_eq!(ran.code, Some(3));
+        assert!(ran.err.contains(words), "{}", ran.err);
+    }
+    let ran = bench.pgseal(&["verify", "p", "--decrypt", "--passphrase-fd=77"], b"");
+    assert_eq!(ran.code, Some(3));
+    assert!(
+        ran.err.contains("--passphrase-fd 77: is not open"),
+        "{}",
+        ran.err
+    );
+
+    let (code, report) = bench.json(&by_fd, format!("{PASSPHRASE}\n").as_bytes());
+    assert_eq!(code, Some(0), "{report:#}");
+
+    // Another descriptor, with a fresh agent that has not seen the passphrase.
+    let bench = Bench::new(&["p"], &taken().protected);
+    let mut shell = std::process::Command::new("bash");
+    let inner = pgseal(bench.home.0.path(), bench.store.path(), &[]);
+    shell.args([
+        "-c",
+        &format!("exec \"$0\" verify p --decrypt --passphrase-fd 3 3<<<'{PASSPHRASE}'"),
+    ]);
+    shell.arg(inner.get_program()).env_clear();
+    shell.envs(
+        inner
+            .get_envs()
+            .filter_map(|(name, value)| Some((name, value?))),
+    );
+    let ran = run(&mut shell, b"");
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    assert!(!ran.out.contains(PASSPHRASE) && !ran.err.contains(PASSPHRASE));
+}
