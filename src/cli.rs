@@ -218,6 +218,10 @@ pub(crate) struct Settings {
     /// Folder of the keyring [env: GNUPGHOME] [default: ~/.gnupg]
     #[arg(long, global = true, value_name = "DIR")]
     pub gnupg_home: Option<PathBuf>,
+    /// Do not seal, beside the dump, the schemas, types and functions that its tables need in an
+    /// empty database. What a plpgsql or text body names is not known, and never in it
+    #[arg(long, global = true)]
+    pub no_prelude: bool,
     /// One JSON document on stdout; an error is the last line of stderr, as JSON
     #[arg(long, global = true)]
     pub json: bool,

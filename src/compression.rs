@@ -41,6 +41,14 @@ impl Compression {
             _ => ".sql.gpg",
         }
     }
+
+    /// For a file whose name is fixed: its few bytes are for gpg alone to open.
+    pub(crate) fn of_prelude(self) -> Compression {
+        match self {
+            Compression::Zstd(_) => Compression::Deflate,
+            method => method,
+        }
+    }
 }
 
 impl fmt::Display for Compression {

@@ -53,6 +53,8 @@ pub(crate) struct Recipients {
 pub(crate) struct Config {
     pub tables: Result<Vec<TableName>>,
     pub recipients: Result<Recipients>,
+    /// Seal what the tables need around them as well.
+    pub prelude: bool,
     pub store: PathBuf,
     pub conninfo: Option<ConnInfo>,
     pub compression: Compression,
@@ -161,6 +163,7 @@ impl Config {
         let config = Config {
             tables,
             recipients: recipients(settings, &env, &file),
+            prelude: !settings.no_prelude && file.scope.prelude.unwrap_or(true),
             store,
             conninfo,
             compression,

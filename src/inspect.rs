@@ -6,12 +6,12 @@ use crate::error::{Code, Error, Result};
 use crate::gnupg::colons::{self, Key, Part};
 use crate::gnupg::{self, Gpg};
 use crate::names::{Fingerprint, TableName};
-use crate::pg::{self, catalog::Catalog, closure::Closure, version};
+use crate::pg::{self, catalog::Catalog, closure, closure::Closure, version};
 use crate::pipeline::{End, Input, Ran, run};
 use crate::spec::CommandSpec;
 use crate::tools::{self, Tool};
 use crate::watch::Watch;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// A program and the version it says it has.
@@ -179,9 +179,31 @@ pub(crate) fn catalog(config: &Config, tables: &[TableName], watch: &Watch) -> R
     Ok(catalog)
 }
 
+/// In one session: the second answer costs half of what it would alone.
+pub(crate) fn catalog_and_closure(
+    config: &Config,
+    tables: &[TableName],
+    watch: &Watch,
+) -> Result<(Catalog, Closure)> {
+    let script = [pg::catalog::QUERY, closure::QUERY].concat();
+    let answer = query(config, tables, &script, watch)?;
+    let mut answers = serde_json::Deserializer::from_str(&answer);
+    let mut read = || -> serde_json::Result<(Catalog, Closure)> {
+        let both = (
+            Catalog::deserialize(&mut answers)?,
+            Closure::deserialize(&mut answers)?,
+        );
+        answers.end()?;
+        Ok(both)
+    };
+    let (catalog, closure) = read().map_err(|err| pg::catalog::unreadable(&err))?;
+    catalog.check_read_only()?;
+    Ok((catalog, closure))
+}
+
 /// What a restore of these tables needs, and what it would miss.
 pub(crate) fn closure(config: &Config, tables: &[TableName], watch: &Watch) -> Result<Closure> {
-    Closure::parse(&query(config, tables, pg::closure::QUERY, watch)?)
+    Closure::parse(&query(config, tables, closure::QUERY, watch)?)
 }
 
 fn query(config: &Config, tables: &[TableName], sql: &str, watch: &Watch) -> Result<String> {

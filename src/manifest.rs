@@ -101,7 +101,7 @@ impl Table {
 }
 
 /// What a restore into an empty database would miss.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct ExternalReference {
     pub kind: String,
     pub name: String,

@@ -3,6 +3,7 @@
 pub(crate) mod catalog;
 pub(crate) mod closure;
 pub(crate) mod lexer;
+pub(crate) mod prelude;
 pub(crate) mod scan;
 pub(crate) mod token;
 pub(crate) mod version;
@@ -120,6 +121,21 @@ pub(crate) fn pg_dump<'a>(
                 .into_iter()
                 .map(|name| format!("--table={}", name.pattern())),
         );
+    connected(spec, config)
+}
+
+/// All that is no relation, as text in which comments name each entry's catalog row. Locks nothing.
+pub(crate) fn pg_dump_prelude(program: &str, config: &Config) -> CommandSpec {
+    let spec = client("prelude", program, &config.env).args([
+        "--format=plain",
+        "--encoding=UTF8",
+        "--no-password",
+        "--schema-only",
+        "--exclude-table=*.*",
+        "--no-publications",
+        "--no-subscriptions",
+        "--verbose",
+    ]);
     connected(spec, config)
 }
 

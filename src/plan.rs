@@ -7,7 +7,9 @@ use crate::gnupg::Gpg;
 use crate::names::{Fingerprint, RunId, TableName};
 use crate::pg;
 use crate::pg::catalog::Relation;
+use crate::pg::closure::Sequence;
 use crate::spec::CommandSpec;
+use crate::store::PRELUDE;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -19,7 +21,11 @@ pub(crate) struct Plan {
     pub recipients: Vec<Fingerprint>,
     pub compression: Compression,
     pub relations: Vec<Relation>,
+    /// Dumped with the relations.
+    pub sequences: Vec<Sequence>,
     pub dump: CommandSpec,
+    /// The dump of which the prelude is made.
+    pub prelude: Option<CommandSpec>,
     pub encrypt: CommandSpec,
 }
 
@@ -28,23 +34,31 @@ impl Plan {
         run_id: RunId,
         config: &Config,
         (tables, recipients): (&[TableName], &[Fingerprint]),
-        relations: &[Relation],
+        (relations, sequences): (&[Relation], &[Sequence]),
         (pg_dump, gpg): (&str, &Gpg),
     ) -> Plan {
-        let names: Vec<TableName> = relations.iter().map(Relation::table).collect();
+        let names = relations.iter().map(Relation::table);
+        let names: Vec<TableName> = names.chain(sequences.iter().map(Sequence::table)).collect();
+        let prelude = || pg::pg_dump_prelude(pg_dump, config);
         Plan {
             run_id,
             tables: tables.to_vec(),
             recipients: recipients.to_vec(),
             compression: config.compression,
             relations: relations.to_vec(),
+            sequences: sequences.to_vec(),
             dump: pg::pg_dump(pg_dump, config, &names),
+            prelude: config.prelude.then(prelude),
             encrypt: gpg.encrypt(recipients, config.compression),
         }
     }
 
     pub(crate) fn artifact_name(&self) -> String {
         format!("{}{}", self.run_id, self.compression.suffix())
+    }
+
+    pub(crate) fn prelude_name(&self) -> String {
+        format!("{}{PRELUDE}", self.run_id)
     }
 
     pub(crate) fn dry_run(&self, artifact_ref: String) -> DryRun {

@@ -6,6 +6,7 @@ use crate::inspect::{self, Recipient, Version};
 use crate::manifest;
 use crate::names::{RunId, TableName};
 use crate::pg::catalog::Catalog;
+use crate::pg::closure::Closure;
 use crate::plan::Plan;
 use crate::seal::Expected;
 use crate::watch::Watch;
@@ -16,6 +17,7 @@ use std::thread;
 pub(crate) struct Prepared {
     pub plan: Plan,
     pub catalog: Catalog,
+    pub closure: Closure,
     pub recipients: Vec<Recipient>,
     pub gpg: Version,
     pub pg_dump: Version,
@@ -28,7 +30,7 @@ pub(crate) fn prepare(config: &Config, run_id: RunId, watch: &Watch) -> Result<P
     let gpg = inspect::gpg(config)?;
     let now = Timestamp::now().as_second();
     let (catalog, pg_dump, version, recipients) = thread::scope(|scope| {
-        let catalog = scope.spawn(|| inspect::catalog(config, &tables, watch));
+        let catalog = scope.spawn(|| inspect::catalog_and_closure(config, &tables, watch));
         let pg_dump = scope.spawn(|| inspect::pg_dump(config, watch));
         let version = scope.spawn(|| inspect::gpg_version(&gpg, watch));
         let recipients: Result<Vec<Recipient>> = fingerprints
@@ -43,14 +45,15 @@ pub(crate) fn prepare(config: &Config, run_id: RunId, watch: &Watch) -> Result<P
         )
     });
     // What is nearest to the operator first: tools, then keys, then the server.
-    let (pg_dump, (version, _), recipients, catalog) = (pg_dump?, version?, recipients?, catalog?);
+    let (pg_dump, (version, _), recipients, answer) = (pg_dump?, version?, recipients?, catalog?);
+    let (catalog, closure) = answer;
     let (pg_dump, newer) = inspect::pg_dump_for(config, pg_dump, catalog.server.major(), watch)?;
     let relations = catalog.relations(&tables)?;
     let plan = Plan::new(
         run_id,
         config,
         (&tables, &fingerprints),
-        relations,
+        (relations, &closure.sequences),
         (&pg_dump.path, &gpg),
     );
     let soon = recipients.iter().filter_map(|r| r.expires_soon(now));
@@ -58,6 +61,7 @@ pub(crate) fn prepare(config: &Config, run_id: RunId, watch: &Watch) -> Result<P
     Ok(Prepared {
         plan,
         catalog,
+        closure,
         recipients,
         gpg: version,
         pg_dump,

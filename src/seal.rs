@@ -1,6 +1,8 @@
 //! The dump on its way: watched as plaintext, encrypted by gpg, hashed as ciphertext, written.
 //! Nothing leaves here but a file that was seen to be whole.
 
+mod pair;
+mod prelude;
 mod sink;
 mod tap;
 
@@ -10,7 +12,7 @@ use crate::gnupg::packets::KeyId;
 use crate::gnupg::status;
 use crate::names::TableName;
 use crate::pg::scan::{Block, Scan};
-use crate::pipeline::{self, Blame, Outcome, Piped};
+use crate::pipeline::{self, Blame, Outcome, Piped, Tap};
 use crate::spec::CommandSpec;
 use crate::store::Partial;
 use crate::watch::{Stop, Watch};
@@ -18,6 +20,9 @@ use sha2::Digest;
 use sink::{ArtifactSink, framing};
 use std::sync::{Arc, Mutex, PoisonError};
 use tap::DumpTap;
+
+pub(crate) use pair::pair;
+pub(crate) use prelude::{SealedPrelude, seal_prelude};
 
 /// Where a running dump is, for the progress line.
 #[derive(Debug, Clone, Default)]
@@ -57,6 +62,11 @@ pub(crate) struct Sealed {
     pub blocks: Vec<Block>,
     pub plaintext_sha256: String,
     pub plaintext_bytes: u64,
+    pub written: Written,
+}
+
+/// A ciphertext that was seen to be whole, and its file.
+pub(crate) struct Written {
     pub sha256: String,
     pub size_bytes: u64,
     pub file: Partial,
@@ -70,7 +80,7 @@ pub(crate) struct Expected {
 
 /// Dumps through gpg into `partial`. Fails with nothing kept, all children ended and waited for.
 pub(crate) fn seal(
-    [dump, encrypt]: [&CommandSpec; 2],
+    specs: [&CommandSpec; 2],
     compression: Compression,
     relations: impl IntoIterator<Item = TableName>,
     recipients: &[Expected],
@@ -83,10 +93,28 @@ pub(crate) fn seal(
     getrandom::fill(&mut random)
         .map_err(|err| Error::new(Code::StageFailed, format!("no random bytes: {err}")))?;
     let tap = DumpTap::new(Scan::new(relations), compression, random, shared.clone());
-    let sink = ArtifactSink::new(partial);
-    let piped = pipeline::pipe([dump, encrypt], tap, sink, watch, &mut || {
+    let (tap, written) = through(specs, tap, recipients, partial, watch, &mut || {
         tick(&shared.get());
-    });
+    })?;
+    Ok(Sealed {
+        blocks: tap.blocks,
+        plaintext_sha256: hex::encode(tap.hash.finalize()),
+        plaintext_bytes: tap.bytes,
+        written,
+    })
+}
+
+/// Dump, tap, gpg, file: and every judge that must agree before the file may be believed.
+fn through<T: Tap>(
+    specs: [&CommandSpec; 2],
+    tap: T,
+    recipients: &[Expected],
+    partial: Partial,
+    watch: &Watch,
+    tick: &mut dyn FnMut(),
+) -> Result<(T, Written)> {
+    let sink = ArtifactSink::new(partial);
+    let piped = pipeline::pipe(specs, tap, sink, watch, tick);
     if let Some(error) = failure(&piped) {
         return Err(error);
     }
@@ -116,14 +144,12 @@ pub(crate) fn seal(
         )));
     }
     let size_bytes = sink.partial.size();
-    Ok(Sealed {
-        blocks: tap.blocks,
-        plaintext_sha256: hex::encode(tap.hash.finalize()),
-        plaintext_bytes: tap.bytes,
+    let written = Written {
         sha256: hex::encode(sink.hash.finalize()),
         size_bytes,
         file: sink.partial,
-    })
+    };
+    Ok((tap, written))
 }
 
 fn list(ids: &[KeyId]) -> String {
@@ -175,6 +201,7 @@ pub(crate) fn stopped(stop: Stop) -> Error {
             format!("not done within --timeout {limit:?}"),
         )
         .hint("Give it more time, or look at what the server is waiting for."),
+        Stop::Abandoned => Error::new(Code::StageFailed, "given up: what ran beside it failed"),
     }
 }
 

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 pub(crate) enum Stop {
     Signal(i32),
     Timeout(Duration),
+    /// What ran beside it failed.
+    Abandoned,
 }
 
 /// Asked by everything that waits.
@@ -18,6 +20,7 @@ pub(crate) struct Watch {
     /// Once set, a signal does what it does to any process.
     released: Arc<AtomicBool>,
     limit: Option<(Instant, Duration)>,
+    abandoned: Option<Arc<AtomicBool>>,
 }
 
 /// Numbers by Linux's signal(7); SIGXFSZ would otherwise kill us at a file size limit.
@@ -53,6 +56,7 @@ impl Watch {
             signal: Arc::new(AtomicUsize::new(0)),
             released: Arc::new(AtomicBool::new(false)),
             limit: None,
+            abandoned: None,
         }
     }
 
@@ -63,6 +67,15 @@ impl Watch {
             signal: Arc::clone(&self.signal),
             released: Arc::clone(&self.released),
             limit,
+            abandoned: None,
+        }
+    }
+
+    /// The same, and whoever raises the flag.
+    pub(crate) fn or_abandoned(&self, flag: &Arc<AtomicBool>) -> Watch {
+        Watch {
+            abandoned: Some(Arc::clone(flag)),
+            ..self.clone()
         }
     }
 
@@ -90,6 +103,9 @@ impl Watch {
         match self.signal.load(Ordering::Relaxed) as i32 {
             0 | SIGXFSZ => {}
             number => return Some(Stop::Signal(number)),
+        }
+        if (self.abandoned.as_ref()).is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+            return Some(Stop::Abandoned);
         }
         self.limit
             .filter(|(end, _)| Instant::now() >= *end)

@@ -240,23 +240,23 @@ pub(super) fn closure(host: &Host) -> Finding {
         true => "nothing".to_string(),
         false => items.join(", "),
     };
-    let needed = closure.needed.iter();
+    let needed = closure.objects.iter();
     let needed = listed(needed.map(|n| format!("{} {}", n.kind, n.name)).collect());
-    let from_host = closure.of_the_host().into_iter();
-    let from_host = listed(
-        from_host
-            .map(|r| format!("{} {}", r.kind, r.name))
-            .collect(),
-    );
+    let (missed, from_host) = closure.missed();
+    let from_host = from_host.iter();
+    let mut from_host: Vec<String> = from_host
+        .map(|r| format!("{} {}", r.kind, r.name))
+        .collect();
+    from_host.dedup();
+    let from_host = listed(from_host);
     let opaque: Vec<Evidence> = closure
-        .opaque
+        .objects
         .iter()
-        .filter(|f| f.mentions.as_ref().is_some_and(|m| !m.is_empty()))
-        .map(|f| {
-            let mentions = f.mentions.as_deref().unwrap_or_default().join(", ");
+        .filter(|object| object.opaque)
+        .map(|object| {
             Evidence::warning(format!(
-                "the body of {} mentions {mentions}, which the server does not track",
-                f.name
+                "the body of {} is text: what it names is not tracked by the server",
+                object.name
             ))
         })
         .collect();
@@ -267,7 +267,6 @@ pub(super) fn closure(host: &Host) -> Finding {
             format!("needed of the cluster or host: {from_host}"),
         ),
     ];
-    let missed = closure.missed();
     let finding = match (missed.is_empty(), asked(host)) {
         (true, Some(spec)) => Finding::ready(Evidence::run(
             &spec,

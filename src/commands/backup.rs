@@ -9,11 +9,12 @@ use crate::exit::Exit;
 use crate::inspect;
 use crate::manifest::{self, Manifest};
 use crate::names::RunId;
+use crate::pg::catalog::Kind;
 use crate::pg::scan::Block;
 use crate::prepare::{Prepared, joined, prepare};
 use crate::render;
-use crate::seal::{self, Progress, Sealed};
-use crate::store::{MANIFEST, Partial, Store, Synced};
+use crate::seal::{self, Progress, Sealed, SealedPrelude};
+use crate::store::{MANIFEST, Partial, Published, Store, Synced};
 use crate::watch::Watch;
 use jiff::Timestamp;
 use std::thread;
@@ -91,32 +92,32 @@ pub(crate) fn backup(
         };
         error.while_doing(&what).disk(nothing.clone())
     };
-    let sealed = seal::seal(
-        [&prepared.plan.dump, &prepared.plan.encrypt],
-        prepared.plan.compression,
-        prepared.stored(),
-        &prepared.expected()?,
-        store.partial(&name).map_err(&failed)?,
-        watch,
-        &mut |progress| show(progress, estimate),
-    )
-    .map_err(&failed)?;
+    let tick = &mut |progress: &Progress| show(progress, estimate);
+    let (sealed, prelude) = seal_both(&prepared, &store, watch, tick).map_err(&failed)?;
     let envelope = Envelope {
-        sha256: sealed.sha256.clone(),
-        size_bytes: sealed.size_bytes,
+        sha256: sealed.written.sha256.clone(),
+        size_bytes: sealed.written.size_bytes,
         gpg_fpr: prepared.plan.recipients[0].to_string(),
         artifact_ref: path.display().to_string(),
     };
-    let manifest = manifest(&prepared, envelope, &sealed, (started, clock));
+    let sealed_both = (&sealed, prelude.as_ref());
+    let manifest = manifest(&prepared, envelope, sealed_both, (started, clock));
     let note_name = format!("{}{MANIFEST}", prepared.plan.run_id);
     let (synced, same) = thread::scope(|scope| {
         let same = scope.spawn(|| still_the_same(config, &prepared, watch));
-        let synced = sync(&store, sealed.file, &note_name, &manifest);
+        let prelude = prelude.map(|prelude| prelude.written.file);
+        let synced = sync(
+            &store,
+            (sealed.written.file, prelude),
+            &note_name,
+            &manifest,
+        );
         (synced, joined(same.join()))
     });
-    let (artifact, note) = synced.map_err(&failed)?;
+    let (artifact, prelude, note) = synced.map_err(&failed)?;
     same.map_err(&failed)?;
     let artifact = artifact.publish().map_err(&failed)?;
+    let prelude = prelude.map(Synced::publish).transpose().map_err(&failed)?;
     store.sync().map_err(&failed)?;
     // The last moment at which we may still be stopped.
     if let Some(stop) = watch.stop() {
@@ -124,6 +125,7 @@ pub(crate) fn backup(
     }
     let note = note.publish().map_err(&failed)?;
     artifact.keep();
+    prelude.into_iter().for_each(Published::keep);
     note.keep();
     store.sync().map_err(|error| {
         error.disk(format!(
@@ -139,17 +141,51 @@ pub(crate) fn backup(
     Ok((manifest, warnings))
 }
 
-/// Both files on disk, and still without their names.
+/// The dump, and beside it what its tables need around them.
+fn seal_both(
+    prepared: &Prepared,
+    store: &Store,
+    watch: &Watch,
+    tick: &mut dyn FnMut(&Progress),
+) -> Result<(Sealed, Option<SealedPrelude>)> {
+    let (plan, expected) = (&prepared.plan, prepared.expected()?);
+    let artifact = store.partial(&plan.artifact_name())?;
+    let dump = |watch: &Watch| {
+        let (specs, stored) = ([&plan.dump, &plan.encrypt], prepared.stored());
+        seal::seal(
+            specs,
+            plan.compression,
+            stored,
+            &expected,
+            artifact,
+            watch,
+            tick,
+        )
+    };
+    let Some(prelude) = &plan.prelude else {
+        return Ok((dump(watch)?, None));
+    };
+    let file = store.partial(&plan.prelude_name())?;
+    let prelude = |watch: &Watch| {
+        let (specs, closure) = ([prelude, &plan.encrypt], &prepared.closure);
+        seal::seal_prelude(specs, plan.compression, closure, &expected, file, watch)
+    };
+    let (sealed, prelude) = seal::pair(watch, dump, prelude)?;
+    Ok((sealed, Some(prelude)))
+}
+
+/// All files on disk, and still without their names.
 fn sync(
     store: &Store,
-    artifact: Partial,
+    (artifact, prelude): (Partial, Option<Partial>),
     name: &str,
     manifest: &Manifest,
-) -> Result<(Synced, Synced)> {
+) -> Result<(Synced, Option<Synced>, Synced)> {
     let artifact = artifact.sync()?;
+    let prelude = prelude.map(Partial::sync).transpose()?;
     let mut note = store.partial(name)?;
     note.write(render::json_pretty(manifest)?.as_bytes())?;
-    Ok((artifact, note.sync()?))
+    Ok((artifact, prelude, note.sync()?))
 }
 
 /// A partition attached, or a child created, while the dump ran is not in it.
@@ -170,7 +206,7 @@ fn still_the_same(config: &Config, prepared: &Prepared, watch: &Watch) -> Result
 fn manifest(
     prepared: &Prepared,
     envelope: Envelope,
-    sealed: &Sealed,
+    (sealed, prelude): (&Sealed, Option<&SealedPrelude>),
     (started, clock): (Timestamp, Instant),
 ) -> Manifest {
     let plan = &prepared.plan;
@@ -187,6 +223,20 @@ fn manifest(
             name: table.name,
         }
     });
+    let sequences = plan.sequences.iter().map(|sequence| manifest::Table {
+        kind: Kind::Sequence.as_str().into(),
+        oid: sequence.oid,
+        target: plan.tables[sequence.target].to_string(),
+        rows: 0,
+        bytes: 0,
+        schema: sequence.table().schema,
+        name: sequence.table().name,
+    });
+    let closure = &prepared.closure;
+    let external_references = match prelude {
+        Some(prelude) => closure.external_references(&prelude.absent),
+        None => closure.external_references(&closure.standing_alone()),
+    };
     Manifest {
         schema: manifest::SCHEMA.into(),
         run_id: plan.run_id.to_string(),
@@ -203,9 +253,13 @@ fn manifest(
             sha256: sealed.plaintext_sha256.clone(),
             size_bytes: sealed.plaintext_bytes,
         },
-        tables: tables.collect(),
-        external_references: Vec::new(),
-        prelude: None,
+        tables: tables.chain(sequences).collect(),
+        external_references,
+        prelude: prelude.map(|prelude| manifest::Prelude {
+            file: plan.prelude_name(),
+            sha256: prelude.written.sha256.clone(),
+            size_bytes: prelude.written.size_bytes,
+        }),
         tools: prepared.manifest_tools(),
         server: prepared.manifest_server(),
         timing: manifest::Timing {

@@ -13,7 +13,7 @@ const DEFAULT: &str = "/etc/pgseal/pgseal.toml";
 
 /// Every key that a config file may hold.
 const KNOWN: &[(&str, &[&str])] = &[
-    ("scope", &["tables"]),
+    ("scope", &["tables", "prelude"]),
     (
         "encryption",
         &["recipients", "env_file", "compress", "gnupg_home"],
@@ -47,6 +47,7 @@ pub(super) struct File {
 #[serde(default)]
 pub(super) struct Scope {
     pub tables: Option<Vec<String>>,
+    pub prelude: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

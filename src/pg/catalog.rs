@@ -120,6 +120,14 @@ impl Relation {
     }
 }
 
+pub(crate) fn unreadable(err: &serde_json::Error) -> Error {
+    Error::new(
+        Code::Database,
+        format!("the catalog's answer cannot be read: {err}"),
+    )
+    .hint("Check that the `psql` on PATH is PostgreSQL's own, and not a wrapper that says more.")
+}
+
 /// Why a table cannot be backed up, and what mends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Problem {
@@ -130,13 +138,7 @@ pub(crate) struct Problem {
 
 impl Catalog {
     pub(crate) fn parse(answer: &str) -> Result<Catalog> {
-        serde_json::from_str(answer.trim()).map_err(|err| {
-            Error::new(
-                Code::Database,
-                format!("the catalog's answer cannot be read: {err}"),
-            )
-            .hint("Check that the `psql` on PATH is PostgreSQL's own, and not a wrapper that says more.")
-        })
+        serde_json::from_str(answer.trim()).map_err(|err| unreadable(&err))
     }
 
     /// The guard that we asked for in PGOPTIONS: a pooler or a service file may have dropped it.

@@ -1,113 +1,138 @@
-//! What a restore of the target tables into an empty database needs besides them, and what it
-//! would miss.
+//! What the target tables need around them, as the catalog tells it: what a prelude can create
+//! before them, which sequences join their dump, and what neither brings along.
 
-use crate::error::{Code, Error, Result};
+use super::catalog::unreadable;
+use crate::error::Result;
 use crate::manifest::ExternalReference;
+use crate::names::TableName;
 use serde::Deserialize;
 
-/// One query of pg_catalog. The session's settings keep the planner off paths that it takes for
-/// want of statistics: with JIT the same answer takes seconds.
-pub(crate) const QUERY: &str = concat!(
-    "SET lock_timeout = :lock_timeout;\n",
-    "SET statement_timeout = :statement_timeout;\n",
-    "SET search_path = pg_catalog;\n",
-    "SET work_mem = '512kB';\n",
-    "SELECT :SERVER_VERSION_NUM >= 110000 AS jit \\gset\n",
-    "\\if :jit\nSET jit = off;\n\\endif\n",
-    "BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;\n",
-    include_str!("closure.sql"),
-    "\nCOMMIT;\n",
-);
+/// One query, in the form that psql reads.
+pub(crate) const QUERY: &str = include_str!("closure.sql");
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 pub(crate) struct Closure {
     /// Targets that are not there.
-    #[serde(default)]
-    pub missing: Vec<crate::names::TableName>,
-    /// Schemas, types, functions, extensions, … that must be there before the tables.
-    #[serde(rename = "closure")]
-    pub needed: Vec<Needed>,
-    /// Functions whose body the server does not look into before it runs.
-    #[serde(default)]
-    pub opaque: Vec<Opaque>,
-    #[serde(rename = "external_references")]
-    external: Vec<External>,
+    pub missing: Vec<TableName>,
+    /// What can be created before the tables.
+    pub objects: Vec<Object>,
+    /// Sequences that no table owns and that a table's default, or the like, names.
+    pub sequences: Vec<Sequence>,
+    /// What a restore would miss, prelude or not.
+    external: Vec<ExternalReference>,
 }
 
+/// A schema, type, function, extension, …
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct Needed {
+pub(crate) struct Object {
+    /// Catalog and row, as pg_dump names them too.
+    pub class: u32,
+    pub oid: u32,
     pub kind: String,
     pub name: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct Opaque {
-    pub name: String,
-    pub mentions: Option<Vec<String>>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-struct External {
-    kind: String,
-    name: String,
+    /// The type that it is made with, or after: it need not have a statement of its own.
+    pub part_of: Option<u32>,
+    /// A function whose body is text: what it names is not known.
+    pub opaque: bool,
     needed_by: Vec<String>,
 }
 
-/// Kinds of what every database of the same cluster has, or the host: it must be there before a
-/// restore, and is no part of a table.
+/// To be dumped with the tables.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Sequence {
+    pub oid: u32,
+    /// Place of the first target that needs it among the configured tables.
+    pub target: usize,
+    schema: String,
+    name: String,
+}
+
+impl Sequence {
+    pub(crate) fn table(&self) -> TableName {
+        TableName {
+            schema: self.schema.clone(),
+            name: self.name.clone(),
+        }
+    }
+}
+
+/// The schema `public`, which every new database has.
+const PUBLIC: (u32, u32) = (2615, 2200);
+
+impl Object {
+    /// It has a statement of its own, without which a restore would miss it.
+    pub(crate) fn stands_alone(&self) -> bool {
+        self.part_of.is_none() && (self.class, self.oid) != PUBLIC
+    }
+
+    fn references(&self) -> impl Iterator<Item = ExternalReference> + '_ {
+        self.needed_by.iter().map(|needed_by| ExternalReference {
+            kind: self.kind.replace(' ', "_"),
+            name: self.name.clone(),
+            needed_by: needed_by.clone(),
+        })
+    }
+}
+
+/// Kinds of what a cluster or a host has, and no database.
 const OF_THE_HOST: &[&str] = &["role", "tablespace", "library", "extension"];
 
 impl Closure {
     pub(crate) fn parse(answer: &str) -> Result<Closure> {
-        serde_json::from_str(answer.trim()).map_err(|err| {
-            Error::new(
-                Code::Database,
-                format!("the closure's answer cannot be read: {err}"),
-            )
-        })
+        serde_json::from_str(answer.trim()).map_err(|err| unreadable(&err))
     }
 
-    /// As a manifest records them.
-    pub(crate) fn external_references(&self) -> Vec<ExternalReference> {
-        let all = self.external.iter().map(|external| ExternalReference {
-            kind: external.kind.clone(),
-            name: external.name.clone(),
-            needed_by: external.needed_by.join(", "),
-        });
-        all.collect()
+    /// What a restore with its prelude misses: of the database, and of the cluster or the host.
+    pub(crate) fn missed(&self) -> (Vec<ExternalReference>, Vec<ExternalReference>) {
+        let all = self.external.iter().cloned();
+        all.partition(|r| !OF_THE_HOST.contains(&r.kind.as_str()))
     }
 
-    /// What no restore of these tables alone brings back: foreign keys, views and the like
-    /// beyond the scope.
-    pub(crate) fn missed(&self) -> Vec<ExternalReference> {
-        let all = self.external_references().into_iter();
-        all.filter(|r| !OF_THE_HOST.contains(&r.kind.as_str()))
-            .collect()
+    /// All that a restore would miss, where the prelude holds every object but these.
+    pub(crate) fn external_references(&self, absent: &[Object]) -> Vec<ExternalReference> {
+        let mut all = self.external.clone();
+        all.extend(absent.iter().flat_map(Object::references));
+        // An extension is one with its prelude too.
+        all.sort();
+        all.dedup();
+        all
     }
 
-    /// What the cluster or the host that restores must have.
-    pub(crate) fn of_the_host(&self) -> Vec<ExternalReference> {
-        let all = self.external_references().into_iter();
-        all.filter(|r| OF_THE_HOST.contains(&r.kind.as_str()))
-            .collect()
+    /// What a prelude has to hold.
+    pub(crate) fn standing_alone(&self) -> Vec<Object> {
+        let objects = self.objects.iter().filter(|object| object.stands_alone());
+        objects.cloned().collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Closure;
+    use super::*;
 
     #[test]
-    fn what_is_missed_and_what_the_host_has() {
-        let answer = r#"{"closure":[{"kind":"type","name":"public.t","oid":1}],"opaque":[],
-            "external_references":[
-            {"kind":"role","name":"r","needed_by":["owner of table a.b"]},
-            {"kind":"foreign_key","name":"a.c","needed_by":["x","y"]}]}"#;
-        let closure = Closure::parse(answer).unwrap();
-        assert_eq!(closure.needed[0].name, "public.t");
-        assert_eq!(closure.of_the_host()[0].name, "r");
-        let missed = closure.missed();
-        assert_eq!((missed.len(), missed[0].needed_by.as_str()), (1, "x, y"));
+    fn what_no_prelude_holds_is_an_external_reference_too() {
+        let closure = Closure::parse(
+            r#"{"missing":[],"objects":[
+                {"class":2615,"oid":2200,"kind":"schema","name":"public","part_of":null,"opaque":false,"needed_by":["table public.a"]},
+                {"class":1247,"oid":20000,"kind":"type","name":"public.t","part_of":null,"opaque":false,"needed_by":["table public.a","table public.b"]},
+                {"class":2606,"oid":20001,"kind":"domain constraint","name":"c on public.t","part_of":20000,"opaque":false,"needed_by":["type public.t"]}],
+              "sequences":[{"oid":1,"target":0,"schema":"a","name":"B.c"}],
+              "external":[{"kind":"role","name":"r","needed_by":"owner of table public.a"}]}"#,
+        )
+        .unwrap();
+        assert_eq!(closure.sequences[0].table().pattern(), r#""a"."B.c""#);
+        let with = closure.external_references(&[]);
+        assert_eq!(with.len(), 1);
+        assert_eq!((closure.missed().0.len(), closure.missed().1), (0, with));
+        let without = closure.external_references(&closure.standing_alone());
+        let told: Vec<_> = without.iter().map(|r| (&*r.name, &*r.needed_by)).collect();
+        assert_eq!(
+            told[1..],
+            [
+                ("public.t", "table public.a"),
+                ("public.t", "table public.b")
+            ]
+        );
         assert!(Closure::parse("{}").is_err());
     }
 }

@@ -68,7 +68,7 @@ enum Trailer {
     Unrestricted,
 }
 
-const COMPLETE: &[u8] = b"-- PostgreSQL database dump complete";
+pub(super) const COMPLETE: &[u8] = b"-- PostgreSQL database dump complete";
 
 impl Scan {
     /// `expected`: every relation that stores rows, each of which must have its COPY block.
@@ -262,7 +262,7 @@ fn copied(statement: &[u8]) -> Option<TableName> {
 }
 
 /// An identifier as SQL writes it, and the text behind it.
-fn identifier(text: &str) -> Option<(String, &str)> {
+pub(super) fn identifier(text: &str) -> Option<(String, &str)> {
     let Some(inner) = text.strip_prefix('"') else {
         let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'))?;
         return (end > 0).then(|| (text[..end].to_string(), &text[end..]));

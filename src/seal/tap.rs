@@ -77,7 +77,7 @@ impl Tap for DumpTap {
     }
 }
 
-fn broken(err: io::Error) -> Halt {
+pub(super) fn broken(err: io::Error) -> Halt {
     Halt::Pipe(err.to_string())
 }
 

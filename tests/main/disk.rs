@@ -62,7 +62,7 @@ fn a_full_disk() {
             .run();
         codes.push(ran.code());
         match ran.code() {
-            0 => drop(ran.says(&["left: x.manifest.json x.sql.gpg \n"])),
+            0 => drop(ran.says(&["left: x.manifest.json x.prelude.sql.gpg x.sql.gpg \n"])),
             _ => drop(ran.fails(5, &["No space left on device", "left: \n"])),
         }
     }
@@ -109,7 +109,7 @@ fn nobody_hears_the_envelope() {
         5,
         &["cannot write to standard output", "the backup is kept"],
     );
-    assert_eq!(test.files().len(), 6);
+    assert_eq!(test.files().len(), 9);
     // Whoever throws it away on purpose may.
     test.backup(&["public.t"])
         .shell("exec \"$@\" >/dev/null")

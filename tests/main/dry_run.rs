@@ -85,7 +85,10 @@ fn it_works_beside_a_live_run() {
     test.backup(&["public.t"])
         .run()
         .fails(5, &["another run holds the store"]);
-    assert_eq!(test.files(), ["live.sql.gpg.partial"]);
+    assert_eq!(
+        test.files(),
+        ["live.prelude.sql.gpg.partial", "live.sql.gpg.partial"]
+    );
     holder.sql("COMMIT");
     test.sealed(&live.wait());
 }

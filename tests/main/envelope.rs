@@ -25,7 +25,14 @@ fn nine_tables() {
         .exits(0);
     let sealed = test.sealed(&ran);
     assert_eq!(sealed.path, test.store().join("first.sql.gpg"));
-    assert_eq!(test.files(), ["first.manifest.json", "first.sql.gpg"]);
+    assert_eq!(
+        test.files(),
+        [
+            "first.manifest.json",
+            "first.prelude.sql.gpg",
+            "first.sql.gpg"
+        ]
+    );
     assert_eq!(ran.envelope()["gpg_fpr"], keys().good);
     test.rows_are_counted(&sealed.manifest);
     let tables: Vec<String> = sealed
@@ -158,7 +165,7 @@ fn a_run_has_a_name_of_its_own() {
     let first = test.sealed(&test.backup(&["public.t"]).run());
     let second = test.sealed(&test.backup(&["public.t"]).run());
     assert_ne!(first.run_id, second.run_id);
-    assert_eq!(test.files().len(), 4);
+    assert_eq!(test.files().len(), 6);
     for id in [&first.run_id, &second.run_id] {
         let (time, random) = id.split_once('-').unwrap();
         assert!(

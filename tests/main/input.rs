@@ -270,7 +270,7 @@ fn the_read_only_guard() {
             "hint: Connect past the pooler, or take `options` out of the service file",
         ],
     );
-    assert_eq!(test.files().len(), 2);
+    assert_eq!(test.files().len(), 3);
     test.write(
         "pg_service.conf",
         &service.replace("options=-c work_mem=1MB\n", ""),
@@ -386,7 +386,7 @@ fn config_files() {
     }
     run(&test.dir.join("none.toml")).fails(3, &["none.toml", "No such file"]);
     run(&test.dir.join("home")).fails(3, &["home"]);
-    assert_eq!(test.files().len(), 2);
+    assert_eq!(test.files().len(), 3);
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod input;
 mod mechanism;
 mod memory;
 mod moments;
+mod prelude;
 mod readme;
 mod server;
 mod settings;

@@ -5,19 +5,19 @@ use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Artifact and manifest come in pairs, and nothing else is there.
+/// Artifact, prelude and manifest come in threes, and nothing else is there.
 #[track_caller]
 fn only_whole_runs(test: &Test) -> usize {
     let mut runs: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for name in test.files() {
-        let id = ["sql.gpg", "manifest.json"]
+        let id = ["prelude.sql.gpg", "sql.gpg", "manifest.json"]
             .iter()
             .find_map(|end| name.strip_suffix(end));
         runs.entry(id.unwrap_or(&name).to_string())
             .or_default()
             .push(name);
     }
-    assert!(runs.values().all(|files| files.len() == 2), "{runs:?}");
+    assert!(runs.values().all(|files| files.len() == 3), "{runs:?}");
     runs.len()
 }
 

@@ -82,7 +82,7 @@ fn a_connection_that_is_cut() {
                WHERE datname = current_database() AND application_name = 'pg_dump'";
     let slow = "{ head -c 100000; until [[ -e go ]]; do read -rt 0.05 <> <(:); done; cat; } | $real \"$@\"; exit $?";
     test.shim_encrypt(slow);
-    let run = test.backup(&["public.t"]).start();
+    let run = test.backup(&["public.t"]).arg("--no-prelude").start();
     eventually("the COPY is stuck", || {
         let stuck = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'ClientWrite'";
         test.sql(stuck) == "1"

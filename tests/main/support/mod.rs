@@ -9,7 +9,7 @@ mod test;
 pub use cluster::{Session, bin, cluster};
 pub use gpg::{decrypt, keys};
 pub use pgseal::{Pgseal, Ran, Running};
-pub use test::Test;
+pub use test::{Sealed, Test};
 
 use std::path::Path;
 use std::process::{Command, Stdio};

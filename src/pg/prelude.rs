@@ -1,0 +1,69 @@
+//! The prelude: what the tables need around them, as one SQL file that is run once before their
+//! dump, and that leaves alone what exists.
+//!
+//! Its text is pg_dump's own. The dump of everything but relations is split into its entries; those
+//! that the [closure](super::closure) names are kept, with the comments and privileges that hang on
+//! exactly them; each is wrapped so that it cannot fail where the object is there already.
+
+mod render;
+mod split;
+
+use super::closure::{Closure, Object};
+use split::{Dump, Entry};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What was made of a dump.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Prelude {
+    pub sql: Vec<u8>,
+    /// What it should hold and the dump did not have.
+    pub absent: Vec<Object>,
+}
+
+/// `dump`: the output of [`pg_dump_prelude`](super::pg_dump_prelude).
+pub(crate) fn prelude(dump: &[u8], closure: &Closure) -> Result<Prelude, String> {
+    let Dump { settings, entries } = split::split(dump)?;
+    let kept = kept(&entries, closure);
+    let there: BTreeSet<(u32, u32)> = kept.iter().map(|entry| entry.object).collect();
+    let mut absent = closure.standing_alone();
+    absent.retain(|object| !there.contains(&(object.class, object.oid)));
+    let number = |oid: u32| {
+        let entry = kept.iter().find(|entry| entry.object == (PG_TYPE, oid));
+        entry.map(|entry| entry.number)
+    };
+    // A constraint that is written apart from its domain.
+    let parents: BTreeMap<(u32, u32), u32> = closure
+        .objects
+        .iter()
+        .filter_map(|object| Some(((object.class, object.oid), number(object.part_of?)?)))
+        .collect();
+    let sql = render::render(&settings, &kept, &parents);
+    Ok(Prelude { sql, absent })
+}
+
+const PG_TYPE: u32 = 1247;
+/// Comments, privileges and shell types are no objects of their own.
+const NO_OBJECT: u32 = 0;
+
+fn kept<'a>(entries: &'a [Entry<'a>], closure: &Closure) -> Vec<&'a Entry<'a>> {
+    let wanted = closure.objects.iter();
+    let wanted: BTreeSet<(u32, u32)> = wanted.map(|object| (object.class, object.oid)).collect();
+    let wanted = |entry: &Entry| wanted.contains(&entry.object);
+    let types = entries.iter().filter(|e| wanted(e) && e.kind == "TYPE");
+    let types: BTreeSet<_> = types.map(|entry| (entry.schema, entry.name)).collect();
+    let numbers: BTreeSet<u32> = entries
+        .iter()
+        .filter(|e| wanted(e))
+        .map(|e| e.number)
+        .collect();
+    let keep = |entry: &&Entry| {
+        let hangs =
+            !entry.hangs_on.is_empty() && entry.hangs_on.iter().all(|n| numbers.contains(n));
+        let shell = entry.kind == "SHELL TYPE" && types.contains(&(entry.schema, entry.name));
+        wanted(entry) || (entry.object.0 == NO_OBJECT && (hangs || shell))
+    };
+    entries.iter().filter(keep).collect()
+}
+
+#[cfg(test)]
+mod tests;
