@@ -122,6 +122,7 @@ pub(crate) fn restore(
     if let Some(error) = failure(&piped, sound)? {
         return Err(error);
     }
+    skipped.extend(left_out(&piped.consumer.talk));
     let (Some((tap, _)), Some((answer, _))) = (piped.tap, piped.sink) else {
         return Err(Error::new(
             Code::StageFailed,
@@ -156,6 +157,14 @@ pub(crate) fn restore(
         sums,
         prelude: sound.prelude.is_some(),
     })
+}
+
+/// What the prelude's blocks left out for want of a role.
+fn left_out(talk: &str) -> Vec<String> {
+    let said = talk
+        .lines()
+        .filter_map(|line| line.split_once("pgseal: left out: "));
+    said.map(|(_, what)| format!("prelude: {what}")).collect()
 }
 
 fn tables_rules(sound: &Sound<'_>, missing: Missing) -> Rules {

@@ -11,6 +11,9 @@ use crate::verify::{Key, Sealed, decrypt};
 
 const LARGEST: usize = 16 * 1024 * 1024;
 
+/// Its last line.
+const END: &str = "-- pgseal prelude complete";
+
 struct Kept(Vec<u8>);
 
 impl Sink for Kept {
@@ -55,20 +58,21 @@ fn read(text: &[u8], missing: Missing) -> std::result::Result<(Vec<u8>, Vec<Stri
     }
     let mut gate = Gate::new(Rules::new(Part::Prelude, [], missing), false);
     let mut lexer = Lexer::keeping(LONGEST);
-    // What has no newline at its end has one for the lexer.
-    for byte in text.iter().chain(b"\n") {
+    let mut complete = false;
+    for byte in text {
         match lexer.push(*byte) {
-            None | Some(Token::Comment(_)) => {}
-            Some(Token::Statement(statement)) => gate.statement(&statement)?,
-            // The pair that forbids all others: ours stands around the whole.
-            Some(Token::Command(text))
-                if text.starts_with(b"\\restrict ") || text.starts_with(b"\\unrestrict ") => {}
+            None => {}
+            Some(Token::Comment(text)) => complete = text == END.as_bytes(),
+            Some(Token::Statement(statement)) => {
+                complete = false;
+                gate.statement(&statement)?;
+            }
             Some(Token::Command(_)) => return Err("it holds a psql command".into()),
         }
     }
-    match lexer.at_rest() {
+    match complete && lexer.at_rest() {
         true => Ok((gate.out, gate.skipped)),
-        false => Err("it ends inside a statement".into()),
+        false => Err("its last line is missing".into()),
     }
 }
 
@@ -77,22 +81,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_makes_objects() {
-        let ok = "--\n-- x\n\\restrict a\nCREATE SCHEMA a; -- b\nDO $$ BEGIN NULL; END $$;\n\\unrestrict a";
-        let (text, _) = read(ok.as_bytes(), Missing::default()).unwrap();
-        assert_eq!(text, b"CREATE SCHEMA a;\nDO $$ BEGIN NULL; END $$;\n");
+    fn only_blocks_and_settings() {
+        let read = |sql: &str| read(format!("{sql}\n{END}\n").as_bytes(), Missing::default());
+        let ok = "-- x\nSET escape_string_warning = off;\nDO $p$ BEGIN NULL; END $p$; -- b";
+        let (text, _) = read(ok).unwrap();
+        assert_eq!(
+            text,
+            b"SET escape_string_warning = off;\nDO $p$ BEGIN NULL; END $p$;\n"
+        );
         for bad in [
             "COMMIT;",
             "CREATE TABLE a (x int);",
+            "CREATE SCHEMA a;",
             "\\! id\n",
-            "CREATE SCHEMA a",
+            "DO $$ $$",
             "COPY a FROM stdin;",
             "SELECT 1;",
-            "CREATE SCHEMA a; \\copy a from x\n",
-            "DROP SCHEMA a;",
-            "CREATE SCHEMA a;\0",
+            "DO $$ $$; \\copy a from x\n",
+            "DO $$ $$;\0",
+            "DO $$ $$; /*",
         ] {
-            assert!(read(bad.as_bytes(), Missing::default()).is_err(), "{bad}");
+            assert!(read(bad).is_err(), "{bad}");
         }
+        assert!(super::read(b"DO $$ $$;\n", Missing::default()).is_err());
     }
 }

@@ -89,6 +89,25 @@ fn roles_that_are_missing_are_made_and_the_rest_is_left_out() {
 }
 
 #[test]
+fn the_nine_tables_come_back_by_themselves() {
+    let test = Test::cutter();
+    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/cutter/pgseal.toml");
+    let config = std::fs::read_to_string(config).unwrap();
+    let tables = config
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix('"'));
+    let tables: Vec<&str> = tables.map(|line| line.trim_end_matches("\",")).collect();
+    let sealed = test.sealed(&test.backup(&tables).run());
+    let ran = test
+        .pgseal("prove-restore")
+        .arg(&sealed.run_id)
+        .env("GNUPGHOME", secret())
+        .run();
+    ran.exits(0)
+        .prints(&["PROVE_RESTORE: PASS", "9 tables dumped again"]);
+}
+
+#[test]
 fn a_disk_is_used_only_where_it_was_named() {
     let test = Test::of(TABLE);
     let sealed = test.sealed(&test.backup(&["public.a"]).run());
