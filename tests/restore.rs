@@ -20,3 +20,5 @@ mod round_trip;
 mod support;
 #[path = "restore/target.rs"]
 mod target;
+#[path = "restore/undo.rs"]
+mod undo;

@@ -106,6 +106,46 @@ pub fn forge(
     run_id: &str,
     lie: impl FnOnce(&mut Value),
 ) -> PathBuf {
+    let sealed = seal(test, sql);
+    let path = test.store().join(format!("{run_id}.sql.gpg"));
+    std::fs::write(&path, &sealed).unwrap();
+    test.mode(&path, 0o600);
+    let mut manifest = honest.clone();
+    manifest["run_id"] = json!(run_id);
+    manifest["compression"] = json!("gpg:6");
+    manifest["envelope"]["sha256"] = json!(sha256(&sealed));
+    manifest["envelope"]["size_bytes"] = json!(sealed.len());
+    manifest["envelope"]["artifact_ref"] = json!(path);
+    manifest["plaintext"]["sha256"] = json!(sha256(sql));
+    manifest["plaintext"]["size_bytes"] = json!(sql.len());
+    if let Some(file) = honest["prelude"]["file"].as_str() {
+        let name = format!("{run_id}.prelude.sql.gpg");
+        std::fs::copy(test.store().join(file), test.store().join(&name)).unwrap();
+        manifest["prelude"]["file"] = json!(name);
+    }
+    lie(&mut manifest);
+    let note = test.store().join(format!("{run_id}.manifest.json"));
+    std::fs::write(&note, serde_json::to_string(&manifest).unwrap()).unwrap();
+    test.mode(&note, 0o600);
+    path
+}
+
+/// Puts this SQL in the place of a forged run's prelude.
+pub fn forge_prelude(test: &Test, sql: &[u8], run_id: &str) {
+    let sealed = seal(test, sql);
+    let name = format!("{run_id}.prelude.sql.gpg");
+    std::fs::write(test.store().join(&name), &sealed).unwrap();
+    test.mode(&test.store().join(&name), 0o600);
+    let note = test.store().join(format!("{run_id}.manifest.json"));
+    let mut manifest: Value = serde_json::from_slice(&std::fs::read(&note).unwrap()).unwrap();
+    manifest["prelude"] = json!({
+        "file": name, "sha256": sha256(&sealed), "size_bytes": sealed.len()
+    });
+    std::fs::write(&note, manifest.to_string()).unwrap();
+}
+
+/// As anybody with the public key can.
+fn seal(test: &Test, sql: &[u8]) -> Vec<u8> {
     let mut gpg = Command::new("gpg");
     gpg.env_clear()
         .env("PATH", "/usr/bin:/bin")
@@ -119,21 +159,5 @@ pub fn forge(
             "--encrypt",
         ])
         .arg(format!("--recipient={}", keys().good));
-    let sealed = tool(&mut gpg, sql);
-    let path = test.store().join(format!("{run_id}.sql.gpg"));
-    std::fs::write(&path, &sealed).unwrap();
-    test.mode(&path, 0o600);
-    let mut manifest = honest.clone();
-    manifest["run_id"] = json!(run_id);
-    manifest["compression"] = json!("gpg:6");
-    manifest["envelope"]["sha256"] = json!(sha256(&sealed));
-    manifest["envelope"]["size_bytes"] = json!(sealed.len());
-    manifest["envelope"]["artifact_ref"] = json!(path);
-    manifest["plaintext"]["sha256"] = json!(sha256(sql));
-    manifest["plaintext"]["size_bytes"] = json!(sql.len());
-    lie(&mut manifest);
-    let note = test.store().join(format!("{run_id}.manifest.json"));
-    std::fs::write(&note, serde_json::to_string(&manifest).unwrap()).unwrap();
-    test.mode(&note, 0o600);
-    path
+    tool(&mut gpg, sql)
 }

@@ -1,7 +1,7 @@
 //! Artifacts that are damaged, and artifacts that somebody made who only has the public key:
 //! refused, with nothing done.
 
-use crate::forge::{Prints, Target, forge, restore};
+use crate::forge::{Prints, Target, forge, forge_prelude, restore};
 use crate::support::{Test, tool};
 use serde_json::{Value, json};
 
@@ -233,6 +233,62 @@ fn a_damaged_artifact_leaves_nothing() {
 }
 
 #[test]
+fn a_hostile_prelude_is_not_even_begun() {
+    let test = Test::of(TABLE);
+    let (manifest, sql, _) = honest(&test);
+    let end = "-- pgseal prelude complete\n";
+    for (n, text) in [
+        "COMMIT;\n".to_string() + end,
+        "\\! id\n".to_string() + end,
+        "CREATE TABLE z (x int);\n".to_string() + end,
+        "DO $$ BEGIN NULL; END $$;\n".to_string(),
+        "DO $$ BEGIN NULL; END $$\n".to_string() + end,
+        format!("{end}COMMIT;\n"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let target = Target::new();
+        let id = format!("prelude{n}");
+        let path = forge(&test, &manifest, sql.as_bytes(), &id, |_| {});
+        forge_prelude(&test, text.as_bytes(), &id);
+        restore(&test, &path, &target).run().fails(
+            1,
+            &["the prelude cannot be restored", "psql was not started"],
+        );
+        target.is_empty();
+    }
+    // What a block does is done in the transaction, and goes with it: it cannot end it, and
+    // what it changes in how statements are read is set right again.
+    for (n, block) in [
+        "COMMIT;",
+        "PERFORM pg_catalog.set_config('standard_conforming_strings', 'off', false);",
+        "PERFORM pg_catalog.set_config('client_encoding', 'LATIN1', false);",
+        "CREATE TABLE public.a (x int);",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let target = Target::new();
+        let id = format!("block{n}");
+        let path = forge(&test, &manifest, sql.as_bytes(), &id, |_| {});
+        forge_prelude(
+            &test,
+            format!("DO $$ BEGIN {block} END $$;\n{end}").as_bytes(),
+            &id,
+        );
+        let ran = restore(&test, &path, &target).run();
+        match n {
+            1 | 2 => assert_eq!(target.sql("SELECT count(*) FROM a"), "50"),
+            _ => {
+                ran.fails(4, &["psql ended with status 3", "rolled back"]);
+                target.is_empty();
+            }
+        }
+    }
+}
+
+#[test]
 fn without_a_manifest() {
     let test = Test::of(TABLE);
     let (manifest, _, path) = honest(&test);
@@ -260,7 +316,7 @@ fn without_the_secret_key() {
         .arg(&path)
         .arg(format!("--dbname={}", target.db))
         .run();
-    ran.fails(1, &["cannot be decrypted", "no secret key"]);
+    ran.fails(1, &["the keyring has no secret key"]);
     target.is_empty();
     // The agent of this keyring is the user's, and stays.
     let mut kill = std::process::Command::new("gpgconf");

@@ -209,7 +209,14 @@ fn a_backup_changes_nothing() {
     assert_eq!(report["session"]["transaction_id"], Value::Null);
     assert_eq!(report["tables"][0]["rows_before"], 500);
     assert_eq!(report["tables"][0]["rows_changed"], 0);
-    assert_eq!(test.files(), ["proof.manifest.json", "proof.sql.gpg"]);
+    assert_eq!(
+        test.files(),
+        [
+            "proof.manifest.json",
+            "proof.prelude.sql.gpg",
+            "proof.sql.gpg"
+        ]
+    );
 }
 
 #[test]
