@@ -23,7 +23,7 @@
 //! | [`retention`] | which runs are kept |
 //! | [`envelope`], [`manifest`] | what is returned and what is stored |
 //! | [`restore`] | back into a database, from a stream that is taken for hostile |
-//! | [`scratch`] | throw-away homes that are removed whatever happens |
+//! | [`scratch`] | throw-away homes and clusters that are removed whatever happens |
 //! | [`checks`] | the ten rows of a readiness report |
 //! | [`commands`] | one file a verb |
 //! | [`report`], [`render`], [`error`], [`exit`] | what was found; how it is said; the codes |

@@ -87,7 +87,7 @@ pub(crate) fn restore(
         head.extend(text);
         skipped.extend(left_out);
     }
-    head.extend_from_slice(gate::settings().as_bytes());
+    head.extend_from_slice(gate::SETTINGS.as_bytes());
     let stored: Vec<&Table> = manifest.tables.iter().filter(|t| t.stores_rows()).collect();
     let compression = Compression::parse(&manifest.compression)
         .map_err(|why| Error::new(Code::NotVerified, format!("the manifest: {why}")))?;
@@ -120,7 +120,14 @@ pub(crate) fn restore(
         &mut || {},
     );
     if let Some(error) = failure(&piped, sound)? {
-        return Err(error);
+        let answer = piped.sink.as_ref().map_or(&[][..], |(answer, _)| &answer.0);
+        return Err(match unequal(&frame.counts(answer), &stored) {
+            Some(why) => Error::new(Code::NotVerified, why)
+                .hint("Something in the target changes rows as they come: look for event triggers.")
+                .disk(ROLLED_BACK)
+                .stages(error.stages),
+            None => error,
+        });
     }
     skipped.extend(left_out(&piped.consumer.talk));
     let (Some((tap, _)), Some((answer, _))) = (piped.tap, piped.sink) else {
@@ -172,6 +179,21 @@ fn tables_rules(sound: &Sound<'_>, missing: Missing) -> Rules {
     Rules::new(Part::Tables, scope, missing)
 }
 
+/// The tables whose rows in the target are not those of the manifest: then the latch stays shut.
+fn unequal(counts: &[(usize, u64)], stored: &[&Table]) -> Option<String> {
+    let wrong = counts.iter().filter_map(|(at, rows)| {
+        let table = stored.get(*at).filter(|table| table.rows != *rows)?;
+        let (name, said) = (table.table(), table.rows);
+        Some(format!(
+            "`{name}` has {rows} rows in the target, the manifest says {said}"
+        ))
+    });
+    let wrong: Vec<String> = wrong.collect();
+    (!wrong.is_empty()).then(|| wrong.join("; "))
+}
+
+const ROLLED_BACK: &str = "nothing was changed in the target: the transaction was rolled back";
+
 /// The error that names the cause. All is rolled back but where the last word was said and
 /// nobody knows what became of it.
 fn failure(piped: &Piped<RestoreTap, Answer>, sound: &Sound<'_>) -> Result<Option<Error>> {
@@ -201,7 +223,7 @@ fn failure(piped: &Piped<RestoreTap, Answer>, sound: &Sound<'_>) -> Result<Optio
     let unknown = said && psql.end != crate::pipeline::End::Code(3);
     let disk = match unknown {
         true => "whether the transaction was committed is not known: look for the tables",
-        false => "nothing was changed in the target: the transaction was rolled back",
+        false => ROLLED_BACK,
     };
     Ok(Some(
         error.stages(vec![gpg.report(), psql.report()]).disk(disk),

@@ -205,3 +205,22 @@ fn room(dir: &Path) -> Option<u64> {
     let block = u64::try_from(stat.f_bsize).ok()?;
     memory.then(|| stat.f_bavail.saturating_mul(block))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_table_that_differs_is_a_no() {
+        let table = |name: &str, content_equal| Compared {
+            table: name.into(),
+            sealed_rows: 1,
+            restored_rows: Some(1),
+            content_equal,
+        };
+        assert!(equal(&[]).is_err());
+        assert!(equal(&[table("a.b", true)]).is_ok());
+        let said = equal(&[table("a.b", true), table("a.c", false)]);
+        assert_eq!(said, Err("differs: a.c".into()));
+    }
+}

@@ -5,7 +5,6 @@ use super::digest::{RowSum, Sum};
 use super::rules::{Rules, Ruling};
 use super::statement;
 use crate::manifest::Table;
-use crate::names::TableName;
 use crate::pg::scan::Listener;
 
 /// The longest statement that is taken; all but comments and bodies of functions are short.
@@ -115,7 +114,7 @@ impl Frame {
              CREATE TEMPORARY TABLE {counts} (at int, rows bigint, told bigint) ON COMMIT DROP;\n"
         );
         for (at, table) in tables.iter().enumerate() {
-            let name = name(table).pattern();
+            let name = table.table().pattern();
             out += &format!(
                 "INSERT INTO {counts} SELECT {at}, pg_catalog.count(*), {} FROM ONLY {name};\n",
                 table.rows
@@ -146,12 +145,5 @@ impl Frame {
 }
 
 /// How the rest is read. A function of the prelude, or of a table, could have changed it.
-const SETTINGS: &str = "SET standard_conforming_strings = on;\nSET client_encoding = 'UTF8';\n";
-
-pub(crate) fn name(table: &Table) -> TableName {
-    table.table()
-}
-
-pub(crate) fn settings() -> &'static str {
-    SETTINGS
-}
+pub(crate) const SETTINGS: &str =
+    "SET standard_conforming_strings = on;\nSET client_encoding = 'UTF8';\n";

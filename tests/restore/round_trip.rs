@@ -1,6 +1,6 @@
 //! What was sealed comes back equal.
 
-use crate::forge::{Target, content, restore, secret};
+use crate::forge::{Target, content, restore};
 use crate::support::{Test, cluster};
 
 fn round_trip(test: &Test, tables: &[&str], options: &[&str], prepare: &str) {
@@ -175,5 +175,4 @@ fn origin_is_proved_only_by_what_was_kept() {
             ],
         );
     target.is_empty();
-    let _ = secret;
 }

@@ -160,3 +160,31 @@ fn what_lies_beyond_is_asked_for_or_left_out() {
     drop(target);
     cluster().sql("postgres", "DROP ROLE pgseal_nobody");
 }
+
+/// The last word is not heard where the target did not take every row.
+#[test]
+fn rows_that_the_target_swallows_are_missed() {
+    let test = Test::of(
+        "CREATE TABLE a (id int, x text); INSERT INTO a SELECT n, 'x' FROM generate_series(1, 9) n",
+    );
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    let target = Target::new();
+    target.sql(
+        "CREATE FUNCTION eat() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+           IF NEW.id = 5 THEN RETURN NULL; END IF; RETURN NEW; END $$;
+         CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+           IF to_regclass('public.a') IS NOT NULL AND NOT EXISTS (
+               SELECT FROM pg_trigger WHERE tgrelid = to_regclass('public.a')) THEN
+             CREATE TRIGGER eat BEFORE INSERT ON public.a FOR EACH ROW EXECUTE FUNCTION public.eat();
+           END IF; END $$;
+         CREATE EVENT TRIGGER meddle ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION meddle();",
+    );
+    restore(&test, &sealed.path, &target).run().fails(
+        1,
+        &[
+            "`public.a` has 8 rows in the target, the manifest says 9",
+            "rolled back",
+        ],
+    );
+    assert_eq!(target.sql("SELECT to_regclass('public.a') IS NULL"), "t");
+}
