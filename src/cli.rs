@@ -42,6 +42,12 @@ pub(crate) enum Command {
     OperatorPackage(OperatorPackage),
     /// Prove what can be proved of an artifact, without the secret key or with it
     Verify(Verify),
+    /// Restore into a database that has none of these tables
+    Restore(Restore),
+    /// Restore into a throw-away cluster and compare every row
+    ProveRestore(ProveRestore),
+    /// Take a backup between two looks at the tables: it verifies, and no row changed
+    ProveBackup(ProveBackup),
     /// Back up, verify, and only then become COMMAND
     Guard(Guard),
     /// Show what is in the store
@@ -96,6 +102,45 @@ pub(crate) struct Verify {
     /// Read the secret key's passphrase from this descriptor [default: the agent asks]
     #[arg(long, value_name = "N", requires = "decrypt")]
     pub passphrase_fd: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    /// A run of the store, or a file: what contains / or ends in .gpg is a path
+    #[arg(value_name = "RUN_ID|PATH", value_parser = Target::parse)]
+    pub target: Target,
+    /// The artifact's SHA-256 as you kept it elsewhere: proves its origin
+    #[arg(long, value_name = "HEX", value_parser = origin::sha256)]
+    pub sha256: Option<String>,
+    /// The envelope as you kept it elsewhere, - for standard input: proves its origin
+    #[arg(long, value_name = "FILE")]
+    pub envelope: Option<String>,
+    /// Leave out the foreign keys, owners and privileges whose other end the target has not
+    #[arg(long)]
+    pub skip_external: bool,
+    /// Read the secret key's passphrase from this descriptor [default: the agent asks]
+    #[arg(long, value_name = "N")]
+    pub passphrase_fd: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProveRestore {
+    /// A run of the store, or a file: what contains / or ends in .gpg is a path
+    #[arg(value_name = "RUN_ID|PATH", value_parser = Target::parse)]
+    pub target: Target,
+    /// Folder for the throw-away cluster, on a disk [default: memory, if it fits]
+    #[arg(long, value_name = "DIR")]
+    pub scratch_dir: Option<PathBuf>,
+    /// Read the secret key's passphrase from this descriptor [default: the agent asks]
+    #[arg(long, value_name = "N")]
+    pub passphrase_fd: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProveBackup {
+    /// Name of the backup's run [default: <UTC time>-<8 hex digits>]
+    #[arg(long, value_name = "ID", value_parser = RunId::parse)]
+    pub run_id: Option<RunId>,
 }
 
 #[derive(Debug, Args)]

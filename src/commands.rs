@@ -4,9 +4,12 @@ pub(crate) mod backup;
 pub(crate) mod guard;
 pub(crate) mod list;
 pub(crate) mod operator_package;
+pub(crate) mod prove_backup;
 pub(crate) mod prove_mechanism;
+pub(crate) mod prove_restore;
 pub(crate) mod prune;
 pub(crate) mod readiness;
+pub(crate) mod restore;
 pub(crate) mod verify;
 
 use crate::exit::Exit;

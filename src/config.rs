@@ -49,7 +49,7 @@ pub(crate) struct Recipients {
 
 /// What is meant. Tables and recipients that are missing or wrong stop a backup, not a report,
 /// so their errors are kept until somebody needs them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Config {
     pub tables: Result<Vec<TableName>>,
     pub recipients: Result<Recipients>,
@@ -180,6 +180,17 @@ impl Config {
             env,
         };
         Ok((config, broken))
+    }
+}
+
+impl Config {
+    /// The same for another server, with another environment.
+    pub(crate) fn reaching(&self, conninfo: ConnInfo, env: Env) -> Config {
+        Config {
+            conninfo: Some(conninfo),
+            env,
+            ..self.clone()
+        }
     }
 }
 

@@ -22,7 +22,8 @@
 //! | [`verify`], [`secret`] | what can be proved of an artifact; a passphrase by descriptor |
 //! | [`retention`] | which runs are kept |
 //! | [`envelope`], [`manifest`] | what is returned and what is stored |
-//! | [`scratch`] | throw-away homes that are removed whatever happens |
+//! | [`restore`] | back into a database, from a stream that is taken for hostile |
+//! | [`scratch`] | throw-away homes and clusters that are removed whatever happens |
 //! | [`checks`] | the ten rows of a readiness report |
 //! | [`commands`] | one file a verb |
 //! | [`report`], [`render`], [`error`], [`exit`] | what was found; how it is said; the codes |
@@ -51,6 +52,7 @@ mod plan;
 mod prepare;
 mod render;
 mod report;
+mod restore;
 mod retention;
 mod scratch;
 mod seal;
@@ -129,6 +131,12 @@ fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
             render::notes(&ready.notes);
             Err(ready.hand_over(&args.command, &config.env, &watch))
         }
+        Command::Restore(args) => {
+            let given = cli.settings.dbname.is_some();
+            commands::restore::run(args, given, &config, &watch, json)
+        }
+        Command::ProveRestore(args) => commands::prove_restore::run(args, &config, &watch, json),
+        Command::ProveBackup(args) => commands::prove_backup::run(args, &config, &watch, json),
         Command::List => commands::list::run(&config, json),
         Command::Prune(args) => commands::prune::run(args, &config, &watch, json),
         Command::OperatorPackage(args) => Ok(commands::operator_package::run(args, &config)),

@@ -27,6 +27,8 @@ fn client(stage: &'static str, program: &str, env: &Env) -> CommandSpec {
         .inherit(env, ALLOWED)
         .env("LC_ALL", "C")
         .env("PGCLIENTENCODING", "UTF8")
+        // So that a moment is told in the same words by every server.
+        .env("PGTZ", "UTC")
         .env("PGOPTIONS", options);
     if env.get("PGCONNECT_TIMEOUT").is_none() {
         spec = spec.env("PGCONNECT_TIMEOUT", "10");
@@ -58,6 +60,42 @@ pub(crate) fn psql(program: &str, config: &Config, variables: &[(&str, String)])
             .map(|(name, value)| format!("--set={name}={value}")),
     );
     connected(spec.arg("--file=-"), config)
+}
+
+/// A script on a throw-away server, each statement by itself.
+pub(crate) fn writer(program: &str, config: &Config) -> CommandSpec {
+    let spec = client("scratch", program, &config.env)
+        .env("PGOPTIONS", "")
+        .args([
+            "--no-psqlrc",
+            "--no-password",
+            "--quiet",
+            "--tuples-only",
+            "--no-align",
+            "--set=ON_ERROR_STOP=1",
+            "--file=-",
+        ]);
+    connected(spec, config)
+}
+
+/// The one session that may write: that of a restore's target. One script on standard input; it
+/// has no variables, and nothing is committed that the script does not commit.
+pub(crate) fn restorer(program: &str, config: &Config) -> CommandSpec {
+    let options = config.env.get("PGOPTIONS").unwrap_or_default();
+    let spec = client("restore", program, &config.env)
+        .env("PGOPTIONS", options)
+        .args([
+            "--no-psqlrc",
+            "--no-password",
+            "--quiet",
+            "--tuples-only",
+            "--no-align",
+            "--field-separator=|",
+            "--set=ON_ERROR_STOP=1",
+            "--set=AUTOCOMMIT=off",
+            "--file=-",
+        ]);
+    connected(spec, config)
 }
 
 /// The dump of exactly these relations, as text. Without `--strict-names` a table that is not
@@ -103,5 +141,10 @@ pub(crate) fn pg_dump_prelude(program: &str, config: &Config) -> CommandSpec {
 
 /// Asks a tool for its version; needs no database.
 pub(crate) fn version(program: &str, env: &Env) -> CommandSpec {
-    client("version", program, env).arg("--version")
+    about(program, env, "--version")
+}
+
+/// Asks a tool about itself.
+pub(crate) fn about(program: &str, env: &Env, option: &str) -> CommandSpec {
+    client("version", program, env).arg(option)
 }

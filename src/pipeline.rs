@@ -11,11 +11,13 @@ mod flow;
 mod handover;
 mod pipe;
 mod run;
+mod service;
 mod stream;
 
 pub(crate) use blame::{Blame, blame};
 pub(crate) use child::{End, Outcome};
 pub(crate) use handover::hand_over;
-pub(crate) use pipe::{Halt, Piped, Sink, Tap, pipe};
+pub(crate) use pipe::{Halt, Piped, Sink, Tap, pipe, pipe_from};
 pub(crate) use run::{Input, Ran, run};
+pub(crate) use service::Service;
 pub(crate) use stream::{Source, stream};

@@ -8,7 +8,10 @@ pub(crate) mod mechanism;
 pub(crate) mod operator_package;
 pub(crate) mod preflight;
 pub(crate) mod progress;
+pub(crate) mod prove_backup;
+pub(crate) mod prove_restore;
 pub(crate) mod readiness;
+pub(crate) mod restore;
 pub(crate) mod term;
 pub(crate) mod verify;
 

@@ -1,4 +1,9 @@
-//! Throw-away homes that are removed whatever happens.
+//! Throw-away homes and clusters that are removed whatever happens.
+
+mod cluster;
+mod owner;
+
+pub(crate) use cluster::ScratchCluster;
 
 use crate::config::Env;
 use crate::error::{Code, Error, Result};

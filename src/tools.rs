@@ -10,6 +10,9 @@ pub(crate) enum Tool {
     Gpgconf,
     PgDump,
     Psql,
+    PgConfig,
+    Postgres,
+    Setpriv,
 }
 
 impl Tool {
@@ -19,6 +22,9 @@ impl Tool {
             Tool::Gpgconf => "gpgconf",
             Tool::PgDump => "pg_dump",
             Tool::Psql => "psql",
+            Tool::PgConfig => "pg_config",
+            Tool::Postgres => "postgres",
+            Tool::Setpriv => "setpriv",
         }
     }
 
@@ -26,6 +32,9 @@ impl Tool {
         match self {
             Tool::Gpg | Tool::Gpgconf => "gnupg",
             Tool::PgDump | Tool::Psql => "postgresql-client",
+            Tool::PgConfig => "libpq-dev",
+            Tool::Postgres => "postgresql",
+            Tool::Setpriv => "util-linux",
         }
     }
 }
@@ -59,6 +68,62 @@ pub(crate) fn of_major(tool: Tool, major: u32) -> Option<String> {
     let path = Path::new(DEBIAN).join(major.to_string()).join("bin");
     let path = path.join(tool.name());
     path.is_file().then(|| text(path).ok()).flatten()
+}
+
+/// What a throw-away cluster takes, all of one version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ServerTools {
+    pub initdb: String,
+    pub postgres: String,
+    pub pg_dump: String,
+    pub psql: String,
+    pub major: u32,
+}
+
+/// The folders that may hold a server, best first: PATH's, pg_config's, Debian's of this major
+/// version and of newer ones. `ask` tells a program's answer to one argument.
+pub(crate) fn server(
+    major: u32,
+    env: &Env,
+    ask: impl Fn(&str, &str) -> Option<String>,
+) -> Result<ServerTools> {
+    let real = |path: String| Path::new(&path).canonicalize().ok();
+    let folder = |path: PathBuf| path.parent().map(Path::to_path_buf);
+    let on_path = find(Tool::Postgres, env)
+        .ok()
+        .and_then(real)
+        .and_then(folder);
+    let config = find(Tool::PgConfig, env).ok();
+    let config = config.and_then(|program| ask(&program, "--bindir"));
+    let config = config.map(|dir| PathBuf::from(dir.trim()));
+    let debian = |major: u32| Path::new(DEBIAN).join(major.to_string()).join("bin");
+    let majors = std::fs::read_dir(DEBIAN).into_iter().flatten().flatten();
+    let majors = majors.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let mut newer: Vec<u32> = majors.filter(|found| *found > major).collect();
+    newer.sort_unstable();
+    let own = std::iter::once(debian(major)).chain(newer.into_iter().map(debian));
+    let fits = |dir: PathBuf| {
+        let program = |name: &str| {
+            let path = dir.join(name);
+            path.is_file().then(|| text(path).ok()).flatten()
+        };
+        let postgres = program("postgres")?;
+        let version = crate::pg::version::from_tool(&ask(&postgres, "--version")?)?;
+        let found = crate::pg::version::major(&version)?;
+        Some(ServerTools {
+            initdb: program("initdb")?,
+            postgres,
+            pg_dump: program("pg_dump").or_else(|| find(Tool::PgDump, env).ok())?,
+            psql: program("psql").or_else(|| find(Tool::Psql, env).ok())?,
+            major: found,
+        })
+        .filter(|tools| tools.major >= major)
+    };
+    let mut folders = on_path.into_iter().chain(config).chain(own);
+    folders.find_map(fits).ok_or_else(|| {
+        let what = format!("no PostgreSQL server of version {major} or newer on this host");
+        Error::new(Code::ToolMissing, what).hint(format!("apt-get install postgresql-{major}"))
+    })
 }
 
 fn newest(tool: Tool) -> Option<PathBuf> {

@@ -14,9 +14,10 @@ mod plaintext;
 pub(crate) mod subject;
 
 pub(crate) use findings::{Finding, Report, Standing};
-pub(crate) use inside::Key;
+pub(crate) use inside::{Ciphertext, Key, decrypt, opens};
 pub(crate) use opened::Opened;
 pub(crate) use origin::Origin;
+pub(crate) use plaintext::{Inflate, plaintext_of};
 pub(crate) use subject::{Subject, Target};
 
 use crate::error::Result;
@@ -24,7 +25,8 @@ use crate::manifest::{Manifest, Prelude};
 use crate::report::Verdict;
 use crate::store::{MANIFEST, PRELUDE};
 use crate::watch::Watch;
-use findings::{Findings, SCHEMA};
+pub(crate) use findings::Findings;
+use findings::SCHEMA;
 use judging::{framing, sizes};
 use opened::Outside;
 
@@ -40,10 +42,17 @@ pub(crate) struct Examined {
 }
 
 /// An encrypted file as it was read.
-struct Sealed {
-    opened: Opened,
-    sha256: String,
+pub(crate) struct Sealed {
+    pub opened: Opened,
+    pub sha256: String,
     bytes: u64,
+}
+
+/// What may be decrypted: nothing outside of it was found wrong.
+pub(crate) struct Sound<'a> {
+    pub manifest: &'a Manifest,
+    pub artifact: &'a Sealed,
+    pub prelude: Option<&'a Sealed>,
 }
 
 impl Examined {
@@ -53,6 +62,24 @@ impl Examined {
 
     pub(crate) fn failed(&self) -> Vec<String> {
         self.findings.failed()
+    }
+
+    /// None where anything failed.
+    pub(crate) fn sound(&self) -> Option<Sound<'_>> {
+        (self.verdict() == Verdict::Pass).then_some(())?;
+        Some(Sound {
+            manifest: self.manifest.as_ref()?,
+            artifact: self.artifact.as_ref()?,
+            prelude: self.prelude.as_ref(),
+        })
+    }
+
+    pub(crate) fn findings(&self) -> &Findings {
+        &self.findings
+    }
+
+    pub(crate) fn subject(&self) -> &Subject {
+        &self.subject
     }
 
     pub(crate) fn report(self) -> Report {

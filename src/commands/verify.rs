@@ -64,7 +64,7 @@ pub(crate) fn run(
 }
 
 /// What cannot be read is a doubt, and the report says so.
-fn envelope(file: &str) -> std::result::Result<Envelope, String> {
+pub(super) fn envelope(file: &str) -> std::result::Result<Envelope, String> {
     let from: std::io::Result<Box<dyn Read>> = match file {
         "-" => Ok(Box::new(std::io::stdin())),
         file => std::fs::File::open(file).map(|file| Box::new(file) as Box<dyn Read>),

@@ -7,7 +7,7 @@ const KEPT: usize = 256 * 1024;
 /// What the bytes so far completed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Token {
-    /// A statement, without its `;` and without comments.
+    /// A statement, without its `;`; white space stands for each comment.
     Statement(Vec<u8>),
     /// A `--` comment that is alone on its line, without the newline.
     Comment(Vec<u8>),
@@ -35,6 +35,8 @@ enum Within {
 #[derive(Debug)]
 pub(crate) struct Lexer {
     within: Within,
+    /// How much of a statement is kept.
+    most: usize,
     kept: Vec<u8>,
     aside: Vec<u8>,
     tag: Vec<u8>,
@@ -52,8 +54,13 @@ pub(crate) struct Lexer {
 
 impl Lexer {
     pub(crate) fn new() -> Lexer {
+        Lexer::keeping(KEPT)
+    }
+
+    pub(crate) fn keeping(most: usize) -> Lexer {
         Lexer {
             within: Within::Sql,
+            most,
             kept: Vec::new(),
             aside: Vec::new(),
             tag: Vec::new(),
@@ -168,6 +175,7 @@ impl Lexer {
             (b'-', b'-') => {
                 self.kept.pop();
                 self.started = !self.kept.trim_ascii().is_empty();
+                self.keep(b'\n');
                 self.within = Within::Line(!self.started);
                 self.aside = b"--".to_vec();
                 return self.after(b' ');
@@ -175,6 +183,7 @@ impl Lexer {
             (b'/', b'*') => {
                 self.kept.pop();
                 self.started = !self.kept.trim_ascii().is_empty();
+                self.keep(b' ');
                 self.within = Within::Block(1);
                 return self.after(b' ');
             }
@@ -219,7 +228,7 @@ impl Lexer {
     }
 
     fn keep(&mut self, byte: u8) {
-        if self.kept.len() < KEPT {
+        if self.kept.len() < self.most {
             self.kept.push(byte);
         }
     }

@@ -13,6 +13,26 @@ pub(crate) struct Block {
     pub bytes: u64,
 }
 
+/// Is told of what passes, in its order.
+pub(crate) trait Listener {
+    /// A whole statement, as the lexer gives it.
+    fn statement(&mut self, text: &[u8]) -> Result<(), String>;
+    /// A piece of the rows behind the COPY statement that was told last; the last one ends with
+    /// the line `\.`.
+    fn rows(&mut self, bytes: &[u8]);
+}
+
+/// Nobody listens.
+struct Nobody;
+
+impl Listener for Nobody {
+    fn statement(&mut self, _text: &[u8]) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn rows(&mut self, _bytes: &[u8]) {}
+}
+
 /// Watches a dump of a known set of relations.
 #[derive(Debug)]
 pub(crate) struct Scan {
@@ -63,17 +83,34 @@ impl Scan {
         }
     }
 
+    /// The same for a listener that needs statements of up to `most` bytes whole.
+    pub(crate) fn keeping(self, most: usize) -> Scan {
+        Scan {
+            lexer: Lexer::keeping(most),
+            ..self
+        }
+    }
+
     /// The block that is passing, or passed last.
     pub(crate) fn current(&self) -> Option<&Block> {
         self.blocks.last()
     }
 
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), String> {
+        self.push_to(bytes, &mut Nobody)
+    }
+
+    pub(crate) fn push_to(
+        &mut self,
+        bytes: &[u8],
+        listener: &mut impl Listener,
+    ) -> Result<(), String> {
         let mut rest = bytes;
         while let Some((first, after)) = rest.split_first() {
             rest = match self.mode {
                 Mode::Rows(line) => {
-                    let used = self.rows(line, rest);
+                    let used = self.rows(line, rest)?;
+                    listener.rows(&rest[..used]);
                     &rest[used..]
                 }
                 Mode::Header if *first == b'\n' => {
@@ -83,7 +120,7 @@ impl Scan {
                 Mode::Header => return Err("text behind a COPY statement".into()),
                 Mode::Sql => {
                     if let Some(token) = self.lexer.push(*first) {
-                        self.token(token)?;
+                        self.token(token, listener)?;
                     }
                     after
                 }
@@ -112,7 +149,7 @@ impl Scan {
         }
     }
 
-    fn token(&mut self, token: Token) -> Result<(), String> {
+    fn token(&mut self, token: Token, listener: &mut impl Listener) -> Result<(), String> {
         let behind = || Err("there is text behind its completion trailer".to_string());
         match token {
             Token::Comment(text) if self.trailer == Trailer::None => {
@@ -129,7 +166,10 @@ impl Scan {
                 let copy = text
                     .get(..4)
                     .is_some_and(|word| word.eq_ignore_ascii_case(b"copy"));
-                if copy { self.copy(&text) } else { Ok(()) }
+                if copy {
+                    self.copy(&text)?;
+                }
+                listener.statement(&text)
             }
         }
     }
@@ -174,9 +214,9 @@ impl Scan {
 
     /// Takes rows up to the end of the block or of `bytes`; returns how many bytes it used. In
     /// data a backslash is doubled, so the first bare `\.` on a line is the end.
-    fn rows(&mut self, mut line: Line, bytes: &[u8]) -> usize {
+    fn rows(&mut self, mut line: Line, bytes: &[u8]) -> Result<usize, String> {
         let Some(block) = self.blocks.last_mut() else {
-            return bytes.len();
+            return Ok(bytes.len());
         };
         let mut at = 0;
         while at < bytes.len() {
@@ -186,8 +226,10 @@ impl Scan {
                 (Line::Dot, b'\n') => {
                     self.mode = Mode::Sql;
                     block.bytes = (block.bytes + at as u64) - 2;
-                    return at + 1;
+                    return Ok(at + 1);
                 }
+                // psql takes `\.` with a carriage return for the end, and would run what follows.
+                (Line::Dot, _) => return Err("a row begins like the end of the rows".into()),
                 _ => match memchr::memchr(b'\n', &bytes[at..]) {
                     Some(end) => {
                         block.rows += 1;
@@ -205,7 +247,7 @@ impl Scan {
         }
         block.bytes += bytes.len() as u64;
         self.mode = Mode::Rows(line);
-        at
+        Ok(at)
     }
 }
 

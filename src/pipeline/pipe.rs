@@ -1,5 +1,6 @@
 //! Two commands and the driver between them: producer → tap → consumer → sink.
 
+use super::Source;
 use super::child::{self, Child, End, GRACE, Heard, Outcome, Stdin, TICK};
 use super::flow::{draw, read_to_end};
 use crate::error::Error;
@@ -67,6 +68,19 @@ pub(crate) fn pipe<T: Tap, S: Sink>(
     watch: &Watch,
     tick: &mut dyn FnMut(),
 ) -> Piped<T, S> {
+    pipe_from(None::<Vec<u8>>, specs, tap, sink, watch, tick)
+}
+
+/// The same with a producer that is fed by us. A source that halts is told by the tap, which does
+/// not find what the source should have left, or by the producer's status.
+pub(crate) fn pipe_from<R: Source, T: Tap, S: Sink>(
+    source: Option<R>,
+    specs: [&CommandSpec; 2],
+    tap: T,
+    sink: S,
+    watch: &Watch,
+    tick: &mut dyn FnMut(),
+) -> Piped<T, S> {
     let (tx, rx) = channel();
     let mut state = State {
         tap: None,
@@ -75,7 +89,7 @@ pub(crate) fn pipe<T: Tap, S: Sink>(
         ends: [None, None],
     };
     let mut children = [None, None];
-    match start(specs, tap, sink, &tx) {
+    match start(source, specs, tap, sink, &tx) {
         Ok([producer, consumer]) => children = [Some(producer), Some(consumer)],
         Err(NotStarted {
             at,
@@ -178,7 +192,8 @@ struct NotStarted<T, S> {
     started: Option<Child>,
 }
 
-fn start<T: Tap, S: Sink>(
+fn start<R: Source, T: Tap, S: Sink>(
+    source: Option<R>,
     specs: [&CommandSpec; 2],
     tap: T,
     sink: S,
@@ -191,9 +206,10 @@ fn start<T: Tap, S: Sink>(
             io::pipe()?,
             io::pipe()?,
             io::pipe()?,
+            io::pipe()?,
         ])
     };
-    let [plain, feed, sealed, err0, err1] = match pipes() {
+    let [plain, feed, sealed, err0, err1, fed] = match pipes() {
         Ok(pipes) => pipes,
         Err(err) => {
             let why = format!("no pipe: {err}");
@@ -221,7 +237,11 @@ fn start<T: Tap, S: Sink>(
         }
     };
     attend_child(1, &consumer, err1.0, specs[1], tx);
-    let producer = match Child::start(specs[0], Stdin::Null, plain.1, err0.1) {
+    let (stdin, pour) = match source {
+        None => (Stdin::Null, None),
+        Some(source) => (Stdin::Pipe(fed.0), Some((source, fed.1))),
+    };
+    let producer = match Child::start(specs[0], stdin, plain.1, err0.1) {
         Ok(child) => child,
         Err(err) => {
             let why = err.to_string();
@@ -236,6 +256,9 @@ fn start<T: Tap, S: Sink>(
     };
     attend_child(0, &producer, err0.0, specs[0], tx);
 
+    if let Some((mut source, mut to)) = pour {
+        std::thread::spawn(move || source.pour(&mut to));
+    }
     let (tap_tx, sink_tx) = (tx.clone(), tx.clone());
     let handle = Arc::clone(&producer.handle);
     std::thread::spawn(move || {

@@ -1,7 +1,7 @@
 //! What was proved of an artifact.
 
 use super::term::plain;
-use crate::verify::{Finding, Report, Standing};
+use crate::verify::{Finding, Findings, Report, Standing};
 
 pub(crate) fn text(report: &Report) -> String {
     let run = match &report.run_id {
@@ -9,11 +9,14 @@ pub(crate) fn text(report: &Report) -> String {
         None => String::new(),
     };
     let mut out = format!("{}{}\n\n", plain(&run), plain(&report.artifact));
-    let width = report.checks.all().iter().map(|f| f.check.len()).max();
-    for finding in report.checks.all() {
-        out += &line(finding, width.unwrap_or(0));
-    }
+    out += &findings(&report.checks);
     out + &format!("\nVERIFY: {}\n", report.result.as_str())
+}
+
+pub(super) fn findings(checks: &Findings) -> String {
+    let width = checks.all().iter().map(|f| f.check.len()).max();
+    let lines = checks.all().iter().map(|f| line(f, width.unwrap_or(0)));
+    lines.collect()
 }
 
 fn line(finding: &Finding, width: usize) -> String {

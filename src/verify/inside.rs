@@ -49,10 +49,27 @@ impl<'a> Key<'a> {
 }
 
 /// Feeds the passphrase and then the file, hashed again: what was decrypted is what was hashed.
-struct Ciphertext {
+pub(crate) struct Ciphertext {
     passphrase: Vec<u8>,
     from: FromStart,
     hash: Sha256,
+}
+
+impl Ciphertext {
+    pub(crate) fn new(opened: &Opened, key: &Key<'_>) -> Result<Ciphertext> {
+        Ok(Ciphertext {
+            passphrase: key.passphrase.clone().unwrap_or_default(),
+            from: opened
+                .reader()
+                .map_err(|err| Error::io(Code::Store, "read", &opened.path, &err))?,
+            hash: Sha256::new(),
+        })
+    }
+
+    /// Of what was fed so far.
+    pub(crate) fn sha256(&self) -> String {
+        hex::encode(self.hash.clone().finalize())
+    }
 }
 
 impl Source for Ciphertext {
@@ -183,22 +200,16 @@ pub(super) fn prelude(
 }
 
 /// What was opened, or the check that failed and why.
-type Judged<S> = std::result::Result<(S, String), (&'static str, String)>;
+pub(crate) type Judged<S> = std::result::Result<(S, String), (&'static str, String)>;
 
-fn decrypt<S: Sink>(
+pub(crate) fn decrypt<S: Sink>(
     opened: &Opened,
     sha256: &str,
     manifest: &Manifest,
     key: &Key<'_>,
     sink: S,
 ) -> Result<Judged<S>> {
-    let source = Ciphertext {
-        passphrase: key.passphrase.clone().unwrap_or_default(),
-        from: opened
-            .reader()
-            .map_err(|err| Error::io(Code::Store, "read", &opened.path, &err))?,
-        hash: Sha256::new(),
-    };
+    let source = Ciphertext::new(opened, key)?;
     let streamed = stream(&key.spec, Some(source), sink, key.watch);
     let outcome = streamed.outcome;
     if let Some(stop) = streamed.stop {
@@ -220,7 +231,7 @@ fn decrypt<S: Sink>(
     if let Err(why) = opens(&outcome, manifest)? {
         return Ok(Err(("decryption", why)));
     }
-    let again = source.map(|source| hex::encode(source.hash.finalize()));
+    let again = source.map(|source| source.sha256());
     if poured.is_err() || again.as_deref() != Some(sha256) {
         let why = "the file changed while it was read";
         return Ok(Err(("decryption", why.into())));
@@ -239,7 +250,10 @@ fn decrypt<S: Sink>(
 }
 
 /// gpg's exit status and its status lines: neither is enough alone.
-fn opens(outcome: &Outcome, manifest: &Manifest) -> Result<std::result::Result<(), String>> {
+pub(crate) fn opens(
+    outcome: &Outcome,
+    manifest: &Manifest,
+) -> Result<std::result::Result<(), String>> {
     match status::locked(&outcome.status) {
         Some(Locked::NobodyToAsk) => {
             return Err(Error::new(

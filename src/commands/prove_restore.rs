@@ -1,0 +1,226 @@
+//! `pgseal prove-restore`: into a throw-away cluster, dumped again, and compared.
+
+use super::Answer;
+use super::restore::{checks, key, sound};
+use crate::cli;
+use crate::config::Config;
+use crate::error::{Code, Error, Result};
+use crate::exit::Exit;
+use crate::manifest::Manifest;
+use crate::names::TableName;
+use crate::pg::{self, version};
+use crate::pipeline::{Input, run as run_one};
+use crate::render;
+use crate::report::Verdict;
+use crate::restore::{How, Restored, fingerprint, restore, rules};
+use crate::scratch::ScratchCluster;
+use crate::secret;
+use crate::tools;
+use crate::verify::{Findings, Origin};
+use crate::watch::Watch;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    pub schema: &'static str,
+    pub result: Verdict,
+    pub run_id: Option<String>,
+    pub artifact: String,
+    pub server: String,
+    pub prelude: bool,
+    pub tables: Vec<Compared>,
+    pub skipped: Vec<String>,
+    pub notes: Vec<String>,
+    pub checks: Findings,
+}
+
+/// One table, as sealed and as it came back.
+#[derive(Debug, Serialize)]
+pub(crate) struct Compared {
+    pub table: String,
+    pub sealed_rows: u64,
+    pub restored_rows: Option<u64>,
+    /// Every row came back, and no other: by a sum of hashes that is kept in memory only.
+    pub content_equal: bool,
+}
+
+pub(crate) fn run(
+    args: &cli::ProveRestore,
+    config: &Config,
+    watch: &Watch,
+    json: bool,
+) -> Result<Answer> {
+    let passphrase = args.passphrase_fd.map(secret::passphrase).transpose()?;
+    let examined = sound(&args.target, &Origin::default(), config, watch)?;
+    let key = key(config, passphrase, watch)?;
+    let sound = examined
+        .sound()
+        .ok_or_else(|| Error::new(Code::NotVerified, "the artifact is not sound"))?;
+    let manifest = sound.manifest;
+    let dumped = version::major(&manifest.tools.pg_dump.version).unwrap_or(0);
+    let tools = tools::server(dumped, &config.env, |program, argument| {
+        let spec = pg::about(program, &config.env, argument);
+        let ran = run_one(&spec, Input::Null, watch);
+        ran.ok().then(|| ran.text())
+    })?;
+    let root = root(args.scratch_dir.as_deref(), manifest)?;
+    let cluster = ScratchCluster::start(tools, &root, &manifest.server, config, watch)?;
+    cluster.create_roles(&roles(manifest), watch)?;
+    let how = How {
+        skip_external: true,
+        digest: true,
+    };
+    let restored = restore(&sound, &key, &cluster.config, how)?;
+    let names = || {
+        manifest
+            .tables
+            .iter()
+            .filter(|t| t.stores_rows())
+            .map(|t| t.table())
+    };
+    let relations: Vec<TableName> = manifest.tables.iter().map(|t| t.table()).collect();
+    let dump = pg::pg_dump(&cluster.tools.pg_dump, &cluster.config, &relations);
+    let after = fingerprint::take(&dump, names(), watch)?;
+    let tables = compare(manifest, &restored, &after);
+    let mut checks = checks(&examined, &restored);
+    checks.judge("content after the restore", equal(&tables));
+    let (mut notes, server) = (cluster.notes.clone(), restored.target.version.clone());
+    let path = cluster.path().display().to_string();
+    let gone = cluster.remove();
+    checks.judge(
+        "cleaned up",
+        match gone {
+            true => Ok(format!("`{path}` is removed, its server has ended")),
+            false => Err(format!("`{path}` could not be removed: remove it by hand")),
+        },
+    );
+    if !restored.skipped.is_empty() {
+        notes.push("left out what leads beyond the backed-up tables: see `skipped`".into());
+    }
+    let report = Report {
+        schema: "pgseal/prove-restore/1",
+        result: checks.verdict(),
+        run_id: examined.subject().run_id.as_ref().map(ToString::to_string),
+        artifact: examined.subject().artifact.display().to_string(),
+        server,
+        prelude: restored.prelude,
+        tables,
+        skipped: restored.skipped,
+        notes,
+        checks,
+    };
+    Ok(Answer {
+        out: match json {
+            true => render::json_pretty(&report)?,
+            false => render::prove_restore::text(&report),
+        },
+        notes: Vec::new(),
+        exit: match report.result {
+            Verdict::Pass => Exit::Yes,
+            Verdict::Fail => Exit::No,
+        },
+        undelivered: None,
+    })
+}
+
+fn compare(
+    manifest: &Manifest,
+    restored: &Restored,
+    after: &[fingerprint::Fingerprint],
+) -> Vec<Compared> {
+    let stored = manifest.tables.iter().filter(|table| table.stores_rows());
+    let compared = stored.map(|table| {
+        let name = table.table();
+        let found = after.iter().find(|one| one.table == name);
+        let sealed = restored.sums.iter().find(|(table, _)| *table == name);
+        let equal = matches!((found, sealed), (Some(found), Some((_, sum)))
+            if found.sum == *sum && found.rows == table.rows);
+        Compared {
+            table: name.to_string(),
+            sealed_rows: table.rows,
+            restored_rows: found.map(|found| found.rows),
+            content_equal: equal,
+        }
+    });
+    compared.collect()
+}
+
+fn equal(tables: &[Compared]) -> std::result::Result<String, String> {
+    let differ = tables.iter().filter(|table| !table.content_equal);
+    let differ: Vec<&str> = differ.map(|table| table.table.as_str()).collect();
+    match (tables.len(), &differ[..]) {
+        (0, _) => Err("no table holds rows".into()),
+        (n, []) => Ok(format!(
+            "{n} tables dumped again from the restored database: every row equal"
+        )),
+        _ => Err(format!("differs: {}", differ.join(", "))),
+    }
+}
+
+/// Bare names of the roles that the dump may name.
+fn roles(manifest: &Manifest) -> Vec<String> {
+    let roles = manifest
+        .external_references
+        .iter()
+        .filter(|r| r.kind == "role");
+    let mut names: Vec<String> = roles.filter_map(|r| rules::identifier(&r.name)).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Memory, and what it must hold as a multiple of the SQL: tables, indexes, write-ahead log.
+const MEMORY: &str = "/dev/shm";
+const FACTOR: u64 = 3;
+const EMPTY: u64 = 128 * 1024 * 1024;
+
+/// Plaintext reaches a disk only where somebody said so.
+fn root(named: Option<&Path>, manifest: &Manifest) -> Result<PathBuf> {
+    if let Some(dir) = named {
+        return std::path::absolute(dir)
+            .map_err(|err| Error::io(Code::Setting, "resolve", dir, &err));
+    }
+    let prelude = manifest
+        .prelude
+        .as_ref()
+        .map_or(0, |prelude| prelude.size_bytes);
+    let sql = manifest.plaintext.size_bytes.saturating_add(prelude);
+    let needed = sql.saturating_mul(FACTOR).saturating_add(EMPTY);
+    let room = room(Path::new(MEMORY)).unwrap_or(0);
+    if room >= needed {
+        return Ok(MEMORY.into());
+    }
+    let what = format!("the restored tables may need {needed} bytes, and {MEMORY} has {room}");
+    Err(Error::new(Code::Setting, what).hint(
+        "Name a folder for the throw-away cluster with --scratch-dir DIR; its rows will be on that disk until it is removed.",
+    ))
+}
+
+/// Bytes that are free, where it is memory.
+fn room(dir: &Path) -> Option<u64> {
+    const TMPFS: u64 = 0x0102_1994;
+    let stat = rustix::fs::statfs(dir).ok()?;
+    let memory = u64::try_from(stat.f_type).is_ok_and(|kind| kind == TMPFS);
+    let block = u64::try_from(stat.f_bsize).ok()?;
+    memory.then(|| stat.f_bavail.saturating_mul(block))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_table_that_differs_is_a_no() {
+        let table = |name: &str, content_equal| Compared {
+            table: name.into(),
+            sealed_rows: 1,
+            restored_rows: Some(1),
+            content_equal,
+        };
+        assert!(equal(&[]).is_err());
+        assert!(equal(&[table("a.b", true)]).is_ok());
+        let said = equal(&[table("a.b", true), table("a.c", false)]);
+        assert_eq!(said, Err("differs: a.c".into()));
+    }
+}

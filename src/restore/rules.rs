@@ -1,0 +1,463 @@
+//! Which statements may pass. Anybody with the public key can make an artifact, so a statement
+//! passes only where it is one that pg_dump writes, and where what it changes came with the
+//! artifact itself.
+
+use super::statement::{Statement, Word};
+use crate::names::TableName;
+use std::collections::BTreeSet;
+
+/// What is to be done with a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Ruling {
+    Pass,
+    /// Left out, by `--skip-external`: what it is.
+    Skip(String),
+}
+
+/// Which of the two streams a statement stands in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    /// Schemas, types, functions, …: what the tables need.
+    Prelude,
+    Tables,
+}
+
+/// What the manifest declares, the target has not, and `--skip-external` leaves out.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Missing {
+    pub roles: BTreeSet<String>,
+    pub relations: BTreeSet<TableName>,
+    pub tablespaces: BTreeSet<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Rules {
+    part: Part,
+    /// The relations of the manifest.
+    scope: BTreeSet<TableName>,
+    /// What the stream has created so far.
+    created: BTreeSet<TableName>,
+    missing: Missing,
+}
+
+/// What pg_dump sets; others could change how the rest is read.
+const SETTINGS: &[&str] = &[
+    "statement_timeout",
+    "lock_timeout",
+    "idle_in_transaction_session_timeout",
+    "transaction_timeout",
+    "client_encoding",
+    "standard_conforming_strings",
+    "escape_string_warning",
+    "check_function_bodies",
+    "xmloption",
+    "client_min_messages",
+    "row_security",
+    "default_tablespace",
+    "default_table_access_method",
+];
+
+/// How statements of the tables' dump begin. `ALTER TABLE` and what creates is looked at closer.
+const TABLES: &[&[&str]] = &[
+    &["copy"],
+    &["create", "table"],
+    &["create", "unlogged", "table"],
+    &["create", "sequence"],
+    &["create", "unlogged", "sequence"],
+    &["create", "index"],
+    &["create", "unique", "index"],
+    &["create", "trigger"],
+    &["create", "constraint", "trigger"],
+    &["create", "policy"],
+    &["create", "rule"],
+    &["create", "statistics"],
+    &["alter", "table"],
+    &["alter", "sequence"],
+    &["alter", "index"],
+    &["alter", "statistics"],
+    &["alter", "publication"],
+    &["comment", "on"],
+    &["security", "label"],
+    &["grant"],
+    &["revoke"],
+];
+
+/// A prelude makes each object in a block of its own. What stands in a block is the server's to
+/// read, as the role that restores: only a proved origin says whose words these are.
+const PRELUDE: &[&[&str]] = &[&["do"]];
+
+impl Rules {
+    pub(crate) fn new(
+        part: Part,
+        scope: impl IntoIterator<Item = TableName>,
+        missing: Missing,
+    ) -> Rules {
+        Rules {
+            part,
+            scope: scope.into_iter().collect(),
+            created: BTreeSet::new(),
+            missing,
+        }
+    }
+
+    pub(crate) fn judge(&mut self, statement: &Statement) -> Result<Ruling, String> {
+        let words = &statement.words[..];
+        if statement.begins(&["set"]) {
+            return self.setting(words);
+        }
+        if statement.begins(&["select"]) {
+            return self.select(words);
+        }
+        let list = match self.part {
+            Part::Prelude => PRELUDE,
+            Part::Tables => TABLES,
+        };
+        if !list.iter().any(|head| statement.begins(head)) {
+            return Err(format!(
+                "it holds a statement that is not pg_dump's: {}",
+                head(words)
+            ));
+        }
+        if let Some(skipped) = self.skipped(words) {
+            return Ok(Ruling::Skip(skipped));
+        }
+        if self.part == Part::Tables {
+            self.within(statement)?;
+        }
+        Ok(Ruling::Pass)
+    }
+
+    fn setting(&self, words: &[Word]) -> Result<Ruling, String> {
+        let refused = || {
+            Err(format!(
+                "it holds a setting that is not pg_dump's: {}",
+                head(words)
+            ))
+        };
+        let [_, name, equals, value @ ..] = words else {
+            return refused();
+        };
+        let known = name.name().filter(|name| SETTINGS.contains(name));
+        let (Some(name), true, [value]) = (known, equals.mark('='), value) else {
+            return refused();
+        };
+        let fixed = match name {
+            "client_encoding" => *value == Word::Text("UTF8".into()),
+            "standard_conforming_strings" => value.is("on"),
+            _ => true,
+        };
+        if !fixed {
+            return refused();
+        }
+        let space = value.name().filter(|_| name == "default_tablespace");
+        Ok(
+            match space.filter(|space| self.missing.tablespaces.contains(*space)) {
+                Some(space) => Ruling::Skip(format!("tablespace {space}")),
+                None => Ruling::Pass,
+            },
+        )
+    }
+
+    /// The two calls that pg_dump makes. `setval` lasts though a transaction be rolled back, so
+    /// only of a sequence that was created here.
+    fn select(&self, words: &[Word]) -> Result<Ruling, String> {
+        let refused = || Err(format!("it holds a query: {}", head(words)));
+        let [_, schema, dot, function, open, arguments @ .., close] = words else {
+            return refused();
+        };
+        let catalog = schema.is("pg_catalog") && dot.mark('.');
+        if !(catalog && open.mark('(') && close.mark(')')) {
+            return refused();
+        }
+        let text = |word: &Word, wanted: &str| *word == Word::Text(wanted.into());
+        match arguments {
+            [name, c1, value, c2, local] if function.is("set_config") => {
+                let commas = c1.mark(',') && c2.mark(',');
+                match commas && text(name, "search_path") && text(value, "") && local.is("false") {
+                    true => Ok(Ruling::Pass),
+                    false => refused(),
+                }
+            }
+            [Word::Text(name), c1, value @ .., c2, called] if function.is("setval") => {
+                let number = matches!(value, [Word::Number(_)])
+                    || matches!(value, [Word::Mark('-'), Word::Number(_)]);
+                let called = called.is("true") || called.is("false");
+                let name = name.replace("''", "'");
+                let ours = relation(&name).is_some_and(|name| self.created.contains(&name));
+                match c1.mark(',') && c2.mark(',') && number && called && ours {
+                    true => Ok(Ruling::Pass),
+                    false => refused(),
+                }
+            }
+            _ => refused(),
+        }
+    }
+
+    /// Whether what a statement of the dump changes came with the dump.
+    fn within(&mut self, statement: &Statement) -> Result<(), String> {
+        let words = &statement.words[..];
+        let object = |at: usize| qualified(&words[at.min(words.len())..]);
+        let foreign = || {
+            Err(format!(
+                "it changes what it did not create: {}",
+                head(words)
+            ))
+        };
+        for kind in ["table", "sequence"] {
+            for at in [2, 3] {
+                let create: &[&str] = match at {
+                    2 => &["create", kind],
+                    _ => &["create", "unlogged", kind],
+                };
+                if !statement.begins(create) {
+                    continue;
+                }
+                let Some(name) = object(at) else {
+                    return foreign();
+                };
+                if kind == "table" && !self.scope.contains(&name) {
+                    return Err(format!(
+                        "it creates `{name}`, which the manifest does not name"
+                    ));
+                }
+                self.created.insert(name);
+                return Ok(());
+            }
+        }
+        // A sequence of an identity column: SEQUENCE NAME x.
+        if statement.begins(&["alter", "table"]) {
+            let named = words
+                .windows(2)
+                .position(|w| w[0].is("sequence") && w[1].is("name"));
+            self.created.extend(named.and_then(|at| object(at + 2)));
+        }
+        // A partition may join a parent that was there before: then the parent is what is changed.
+        let partition = words
+            .windows(2)
+            .position(|w| w[0].is("attach") && w[1].is("partition"));
+        let changed = if let Some(at) = partition.filter(|_| words[1].is("table")) {
+            object(at + 2)
+        } else if statement.begins(&["alter", "table", "only"]) {
+            object(3)
+        } else if statement.begins(&["alter", "table"]) || statement.begins(&["alter", "sequence"])
+        {
+            object(2)
+        } else if statement.begins(&["copy"]) {
+            object(1)
+        } else if statement.begins(&["grant"]) || statement.begins(&["revoke"]) {
+            let on = words.iter().position(|word| word.is("on"));
+            let kind = on.and_then(|on| words.get(on + 1));
+            match kind.is_some_and(|kind| kind.is("table") || kind.is("sequence")) {
+                true => object(on.unwrap_or(0) + 2),
+                false => return foreign(),
+            }
+        } else {
+            return Ok(());
+        };
+        match changed.is_some_and(|name| self.created.contains(&name)) {
+            true => Ok(()),
+            false => foreign(),
+        }
+    }
+
+    /// What `--skip-external` leaves out: statements that need what is declared and missing.
+    fn skipped(&self, words: &[Word]) -> Option<String> {
+        let after = |keywords: &[&str]| {
+            let found = words.windows(keywords.len()).position(|window| {
+                window
+                    .iter()
+                    .zip(keywords)
+                    .all(|(word, keyword)| word.is(keyword))
+            });
+            found.map(|at| &words[at + keywords.len()..])
+        };
+        let role = |rest: Option<&[Word]>| {
+            let name = rest?.first()?.name()?;
+            self.missing.roles.contains(name).then(|| name.to_string())
+        };
+        let relation = |rest: Option<&[Word]>| {
+            let name = qualified(rest?)?;
+            self.missing.relations.contains(&name).then_some(name)
+        };
+        let shown = head(words);
+        let first = words.first()?;
+        if first.is("alter") {
+            if let Some(name) = role(after(&["owner", "to"])) {
+                return Some(format!("owner {name}: {shown}"));
+            }
+            if let Some(name) = relation(after(&["references"]))
+                && after(&["foreign", "key"]).is_some()
+            {
+                return Some(format!("foreign key to {name}: {shown}"));
+            }
+            if after(&["attach", "partition"]).is_some()
+                && let Some(name) = relation(after(&["only"]))
+            {
+                return Some(format!("partition of {name}: {shown}"));
+            }
+        }
+        let (word, privilege) = match first {
+            word if word.is("grant") => ("to", true),
+            word if word.is("revoke") => ("from", true),
+            _ => ("", false),
+        };
+        let name = privilege.then(|| role(after(&[word]))).flatten()?;
+        Some(format!("privileges of {name}: {shown}"))
+    }
+}
+
+/// `schema.name` at the front of these words.
+fn qualified(words: &[Word]) -> Option<TableName> {
+    match words {
+        [schema, dot, name, ..] if dot.mark('.') => Some(TableName {
+            schema: schema.name()?.into(),
+            name: name.name()?.into(),
+        }),
+        _ => None,
+    }
+}
+
+/// A relation as SQL spells it, in whole.
+pub(crate) fn relation(text: &str) -> Option<TableName> {
+    let read = super::statement::read(text.as_bytes()).ok()?;
+    match &read.words[..] {
+        words @ [_, _, _] => qualified(words),
+        _ => None,
+    }
+}
+
+/// One identifier as SQL spells it.
+pub(crate) fn identifier(text: &str) -> Option<String> {
+    let read = super::statement::read(text.as_bytes()).ok()?;
+    match &read.words[..] {
+        [name] => name.name().map(String::from),
+        _ => None,
+    }
+}
+
+/// Enough of a statement to know it by.
+fn head(words: &[Word]) -> String {
+    let shown = words.iter().take(6).map(|word| match word {
+        Word::Bare(text) => text.to_uppercase(),
+        Word::Quoted(text) => crate::names::quoted(text),
+        Word::Text(_) => "'…'".into(),
+        Word::Number(text) => text.clone(),
+        Word::Mark(mark) => mark.to_string(),
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::statement::read;
+    use super::*;
+
+    fn table(name: &str) -> TableName {
+        TableName::parse(name).unwrap()
+    }
+
+    fn judge(sql: &[&str]) -> Result<Ruling, String> {
+        let missing = Missing {
+            roles: ["app".to_string()].into(),
+            relations: [table("public.users")].into(),
+            tablespaces: ["fast".to_string()].into(),
+        };
+        let mut rules = Rules::new(Part::Tables, [table("public.a")], missing);
+        let mut last = Ok(Ruling::Pass);
+        for sql in sql {
+            last = rules.judge(&read(sql.as_bytes()).unwrap());
+        }
+        last
+    }
+
+    const CREATE: &str = "CREATE TABLE public.a (x int)";
+
+    #[test]
+    fn what_pg_dump_writes_passes() {
+        for sql in [
+            "SET statement_timeout = 0",
+            "SET client_encoding = 'UTF8'",
+            "SET default_tablespace = ''",
+            "SELECT pg_catalog.set_config('search_path', '', false)",
+            "ALTER TABLE public.a OWNER TO postgres",
+            "ALTER TABLE ONLY public.a ADD CONSTRAINT f FOREIGN KEY (x) REFERENCES public.a(x)",
+            "GRANT SELECT ON TABLE public.a TO reader",
+            "COPY public.a (x) FROM stdin",
+        ] {
+            assert_eq!(judge(&[CREATE, sql]), Ok(Ruling::Pass), "{sql}");
+        }
+        let sequence = "CREATE SEQUENCE public.\"a's\" START WITH 1";
+        let setval = "SELECT pg_catalog.setval('public.\"a''s\"', 7, true)";
+        assert_eq!(judge(&[sequence, setval]), Ok(Ruling::Pass));
+        let identity = "ALTER TABLE public.a ALTER COLUMN x ADD GENERATED ALWAYS AS IDENTITY ( SEQUENCE NAME public.s START WITH 1)";
+        let setval = "SELECT pg_catalog.setval('public.s', -7, false)";
+        assert_eq!(judge(&[CREATE, identity, setval]), Ok(Ruling::Pass));
+    }
+
+    #[test]
+    fn the_rest_is_refused() {
+        for sql in [
+            "BEGIN",
+            "COMMIT",
+            "END",
+            "ROLLBACK",
+            "ABORT",
+            "SAVEPOINT a",
+            "RELEASE a",
+            "START TRANSACTION",
+            "PREPARE TRANSACTION 'x'",
+            "COMMIT PREPARED 'x'",
+            "SET SESSION AUTHORIZATION postgres",
+            "SET ROLE postgres",
+            "RESET ALL",
+            "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
+            "SET TRANSACTION READ ONLY",
+            "SET LOCAL statement_timeout = 0",
+            "SET client_encoding = 'SJIS'",
+            "SET standard_conforming_strings = off",
+            "SET session_replication_role = replica",
+            "SET search_path = x",
+            "SELECT pg_catalog.set_config('client_encoding', '', false)",
+            "SELECT pg_catalog.setval('public.other', 7, true)",
+            "SELECT pg_catalog.setval('public.a', (SELECT 1), true)",
+            "SELECT pg_catalog.pg_terminate_backend(1)",
+            "SELECT 1",
+            "DO $$ BEGIN END $$",
+            "CREATE TABLE public.b (x int)",
+            "CREATE FUNCTION f() RETURNS int LANGUAGE sql AS ''",
+            "ALTER TABLE public.b OWNER TO x",
+            "ALTER TABLE IF EXISTS public.a OWNER TO x",
+            "GRANT postgres TO me",
+            "GRANT ALL ON SCHEMA public TO me",
+            "GRANT ALL ON TABLE public.b TO me",
+            "DROP TABLE public.a",
+            "TRUNCATE public.a",
+            "INSERT INTO public.a VALUES (1)",
+            "CALL p()",
+            "EXECUTE p",
+            "LOAD 'x'",
+            "LOCK TABLE public.a",
+            "VACUUM",
+            "CHECKPOINT",
+        ] {
+            assert!(judge(&[CREATE, sql]).is_err(), "{sql}");
+        }
+    }
+
+    #[test]
+    fn only_what_is_missing_is_skipped() {
+        for sql in [
+            "ALTER TABLE public.a OWNER TO app",
+            "ALTER TABLE ONLY public.a ADD CONSTRAINT f FOREIGN KEY (x) REFERENCES public.users(id)",
+            "GRANT SELECT ON TABLE public.a TO app",
+            "REVOKE SELECT ON TABLE public.a FROM app",
+            "ALTER TABLE ONLY public.users ATTACH PARTITION public.a FOR VALUES IN (1)",
+            "SET default_tablespace = fast",
+        ] {
+            assert!(
+                matches!(judge(&[CREATE, sql]), Ok(Ruling::Skip(_))),
+                "{sql}"
+            );
+        }
+    }
+}

@@ -1,0 +1,363 @@
+//! One statement, read so strictly that psql cannot read it in another way. What could be read
+//! in two ways is refused, not guessed; and what is passed on is what was read here, without the
+//! comments, and with every backslash spelt in the way that no setting changes.
+
+/// A word of the statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// A keyword or a bare identifier, in lower case.
+    Bare(String),
+    /// What stood in `"`.
+    Quoted(String),
+    /// What stood in `'` or between dollars, as written.
+    Text(String),
+    Number(String),
+    Mark(char),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Statement {
+    pub words: Vec<Word>,
+    /// What goes to psql, without the `;`.
+    pub text: Vec<u8>,
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    words: Vec<Word>,
+    out: Vec<u8>,
+    depth: u32,
+}
+
+type Read<T = ()> = Result<T, String>;
+
+/// Of a statement as the lexer gives it.
+pub(crate) fn read(bytes: &[u8]) -> Read<Statement> {
+    let mut reader = Reader {
+        bytes,
+        at: 0,
+        words: Vec::new(),
+        out: Vec::with_capacity(bytes.len()),
+        depth: 0,
+    };
+    while let Some(byte) = reader.peek(0) {
+        reader.word(byte)?;
+    }
+    if reader.depth != 0 {
+        return Err("its parentheses do not close".into());
+    }
+    let statement = Statement {
+        words: reader.words,
+        text: reader.out,
+    };
+    match statement.has_atomic_body() {
+        // psql keeps such a body together by rules of its own.
+        true => Err("it has a function body between BEGIN and END".into()),
+        false => Ok(statement),
+    }
+}
+
+fn letter(byte: u8) -> bool {
+    byte.is_ascii_alphabetic() || byte == b'_' || byte >= 0x80
+}
+
+fn inside_word(byte: u8) -> bool {
+    letter(byte) || byte.is_ascii_digit() || byte == b'$'
+}
+
+impl Reader<'_> {
+    fn peek(&self, ahead: usize) -> Option<u8> {
+        self.bytes.get(self.at + ahead).copied()
+    }
+
+    /// Passes on `n` bytes as they are.
+    fn pass(&mut self, n: usize) {
+        self.out
+            .extend_from_slice(&self.bytes[self.at..self.at + n]);
+        self.at += n;
+    }
+
+    /// How many bytes from here on are of this kind.
+    fn run(&self, fits: impl Fn(u8) -> bool) -> usize {
+        let rest = &self.bytes[self.at..];
+        rest.iter()
+            .position(|byte| !fits(*byte))
+            .unwrap_or(rest.len())
+    }
+
+    fn text_of(&self, n: usize) -> Read<String> {
+        let bytes = self.bytes[self.at..self.at + n].to_vec();
+        String::from_utf8(bytes).map_err(|_| "it is not UTF-8".into())
+    }
+
+    fn word(&mut self, byte: u8) -> Read {
+        match byte {
+            b' ' | b'\t' | b'\n' | b'\r' | 0x0c => self.pass(1),
+            b'\'' => self.string(false)?,
+            b'"' => self.name()?,
+            b'$' => self.dollar()?,
+            b':' => self.colon()?,
+            b'(' | b')' => {
+                match byte {
+                    b'(' => self.depth += 1,
+                    _ => self.depth = self.depth.checked_sub(1).ok_or("a `)` opens nothing")?,
+                }
+                self.mark(byte);
+            }
+            b';' if self.depth == 0 => return Err("it is more than one statement".into()),
+            b'-' if self.peek(1) == Some(b'-') => return Err("it holds a comment".into()),
+            b'/' if self.peek(1) == Some(b'*') => return Err("it holds a comment".into()),
+            b'\\' => return Err("it holds a psql command".into()),
+            byte if letter(byte) => self.bare()?,
+            byte if byte.is_ascii_digit() => self.number()?,
+            byte if byte.is_ascii_punctuation() => self.mark(byte),
+            _ => return Err("it holds a control character".into()),
+        }
+        Ok(())
+    }
+
+    fn mark(&mut self, byte: u8) {
+        self.words.push(Word::Mark(byte.into()));
+        self.pass(1);
+    }
+
+    fn bare(&mut self) -> Read {
+        let n = self.run(inside_word);
+        let text = self.text_of(n)?.to_ascii_lowercase();
+        match (self.peek(n), self.peek(n + 1)) {
+            (Some(b'\''), _) if text == "e" => {
+                self.at += n;
+                return self.string(true);
+            }
+            // Bits: as a string, and without a backslash in any right one.
+            (Some(b'\''), _) if matches!(text.as_str(), "b" | "x") => {}
+            (Some(b'\'' | b'"'), _) => return Err("a quote touches a word".into()),
+            (Some(b'&'), Some(b'\'' | b'"')) if text == "u" => {
+                return Err("it holds a U& string".into());
+            }
+            _ => {}
+        }
+        self.words.push(Word::Bare(text));
+        self.pass(n);
+        Ok(())
+    }
+
+    fn number(&mut self) -> Read {
+        let mut n = self.run(|byte| byte.is_ascii_digit() || byte == b'.');
+        if let (Some(b'e' | b'E'), Some(next)) = (self.peek(n), self.peek(n + 1)) {
+            let sign = usize::from(matches!(next, b'+' | b'-'));
+            if self
+                .peek(n + 1 + sign)
+                .is_some_and(|byte| byte.is_ascii_digit())
+            {
+                n += 1 + sign;
+                while self.peek(n).is_some_and(|byte| byte.is_ascii_digit()) {
+                    n += 1;
+                }
+            }
+        }
+        if self.peek(n).is_some_and(inside_word) {
+            return Err("a number runs into a word".into());
+        }
+        let text = self.text_of(n)?;
+        self.words.push(Word::Number(text));
+        self.pass(n);
+        Ok(())
+    }
+
+    /// `'…'`, or `E'…'` behind its E. One with a backslash is passed on as `E'…'`, which
+    /// standard_conforming_strings does not touch.
+    fn string(&mut self, escapes: bool) -> Read {
+        // White space between two strings joins them, by rules that differ with line ends.
+        if let Some(Word::Text(_)) = self.words.last() {
+            return Err("a string follows a string".into());
+        }
+        let mut n = 1;
+        loop {
+            match self.peek(n).ok_or("a string does not end")? {
+                b'\\' if escapes && self.peek(n + 1).is_some() => n += 2,
+                b'\'' if self.peek(n + 1) == Some(b'\'') => n += 2,
+                b'\'' => break,
+                _ => n += 1,
+            }
+        }
+        let inner = &self.bytes[self.at + 1..self.at + n];
+        let text = String::from_utf8(inner.to_vec()).map_err(|_| "it is not UTF-8")?;
+        let bits = self.out.last().is_some_and(|byte| letter(*byte));
+        if !escapes && !bits && text.contains('\\') {
+            self.out.extend_from_slice(b" E'");
+            self.out
+                .extend_from_slice(text.replace('\\', "\\\\").as_bytes());
+            self.out.push(b'\'');
+        } else if !escapes && text.contains('\\') {
+            return Err("a backslash stands among bits".into());
+        } else {
+            self.out
+                .extend_from_slice(if escapes { b" E" } else { b"" });
+            self.out
+                .extend_from_slice(&self.bytes[self.at..=self.at + n]);
+        }
+        self.at += n + 1;
+        self.words.push(Word::Text(text));
+        Ok(())
+    }
+
+    fn name(&mut self) -> Read {
+        let mut n = 1;
+        loop {
+            match self.peek(n).ok_or("a name does not end")? {
+                b'"' if self.peek(n + 1) == Some(b'"') => n += 2,
+                b'"' => break,
+                _ => n += 1,
+            }
+        }
+        let text = self.text_of(n)?;
+        self.words
+            .push(Word::Quoted(text[1..].replace("\"\"", "\"")));
+        self.pass(n + 1);
+        Ok(())
+    }
+
+    fn dollar(&mut self) -> Read {
+        let rest = &self.bytes[self.at + 1..];
+        let end = memchr::memchr(b'$', rest).ok_or("a dollar stands alone")?;
+        let tag = &rest[..end];
+        let first = tag.first().is_none_or(|byte| letter(*byte));
+        if !first || !tag.iter().all(|byte| inside_word(*byte)) {
+            return Err("a dollar begins no string".into());
+        }
+        if let Some(Word::Text(_)) = self.words.last() {
+            return Err("a string follows a string".into());
+        }
+        let quote = self.bytes[self.at..self.at + end + 2].to_vec();
+        let body = &self.bytes[self.at + quote.len()..];
+        let length = memchr::memmem::find(body, &quote).ok_or("a string does not end")?;
+        let text = String::from_utf8(body[..length].to_vec()).map_err(|_| "it is not UTF-8")?;
+        self.words.push(Word::Text(text));
+        self.pass(length + 2 * quote.len());
+        Ok(())
+    }
+
+    /// psql puts its variables in for `:name`, and has none with a name in lower case.
+    fn colon(&mut self) -> Read {
+        let variable = |byte: u8| letter(byte) || byte.is_ascii_digit();
+        match self.peek(1) {
+            Some(next @ (b':' | b'=')) => {
+                self.words
+                    .extend([Word::Mark(':'), Word::Mark(next.into())]);
+                self.pass(2);
+                return Ok(());
+            }
+            Some(b'\'' | b'"' | b'{') => return Err("psql would put in a variable".into()),
+            Some(byte) if variable(byte) => {
+                let name = self.bytes[self.at + 1..].iter();
+                let mut name = name.take_while(|byte| variable(**byte));
+                if name.any(u8::is_ascii_uppercase) {
+                    return Err("psql would put in a variable".into());
+                }
+            }
+            _ => {}
+        }
+        self.mark(b':');
+        Ok(())
+    }
+}
+
+impl Statement {
+    /// Whether it begins with these keywords.
+    pub(crate) fn begins(&self, keywords: &[&str]) -> bool {
+        keywords.len() <= self.words.len()
+            && self
+                .words
+                .iter()
+                .zip(keywords)
+                .all(|(word, keyword)| word.is(keyword))
+    }
+
+    fn has_atomic_body(&self) -> bool {
+        let create = self.begins(&["create"]);
+        let routine = |word: &Word| word.is("function") || word.is("procedure");
+        let head = self.words.iter().take(4);
+        create && head.skip(1).any(routine) && self.words.iter().any(|word| word.is("begin"))
+    }
+}
+
+impl Word {
+    pub(crate) fn is(&self, keyword: &str) -> bool {
+        matches!(self, Word::Bare(text) if text == keyword)
+    }
+
+    pub(crate) fn mark(&self, mark: char) -> bool {
+        *self == Word::Mark(mark)
+    }
+
+    /// The name that it is, if it is one.
+    pub(crate) fn name(&self) -> Option<&str> {
+        match self {
+            Word::Bare(name) | Word::Quoted(name) => Some(name),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(sql: &str) -> Result<String, String> {
+        read(sql.as_bytes()).map(|read| String::from_utf8(read.text).unwrap())
+    }
+
+    #[test]
+    fn what_dumps_hold_passes() {
+        for sql in [
+            "SELECT pg_catalog.setval('public.a_id_seq', 1, true)",
+            "CREATE TABLE \"a\"\"b\".x (y numeric(10,2) DEFAULT 1.5e-3, z text DEFAULT 'it''s'::text)",
+            "ALTER TABLE ONLY a ADD CONSTRAINT c CHECK (((b)[1:2] = '{1}'::integer[]))",
+            "CREATE RULE r AS ON INSERT TO a DO ( DELETE FROM b; DELETE FROM c)",
+            "DO $x$ BEGIN; ' $$ \\ :HOST END $x$",
+            "SELECT a$b, B'101'::bit, a[1:n], x::\"T\"",
+        ] {
+            assert_eq!(text(sql).as_deref(), Ok(sql));
+        }
+    }
+
+    #[test]
+    fn a_backslash_means_the_same_in_every_setting() {
+        assert_eq!(text("SELECT 'a\\b'").unwrap(), "SELECT  E'a\\\\b'");
+        assert_eq!(text("SELECT E'a\\'b'").unwrap(), "SELECT  E'a\\'b'");
+        assert_eq!(text("SELECT '\\'").unwrap(), "SELECT  E'\\\\'");
+    }
+
+    #[test]
+    fn what_could_be_read_in_two_ways_is_refused() {
+        for sql in [
+            "SELECT 'a'\n'b'",
+            "SELECT E'a' 'b\\'",
+            "SELECT :HOST",
+            "SELECT :'x'",
+            "SELECT :\"x\"",
+            "SELECT :{?x}",
+            "SELECT a[1:Host]",
+            "SELECT 1$a$",
+            "SELECT $1",
+            "SELECT 1a",
+            "SELECT U&'x'",
+            "SELECT n'x'",
+            "SELECT a'x'",
+            "SELECT x'\\'",
+            "SELECT \\! id",
+            "SELECT 1; SELECT 2",
+            "SELECT (1",
+            "SELECT 1)",
+            "SELECT 1 --",
+            "SELECT \u{1}",
+            "CREATE FUNCTION f() RETURNS int BEGIN ATOMIC SELECT 1; END",
+            "CREATE OR REPLACE PROCEDURE f() BEGIN ATOMIC END",
+            "SELECT 'open",
+        ] {
+            assert!(text(sql).is_err(), "{sql}");
+        }
+    }
+}

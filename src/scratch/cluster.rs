@@ -1,0 +1,248 @@
+//! A throw-away PostgreSQL cluster: a private folder, a socket in it, a server that is our child.
+
+use super::owner::{self, Owner};
+use crate::config::{Config, Env};
+use crate::conninfo::ConnInfo;
+use crate::error::{Code, Error, Result};
+use crate::inspect;
+use crate::manifest::Server;
+use crate::names::quoted;
+use crate::pg;
+use crate::pipeline::{Input, Service, run};
+use crate::seal::stopped;
+use crate::spec::CommandSpec;
+use crate::tools::ServerTools;
+use crate::watch::Watch;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Its superuser and its database.
+const SUPERUSER: &str = "postgres";
+const DATABASE: &str = "pgseal_scratch";
+
+pub(crate) struct ScratchCluster {
+    /// How it is reached, by those who run SQL in it.
+    pub config: Config,
+    pub tools: ServerTools,
+    /// What is not as on the server that was backed up.
+    pub notes: Vec<String>,
+    server: Option<Service>,
+    dir: Option<TempDir>,
+    path: PathBuf,
+}
+
+impl ScratchCluster {
+    /// Starts one in `root`, with an empty database that has the encoding and the collation of
+    /// the server that was backed up.
+    pub(crate) fn start(
+        tools: ServerTools,
+        root: &Path,
+        like: &Server,
+        config: &Config,
+        watch: &Watch,
+    ) -> Result<ScratchCluster> {
+        let owner = owner::choose(&config.env)?;
+        let dir = tempfile::Builder::new().prefix("pgs").tempdir_in(root);
+        let dir = dir.map_err(|err| Error::io(Code::Store, "make a folder in", root, &err))?;
+        let path = dir.path().to_path_buf();
+        owner.give(&path)?;
+        let env = without_postgres(&config.env);
+        let mut cluster = ScratchCluster {
+            config: config.reaching(conninfo(&path, SUPERUSER)?, env),
+            tools,
+            notes: Vec::new(),
+            server: None,
+            dir: Some(dir),
+            path,
+        };
+        cluster.init(&owner, watch)?;
+        cluster.serve(&owner, watch)?;
+        cluster.create(like, watch)?;
+        cluster.config.conninfo = Some(conninfo(&cluster.path, DATABASE)?);
+        Ok(cluster)
+    }
+
+    fn init(&self, owner: &Owner, watch: &Watch) -> Result<()> {
+        let data = format!("--pgdata={}/data", self.path.display());
+        let user = format!("--username={SUPERUSER}");
+        let spec = self.command(owner, "initdb", &self.tools.initdb).args([
+            &data,
+            &user,
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+            "--no-instructions",
+        ]);
+        let what = "cannot make a throw-away cluster";
+        inspect::ask(&spec, Input::Null, watch, Code::StageFailed, what).map(drop)
+    }
+
+    /// In the foreground: it is ours, and ends with us.
+    fn serve(&mut self, owner: &Owner, watch: &Watch) -> Result<()> {
+        let dir = self.path.display();
+        let spec = self.command(owner, "server", &self.tools.postgres);
+        let spec = spec.arg("-D").arg(format!("{dir}/data")).args(
+            [
+                "listen_addresses=".into(),
+                format!("unix_socket_directories={dir}"),
+                "unix_socket_permissions=0700".into(),
+                "fsync=off".into(),
+                "synchronous_commit=off".into(),
+                "full_page_writes=off".into(),
+                "wal_level=minimal".into(),
+                "max_wal_senders=0".into(),
+                "autovacuum=off".into(),
+                "shared_buffers=32MB".into(),
+                "dynamic_shared_memory_type=mmap".into(),
+                "logging_collector=off".into(),
+                "log_statement=none".into(),
+                // A statement that failed would be told with the row that it failed on.
+                "log_min_error_statement=panic".into(),
+            ]
+            .map(|setting: String| format!("--{setting}")),
+        );
+        let server = Service::start(&spec).map_err(|err| {
+            Error::new(
+                Code::StageFailed,
+                format!("cannot start the throw-away server: {err}"),
+            )
+        })?;
+        self.server = Some(server);
+        let since = Instant::now();
+        loop {
+            if self.ask("SELECT 1;", &Watch::none())?.is_some() {
+                return Ok(());
+            }
+            if let Some(stop) = watch.stop() {
+                return Err(stopped(stop));
+            }
+            if let Some(ended) = self.server.as_mut().and_then(Service::ended) {
+                let what = format!("the throw-away server did not start: {}", ended.end);
+                return Err(Error::new(Code::StageFailed, what).stages(vec![ended.report()]));
+            }
+            if since.elapsed() > Duration::from_secs(60) {
+                let what = "the throw-away server did not answer within a minute";
+                return Err(Error::new(Code::StageFailed, what));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn create(&mut self, like: &Server, watch: &Watch) -> Result<()> {
+        let literal = |text: &str| format!("'{}'", text.replace('\'', "''"));
+        let create = |collate: &str, ctype: &str| {
+            format!(
+                "CREATE DATABASE {DATABASE} TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {};",
+                literal(&like.encoding),
+                literal(collate),
+                literal(ctype)
+            )
+        };
+        let collate = like.lc_collate.as_deref().unwrap_or("C");
+        let ctype = like.lc_ctype.as_deref().unwrap_or("C");
+        if self.ask(&create(collate, ctype), watch)?.is_some() {
+            return Ok(());
+        }
+        self.notes.push(format!(
+            "this host has no locale {collate}: the throw-away database sorts as C does"
+        ));
+        self.sql(&create("C", "C"), watch)
+    }
+
+    /// Roles that the dump names, without rights and without a login.
+    pub(crate) fn create_roles(&self, names: &[String], watch: &Watch) -> Result<()> {
+        let mut script = String::from("SET client_min_messages = error;\n");
+        for name in names {
+            let exists = name.replace('\'', "''");
+            script += &format!(
+                "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = E'{}') AS new \
+                 \\gset\n\\if :new\nCREATE ROLE {} NOLOGIN;\n\\endif\n",
+                exists.replace('\\', "\\\\"),
+                quoted(name)
+            );
+        }
+        self.sql(&script, watch)
+    }
+
+    fn sql(&self, script: &str, watch: &Watch) -> Result<()> {
+        let spec = pg::writer(&self.tools.psql, &self.config);
+        let what = "cannot prepare the throw-away database";
+        let input = Input::Bytes(script.into());
+        inspect::ask(&spec, input, watch, Code::StageFailed, what).map(drop)
+    }
+
+    /// None where it says no.
+    fn ask(&self, script: &str, watch: &Watch) -> Result<Option<String>> {
+        let spec = pg::writer(&self.tools.psql, &self.config);
+        let ran = run(&spec, Input::Bytes(script.into()), watch);
+        match ran.stop {
+            Some(stop) => Err(stopped(stop)),
+            None => Ok(ran.ok().then(|| ran.text())),
+        }
+    }
+
+    /// With nothing of our environment but the path.
+    fn command(&self, owner: &Owner, stage: &'static str, program: &str) -> CommandSpec {
+        let spec = owner.run_as(stage, program);
+        spec.inherit(&self.config.env, &["PATH"]).env("LC_ALL", "C")
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Stops the server, removes the folder, and says whether it is gone.
+    pub(crate) fn remove(mut self) -> bool {
+        self.clean();
+        !self.path.exists()
+    }
+
+    fn clean(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            // Fast, then immediate shutdown.
+            server.stop(&[signal_hook::consts::SIGINT, signal_hook::consts::SIGQUIT]);
+        }
+        let Some(dir) = self.dir.take() else { return };
+        let path = dir.keep();
+        for _ in 0..3 {
+            if std::fs::remove_dir_all(&path).is_ok() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for ScratchCluster {
+    fn drop(&mut self) {
+        self.clean();
+    }
+}
+
+fn conninfo(dir: &Path, database: &str) -> Result<ConnInfo> {
+    // The longest path that a socket may have is 107 bytes.
+    let socket = dir.join(".s.PGSQL.5432");
+    if socket.as_os_str().len() > 107 {
+        let what = format!("the path `{}` is too long for a socket", dir.display());
+        return Err(Error::new(Code::Setting, what).hint("Name a shorter --scratch-dir."));
+    }
+    let host = dir
+        .display()
+        .to_string()
+        .replace('\\', "\\\\")
+        .replace('\'', "\\'");
+    ConnInfo::parse(&format!(
+        "host='{host}' port=5432 user={SUPERUSER} dbname={database}"
+    ))
+    .map_err(|refused| Error::new(Code::Setting, refused.why))
+}
+
+/// PGSERVICE=production shall lead nobody out of here.
+fn without_postgres(env: &Env) -> Env {
+    let kept = env
+        .iter()
+        .filter(|(name, _)| !name.as_encoded_bytes().starts_with(b"PG"));
+    Env::new(kept.map(|(name, value)| (name.to_os_string(), value.to_os_string())))
+}

@@ -1,0 +1,107 @@
+//! As whom a throw-away server runs: PostgreSQL refuses to run as root.
+
+use crate::config::Env;
+use crate::error::{Code, Error, Result};
+use crate::spec::CommandSpec;
+use crate::tools::{self, Tool};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::time::Duration;
+
+pub(crate) struct Owner {
+    /// `setpriv` and the user, where we must step down.
+    down: Option<(String, u32, u32)>,
+}
+
+/// Ourselves; as root, who called sudo, or else `nobody`. Never one who owns a running server:
+/// that one could be read and signalled by ours.
+pub(crate) fn choose(env: &Env) -> Result<Owner> {
+    if !rustix::process::geteuid().is_root() {
+        return Ok(Owner { down: None });
+    }
+    let setpriv = tools::find(Tool::Setpriv, env)?;
+    let number = |name: &str| env.get(name)?.to_str()?.parse::<u32>().ok();
+    let sudo = number("SUDO_UID").zip(number("SUDO_GID"));
+    let mut candidates = sudo.into_iter().chain(nobody());
+    // One that is ending looks like nobody's for a moment.
+    let busy = |uid| {
+        (0..5).all(|at| {
+            std::thread::sleep(Duration::from_millis(if at == 0 { 0 } else { 100 }));
+            owns_a_server(uid)
+        })
+    };
+    let fits = |(uid, gid): &(u32, u32)| *uid != 0 && *gid != 0 && !busy(*uid);
+    match candidates.find(fits) {
+        Some((uid, gid)) => Ok(Owner {
+            down: Some((setpriv, uid, gid)),
+        }),
+        None => Err(Error::new(
+            Code::ToolUnfit,
+            "no user to run the throw-away server as: `nobody` is missing, or runs a server",
+        )
+        .hint("Run it as an ordinary user, not as root.")),
+    }
+}
+
+impl Owner {
+    pub(crate) fn run_as(&self, stage: &'static str, program: &str) -> CommandSpec {
+        match &self.down {
+            None => CommandSpec::new(stage, program),
+            // It dies with us, even where we are killed.
+            Some((setpriv, uid, gid)) => CommandSpec::new(stage, setpriv)
+                .arg(format!("--reuid={uid}"))
+                .arg(format!("--regid={gid}"))
+                .args(["--clear-groups", "--no-new-privs", "--pdeathsig=QUIT", "--"])
+                .arg(program),
+        }
+    }
+
+    pub(crate) fn give(&self, dir: &Path) -> Result<()> {
+        let Some((_, uid, gid)) = &self.down else {
+            return Ok(());
+        };
+        std::os::unix::fs::chown(dir, Some(*uid), Some(*gid))
+            .map_err(|err| Error::io(Code::Store, "give away", dir, &err))
+    }
+}
+
+/// Numbers of `nobody`, by /etc/passwd.
+fn nobody() -> Option<(u32, u32)> {
+    let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
+    let line = passwd
+        .lines()
+        .find_map(|line| line.strip_prefix("nobody:"))?;
+    let mut fields = line.split(':').skip(1);
+    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
+}
+
+/// A server of another proof of ours is no harm.
+fn owns_a_server(uid: u32) -> bool {
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return true;
+    };
+    let pids = entries
+        .flatten()
+        .filter(|entry| entry.metadata().is_ok_and(|meta| meta.uid() == uid))
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let mut servers = pids.filter(|pid| is_server(&command_name(*pid)));
+    servers.any(|pid| {
+        let mut parents = std::iter::successors(Some(pid), |pid| parent(*pid));
+        !parents.any(|pid| command_name(pid) == "pgseal")
+    })
+}
+
+fn is_server(name: &str) -> bool {
+    matches!(name, "postgres" | "postmaster")
+}
+
+fn command_name(pid: u32) -> String {
+    let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+    name.unwrap_or_default().trim_end().to_string()
+}
+
+fn parent(pid: u32) -> Option<u32> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
+    line.trim().parse().ok().filter(|pid| *pid != 0)
+}

@@ -1,0 +1,247 @@
+//! The proofs: that an artifact comes back, and that a backup changes nothing.
+
+use crate::forge::{Prints, forge, secret};
+use crate::support::{Test, names, processes};
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use std::path::Path;
+
+const TABLE: &str = "CREATE TABLE a (id serial PRIMARY KEY, at timestamptz DEFAULT now(), x text);
+                     INSERT INTO a (x) SELECT 'row ' || n FROM generate_series(1, 500) n";
+
+#[test]
+fn what_comes_back_is_equal() {
+    let test = Test::of(TABLE);
+    for method in ["deflate", "zstd", "none"] {
+        let ran = test
+            .backup(&["public.a"])
+            .arg(format!("--compress={method}"))
+            .run()
+            .exits(0);
+        let path = ran.envelope()["artifact_ref"].as_str().unwrap().to_string();
+        let report = test
+            .pgseal("prove-restore")
+            .args([path.as_str(), "--json"])
+            .env("GNUPGHOME", secret())
+            .run()
+            .exits(0)
+            .json();
+        assert_eq!(report["schema"], "pgseal/prove-restore/1");
+        assert_eq!(report["result"], "PASS");
+        let table = &report["tables"][0];
+        assert_eq!(table["sealed_rows"], 500);
+        assert_eq!(table["restored_rows"], 500);
+        assert_eq!(table["content_equal"], true);
+        let checks = report["checks"].as_array().unwrap();
+        let cleaned = checks
+            .iter()
+            .find(|check| check["check"] == "cleaned up")
+            .unwrap();
+        assert_eq!(cleaned["standing"], "PROVED");
+        let folder = cleaned["detail"]
+            .as_str()
+            .unwrap()
+            .split('`')
+            .nth(1)
+            .unwrap();
+        assert!(folder.starts_with("/dev/shm/pgs") && !Path::new(folder).exists());
+        assert_eq!(processes(folder), [""; 0]);
+    }
+}
+
+#[test]
+fn roles_that_are_missing_are_made_and_the_rest_is_left_out() {
+    let test = Test::of(
+        "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1);
+         CREATE TABLE a (id int REFERENCES users); INSERT INTO a VALUES (1)",
+    );
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    let owner = "ALTER TABLE public.a OWNER TO postgres;";
+    let sql = sealed
+        .sql
+        .replacen(owner, "ALTER TABLE public.a OWNER TO \"it's \\ me\";", 1);
+    let path = forge(
+        &test,
+        &sealed.manifest,
+        sql.as_bytes(),
+        "roles",
+        |manifest| {
+            manifest["external_references"] = json!([
+                {"kind": "foreign_key", "name": "public.users", "needed_by": "a_id_fkey on public.a"},
+                {"kind": "role", "name": "\"it's \\ me\"", "needed_by": "owner of table public.a"},
+            ]);
+        },
+    );
+    let ran = test
+        .pgseal("prove-restore")
+        .arg(&path)
+        .env("GNUPGHOME", secret())
+        .run();
+    ran.exits(0)
+        .prints(&["PROVE_RESTORE: PASS", "foreign key to public.users"]);
+}
+
+#[test]
+fn the_nine_tables_come_back_by_themselves() {
+    let test = Test::cutter();
+    let config = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/cutter/pgseal.toml");
+    let config = std::fs::read_to_string(config).unwrap();
+    let tables = config
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix('"'));
+    let tables: Vec<&str> = tables.map(|line| line.trim_end_matches("\",")).collect();
+    let sealed = test.sealed(&test.backup(&tables).run());
+    let ran = test
+        .pgseal("prove-restore")
+        .arg(&sealed.run_id)
+        .env("GNUPGHOME", secret())
+        .run();
+    ran.exits(0)
+        .prints(&["PROVE_RESTORE: PASS", "9 tables dumped again"]);
+}
+
+#[test]
+fn a_disk_is_used_only_where_it_was_named() {
+    let test = Test::of(TABLE);
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    let huge = |manifest: &mut Value| manifest["plaintext"]["size_bytes"] = json!(u64::MAX / 4);
+    let path = forge(&test, &sealed.manifest, sealed.sql.as_bytes(), "huge", huge);
+    let prove = |what: &Path| {
+        test.pgseal("prove-restore")
+            .arg(what)
+            .env("GNUPGHOME", secret())
+    };
+    prove(&path)
+        .run()
+        .fails(3, &["/dev/shm has", "--scratch-dir DIR"]);
+    let disk = tempfile::Builder::new()
+        .prefix("pgd")
+        .tempdir_in("/tmp")
+        .unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(disk.path(), mode).unwrap();
+    let option = format!("--scratch-dir={}", disk.path().display());
+    prove(&sealed.path)
+        .arg(option)
+        .run()
+        .exits(0)
+        .prints(&["PROVE_RESTORE: PASS"]);
+    assert_eq!(names(disk.path()), [""; 0]);
+}
+
+#[test]
+fn a_signal_leaves_no_server_and_no_folder() {
+    let test = Test::of(TABLE);
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    // A gpg that never ends: the cluster is up by then.
+    test.shim(
+        "gpg",
+        "*--decrypt*",
+        "touch \"$HOME/decrypting\"; exec sleep 60",
+    );
+    for signal in [Signal::INT, Signal::TERM] {
+        let marker = test.dir.join("home/decrypting");
+        let mut running = test
+            .pgseal("prove-restore")
+            .arg(&sealed.path)
+            .env("GNUPGHOME", secret())
+            .start();
+        // A cluster is made first, which takes a while on a busy host.
+        while !marker.exists() {
+            if running.is_over() {
+                running.wait().exits(0);
+                panic!("it ended before gpg ran");
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+        running.signal(signal);
+        let ran = running.wait();
+        ran.check(ran.code() == 128 + signal.as_raw(), "ended by the signal");
+        std::fs::remove_file(marker).unwrap();
+    }
+}
+
+#[test]
+fn a_missing_server_is_named_with_its_package() {
+    let test = Test::of(TABLE);
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    let newer = |manifest: &mut Value| manifest["tools"]["pg_dump"]["version"] = json!("99.1");
+    let path = forge(
+        &test,
+        &sealed.manifest,
+        sealed.sql.as_bytes(),
+        "newer",
+        newer,
+    );
+    test.pgseal("prove-restore")
+        .arg(path)
+        .env("GNUPGHOME", secret())
+        .run()
+        .fails(
+            3,
+            &[
+                "no PostgreSQL server of version 99",
+                "apt-get install postgresql-99",
+            ],
+        );
+}
+
+#[test]
+fn a_backup_changes_nothing() {
+    let test = Test::of(TABLE);
+    let report = test
+        .pgseal("prove-backup")
+        .args(["--table=public.a", "--run-id=proof", "--json"])
+        .run()
+        .exits(0)
+        .json();
+    assert_eq!(report["schema"], "pgseal/prove-backup/1");
+    assert_eq!(report["result"], "PASS");
+    assert_eq!(report["our_writes"], 0);
+    assert_eq!(report["session"]["default_transaction_read_only"], "on");
+    assert_eq!(report["session"]["transaction_id"], Value::Null);
+    assert_eq!(report["tables"][0]["rows_before"], 500);
+    assert_eq!(report["tables"][0]["rows_changed"], 0);
+    assert_eq!(
+        test.files(),
+        [
+            "proof.manifest.json",
+            "proof.prelude.sql.gpg",
+            "proof.sql.gpg"
+        ]
+    );
+}
+
+#[test]
+fn another_session_that_writes_is_named() {
+    let test = Test::of(TABLE);
+    test.sql("CREATE TABLE b (x int)");
+    // It writes while gpg encrypts, so between the two looks.
+    let path = test.write("write.sh", &format!(
+        "#!/bin/sh\nPGHOST={} PGUSER=postgres psql -Xq -d {} -c \"UPDATE a SET x = 'changed' WHERE id = 7\"\n",
+        crate::support::cluster().dir.display(),
+        test.db
+    ));
+    test.mode(&path, 0o755);
+    test.shim_encrypt(&format!("{} >/dev/null; exec $real \"$@\"", path.display()));
+    let report = test
+        .pgseal("prove-backup")
+        .args(["--table=public.a", "--table=public.b", "--json"])
+        .run()
+        .exits(1)
+        .json();
+    assert_eq!(report["result"], "FAIL");
+    assert_eq!(report["our_writes"], 0);
+    assert_eq!(report["tables"][0]["rows_changed"], Value::Null);
+    assert_eq!(report["tables"][1]["rows_changed"], 0);
+    let checks = report["checks"].as_array().unwrap();
+    let rows = checks
+        .iter()
+        .find(|check| check["check"] == "rows unchanged")
+        .unwrap();
+    let said = rows["detail"].as_str().unwrap();
+    assert!(
+        said.contains("another session wrote to public.a between"),
+        "{said}"
+    );
+}

@@ -1,0 +1,178 @@
+//! What was sealed comes back equal.
+
+use crate::forge::{Target, content, restore};
+use crate::support::{Test, cluster};
+
+fn round_trip(test: &Test, tables: &[&str], options: &[&str], prepare: &str) {
+    let ran = test
+        .backup(tables)
+        .args(options.iter().copied())
+        .run()
+        .exits(0);
+    let artifact = ran.envelope()["artifact_ref"].as_str().unwrap().to_string();
+    let target = Target::new();
+    target.sql(prepare);
+    let report = restore(test, artifact.as_ref(), &target)
+        .arg("--json")
+        .run()
+        .exits(0)
+        .json();
+    assert_eq!(report["schema"], "pgseal/restore/1");
+    assert_eq!(report["result"], "PASS");
+    assert_eq!(content(&test.db), content(&target.db));
+}
+
+#[test]
+fn the_nine_tables() {
+    let test = Test::cutter();
+    let all = cluster().sql(
+        &test.db,
+        "SELECT n.nspname || '.' || relname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
+         WHERE relkind IN ('r', 'p') AND c.oid >= 16384 AND NOT relispartition ORDER BY 1",
+    );
+    let tables: Vec<&str> = all.lines().collect();
+    for method in ["deflate", "zstd", "gpg", "none"] {
+        let option = format!("--compress={method}");
+        round_trip(&test, &tables, &[&option], "");
+    }
+}
+
+/// One column of every type that ships with PostgreSQL, and its array, with a few values.
+const TYPES: &str = "
+CREATE DOMAIN short AS varchar(5) CHECK (value <> 'x');
+CREATE TYPE mood AS ENUM ('sad', 'it''s \\ ok');
+CREATE TYPE pair AS (a int, \"B c\" text);
+";
+
+#[test]
+fn every_type() {
+    let test = Test::of(TYPES);
+    test.sql(r#"
+        DO $$
+        DECLARE columns text; BEGIN
+          SELECT string_agg(format('%I %s', 'c_' || oid, format_type(oid, NULL)), ', ') INTO columns
+          FROM pg_type
+          WHERE typtype IN ('b', 'r', 'm') AND oid < 16384 AND typname !~ '^(pg_|_pg_)|^_?(gtsvector|refcursor|cstring)$'
+            AND typnamespace = 'pg_catalog'::regnamespace AND typname <> 'unknown';
+          EXECUTE 'CREATE TABLE types (' || columns || ')';
+        END $$;
+        INSERT INTO types DEFAULT VALUES;
+        CREATE TABLE "values" (
+          b boolean, i2 smallint, i4 int, i8 bigint, n numeric, f4 real, f8 float8, t text, c char(9), by bytea,
+          d date, ts timestamp, tz timestamptz, ti time, tiz timetz, iv interval, u uuid, j json, jb jsonb, x xml,
+          ip inet, ci cidr, m macaddr, m8 macaddr8, bt bit(5), vb varbit, p point, l line, ls lseg, bo box, pa path,
+          po polygon, ci2 circle, r int4range, nr numrange, mr int4multirange, tv tsvector, tq tsquery,
+          a int[], aa text[][], sh short, mo mood, pr pair, prs pair[],
+          g text GENERATED ALWAYS AS (t || 'ü') STORED, id bigint GENERATED ALWAYS AS IDENTITY);
+        INSERT INTO "values" VALUES (
+          true, -1, 2, 3, 'NaN', '-Infinity', 0.1, E'tab\t nl\n cr\r bs\\ q'' \\. "', 'x', '\x00ff5c',
+          'infinity', '2024-02-29 12:00', '2024-02-29 12:00+02', '24:00', '10:00+03', '1 mon -2 days', gen_random_uuid(),
+          '{"a" : 1}', '{"a": "\\"}', '<a/>', '::1/64', '10.0.0.0/8', '08:00:2b:01:02:03', '08:00:2b:01:02:03:04:05',
+          B'10101', B'1', '(1,2)', '{1,2,3}', '[(0,0),(1,1)]', '(1,1),(0,0)', '((0,0),(1,1))', '((0,0),(1,1),(2,0))',
+          '<(0,0),1>', '[1,5)', '(,1.5]', '{[1,2),[5,)}', 'a:1 b', 'a & !b', '{1,NULL,3}', '{{"a","b\\c"},{"d,","\""}}',
+          'ab', 'it''s \ ok', '(1,"x y")', ARRAY['(1,a)'::pair, NULL]);
+        INSERT INTO "values" (t) VALUES (NULL), (''), ('\.'), (repeat('long ', 100000));
+        CREATE TABLE nothing ();
+        INSERT INTO nothing DEFAULT VALUES; INSERT INTO nothing DEFAULT VALUES;
+        CREATE TABLE empty (a int, b text DEFAULT E'it''s \\ here', CHECK (a > 0), UNIQUE (b));
+        COMMENT ON TABLE empty IS E'a \\ comment; with ''quotes'' -- and\n\\. lines /* so */';
+        ALTER TABLE empty ADD CHECK (b ~ '^\\[a-z]:x$');
+        CREATE INDEX ON empty ((b || ':x'));
+        CREATE RULE twice AS ON UPDATE TO empty DO ALSO (DELETE FROM nothing; DELETE FROM nothing);
+        CREATE TABLE slice (a int[] CHECK (a[1:2] = '{1,2}'), n int, CHECK (a[1:n] IS NOT NULL));
+    "#);
+    let tables = [
+        "public.types",
+        "public.values",
+        "public.nothing",
+        "public.empty",
+        "public.slice",
+    ];
+    for method in ["deflate", "zstd:1", "none"] {
+        let option = format!("--compress={method}");
+        round_trip(&test, &tables, &[&option], "");
+    }
+}
+
+#[test]
+fn partitions_inheritance_sequences_and_policies() {
+    let test = Test::of(
+        "CREATE TABLE p (a int, b int) PARTITION BY RANGE (a);
+         CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (0) TO (10);
+         CREATE TABLE p2 PARTITION OF p FOR VALUES FROM (10) TO (20) PARTITION BY LIST (b);
+         CREATE TABLE p21 PARTITION OF p2 FOR VALUES IN (1); CREATE TABLE p2d PARTITION OF p2 DEFAULT;
+         CREATE INDEX ON p (b); ALTER TABLE p ADD PRIMARY KEY (a, b);
+         INSERT INTO p SELECT n, n % 3 FROM generate_series(0, 19) n;
+         CREATE TABLE base (id serial PRIMARY KEY, a int); CREATE TABLE child (b int) INHERITS (base);
+         INSERT INTO base (a) VALUES (1); INSERT INTO child VALUES (7, 2, 2);
+         CREATE TABLE refers (id int PRIMARY KEY, base int REFERENCES base, self int REFERENCES refers);
+         INSERT INTO refers VALUES (1, 1, 1);
+         ALTER TABLE refers ENABLE ROW LEVEL SECURITY; CREATE POLICY mine ON refers USING (id > 0);
+         CREATE STATISTICS st ON a, b FROM p; GRANT SELECT ON refers TO PUBLIC;",
+    );
+    round_trip(
+        &test,
+        &["public.p", "public.base", "public.refers"],
+        &[],
+        "",
+    );
+}
+
+#[test]
+fn hostile_names() {
+    let test = Test::of(
+        r#"CREATE SCHEMA "a ""b"" c.d"; CREATE SCHEMA "größe";
+        CREATE TABLE "a ""b"" c.d"."T; DROP TABLE x; --" ("COPY x FROM stdin;" text, "\." int, ":HOST" int DEFAULT 1);
+        INSERT INTO "a ""b"" c.d"."T; DROP TABLE x; --" VALUES ('\.', 1), (E'\\.\r', 2);
+        CREATE TABLE "größe"."$$ it's" ("/* ü" serial PRIMARY KEY, "$1" text DEFAULT ':HOST');
+        INSERT INTO "größe"."$$ it's" DEFAULT VALUES;"#,
+    );
+    let tables = [
+        r#""a ""b"" c.d"."T; DROP TABLE x; --""#,
+        r#""größe"."$$ it's""#,
+    ];
+    round_trip(&test, &tables, &[], "");
+}
+
+#[test]
+fn origin_is_proved_only_by_what_was_kept() {
+    let test = Test::of("CREATE TABLE a (x int); INSERT INTO a VALUES (1)");
+    let ran = test.backup(&["public.a"]).run().exits(0);
+    let envelope = ran.envelope();
+    let artifact = envelope["artifact_ref"].as_str().unwrap();
+    let origin = |options: &[String]| {
+        let target = Target::new();
+        let report = restore(&test, artifact.as_ref(), &target)
+            .args(options.to_vec())
+            .arg("--json")
+            .run()
+            .exits(0)
+            .json();
+        let checks = report["checks"].as_array().unwrap().clone();
+        let check = checks
+            .into_iter()
+            .find(|check| check["check"] == "origin")
+            .unwrap();
+        check["standing"].as_str().unwrap().to_string()
+    };
+    assert_eq!(origin(&[]), "NOT_PROVED");
+    let sha = format!("--sha256={}", envelope["sha256"].as_str().unwrap());
+    assert_eq!(origin(&[sha]), "PROVED");
+    let kept = test.write("envelope.json", &envelope.to_string());
+    assert_eq!(
+        origin(&[format!("--envelope={}", kept.display())]),
+        "PROVED"
+    );
+    let target = Target::new();
+    restore(&test, artifact.as_ref(), &target)
+        .arg(format!("--sha256={}", "0".repeat(64)))
+        .run()
+        .fails(
+            1,
+            &[
+                "cannot be restored: origin",
+                "neither gpg nor psql was started",
+            ],
+        );
+    target.is_empty();
+}

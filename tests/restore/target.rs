@@ -1,0 +1,190 @@
+//! Where a restore may go, and what must be there.
+
+use crate::forge::{Prints, Target, forge, restore, secret};
+use crate::support::{Test, cluster};
+use serde_json::json;
+
+const TABLE: &str = "CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a VALUES (1, 'x')";
+
+#[test]
+fn a_target_must_be_named_and_be_another() {
+    let test = Test::of(TABLE);
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    let run = || {
+        test.pgseal("restore")
+            .arg(&sealed.run_id)
+            .env("GNUPGHOME", secret())
+    };
+    run().run().fails(2, &["restore needs --dbname"]);
+    run()
+        .arg(format!("--dbname={}", test.db))
+        .run()
+        .fails(3, &["is the database that was backed up", "docs/undo.md"]);
+    let target = Target::new();
+    target.sql("CREATE TABLE a (y int)");
+    restore(&test, &sealed.path, &target).run().fails(
+        3,
+        &[
+            "`public.a` exists in the database",
+            "Nothing is ever overwritten",
+        ],
+    );
+    assert_eq!(target.sql("SELECT count(*) FROM a"), "0");
+    restore(&test, &sealed.path, &target)
+        .arg("--dbname=no_such_database")
+        .run()
+        .fails(2, &["--dbname"]);
+    test.pgseal("restore")
+        .arg("no-such-run")
+        .arg(format!("--dbname={}", target.db))
+        .run()
+        .fails(1, &["no run `no-such-run`"]);
+}
+
+#[test]
+fn an_older_server_is_refused() {
+    let test = Test::of(TABLE);
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    let path = forge(
+        &test,
+        &sealed.manifest,
+        sealed.sql.as_bytes(),
+        "newer",
+        |manifest| {
+            manifest["tools"]["pg_dump"]["version"] = json!("99.1");
+        },
+    );
+    let target = Target::new();
+    restore(&test, &path, &target)
+        .run()
+        .fails(3, &["older than the pg_dump 99.1"]);
+    target.is_empty();
+}
+
+#[test]
+fn a_psql_without_restrict_is_refused() {
+    let test = Test::of(TABLE);
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    test.shim(
+        "psql",
+        "*",
+        "sed 's/^\\\\restrict/\\\\no_such_command/' | $real \"$@\" 2> >(sed 's/no_such_command/restrict/' >&2)",
+    );
+    let target = Target::new();
+    restore(&test, &sealed.path, &target)
+        .run()
+        .fails(3, &["has no \\restrict"]);
+    target.is_empty();
+}
+
+#[test]
+fn what_lies_beyond_is_asked_for_or_left_out() {
+    let test = Test::of(
+        "CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1);
+         CREATE TABLE a (id int PRIMARY KEY REFERENCES users); INSERT INTO a VALUES (1);
+         CREATE TABLE b (id int REFERENCES a); INSERT INTO b VALUES (1)",
+    );
+    let sealed = test.sealed(&test.backup(&["public.a", "public.b"]).run());
+    let reference =
+        |kind: &str, name: &str, by: &str| json!({"kind": kind, "name": name, "needed_by": by});
+    let sql = sealed.sql.replacen(
+        "ALTER TABLE public.a OWNER TO postgres;",
+        "ALTER TABLE public.a OWNER TO pgseal_nobody;\nGRANT SELECT ON TABLE public.a TO pgseal_nobody;",
+        1,
+    );
+    assert_ne!(sql, sealed.sql);
+    let path = forge(
+        &test,
+        &sealed.manifest,
+        sql.as_bytes(),
+        "beyond",
+        |manifest| {
+            manifest["external_references"] = json!([
+                reference(
+                    "foreign_key",
+                    "public.users",
+                    "table constraint a_id_fkey on public.a"
+                ),
+                reference("role", "pgseal_nobody", "owner of table public.a"),
+                reference("dependent_view", "public.v", "table public.a"),
+            ]);
+        },
+    );
+    let target = Target::new();
+    restore(&test, &path, &target).run().fails(
+        3,
+        &[
+            "the target has no foreign key public.users",
+            "CREATE ROLE pgseal_nobody NOLOGIN;",
+            "--skip-external",
+        ],
+    );
+    target.is_empty();
+    let report = restore(&test, &path, &target)
+        .args(["--skip-external", "--json"])
+        .run()
+        .exits(0)
+        .json();
+    let skipped: Vec<&str> = report["skipped"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|text| text.as_str().unwrap().split(':').next().unwrap())
+        .collect();
+    assert_eq!(
+        skipped,
+        [
+            "owner pgseal_nobody",
+            "privileges of pgseal_nobody",
+            "foreign key to public.users"
+        ]
+    );
+    // The one between the two tables is there.
+    let keys =
+        "SELECT conrelid::regclass, confrelid::regclass FROM pg_constraint WHERE contype = 'f'";
+    assert_eq!(target.sql(keys), "b|a");
+    assert_eq!(target.sql("SELECT count(*) FROM a"), "1");
+
+    // With all of it there, nothing is left out.
+    let target = Target::new();
+    target.sql("CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1)");
+    cluster().sql("postgres", "CREATE ROLE pgseal_nobody NOLOGIN");
+    restore(&test, &path, &target)
+        .run()
+        .exits(0)
+        .prints(&["RESTORE: PASS"]);
+    assert_eq!(
+        target.sql("SELECT tableowner FROM pg_tables WHERE tablename = 'a'"),
+        "pgseal_nobody"
+    );
+    drop(target);
+    cluster().sql("postgres", "DROP ROLE pgseal_nobody");
+}
+
+/// The last word is not heard where the target did not take every row.
+#[test]
+fn rows_that_the_target_swallows_are_missed() {
+    let test = Test::of(
+        "CREATE TABLE a (id int, x text); INSERT INTO a SELECT n, 'x' FROM generate_series(1, 9) n",
+    );
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    let target = Target::new();
+    target.sql(
+        "CREATE FUNCTION eat() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+           IF NEW.id = 5 THEN RETURN NULL; END IF; RETURN NEW; END $$;
+         CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+           IF to_regclass('public.a') IS NOT NULL AND NOT EXISTS (
+               SELECT FROM pg_trigger WHERE tgrelid = to_regclass('public.a')) THEN
+             CREATE TRIGGER eat BEFORE INSERT ON public.a FOR EACH ROW EXECUTE FUNCTION public.eat();
+           END IF; END $$;
+         CREATE EVENT TRIGGER meddle ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION meddle();",
+    );
+    restore(&test, &sealed.path, &target).run().fails(
+        1,
+        &[
+            "`public.a` has 8 rows in the target, the manifest says 9",
+            "rolled back",
+        ],
+    );
+    assert_eq!(target.sql("SELECT to_regclass('public.a') IS NULL"), "t");
+}
