@@ -161,6 +161,8 @@ BLOCK
 # ---- The end
 
 remove_all() {
+  # Whoever asks again while this goes on would leave a server behind.
+  trap '' INT TERM HUP
   if [[ $cluster && -e $cluster/data/postmaster.pid ]]; then
     as_server "$(pg_bin)/pg_ctl" stop --silent --mode=immediate --pgdata="$cluster/data" >&2 || true
   fi

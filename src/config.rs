@@ -4,18 +4,20 @@
 mod dotenv;
 mod file;
 mod operator;
+mod recipients;
 
 use crate::cli::Settings;
 use crate::compression::Compression;
 use crate::conninfo::{ConnInfo, Refused};
 use crate::error::{Code, Error, Result};
-use crate::names::{self, Fingerprint, TableName};
+use crate::names::{self, TableName};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) use operator::Operator;
+pub(crate) use recipients::Recipients;
 
 /// The environment as it was when we started.
 #[derive(Debug, Clone, Default)]
@@ -38,13 +40,6 @@ impl Env {
     fn value(&self, name: &str) -> Option<&OsStr> {
         self.get(name).filter(|v| !v.is_empty())
     }
-}
-
-/// Whom to encrypt to, and which setting said so.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Recipients {
-    pub fingerprints: Vec<Fingerprint>,
-    pub source: String,
 }
 
 /// What is meant. Tables and recipients that are missing or wrong stop a backup, not a report,
@@ -162,7 +157,7 @@ impl Config {
 
         let config = Config {
             tables,
-            recipients: recipients(settings, &env, &file),
+            recipients: recipients::recipients(settings, &env, &file),
             prelude: !settings.no_prelude && file.scope.prelude.unwrap_or(true),
             store,
             conninfo,
@@ -235,70 +230,6 @@ fn no_duplicate(tables: Vec<TableName>, code: Code) -> Result<Vec<TableName>> {
 fn first_repeat<T: Ord>(items: &[T]) -> Option<&T> {
     let mut seen = std::collections::BTreeSet::new();
     items.iter().find(|item| !seen.insert(*item))
-}
-
-/// Flag, BACKUP_GPG_FPR in the environment, the dotenv file, the config file's list.
-fn recipients(settings: &Settings, env: &Env, file: &file::File) -> Result<Recipients> {
-    let env_file = settings
-        .env_file
-        .as_ref()
-        .or(file.encryption.env_file.as_ref());
-    let (texts, source, code) = if !settings.recipients.is_empty() {
-        let texts = settings.recipients.iter().map(ToString::to_string);
-        (texts.collect(), "--recipient".to_string(), Code::Usage)
-    } else if let Some(value) = env.get(dotenv::VARIABLE) {
-        let text = value.to_string_lossy().into_owned();
-        (
-            vec![text],
-            format!("environment {}", dotenv::VARIABLE),
-            Code::Setting,
-        )
-    } else if let Some(path) = env_file
-        && let Some(value) = dotenv::read(path)?
-    {
-        (vec![value], path.display().to_string(), Code::Setting)
-    } else {
-        let list = file.encryption.recipients.clone().unwrap_or_default();
-        (
-            list,
-            format!("{} [encryption] recipients", file.shown),
-            Code::Setting,
-        )
-    };
-    if texts.is_empty() {
-        let looked = match env_file {
-            Some(path) => format!(" (looked in {} too)", path.display()),
-            None => String::new(),
-        };
-        return Err(Error::new(
-            Code::Setting,
-            format!("no recipient: {} is not set{looked}", dotenv::VARIABLE),
-        )
-        .hint(format!(
-            "Set {}=<the backup key's full fingerprint>, or give --recipient.",
-            dotenv::VARIABLE
-        ))
-        .absent());
-    }
-    let fingerprints = texts
-        .iter()
-        .flat_map(|text| text.split(','))
-        .map(Fingerprint::parse)
-        .collect::<std::result::Result<Vec<_>, _>>()
-        .map_err(|why| {
-            Error::new(code, format!("{source}: {why}"))
-                .hint("Show full fingerprints with `gpg --list-keys --with-colons`.")
-        })?;
-    match first_repeat(&fingerprints) {
-        Some(twice) => Err(
-            Error::new(code, format!("{source}: recipient {twice} is named twice"))
-                .hint("Name each recipient once."),
-        ),
-        None => Ok(Recipients {
-            fingerprints,
-            source,
-        }),
-    }
 }
 
 /// The known word nearest to a misspelt one, if any is near.
