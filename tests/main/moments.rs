@@ -75,12 +75,12 @@ fn killed_at_any_moment() {
                 "{name} after {code}"
             );
             if whole {
-                let plain = crate::support::decrypt(&test.store().join(name));
-                assert!(
-                    String::from_utf8(plain)
-                        .unwrap()
-                        .contains("database dump complete")
-                );
+                let plain = crate::support::decrypt(&test.store().join(&name));
+                let end = match name.ends_with(".prelude.sql.gpg") {
+                    true => "-- pgseal prelude complete",
+                    false => "database dump complete",
+                };
+                assert!(String::from_utf8(plain).unwrap().contains(end), "{name}");
             }
         }
     }
