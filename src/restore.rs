@@ -17,6 +17,7 @@ pub(crate) mod rules;
 mod statement;
 mod tap;
 pub(crate) mod target;
+pub(crate) mod words;
 
 use crate::compression::Compression;
 use crate::config::Config;

@@ -2,6 +2,8 @@
 //! controls that must fail, and a clean-up that is looked at.
 
 pub(crate) mod canary;
+mod keyring;
+mod shape;
 mod trial;
 
 use super::Answer;
@@ -15,7 +17,7 @@ use crate::report::{Exposed, MechanismProof, Step, Verdict};
 use crate::watch::Watch;
 use canary::Canary;
 use jiff::Timestamp;
-pub(crate) use trial::KeyShape;
+pub(crate) use shape::KeyShape;
 use trial::Trial;
 
 pub(crate) fn run(
@@ -62,7 +64,7 @@ pub(crate) fn prove_with(
 ) -> Result<MechanismProof> {
     let gpg = inspect::gpg(config)?;
     let (version, libgcrypt) = inspect::gpg_version(&gpg, watch)?;
-    let keyring = || trial::keyring_counts(&gpg, config, watch);
+    let keyring = || keyring::counts(&gpg, config, watch);
     let before = keyring()?;
 
     let mut trial = Trial::new(gpg.program(), config, watch, canary)?;

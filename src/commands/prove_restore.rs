@@ -12,7 +12,7 @@ use crate::pg::{self, version};
 use crate::pipeline::{Input, run as run_one};
 use crate::render;
 use crate::report::Verdict;
-use crate::restore::{How, Restored, fingerprint, restore, rules};
+use crate::restore::{How, Restored, fingerprint, restore, words};
 use crate::scratch::ScratchCluster;
 use crate::secret;
 use crate::tools;
@@ -164,7 +164,7 @@ fn roles(manifest: &Manifest) -> Vec<String> {
         .external_references
         .iter()
         .filter(|r| r.kind == "role");
-    let mut names: Vec<String> = roles.filter_map(|r| rules::identifier(&r.name)).collect();
+    let mut names: Vec<String> = roles.filter_map(|r| words::identifier(&r.name)).collect();
     names.sort();
     names.dedup();
     names

@@ -2,7 +2,7 @@
 //! passes only where it is one that pg_dump writes, and where what it changes came with the
 //! artifact itself.
 
-use super::statement::{Statement, Word};
+use super::words::{Statement, Word, head, qualified, relation};
 use crate::names::TableName;
 use std::collections::BTreeSet;
 
@@ -304,47 +304,6 @@ impl Rules {
         let name = privilege.then(|| role(after(&[word]))).flatten()?;
         Some(format!("privileges of {name}: {shown}"))
     }
-}
-
-/// `schema.name` at the front of these words.
-fn qualified(words: &[Word]) -> Option<TableName> {
-    match words {
-        [schema, dot, name, ..] if dot.mark('.') => Some(TableName {
-            schema: schema.name()?.into(),
-            name: name.name()?.into(),
-        }),
-        _ => None,
-    }
-}
-
-/// A relation as SQL spells it, in whole.
-pub(crate) fn relation(text: &str) -> Option<TableName> {
-    let read = super::statement::read(text.as_bytes()).ok()?;
-    match &read.words[..] {
-        words @ [_, _, _] => qualified(words),
-        _ => None,
-    }
-}
-
-/// One identifier as SQL spells it.
-pub(crate) fn identifier(text: &str) -> Option<String> {
-    let read = super::statement::read(text.as_bytes()).ok()?;
-    match &read.words[..] {
-        [name] => name.name().map(String::from),
-        _ => None,
-    }
-}
-
-/// Enough of a statement to know it by.
-fn head(words: &[Word]) -> String {
-    let shown = words.iter().take(6).map(|word| match word {
-        Word::Bare(text) => text.to_uppercase(),
-        Word::Quoted(text) => crate::names::quoted(text),
-        Word::Text(_) => "'…'".into(),
-        Word::Number(text) => text.clone(),
-        Word::Mark(mark) => mark.to_string(),
-    });
-    shown.collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

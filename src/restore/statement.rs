@@ -2,25 +2,7 @@
 //! in two ways is refused, not guessed; and what is passed on is what was read here, without the
 //! comments, and with every backslash spelt in the way that no setting changes.
 
-/// A word of the statement.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Word {
-    /// A keyword or a bare identifier, in lower case.
-    Bare(String),
-    /// What stood in `"`.
-    Quoted(String),
-    /// What stood in `'` or between dollars, as written.
-    Text(String),
-    Number(String),
-    Mark(char),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Statement {
-    pub words: Vec<Word>,
-    /// What goes to psql, without the `;`.
-    pub text: Vec<u8>,
-}
+use super::words::{Statement, Word};
 
 struct Reader<'a> {
     bytes: &'a [u8],
@@ -261,43 +243,6 @@ impl Reader<'_> {
         }
         self.mark(b':');
         Ok(())
-    }
-}
-
-impl Statement {
-    /// Whether it begins with these keywords.
-    pub(crate) fn begins(&self, keywords: &[&str]) -> bool {
-        keywords.len() <= self.words.len()
-            && self
-                .words
-                .iter()
-                .zip(keywords)
-                .all(|(word, keyword)| word.is(keyword))
-    }
-
-    fn has_atomic_body(&self) -> bool {
-        let create = self.begins(&["create"]);
-        let routine = |word: &Word| word.is("function") || word.is("procedure");
-        let head = self.words.iter().take(4);
-        create && head.skip(1).any(routine) && self.words.iter().any(|word| word.is("begin"))
-    }
-}
-
-impl Word {
-    pub(crate) fn is(&self, keyword: &str) -> bool {
-        matches!(self, Word::Bare(text) if text == keyword)
-    }
-
-    pub(crate) fn mark(&self, mark: char) -> bool {
-        *self == Word::Mark(mark)
-    }
-
-    /// The name that it is, if it is one.
-    pub(crate) fn name(&self) -> Option<&str> {
-        match self {
-            Word::Bare(name) | Word::Quoted(name) => Some(name),
-            _ => None,
-        }
     }
 }
 

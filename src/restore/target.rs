@@ -1,6 +1,7 @@
 //! The database to restore into: what must be there, and what must not.
 
-use super::rules::{Missing, identifier, relation};
+use super::rules::Missing;
+use super::words::{identifier, relation};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::inspect;

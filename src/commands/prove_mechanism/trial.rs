@@ -1,12 +1,12 @@
 //! The round trip and the controls, each a step with its evidence.
 
 use super::canary::Canary;
+use super::shape::KeyShape;
 use crate::compression::Compression;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::gnupg::packets::Framing;
-use crate::gnupg::{Gpg, colons, frame, status};
-use crate::inspect::{self, Recipient};
+use crate::gnupg::{colons, frame, status};
 use crate::names::Fingerprint;
 use crate::pipeline::{Input, Ran, run};
 use crate::report::Step;
@@ -16,113 +16,10 @@ use crate::spec::CommandSpec;
 use crate::watch::Watch;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
-use std::fmt;
 use std::path::PathBuf;
 
 /// More than one of gpg's buffers and of our pipes.
 const SAMPLE: usize = 192 * 1024;
-
-/// Algorithms of a throw-away key, as a parameter block names them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct KeyShape {
-    primary: String,
-    subkey: String,
-}
-
-impl Default for KeyShape {
-    fn default() -> KeyShape {
-        KeyShape {
-            primary: "ed25519".into(),
-            subkey: "cv25519".into(),
-        }
-    }
-}
-
-impl KeyShape {
-    pub(super) fn like(recipient: &Recipient) -> Result<KeyShape> {
-        let shape = KeyShape {
-            primary: recipient.key.primary.algorithm.clone(),
-            subkey: recipient.subkey.algorithm.clone(),
-        };
-        match (
-            parameters(&shape.primary, true),
-            parameters(&shape.subkey, false),
-        ) {
-            (Some(_), Some(_)) => Ok(shape),
-            _ => Err(Error::new(
-                Code::KeyUnfit,
-                format!("cannot make a throw-away key like {shape}"),
-            )
-            .hint("Run the proof without --like-recipient.")),
-        }
-    }
-
-    fn block(&self, dates: &str) -> String {
-        let primary = parameters(&self.primary, true).unwrap_or_default();
-        let subkey = parameters(&self.subkey, false).unwrap_or_default();
-        format!(
-            "Key-{primary}\nKey-Usage: sign,cert\nSubkey-{}\nSubkey-Usage: encrypt\n\
-             Name-Real: pgseal throw-away\n{dates}\n%commit\n",
-            subkey.replace("\nKey-", "\nSubkey-")
-        )
-    }
-}
-
-impl fmt::Display for KeyShape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} with {} for encryption", self.primary, self.subkey)
-    }
-}
-
-/// `Type: …`, and a second line for size or curve.
-fn parameters(algorithm: &str, signs: bool) -> Option<String> {
-    if let Some(bits) = algorithm.strip_prefix("rsa") {
-        return Some(format!("Type: RSA\nKey-Length: {bits}"));
-    }
-    let kind = match (algorithm, signs) {
-        ("ed25519" | "ed448", true) => "EDDSA",
-        ("cv25519" | "cv448", false) => "ECDH",
-        (name, _) if name.starts_with("nistp") || name.starts_with("brainpool") => {
-            if signs {
-                "ECDSA"
-            } else {
-                "ECDH"
-            }
-        }
-        _ => return None,
-    };
-    Some(format!("Type: {kind}\nKey-Curve: {algorithm}"))
-}
-
-/// Public and secret keys of a keyring, counted without an agent.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Counts(usize, usize);
-
-impl fmt::Display for Counts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} public and {} secret keys", self.0, self.1)
-    }
-}
-
-pub(super) fn keyring_counts(gpg: &Gpg, config: &Config, watch: &Watch) -> Result<Counts> {
-    let home = &config.gnupg_home;
-    let public = if inspect::has_keyring(home) {
-        let what = "cannot list the host keyring";
-        let ran = inspect::ask(&gpg.list_keys(), Input::Null, watch, Code::KeyUnfit, what)?;
-        colons::keys(&ran.text()).len()
-    } else {
-        0
-    };
-    let secret = std::fs::read_dir(home.join("private-keys-v1.d"))
-        .map(|entries| {
-            let names = entries.flatten().map(|entry| entry.file_name());
-            names
-                .filter(|name| name.to_string_lossy().ends_with(".key"))
-                .count()
-        })
-        .unwrap_or(0);
-    Ok(Counts(public, secret))
-}
 
 pub(super) struct Trial<'a> {
     config: &'a Config,
