@@ -9,6 +9,7 @@
 //! given only statements that [`statement`] could read in one way and [`rules`] let pass, and an
 //! end of input without the last word rolls all back.
 
+mod allowed;
 mod digest;
 pub(crate) mod fingerprint;
 mod gate;

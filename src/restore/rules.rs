@@ -2,6 +2,7 @@
 //! passes only where it is one that pg_dump writes, and where what it changes came with the
 //! artifact itself.
 
+use super::allowed::{PRELUDE, SETTINGS, TABLES};
 use super::words::{Statement, Word, head, qualified, relation};
 use crate::names::TableName;
 use std::collections::BTreeSet;
@@ -39,52 +40,6 @@ pub(crate) struct Rules {
     created: BTreeSet<TableName>,
     missing: Missing,
 }
-
-/// What pg_dump sets; others could change how the rest is read.
-const SETTINGS: &[&str] = &[
-    "statement_timeout",
-    "lock_timeout",
-    "idle_in_transaction_session_timeout",
-    "transaction_timeout",
-    "client_encoding",
-    "standard_conforming_strings",
-    "escape_string_warning",
-    "check_function_bodies",
-    "xmloption",
-    "client_min_messages",
-    "row_security",
-    "default_tablespace",
-    "default_table_access_method",
-];
-
-/// How statements of the tables' dump begin. `ALTER TABLE` and what creates is looked at closer.
-const TABLES: &[&[&str]] = &[
-    &["copy"],
-    &["create", "table"],
-    &["create", "unlogged", "table"],
-    &["create", "sequence"],
-    &["create", "unlogged", "sequence"],
-    &["create", "index"],
-    &["create", "unique", "index"],
-    &["create", "trigger"],
-    &["create", "constraint", "trigger"],
-    &["create", "policy"],
-    &["create", "rule"],
-    &["create", "statistics"],
-    &["alter", "table"],
-    &["alter", "sequence"],
-    &["alter", "index"],
-    &["alter", "statistics"],
-    &["alter", "publication"],
-    &["comment", "on"],
-    &["security", "label"],
-    &["grant"],
-    &["revoke"],
-];
-
-/// A prelude makes each object in a block of its own. What stands in a block is the server's to
-/// read, as the role that restores: only a proved origin says whose words these are.
-const PRELUDE: &[&[&str]] = &[&["do"]];
 
 impl Rules {
     pub(crate) fn new(
