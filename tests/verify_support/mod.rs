@@ -317,7 +317,11 @@ pub fn backup(cluster: &Cluster, home: &Path, store: &Path, fpr: &str, id: &str)
         "deflate" | "none" | "zstd" => format!("--compress={id}"),
         _ => "--compress=gpg:6".into(),
     };
-    let mut command = pgseal(home, store, &["backup", &compress, "--run-id", id]);
+    let mut command = pgseal(
+        home,
+        store,
+        &["backup", "--no-prelude", &compress, "--run-id", id],
+    );
     command
         .args(TABLES)
         .env("BACKUP_GPG_FPR", fpr)
