@@ -1,47 +1,115 @@
-//! An artifact of the first release: every later one must still verify it.
+//! Artifacts of earlier releases: every later one must still verify, open and restore them.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 #[allow(dead_code)]
 mod verify_support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use verify_support::*;
 
-#[test]
-fn frozen_v1() {
-    let frozen = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/frozen-v1");
-    let read = |name: &str| std::fs::read(frozen.join(name)).unwrap();
-    let home = Home::new(&Ring::new());
-    let store = folder();
-    let bench = Bench { store, home };
-    for name in ["frozen-v1.sql.gpg", "frozen-v1.manifest.json"] {
-        bench.put(name, &read(name));
-    }
-    let envelope = read("envelope.json");
-    let (code, report) = bench.json(&["verify", "frozen-v1", "--envelope=-"], &envelope);
-    assert_eq!(
-        (code, &report["result"]),
-        (Some(0), &"PASS".into()),
-        "{report:#}"
-    );
-    assert_eq!(check(&report, "origin").unwrap().0, "PROVED");
+fn fixture(id: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures")
+        .join(id)
+}
 
-    let imported = bench
-        .home
-        .gpg(&["--import"], &read("THROW-AWAY-SECRET-KEY.asc"));
+/// The run in a store, and a keyring that is still empty.
+fn frozen(id: &str) -> Bench {
+    let bench = Bench {
+        store: folder(),
+        home: Home::new(&Ring::new()),
+    };
+    for ending in ["sql.gpg", "prelude.sql.gpg", "manifest.json"] {
+        let name = format!("{id}.{ending}");
+        if let Ok(bytes) = std::fs::read(fixture(id).join(&name)) {
+            bench.put(&name, &bytes);
+        }
+    }
+    bench
+}
+
+fn import_the_key(bench: &Bench) {
+    let key = std::fs::read(fixture("frozen-v1").join("THROW-AWAY-SECRET-KEY.asc")).unwrap();
+    let imported = bench.home.gpg(&["--import"], &key);
     assert_eq!(imported.code, Some(0), "{}", imported.err);
-    let (code, report) = bench.json(
-        &["verify", "frozen-v1", "--decrypt", "--envelope=-"],
-        &envelope,
-    );
-    assert_eq!(
-        (code, &report["result"]),
-        (Some(0), &"PASS".into()),
-        "{report:#}"
-    );
-    let rows = check(&report, "rows").unwrap();
-    assert_eq!(rows, ("PROVED", "7 in 5 tables"));
+}
+
+fn verifies(id: &str, relations: &str) {
+    let bench = frozen(id);
+    let envelope = std::fs::read(fixture(id).join("envelope.json")).unwrap();
+    let verify = |more: &[&str]| {
+        let args = [&["verify", id, "--envelope=-"], more].concat();
+        let (code, report) = bench.json(&args, &envelope);
+        assert_eq!(code, Some(0), "{report:#}");
+        assert_eq!(report["result"], "PASS", "{report:#}");
+        report
+    };
+    assert_eq!(check(&verify(&[]), "origin").unwrap().0, "PROVED");
+    import_the_key(&bench);
+    let report = verify(&["--decrypt"]);
+    assert_eq!(check(&report, "rows"), Some(("PROVED", relations)));
     let (_, listing) = bench.json(&["list"], b"");
     assert_eq!(listing["runs"][0]["state"], "complete");
+}
+
+/// Into a database of its own, with the SQL that the fixture's README names.
+fn restores(id: &str, before: &str, count: &str, rows: &str) {
+    let bench = frozen(id);
+    import_the_key(&bench);
+    let cluster = Cluster::new();
+    let made = cluster.psql("CREATE DATABASE side TEMPLATE template0");
+    assert_eq!(made.code, Some(0), "{}", made.err);
+    let conninfo = format!(
+        "host={} user=postgres dbname=side",
+        cluster.dir.path().display()
+    );
+    let side = |sql: &str| {
+        let sql = format!("\\pset tuples_only on\n\\pset format unaligned\n\\connect side\n{sql}");
+        let ran = cluster.psql(&sql);
+        assert_eq!(ran.code, Some(0), "{}", ran.err);
+        ran.out
+            .lines()
+            .last()
+            .unwrap_or_default()
+            .trim()
+            .to_string()
+    };
+    side(before);
+    let envelope = std::fs::read(fixture(id).join("envelope.json")).unwrap();
+    let args = ["restore", id, "--envelope=-", "--dbname", &conninfo];
+    let ran = bench.pgseal(&args, &envelope);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    assert_eq!(side(count), rows);
+}
+
+#[test]
+fn frozen_v1_verifies() {
+    verifies("frozen-v1", "7 in 5 tables");
+}
+
+#[test]
+fn frozen_v1_restores() {
+    restores(
+        "frozen-v1",
+        "CREATE SCHEMA frozen; CREATE TYPE frozen.mood AS ENUM ('sad', 'ok', 'happy');",
+        "SELECT sum((xpath('/row/c/text()', query_to_xml(format('SELECT count(*) c FROM ONLY %s', oid::regclass), false, true, '')))[1]::text::int) \
+         FROM pg_class WHERE relkind = 'r' AND relnamespace = 'frozen'::regnamespace;",
+        "7",
+    );
+}
+
+#[test]
+fn what_gpg_2_4_sealed_verifies() {
+    verifies("frozen-gpg-2.4", "10 in 3 tables");
+}
+
+#[test]
+fn what_gpg_2_4_sealed_restores() {
+    restores(
+        "frozen-gpg-2.4",
+        "SELECT 1;",
+        "SELECT count(*) || ' ' || min(name COLLATE \"C\") FROM sealed.visit JOIN sealed.guest ON guest = id;",
+        "7 Zoë",
+    );
 }
