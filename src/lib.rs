@@ -21,7 +21,7 @@
 //! | [`seal`], [`store`] | the stream and its judges; files that are whole or not there |
 //! | [`verify`], [`secret`] | what can be proved of an artifact; a passphrase by descriptor |
 //! | [`retention`] | which runs are kept |
-//! | [`envelope`], [`manifest`] | what is returned and what is stored |
+//! | [`envelope`], [`manifest`], [`record`] | what is returned and what is stored |
 //! | [`restore`] | back into a database, from a stream that is taken for hostile |
 //! | [`scratch`] | throw-away homes and clusters that are removed whatever happens |
 //! | [`checks`] | the ten rows of a readiness report |
@@ -50,6 +50,7 @@ mod pg;
 mod pipeline;
 mod plan;
 mod prepare;
+mod record;
 mod render;
 mod report;
 mod restore;

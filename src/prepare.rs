@@ -3,7 +3,6 @@
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::inspect::{self, Recipient, Version};
-use crate::manifest;
 use crate::names::{RunId, TableName};
 use crate::pg::catalog::Catalog;
 use crate::pg::closure::Closure;
@@ -97,42 +96,5 @@ impl Prepared {
     pub(crate) fn stored(&self) -> Vec<TableName> {
         let stored = self.plan.relations.iter().filter(|rel| rel.stores_rows());
         stored.map(|rel| rel.table()).collect()
-    }
-
-    pub(crate) fn manifest_recipients(&self) -> Vec<manifest::Recipient> {
-        let told = self.recipients.iter().map(|recipient| manifest::Recipient {
-            fingerprint: recipient.key.primary.fingerprint.clone(),
-            encryption_subkey: recipient.subkey.fingerprint.clone(),
-            algorithm: recipient.subkey.algorithm.clone(),
-            expires_at: recipient
-                .expires_at
-                .and_then(|at| Timestamp::from_second(at).ok())
-                .map(|at| at.to_string()),
-        });
-        told.collect()
-    }
-
-    pub(crate) fn manifest_server(&self) -> manifest::Server {
-        let server = self.catalog.server.clone();
-        manifest::Server {
-            version: server.version,
-            database: server.database,
-            system_identifier: server.system_identifier,
-            encoding: server.encoding,
-            lc_collate: server.lc_collate,
-            lc_ctype: server.lc_ctype,
-        }
-    }
-
-    pub(crate) fn manifest_tools(&self) -> manifest::Tools {
-        let used = |tool: &Version, argv: Vec<String>| manifest::ToolUsed {
-            path: tool.path.clone(),
-            version: tool.version.clone(),
-            argv,
-        };
-        manifest::Tools {
-            pg_dump: used(&self.pg_dump, self.plan.dump.argv()),
-            gpg: used(&self.gpg, self.plan.encrypt.argv()),
-        }
     }
 }

@@ -7,11 +7,10 @@ use crate::envelope::Envelope;
 use crate::error::{Code, Error, Result};
 use crate::exit::Exit;
 use crate::inspect;
-use crate::manifest::{self, Manifest};
+use crate::manifest::Manifest;
 use crate::names::RunId;
-use crate::pg::catalog::Kind;
-use crate::pg::scan::Block;
 use crate::prepare::{Prepared, joined, prepare};
+use crate::record;
 use crate::render;
 use crate::seal::{self, Progress, Sealed, SealedPrelude};
 use crate::store::{MANIFEST, Partial, Published, Store, Synced};
@@ -101,7 +100,7 @@ pub(crate) fn backup(
         artifact_ref: path.display().to_string(),
     };
     let sealed_both = (&sealed, prelude.as_ref());
-    let manifest = manifest(&prepared, envelope, sealed_both, (started, clock));
+    let manifest = record::manifest(&prepared, envelope, sealed_both, (started, clock));
     let note_name = format!("{}{MANIFEST}", prepared.plan.run_id);
     let (synced, same) = thread::scope(|scope| {
         let same = scope.spawn(|| still_the_same(config, &prepared, watch));
@@ -201,75 +200,4 @@ fn still_the_same(config: &Config, prepared: &Prepared, watch: &Watch) -> Result
         )
         .hint("Take the backup again, when nobody changes these tables' structure.")),
     }
-}
-
-fn manifest(
-    prepared: &Prepared,
-    envelope: Envelope,
-    (sealed, prelude): (&Sealed, Option<&SealedPrelude>),
-    (started, clock): (Timestamp, Instant),
-) -> Manifest {
-    let plan = &prepared.plan;
-    let tables = plan.relations.iter().map(|rel| {
-        let table = rel.table();
-        let block: Option<&Block> = sealed.blocks.iter().find(|block| block.table == table);
-        manifest::Table {
-            kind: rel.kind.as_str().into(),
-            oid: rel.oid,
-            target: plan.tables[rel.target].to_string(),
-            rows: block.map_or(0, |block| block.rows),
-            bytes: block.map_or(0, |block| block.bytes),
-            schema: table.schema,
-            name: table.name,
-        }
-    });
-    let sequences = plan.sequences.iter().map(|sequence| manifest::Table {
-        kind: Kind::Sequence.as_str().into(),
-        oid: sequence.oid,
-        target: plan.tables[sequence.target].to_string(),
-        rows: 0,
-        bytes: 0,
-        schema: sequence.table().schema,
-        name: sequence.table().name,
-    });
-    let closure = &prepared.closure;
-    let external_references = match prelude {
-        Some(prelude) => closure.external_references(&prelude.absent),
-        None => closure.external_references(&closure.standing_alone()),
-    };
-    Manifest {
-        schema: manifest::SCHEMA.into(),
-        run_id: plan.run_id.to_string(),
-        created_at: rfc3339(Timestamp::now()),
-        host: rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned(),
-        pgseal_version: env!("CARGO_PKG_VERSION").into(),
-        envelope,
-        recipients: prepared.manifest_recipients(),
-        compression: plan.compression.to_string(),
-        plaintext: manifest::Plaintext {
-            sha256: sealed.plaintext_sha256.clone(),
-            size_bytes: sealed.plaintext_bytes,
-        },
-        tables: tables.chain(sequences).collect(),
-        external_references,
-        prelude: prelude.map(|prelude| manifest::Prelude {
-            file: plan.prelude_name(),
-            sha256: prelude.written.sha256.clone(),
-            size_bytes: prelude.written.size_bytes,
-        }),
-        tools: prepared.manifest_tools(),
-        server: prepared.manifest_server(),
-        timing: manifest::Timing {
-            started_at: rfc3339(started),
-            seconds: (clock.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
-        },
-    }
-}
-
-/// Milliseconds are enough.
-fn rfc3339(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
