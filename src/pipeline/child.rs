@@ -134,8 +134,12 @@ impl Child {
     /// Asks it to end; after `PATIENCE` it is killed. Called again and again while it lives.
     /// True once it was killed and `GRACE` has passed.
     pub(super) fn end(&mut self) -> bool {
+        // What ended by itself was not ended by us, even if the news is still on its way: it may
+        // be the cause of all the rest.
+        if self.ended.is_none() && matches!(self.handle.try_wait(), Ok(Some(_))) {
+            return false;
+        }
         let asked = *self.ended.get_or_insert_with(|| {
-            // It may be gone already, which is what we want.
             let _ = self.handle.send_signal(SIGTERM);
             Instant::now()
         });
@@ -209,4 +213,25 @@ fn listen(mut pipe: PipeReader, spec: &CommandSpec) -> Heard {
     let tail = talk.len().saturating_sub(TALK_KEPT);
     heard.talk = String::from_utf8_lossy(&talk[tail..]).into_owned();
     heard
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_ended_is_not_asked_to_end() {
+        let start = |program: &str, arg: &str| {
+            let spec = CommandSpec::new("x", program).arg(arg);
+            let (out, err) = (io::pipe().unwrap().1, io::pipe().unwrap().1);
+            Child::start(&spec, Stdin::Null, out, err).unwrap()
+        };
+        let mut gone = start("/bin/true", "");
+        gone.handle.wait().unwrap();
+        assert!(!gone.end() && !gone.was_asked());
+        let mut lives = start("/bin/sleep", "60");
+        assert!(!lives.end() && lives.was_asked());
+        let ended = lives.handle.wait().unwrap().status;
+        assert_eq!(End::from(Ok(ended)), End::Signal(SIGTERM));
+    }
 }
