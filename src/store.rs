@@ -238,10 +238,11 @@ impl Synced {
         };
         let to = &self.target;
         let renamed = match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-            // Not every file system can: a hard link does not overwrite either.
+            // Not every file system can: a hard link does not overwrite either. The first name,
+            // should it stay, is swept by the next run.
             Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
                 rustix::fs::linkat(CWD, from, CWD, to, AtFlags::empty())
-                    .and_then(|()| rustix::fs::unlink(from))
+                    .inspect(|()| drop(rustix::fs::unlink(from)))
             }
             renamed => renamed,
         };
