@@ -242,7 +242,7 @@ impl Synced {
             // should it stay, is swept by the next run.
             Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
                 rustix::fs::linkat(CWD, from, CWD, to, AtFlags::empty())
-                    .inspect(|()| drop(rustix::fs::unlink(from)))
+                    .inspect(|()| _ = rustix::fs::unlink(from))
             }
             renamed => renamed,
         };
