@@ -135,7 +135,7 @@ fn error_lines(error: &Error) -> Vec<String> {
             stage
                 .said
                 .iter()
-                .map(|said| format!("      {}", plain(said))),
+                .map(|said| format!("      {}", plain(said.trim()))),
         );
     }
     lines.extend(error.disk.iter().map(|disk| format!("  {}", plain(disk))));
