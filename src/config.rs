@@ -37,7 +37,7 @@ impl Env {
     }
 
     /// Set and not empty.
-    fn value(&self, name: &str) -> Option<&OsStr> {
+    pub(crate) fn value(&self, name: &str) -> Option<&OsStr> {
         self.get(name).filter(|v| !v.is_empty())
     }
 }

@@ -99,10 +99,17 @@ impl ConnInfo {
         if is_set("PGSERVICE") {
             return None;
         }
-        let overridden = |key: &str| {
-            ALLOWED
+        // Two words for one place: libpq would take the file's address for the environment's host.
+        let place = is_set("PGHOST") || is_set("PGHOSTADDR");
+        let overridden = |key: &str| match key {
+            "host" | "hostaddr" => place,
+            // A service names a whole connection, and would stand above the environment.
+            "service" => ["PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER"]
                 .iter()
-                .any(|(k, var)| *k == key && !var.is_empty() && is_set(var))
+                .any(|var| is_set(var)),
+            _ => ALLOWED
+                .iter()
+                .any(|(k, var)| *k == key && !var.is_empty() && is_set(var)),
         };
         if !self.pairs.iter().any(|(key, _)| overridden(key)) {
             return Some(self.clone());
@@ -336,5 +343,14 @@ mod tests {
         assert_eq!(left.to_string(), "dbname='a b' user='me'");
         assert_eq!(ConnInfo::parse(&left.to_string()).unwrap(), left);
         assert_eq!(info.below_environment(only(&["PGSERVICE"])), None);
+        let info = ConnInfo::parse("hostaddr=10.0.0.1 user=me").unwrap();
+        let left = info.below_environment(only(&["PGHOST"])).unwrap();
+        assert_eq!(left.to_string(), "user='me'");
+        let info = ConnInfo::parse("service=prod").unwrap();
+        assert_eq!(info.below_environment(only(&["PGHOST"])), None);
+        assert_eq!(
+            info.below_environment(only(&["PGAPPNAME"])),
+            Some(info.clone())
+        );
     }
 }

@@ -30,7 +30,7 @@ fn client(stage: &'static str, program: &str, env: &Env) -> CommandSpec {
         // So that a moment is told in the same words by every server.
         .env("PGTZ", "UTC")
         .env("PGOPTIONS", options);
-    if env.get("PGCONNECT_TIMEOUT").is_none() {
+    if env.value("PGCONNECT_TIMEOUT").is_none() {
         spec = spec.env("PGCONNECT_TIMEOUT", "10");
     }
     spec

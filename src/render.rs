@@ -94,7 +94,10 @@ pub(crate) fn usage(err: &clap::Error, json: bool) -> Exit {
     if json {
         let text = err.to_string();
         let text = text.trim_start_matches("error: ");
-        let message = text.lines().next().unwrap_or_default();
+        let lines = text.lines().map(str::trim);
+        let told = lines.take_while(|line| !line.starts_with("Usage:"));
+        let message: Vec<&str> = told.filter(|line| !line.is_empty()).collect();
+        let message = message.join(" ");
         return error(
             &Error::new(Code::Usage, message).hint("See `pgseal --help`."),
             true,

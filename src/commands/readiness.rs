@@ -70,7 +70,10 @@ fn told(audit: Audit, gate: Gate, render: impl Fn(&Readiness) -> Result<String>)
     Ok(Answer {
         out,
         notes: Vec::new(),
-        exit: if yes { Exit::Yes } else { Exit::No },
+        exit: match yes && found.verdict.secrets_exposed != Exposed::Found {
+            true => Exit::Yes,
+            false => Exit::No,
+        },
         undelivered: None,
     })
 }

@@ -155,9 +155,17 @@ fn parse(text: &str, path: &Path) -> Result<File> {
             }
         }
     }
-    let mut file: File = table
-        .try_into()
-        .map_err(|err: toml::de::Error| wrong(err.message()))?;
+    let mut file: File = table.try_into().map_err(|err: toml::de::Error| {
+        // The rest of the message quotes the value.
+        let expected = err
+            .message()
+            .rsplit_once(", expected ")
+            .map(|(_, what)| what);
+        wrong(&format!(
+            "a value has the wrong type, expected {}",
+            expected.unwrap_or("another")
+        ))
+    })?;
     file.shown = shown;
     file.path = Some(path.into());
     Ok(file)

@@ -80,7 +80,9 @@ impl Key {
             return Err(Unfit::Disabled);
         }
         let candidates = || self.subkeys.iter().filter(|part| part.encrypts);
+        // Of two that were made in the same second, gpg takes the first.
         if let Some(part) = candidates()
+            .rev()
             .filter(|part| part.unfit(now).is_none())
             .max_by_key(|part| part.created)
         {

@@ -183,8 +183,12 @@ fn listen(mut pipe: PipeReader, spec: &CommandSpec) -> Heard {
     let mut heard = Heard::default();
     let (mut talk, mut line) = (Vec::new(), Vec::new());
     let mut status_bytes = 0;
+    // The rest of a line that was too long is talk, whatever it looks like.
+    let mut within_line = false;
     let mut take = |line: &mut Vec<u8>, talk: &mut Vec<u8>| {
         let text = prefix.and_then(|prefix| line.strip_prefix(prefix.as_bytes()));
+        let text = text.filter(|_| !within_line);
+        within_line = !line.ends_with(b"\n");
         match text {
             Some(text) if status_bytes + text.len() <= STATUS_KEPT => {
                 status_bytes += text.len();

@@ -190,8 +190,42 @@ impl Rules {
         let partition = words
             .windows(2)
             .position(|w| w[0].is("attach") && w[1].is("partition"));
-        let changed = if let Some(at) = partition.filter(|_| words[1].is("table")) {
+        let behind = |keyword: &str| {
+            let at = words.iter().position(|word| word.is(keyword))? + 1;
+            object(at + usize::from(words.get(at).is_some_and(|word| word.is("only"))))
+        };
+        let begins =
+            |first: &str, kinds: &[&str]| kinds.iter().any(|kind| statement.begins(&[first, kind]));
+        let changed = if let Some(at) = partition {
             object(at + 2)
+        } else if begins(
+            "create",
+            &["index", "unique", "trigger", "constraint", "policy"],
+        ) {
+            behind("on")
+        } else if begins("create", &["rule"]) {
+            behind("to")
+        } else if begins("create", &["statistics"]) {
+            behind("from")
+        } else if begins("alter", &["index"]) {
+            object(2)
+        } else if begins("alter", &["publication"]) {
+            behind("table")
+        } else if statement.begins(&["comment", "on"]) {
+            match words.get(2).is_some_and(|kind| {
+                ["constraint", "trigger", "policy", "rule"]
+                    .iter()
+                    .any(|k| kind.is(k))
+            }) {
+                true => words[3..]
+                    .iter()
+                    .position(|word| word.is("on"))
+                    .and_then(|at| object(at + 4)),
+                false => object(3),
+            }
+        } else if statement.begins(&["security", "label"]) {
+            let on = words.iter().position(|word| word.is("on"));
+            on.and_then(|at| object(at + 2))
         } else if statement.begins(&["alter", "table", "only"]) {
             object(3)
         } else if statement.begins(&["alter", "table"]) || statement.begins(&["alter", "sequence"])
@@ -207,12 +241,28 @@ impl Rules {
                 false => return foreign(),
             }
         } else {
-            return Ok(());
+            return foreign();
         };
-        match changed.is_some_and(|name| self.created.contains(&name)) {
-            true => Ok(()),
-            false => foreign(),
-        }
+        let Some(name) = changed.filter(|name| self.created.contains(name)) else {
+            return foreign();
+        };
+        // An index lives in the schema of its table, and a constraint's has the constraint's name.
+        let index = match () {
+            () if begins("create", &["index"]) => words.get(2),
+            () if begins("create", &["unique"]) => words.get(3),
+            () => {
+                let added = words
+                    .windows(2)
+                    .position(|w| w[0].is("add") && w[1].is("constraint"));
+                added.and_then(|at| words.get(at + 2))
+            }
+        };
+        self.created
+            .extend(index.and_then(Word::name).map(|index| TableName {
+                schema: name.schema,
+                name: index.into(),
+            }));
+        Ok(())
     }
 
     /// What `--skip-external` leaves out: statements that need what is declared and missing.

@@ -88,7 +88,7 @@ pub(super) fn consistent(manifest: &Manifest, subject: &Subject) -> Result<Strin
             ),
         );
         must(
-            table.stores_rows() || table.rows + table.bytes == 0,
+            table.stores_rows() || (table.rows, table.bytes) == (0, 0),
             format!("`{name}`, a {}, cannot have rows", table.kind),
         );
         must(

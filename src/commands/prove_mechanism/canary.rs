@@ -2,6 +2,7 @@
 
 use crate::error::{Code, Error, Result};
 use crate::report::Exposed;
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -21,7 +22,7 @@ pub(super) struct Search {
 
 /// More than this in one folder is not searched, and said so.
 const MOST_FILES: usize = 200_000;
-const LARGEST: u64 = 64 * 1024 * 1024;
+const PIECE: usize = 1024 * 1024;
 
 impl Canary {
     pub(crate) fn new() -> Result<Canary> {
@@ -76,6 +77,25 @@ impl Canary {
         search
     }
 
+    /// In pieces that overlap, so that a large file is searched like any other.
+    fn is_in_file(&self, path: &Path) -> std::io::Result<bool> {
+        let wanted = self.text.as_bytes();
+        let mut file = std::fs::File::open(path)?;
+        let (mut window, mut kept) = (vec![0; PIECE], 0);
+        loop {
+            let n = file.read(&mut window[kept..])?;
+            if n == 0 {
+                return Ok(false);
+            }
+            let end = kept + n;
+            if memchr::memmem::find(&window[..end], wanted).is_some() {
+                return Ok(true);
+            }
+            kept = end.min(wanted.len() - 1);
+            window.copy_within(end - kept..end, 0);
+        }
+    }
+
     fn walk(&self, path: &Path, seen: &mut usize, read: &mut usize, search: &mut Search) {
         let Ok(meta) = path.symlink_metadata() else {
             return;
@@ -101,14 +121,10 @@ impl Canary {
             && meta.uid() == us
             && meta.modified().is_ok_and(|at| at >= self.born)
         {
-            if meta.len() > LARGEST {
-                search.unknown();
-                return;
-            }
-            match std::fs::read(path) {
-                Ok(bytes) => {
+            match self.is_in_file(path) {
+                Ok(found) => {
                     *read += 1;
-                    if memchr::memmem::find(&bytes, self.text.as_bytes()).is_some() {
+                    if found {
                         search.exposed = Exposed::Found;
                         search.found_in.push(path.display().to_string());
                     }
@@ -143,7 +159,7 @@ impl Search {
             Exposed::None => format!("searched {}", self.places.join("; ")),
             Exposed::Found => format!("FOUND in {}", self.found_in.join(", ")),
             Exposed::Unknown => format!(
-                "not all could be searched (unreadable, too large or too many): {}",
+                "not all could be searched (unreadable or too many): {}",
                 self.places.join("; ")
             ),
         }
