@@ -26,8 +26,8 @@ pub(crate) struct Answer {
     pub undelivered: Option<String>,
 }
 
-/// Whether `guard` is the verb of this command line, which need not be a right one. Before the
-/// verb only options of ours can stand, and an option's value that is a verb's name is unlikely.
+/// Whether `guard` is meant to be the verb of a command line that is wrong. Before the verb only
+/// options of ours can stand, and an option's value that is a verb's name is unlikely.
 pub(crate) fn is_guard<'a>(args: impl Iterator<Item = &'a std::ffi::OsString>) -> bool {
     let cli = <crate::cli::Cli as clap::CommandFactory>::command();
     let verbs: Vec<&str> = cli.get_subcommands().map(clap::Command::get_name).collect();

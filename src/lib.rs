@@ -83,8 +83,12 @@ pub fn run(
     let args: Vec<OsString> = args.into_iter().collect();
     let ours = || args.iter().take_while(|arg| *arg != "--");
     let asked_json = ours().any(|arg| arg == "--json");
-    let asked_guard = commands::is_guard(ours());
-    let exit = match Cli::try_parse_from(&args) {
+    let parsed = Cli::try_parse_from(&args);
+    let asked_guard = match &parsed {
+        Ok(cli) => matches!(cli.command, Command::Guard(_)),
+        Err(_) => commands::is_guard(ours()),
+    };
+    let exit = match parsed {
         Err(err) => render::usage(&err, asked_json),
         Ok(cli) => match dispatch(&cli, Env::new(vars)) {
             Ok(answer) => render::answer(&answer, cli.settings.json),

@@ -10,6 +10,7 @@
 //! end of input without the last word rolls all back.
 
 mod allowed;
+mod changed;
 mod digest;
 pub(crate) mod fingerprint;
 mod gate;

@@ -110,7 +110,15 @@ pub(crate) fn outside(subject: Subject, origin: &Origin, watch: &Watch) -> Resul
         .as_ref()
         .and_then(|m| Some((m, m.prelude.as_ref()?)))
     {
-        Some((manifest, said)) => prelude(&subject, manifest, said, watch, &mut findings)?,
+        Some((manifest, said)) => {
+            if origin.was_given() {
+                findings.open(
+                    "prelude origin",
+                    "not proved: the envelope is the artifact's; only the manifest vouches for the prelude",
+                );
+            }
+            prelude(&subject, manifest, said, watch, &mut findings)?
+        }
         None => {
             // One that no manifest vouches for is not part of the backup.
             let stray = subject.beside(PRELUDE).filter(|path| path.exists());

@@ -61,7 +61,7 @@ fn dry_run(run_id: RunId, config: &Config, watch: &Watch) -> Result<Answer> {
         out: render::json_line(&plan)?,
         notes: render::warnings(&prepared.warnings),
         exit: Exit::Yes,
-        undelivered: None,
+        undelivered: Some("nothing was written to the store".into()),
     })
 }
 

@@ -55,7 +55,7 @@ pub(crate) fn run(args: &cli::Prune, config: &Config, watch: &Watch, json: bool)
         .into_iter()
         .partition(|run| run.state == State::Complete);
     good.reverse();
-    set_bad_apart(&mut good, &mut rest, config, watch)?;
+    set_bad_apart(&mut good, &mut rest, rule.last.max(1), config, watch)?;
 
     let now = Timestamp::now();
     let made: Vec<Timestamp> = good.iter().filter_map(|run| run.created).collect();
@@ -110,26 +110,30 @@ fn remove(store: &Store, run: &Run, so_far: &Pruning, watch: &Watch) -> Result<(
     })
 }
 
-/// The newest must be seen to be good, byte by byte, before an older one may go for it: a run
-/// that does not verify keeps no place, and is left to be looked at.
+/// As many as are kept by their number must be seen to be good, byte by byte, before an older one
+/// may go for them: a run that does not verify keeps no place, and is left to be looked at.
 fn set_bad_apart(
     good: &mut Vec<Run>,
     rest: &mut Vec<Run>,
+    wanted: usize,
     config: &Config,
     watch: &Watch,
 ) -> Result<()> {
-    let mut bad = 0;
+    let mut sound = 0;
     for run in good.iter_mut() {
+        if sound == wanted {
+            break;
+        }
         let subject = Subject::find(&verify::Target::Run(run.id.clone()), &config.store)?;
         let examined = verify::outside(subject, &Origin::default(), watch)?;
         if examined.verdict() == Verdict::Pass {
-            break;
+            sound += 1;
+            continue;
         }
         run.state = State::Broken;
         run.why = Some(format!("does not verify: {}", examined.failed().join("; ")));
-        bad += 1;
     }
-    if bad == good.len() && bad > 0 {
+    if sound == 0 && !good.is_empty() {
         let newest = &good[0];
         let why = newest.why.clone().unwrap_or_default();
         let what = format!(
@@ -140,6 +144,6 @@ fn set_bad_apart(
             .disk("nothing was removed")
             .hint("Take a new backup before old ones are removed."));
     }
-    rest.extend(good.drain(..bad));
+    rest.extend(good.extract_if(.., |run| run.state == State::Broken));
     Ok(())
 }

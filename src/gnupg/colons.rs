@@ -233,6 +233,13 @@ fpr:::::::::SUBKEYD:
     }
 
     #[test]
+    fn of_two_made_at_once_the_first() {
+        let keys = keys(&GOOD.replace("1700000005:1800000000", "1700000000:"));
+        let subkey = keys[0].encryption_subkey(1_750_000_000).unwrap();
+        assert_eq!(subkey.fingerprint, "SUBKEYB");
+    }
+
+    #[test]
     fn what_makes_a_key_unfit() {
         let now = 1_750_000_000;
         for (from, to, unfit) in [

@@ -3,6 +3,7 @@
 //! artifact itself.
 
 use super::allowed::{PRELUDE, SETTINGS, TABLES};
+use super::changed::{changed, makes_index};
 use super::words::{Statement, Word, head, qualified, relation};
 use crate::names::TableName;
 use std::collections::BTreeSet;
@@ -186,79 +187,12 @@ impl Rules {
                 .position(|w| w[0].is("sequence") && w[1].is("name"));
             self.created.extend(named.and_then(|at| object(at + 2)));
         }
-        // A partition may join a parent that was there before: then the parent is what is changed.
-        let partition = words
-            .windows(2)
-            .position(|w| w[0].is("attach") && w[1].is("partition"));
-        let behind = |keyword: &str| {
-            let at = words.iter().position(|word| word.is(keyword))? + 1;
-            object(at + usize::from(words.get(at).is_some_and(|word| word.is("only"))))
-        };
-        let begins =
-            |first: &str, kinds: &[&str]| kinds.iter().any(|kind| statement.begins(&[first, kind]));
-        let changed = if let Some(at) = partition {
-            object(at + 2)
-        } else if begins(
-            "create",
-            &["index", "unique", "trigger", "constraint", "policy"],
-        ) {
-            behind("on")
-        } else if begins("create", &["rule"]) {
-            behind("to")
-        } else if begins("create", &["statistics"]) {
-            behind("from")
-        } else if begins("alter", &["index"]) {
-            object(2)
-        } else if begins("alter", &["publication"]) {
-            behind("table")
-        } else if statement.begins(&["comment", "on"]) {
-            match words.get(2).is_some_and(|kind| {
-                ["constraint", "trigger", "policy", "rule"]
-                    .iter()
-                    .any(|k| kind.is(k))
-            }) {
-                true => words[3..]
-                    .iter()
-                    .position(|word| word.is("on"))
-                    .and_then(|at| object(at + 4)),
-                false => object(3),
-            }
-        } else if statement.begins(&["security", "label"]) {
-            let on = words.iter().position(|word| word.is("on"));
-            on.and_then(|at| object(at + 2))
-        } else if statement.begins(&["alter", "table", "only"]) {
-            object(3)
-        } else if statement.begins(&["alter", "table"]) || statement.begins(&["alter", "sequence"])
-        {
-            object(2)
-        } else if statement.begins(&["copy"]) {
-            object(1)
-        } else if statement.begins(&["grant"]) || statement.begins(&["revoke"]) {
-            let on = words.iter().position(|word| word.is("on"));
-            let kind = on.and_then(|on| words.get(on + 1));
-            match kind.is_some_and(|kind| kind.is("table") || kind.is("sequence")) {
-                true => object(on.unwrap_or(0) + 2),
-                false => return foreign(),
-            }
-        } else {
-            return foreign();
-        };
+        let changed = changed(statement);
         let Some(name) = changed.filter(|name| self.created.contains(name)) else {
             return foreign();
         };
-        // An index lives in the schema of its table, and a constraint's has the constraint's name.
-        let index = match () {
-            () if begins("create", &["index"]) => words.get(2),
-            () if begins("create", &["unique"]) => words.get(3),
-            () => {
-                let added = words
-                    .windows(2)
-                    .position(|w| w[0].is("add") && w[1].is("constraint"));
-                added.and_then(|at| words.get(at + 2))
-            }
-        };
         self.created
-            .extend(index.and_then(Word::name).map(|index| TableName {
+            .extend(makes_index(statement).map(|index| TableName {
                 schema: name.schema,
                 name: index.into(),
             }));
@@ -369,6 +303,13 @@ mod tests {
             "SAVEPOINT a",
             "RELEASE a",
             "START TRANSACTION",
+            "CREATE RULE r AS ON INSERT TO public.other DO INSTEAD NOTHING",
+            "CREATE TRIGGER t BEFORE INSERT ON public.other FOR EACH ROW EXECUTE FUNCTION public.f()",
+            "CREATE POLICY p ON public.other USING (true)",
+            "CREATE UNIQUE INDEX i ON ONLY public.other USING btree (a)",
+            "ALTER INDEX public.other_pkey SET (fillfactor = 10)",
+            "COMMENT ON TABLE public.other IS 'x'",
+            "COMMENT ON CONSTRAINT c ON public.other IS 'x'",
             "PREPARE TRANSACTION 'x'",
             "COMMIT PREPARED 'x'",
             "SET SESSION AUTHORIZATION postgres",

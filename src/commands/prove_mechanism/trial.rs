@@ -270,11 +270,12 @@ impl<'a> Trial<'a> {
 
     fn refused(&mut self, name: &'static str, other: bool, ciphertext: &[u8]) -> Result<()> {
         let (spec, judged) = self.decrypt(other, ciphertext)?;
-        let detail = match &judged {
-            Ok(()) => "it was accepted".into(),
-            Err(why) => why.clone(),
+        let (passed, detail) = match judged {
+            Ok(()) => (false, "it was accepted".into()),
+            // Refused by gpg's own judgement: a gpg that was killed has judged nothing.
+            Err(why) => (why.starts_with("status 2: "), why),
         };
-        self.step(name, judged.is_err(), detail, &spec);
+        self.step(name, passed, detail, &spec);
         Ok(())
     }
 }
