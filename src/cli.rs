@@ -26,7 +26,7 @@ pub(crate) struct Cli {
 const EXITS: &str = "\
 Exit codes: 0 yes · 1 no, or could not tell · 2 the command line is wrong · 3 cannot start: a \
 tool, key, table, setting or the database is missing or unfit · 4 a stage failed while it ran · \
-5 local file trouble · 128+n ended by signal n, after clean-up";
+5 local file trouble · 125 guard's own failures · 128+n ended by signal n, after clean-up";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
