@@ -85,20 +85,27 @@ pub(crate) struct OperatorPackage {
     pub rsa: bool,
 }
 
+/// Which artifact, and what its origin is held against.
 #[derive(Debug, Args)]
-pub(crate) struct Verify {
+pub(crate) struct Named {
     /// A run of the store, or a file: what contains / or ends in .gpg is a path
     #[arg(value_name = "RUN_ID|PATH", value_parser = Target::parse)]
     pub target: Target,
-    /// Decrypt too: integrity, plaintext hash, every table's rows; nothing is written
-    #[arg(long)]
-    pub decrypt: bool,
     /// The artifact's SHA-256 as you kept it elsewhere: proves its origin
     #[arg(long, value_name = "HEX", value_parser = origin::sha256)]
     pub sha256: Option<String>,
     /// The envelope as you kept it elsewhere, - for standard input: proves its origin
     #[arg(long, value_name = "FILE")]
     pub envelope: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub named: Named,
+    /// Decrypt too: integrity, plaintext hash, every table's rows; nothing is written
+    #[arg(long)]
+    pub decrypt: bool,
     /// Read the secret key's passphrase from this descriptor [default: the agent asks]
     #[arg(long, value_name = "N", requires = "decrypt")]
     pub passphrase_fd: Option<u32>,
@@ -106,15 +113,8 @@ pub(crate) struct Verify {
 
 #[derive(Debug, Args)]
 pub(crate) struct Restore {
-    /// A run of the store, or a file: what contains / or ends in .gpg is a path
-    #[arg(value_name = "RUN_ID|PATH", value_parser = Target::parse)]
-    pub target: Target,
-    /// The artifact's SHA-256 as you kept it elsewhere: proves its origin
-    #[arg(long, value_name = "HEX", value_parser = origin::sha256)]
-    pub sha256: Option<String>,
-    /// The envelope as you kept it elsewhere, - for standard input: proves its origin
-    #[arg(long, value_name = "FILE")]
-    pub envelope: Option<String>,
+    #[command(flatten)]
+    pub named: Named,
     /// Leave out the foreign keys, owners and privileges whose other end the target has not
     #[arg(long)]
     pub skip_external: bool,
@@ -125,9 +125,8 @@ pub(crate) struct Restore {
 
 #[derive(Debug, Args)]
 pub(crate) struct ProveRestore {
-    /// A run of the store, or a file: what contains / or ends in .gpg is a path
-    #[arg(value_name = "RUN_ID|PATH", value_parser = Target::parse)]
-    pub target: Target,
+    #[command(flatten)]
+    pub named: Named,
     /// Folder for the throw-away cluster, on a disk [default: memory, if it fits]
     #[arg(long, value_name = "DIR")]
     pub scratch_dir: Option<PathBuf>,

@@ -1,5 +1,6 @@
 //! One file a verb, one door each. A verb calls the rooms in order and returns what to say.
 
+mod artifact;
 pub(crate) mod backup;
 pub(crate) mod guard;
 pub(crate) mod list;

@@ -75,15 +75,15 @@ impl Gpg {
             "--no-random-seed-file",
             "--no-armor",
             "--no-throw-keyids",
+            "--no-literal",
         ]);
+        // We make the packets (see `frame`), and gpg notes that this is unusual.
+        let spec = spec.expect_talk("gpg: Note: --no-literal is not for normal use!");
         let spec = match compression {
             Compression::Gpg(level) => spec
                 .arg("--compress-algo=zlib")
                 .arg(format!("--compress-level={level}")),
-            // We make the packets (see `frame`), and gpg notes that this is unusual.
-            _ => spec
-                .args(["--no-literal", "--compress-algo=none"])
-                .expect_talk("gpg: Note: --no-literal is not for normal use!"),
+            _ => spec.arg("--compress-algo=none"),
         };
         spec.arg("--encrypt")
             .args(recipients.iter().map(|fpr| format!("--recipient={fpr}")))

@@ -24,13 +24,14 @@ pub(crate) mod words;
 use crate::compression::Compression;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
-use crate::manifest::{ExternalReference, Table};
+use crate::manifest::{ExternalReference, Manifest, Table};
 use crate::names::TableName;
 use crate::pg;
 use crate::pipeline::{Blame, Piped, blame, pipe_from};
 use crate::seal::stopped;
 use crate::tools::{self, Tool};
 use crate::verify::{Ciphertext, Key, Sound, opens, plaintext_of};
+use crate::watch::Watch;
 use digest::Sum;
 use gate::{Frame, Gate};
 use rules::{Missing, Part, Rules};
@@ -62,22 +63,52 @@ pub(crate) struct Restored {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct How {
     pub skip_external: bool,
-    pub digest: bool,
+    /// Into a target of our own, which has nothing but what the backup brings: a digest of every
+    /// table is taken too.
+    pub proof: bool,
 }
 
-/// Restores into the database of `config`: all of it, or nothing.
+/// A target that can take the backup.
+pub(crate) struct Ready {
+    target: Target,
+    missing: Missing,
+    unknown: Vec<ExternalReference>,
+    how: How,
+}
+
+/// Asks the database of `config`, and refuses one that has too much or too little.
+pub(crate) fn ready(
+    manifest: &Manifest,
+    config: &Config,
+    how: How,
+    watch: &Watch,
+) -> Result<Ready> {
+    let target = target::ask(config, manifest, watch)?;
+    target.check(manifest)?;
+    let (missing, unknown) = target.missing(manifest);
+    Ok(Ready {
+        missing: target::settle(&missing, how)?,
+        unknown: unknown.into_iter().cloned().collect(),
+        target,
+        how,
+    })
+}
+
+/// Restores into the database of `config`: all of it, or nothing. What is restored was decrypted
+/// before and found whole, and is held against that once more.
 pub(crate) fn restore(
+    ready: Ready,
     sound: &Sound<'_>,
     key: &Key<'_>,
     config: &Config,
-    how: How,
 ) -> Result<Restored> {
     let manifest = sound.manifest;
-    let target = target::ask(config, manifest, key.watch)?;
-    target.check(manifest)?;
-    let (missing, unknown) = target.missing(manifest);
-    let missing = target::settle(&missing, how.skip_external)?;
-    let unknown = unknown.into_iter().cloned().collect();
+    let Ready {
+        target,
+        missing,
+        unknown,
+        how,
+    } = ready;
 
     let mut random = [0; 16];
     getrandom::fill(&mut random)
@@ -94,7 +125,7 @@ pub(crate) fn restore(
     let stored: Vec<&Table> = manifest.tables.iter().filter(|t| t.stores_rows()).collect();
     let compression = Compression::parse(&manifest.compression)
         .map_err(|why| Error::new(Code::NotVerified, format!("the manifest: {why}")))?;
-    let gate = Gate::new(tables_rules(sound, missing), how.digest);
+    let gate = Gate::new(tables_rules(sound, missing), how.proof);
     let fed = Fed::default();
     let feed = Feed {
         from: Ciphertext::new(&sound.artifact.opened, key)?,

@@ -2,6 +2,7 @@
 
 mod cluster;
 mod owner;
+mod roles;
 
 pub(crate) use cluster::ScratchCluster;
 

@@ -1,6 +1,7 @@
 //! The dump on its way: watched as plaintext, encrypted by gpg, hashed as ciphertext, written.
 //! Nothing leaves here but a file that was seen to be whole.
 
+mod bond;
 mod pair;
 mod prelude;
 mod sink;
@@ -21,6 +22,7 @@ use sink::{ArtifactSink, framing};
 use std::sync::{Arc, Mutex, PoisonError};
 use tap::DumpTap;
 
+pub(crate) use bond::{Awaited, Bond};
 pub(crate) use pair::pair;
 pub(crate) use prelude::{SealedPrelude, seal_prelude};
 
@@ -78,12 +80,19 @@ pub(crate) struct Expected {
     pub subkey: KeyId,
 }
 
+/// How a dump gets into a file.
+pub(crate) struct Way<'a> {
+    /// pg_dump and gpg.
+    pub specs: [&'a CommandSpec; 2],
+    pub compression: Compression,
+    pub recipients: &'a [Expected],
+}
+
 /// Dumps through gpg into `partial`. Fails with nothing kept, all children ended and waited for.
 pub(crate) fn seal(
-    specs: [&CommandSpec; 2],
-    compression: Compression,
+    way: &Way<'_>,
     relations: impl IntoIterator<Item = TableName>,
-    recipients: &[Expected],
+    bond: Awaited,
     partial: Partial,
     watch: &Watch,
     tick: &mut dyn FnMut(&Progress),
@@ -92,8 +101,9 @@ pub(crate) fn seal(
     let mut random = [0; 32];
     getrandom::fill(&mut random)
         .map_err(|err| Error::new(Code::StageFailed, format!("no random bytes: {err}")))?;
-    let tap = DumpTap::new(Scan::new(relations), compression, random, shared.clone());
-    let (tap, written) = through(specs, tap, recipients, partial, watch, &mut || {
+    let packing = (way.compression, bond);
+    let tap = DumpTap::new(Scan::new(relations), packing, random, shared.clone());
+    let (tap, written) = through(way, tap, partial, watch, &mut || {
         tick(&shared.get());
     })?;
     Ok(Sealed {
@@ -106,15 +116,14 @@ pub(crate) fn seal(
 
 /// Dump, tap, gpg, file: and every judge that must agree before the file may be believed.
 fn through<T: Tap>(
-    specs: [&CommandSpec; 2],
+    way: &Way<'_>,
     tap: T,
-    recipients: &[Expected],
     partial: Partial,
     watch: &Watch,
     tick: &mut dyn FnMut(),
 ) -> Result<(T, Written)> {
     let sink = ArtifactSink::new(partial);
-    let piped = pipeline::pipe(specs, tap, sink, watch, tick);
+    let piped = pipeline::pipe(way.specs, tap, sink, watch, tick);
     if let Some(error) = failure(&piped) {
         return Err(error);
     }
@@ -125,7 +134,7 @@ fn through<T: Tap>(
     };
     status::encrypted(
         &piped.consumer.status,
-        recipients.iter().map(|r| r.primary.as_str()),
+        way.recipients.iter().map(|r| r.primary.as_str()),
     )
     .map_err(|why| untrusted(why).stages(reports()))?;
     let (Some((tap, _)), Some((sink, _))) = (piped.tap, piped.sink) else {
@@ -133,7 +142,7 @@ fn through<T: Tap>(
     };
     let message = sink.framing.finish().map_err(framing)?;
     let mut named = message.recipients;
-    let mut meant: Vec<KeyId> = recipients.iter().map(|r| r.subkey).collect();
+    let mut meant: Vec<KeyId> = way.recipients.iter().map(|r| r.subkey).collect();
     named.sort_unstable();
     meant.sort_unstable();
     if named != meant {

@@ -5,6 +5,7 @@
 //! goes on with what was opened here.
 
 mod consistency;
+mod decrypt;
 pub(crate) mod findings;
 mod inside;
 mod judging;
@@ -13,20 +14,21 @@ pub(crate) mod origin;
 mod plaintext;
 pub(crate) mod subject;
 
+pub(crate) use decrypt::{Ciphertext, Key, decrypt, opens};
 pub(crate) use findings::{Finding, Report, Standing};
-pub(crate) use inside::{Ciphertext, Key, decrypt, opens};
 pub(crate) use opened::Opened;
 pub(crate) use origin::Origin;
 pub(crate) use plaintext::{Inflate, plaintext_of};
 pub(crate) use subject::{Subject, Target};
 
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::manifest::{Manifest, Prelude};
 use crate::report::Verdict;
 use crate::store::{MANIFEST, PRELUDE};
 use crate::watch::Watch;
 pub(crate) use findings::Findings;
 use findings::SCHEMA;
+use inside::BOND;
 use judging::{framing, sizes};
 use opened::Outside;
 
@@ -48,7 +50,7 @@ pub(crate) struct Sealed {
     bytes: u64,
 }
 
-/// What may be decrypted: nothing outside of it was found wrong.
+/// What may be decrypted: nothing about it was found wrong so far.
 pub(crate) struct Sound<'a> {
     pub manifest: &'a Manifest,
     pub artifact: &'a Sealed,
@@ -64,14 +66,30 @@ impl Examined {
         self.findings.failed()
     }
 
-    /// None where anything failed.
-    pub(crate) fn sound(&self) -> Option<Sound<'_>> {
-        (self.verdict() == Verdict::Pass).then_some(())?;
-        Some(Sound {
-            manifest: self.manifest.as_ref()?,
-            artifact: self.artifact.as_ref()?,
-            prelude: self.prelude.as_ref(),
-        })
+    /// What may be decrypted, or all that is wrong.
+    pub(crate) fn sound(&self) -> Result<Sound<'_>> {
+        let mut why = self.failed();
+        if let (Verdict::Pass, Some(manifest), Some(artifact)) =
+            (self.verdict(), &self.manifest, &self.artifact)
+        {
+            return Ok(Sound {
+                manifest,
+                artifact,
+                prelude: self.prelude.as_ref(),
+            });
+        }
+        if why.is_empty() {
+            why.push("it has no manifest".into());
+        }
+        let shown = self.subject.artifact.display();
+        let what = format!("`{shown}` cannot be restored: {}", why.join("; "));
+        Err(Error::new(Code::NotVerified, what)
+            .hint("See all that is wrong with `pgseal verify --decrypt`."))
+    }
+
+    /// The artifact names its prelude: its origin is the prelude's.
+    pub(crate) fn bound(&self) -> bool {
+        self.prelude.is_none() || self.findings.proved(BOND)
     }
 
     pub(crate) fn findings(&self) -> &Findings {
@@ -110,15 +128,7 @@ pub(crate) fn outside(subject: Subject, origin: &Origin, watch: &Watch) -> Resul
         .as_ref()
         .and_then(|m| Some((m, m.prelude.as_ref()?)))
     {
-        Some((manifest, said)) => {
-            if origin.was_given() {
-                findings.open(
-                    "prelude origin",
-                    "not proved: the envelope is the artifact's; only the manifest vouches for the prelude",
-                );
-            }
-            prelude(&subject, manifest, said, watch, &mut findings)?
-        }
+        Some((manifest, said)) => prelude(&subject, manifest, said, watch, &mut findings)?,
         None => {
             // One that no manifest vouches for is not part of the backup.
             let stray = subject.beside(PRELUDE).filter(|path| path.exists());
@@ -166,6 +176,12 @@ pub(crate) fn not_asked(examined: &mut Examined, decrypted: bool) {
             "content",
             "not proved: not decrypted, see --decrypt; a well-formed message may hold anything",
         );
+        if examined.prelude.is_some() {
+            findings.open(
+                BOND,
+                "not proved: not decrypted; the artifact may be another prelude's",
+            );
+        }
     }
     findings.open("recovery", "not proved: nothing was restored");
 }

@@ -12,6 +12,8 @@
 mod forge;
 #[path = "restore/hostile.rs"]
 mod hostile;
+#[path = "restore/origin.rs"]
+mod origin;
 #[path = "restore/prove.rs"]
 mod prove;
 #[path = "restore/round_trip.rs"]

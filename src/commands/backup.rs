@@ -12,10 +12,11 @@ use crate::names::RunId;
 use crate::prepare::{Prepared, joined, prepare};
 use crate::record;
 use crate::render;
-use crate::seal::{self, Progress, Sealed, SealedPrelude};
+use crate::seal::{self, Awaited, Progress, Sealed, SealedPrelude, Way};
 use crate::store::{MANIFEST, Partial, Published, Store, Synced};
 use crate::watch::Watch;
 use jiff::Timestamp;
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Instant;
 
@@ -149,27 +150,27 @@ fn seal_both(
 ) -> Result<(Sealed, Option<SealedPrelude>)> {
     let (plan, expected) = (&prepared.plan, prepared.expected()?);
     let artifact = store.partial(&plan.artifact_name())?;
-    let dump = |watch: &Watch| {
-        let (specs, stored) = ([&plan.dump, &plan.encrypt], prepared.stored());
-        seal::seal(
-            specs,
-            plan.compression,
-            stored,
-            &expected,
-            artifact,
-            watch,
-            tick,
-        )
+    let way = |dump| Way {
+        specs: [dump, &plan.encrypt],
+        compression: plan.compression,
+        recipients: &expected,
+    };
+    let dump = |told, watch: &Watch| {
+        let (way, bond) = (way(&plan.dump), Awaited::new(told, watch));
+        seal::seal(&way, prepared.stored(), bond, artifact, watch, tick)
     };
     let Some(prelude) = &plan.prelude else {
-        return Ok((dump(watch)?, None));
+        return Ok((dump(None, watch)?, None));
     };
     let file = store.partial(&plan.prelude_name())?;
+    let (tell, told) = channel();
     let prelude = |watch: &Watch| {
-        let (specs, closure) = ([prelude, &plan.encrypt], &prepared.closure);
-        seal::seal_prelude(specs, plan.compression, closure, &expected, file, watch)
+        let sealed = seal::seal_prelude(&way(prelude), &prepared.closure, file, watch)?;
+        // Where nobody listens any more, the dump has failed.
+        let _ = tell.send(sealed.written.sha256.clone());
+        Ok(sealed)
     };
-    let (sealed, prelude) = seal::pair(watch, dump, prelude)?;
+    let (sealed, prelude) = seal::pair(watch, |watch| dump(Some(told), watch), prelude)?;
     Ok((sealed, Some(prelude)))
 }
 

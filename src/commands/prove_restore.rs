@@ -1,7 +1,8 @@
 //! `pgseal prove-restore`: into a throw-away cluster, dumped again, and compared.
 
 use super::Answer;
-use super::restore::{checks, key, sound};
+use super::artifact::{given, open, sound};
+use super::restore::checks;
 use crate::cli;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
@@ -12,11 +13,10 @@ use crate::pg::{self, version};
 use crate::pipeline::{Input, run as run_one};
 use crate::render;
 use crate::report::Verdict;
-use crate::restore::{How, Restored, fingerprint, restore, words};
+use crate::restore::{How, Restored, fingerprint, ready, restore, words};
 use crate::scratch::ScratchCluster;
-use crate::secret;
 use crate::tools;
-use crate::verify::{Findings, Origin};
+use crate::verify::Findings;
 use crate::watch::Watch;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -51,13 +51,11 @@ pub(crate) fn run(
     watch: &Watch,
     json: bool,
 ) -> Result<Answer> {
-    let passphrase = args.passphrase_fd.map(secret::passphrase).transpose()?;
-    let examined = sound(&args.target, &Origin::default(), config, watch)?;
-    let key = key(config, passphrase, watch)?;
-    let sound = examined
-        .sound()
-        .ok_or_else(|| Error::new(Code::NotVerified, "the artifact is not sound"))?;
-    let manifest = sound.manifest;
+    let given = given(&args.named, args.passphrase_fd)?;
+    // What the caller vouches for may do what a restore by an administrator does.
+    let trusted = given.origin.was_given();
+    let mut examined = sound(&args.named.target, &given, config, watch)?;
+    let manifest = examined.sound()?.manifest;
     let dumped = version::major(&manifest.tools.pg_dump.version).unwrap_or(0);
     let tools = tools::server(dumped, &config.env, |program, argument| {
         let spec = pg::about(program, &config.env, argument);
@@ -65,13 +63,21 @@ pub(crate) fn run(
         ran.ok().then(|| ran.text())
     })?;
     let root = root(args.scratch_dir.as_deref(), manifest)?;
-    let cluster = ScratchCluster::start(tools, &root, &manifest.server, config, watch)?;
+    let key = open(&mut examined, given, config, watch)?;
+    let sound = examined.sound()?;
+    let manifest = sound.manifest;
+    let cluster = ScratchCluster::start(tools, &root, (&manifest.server, trusted), config, watch)?;
     cluster.create_roles(&roles(manifest), watch)?;
     let how = How {
         skip_external: true,
-        digest: true,
+        proof: true,
     };
-    let restored = restore(&sound, &key, &cluster.config, how)?;
+    let ready = ready(manifest, &cluster.config, how, watch)?;
+    let restored = restore(ready, &sound, &key, &cluster.config);
+    let restored = restored.map_err(|error| match trusted {
+        true => error,
+        false => without_rights(error),
+    })?;
     let names = || {
         manifest
             .tables
@@ -95,6 +101,11 @@ pub(crate) fn run(
             false => Err(format!("`{path}` could not be removed: remove it by hand")),
         },
     );
+    if !trusted {
+        notes.push(
+            "restored without a superuser's rights, for nobody vouched for the artifact: see --envelope".into(),
+        );
+    }
     if !restored.skipped.is_empty() {
         notes.push("left out what leads beyond the backed-up tables: see `skipped`".into());
     }
@@ -122,6 +133,22 @@ pub(crate) fn run(
         },
         undelivered: None,
     })
+}
+
+/// Nobody vouches for the artifact, and it needs what only a superuser may do.
+fn without_rights(error: Error) -> Error {
+    let mut said = error.stages.iter().flat_map(|stage| &stage.said);
+    let denied = |line: &String| {
+        ["permission denied", "must be superuser", "must be owner"]
+            .iter()
+            .any(|words| line.contains(words))
+    };
+    match said.any(denied) {
+        true => error.hint(
+            "It was restored without a superuser's rights. Vouch for it, and it has them: --envelope FILE or --sha256 HEX, as you kept them elsewhere.",
+        ),
+        false => error,
+    }
 }
 
 fn compare(

@@ -1,17 +1,16 @@
 //! `pgseal restore`: back into a database that has none of these tables.
 
 use super::Answer;
+use super::artifact::{given, open, sound};
 use crate::cli;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::exit::Exit;
-use crate::inspect;
 use crate::manifest::ExternalReference;
 use crate::render;
 use crate::report::Verdict;
-use crate::restore::{How, Restored, Rows, restore, target::Target};
-use crate::secret;
-use crate::verify::{self, Examined, Findings, Key, Origin, Subject};
+use crate::restore::{How, Restored, Rows, ready, restore, target::Target};
+use crate::verify::{Examined, Findings};
 use crate::watch::Watch;
 use serde::Serialize;
 
@@ -59,23 +58,15 @@ pub(crate) fn run(
                 .hint("Name a database that has none of these tables, and that was not backed up."),
         );
     }
-    if args.passphrase_fd == Some(0) && args.envelope.as_deref() == Some("-") {
-        let what = "--passphrase-fd 0 and --envelope - cannot both read standard input";
-        return Err(Error::new(Code::Usage, what));
-    }
-    let passphrase = args.passphrase_fd.map(secret::passphrase).transpose()?;
-    let kept = Origin {
-        sha256: args.sha256.clone(),
-        envelope: args.envelope.as_deref().map(super::verify::envelope),
-    };
-    let examined = sound(&args.target, &kept, config, watch)?;
-    let key = key(config, passphrase, watch)?;
+    let given = given(&args.named, args.passphrase_fd)?;
+    let mut examined = sound(&args.named.target, &given, config, watch)?;
     let how = How {
         skip_external: args.skip_external,
-        digest: false,
+        proof: false,
     };
-    let unsound = || Error::new(Code::NotVerified, "the artifact is not sound");
-    let restored = restore(&examined.sound().ok_or_else(unsound)?, &key, config, how)?;
+    let ready = ready(examined.sound()?.manifest, config, how, watch)?;
+    let key = open(&mut examined, given, config, watch)?;
+    let restored = restore(ready, &examined.sound()?, &key, config)?;
     let report = Report {
         schema: "pgseal/restore/1",
         result: Verdict::Pass,
@@ -98,56 +89,13 @@ pub(crate) fn run(
     })
 }
 
-/// What can be proved without the key must be, or nothing is given to gpg.
-pub(super) fn sound(
-    target: &verify::Target,
-    origin: &Origin,
-    config: &Config,
-    watch: &Watch,
-) -> Result<Examined> {
-    let subject = Subject::find(target, &config.store)?;
-    let examined = verify::outside(subject, origin, watch)?;
-    if examined.sound().is_some() {
-        return Ok(examined);
-    }
-    let mut why = examined.failed();
-    if why.is_empty() {
-        why.push("it has no manifest".into());
-    }
-    let shown = examined.subject().artifact.display();
-    let what = format!("`{shown}` cannot be restored: {}", why.join("; "));
-    Err(Error::new(Code::NotVerified, what)
-        .disk("nothing was changed: neither gpg nor psql was started")
-        .hint("See all that is wrong with `pgseal verify`."))
-}
-
-pub(super) fn key<'a>(
-    config: &Config,
-    passphrase: Option<Vec<u8>>,
-    watch: &'a Watch,
-) -> Result<Key<'a>> {
-    let gpg = inspect::gpg(config)?;
-    if !inspect::has_keyring(&config.gnupg_home) {
-        let home = config.gnupg_home.display();
-        return Err(
-            Error::new(Code::KeyUnfit, format!("no keyring in `{home}`"))
-                .hint("Name the keyring that has the secret key with --gnupg-home."),
-        );
-    }
-    Ok(Key::new(&gpg, passphrase, &config.env, watch))
-}
-
-/// What was proved outside, and what restoring added.
+/// What was proved before, and what restoring added.
 pub(super) fn checks(examined: &Examined, restored: &Restored) -> Findings {
     let mut checks = examined.findings().clone();
-    checks.judge(
-        "content",
-        Ok("decrypted as sealed: SHA-256, size and rows are the manifest's".into()),
-    );
     let rows: u64 = restored.tables.iter().map(|table| table.rows).sum();
     let tables = restored.tables.len();
     checks.judge(
-        "rows",
+        "restored",
         Ok(format!(
             "{rows} in {tables} tables, counted in the target before it was committed"
         )),

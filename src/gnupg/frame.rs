@@ -1,7 +1,7 @@
-//! The packets that gpg is handed with `--no-literal --compress-algo none`, and encrypts unread.
+//! The packets that gpg is handed with `--no-literal`, and encrypts unread.
 //!
-//! Made by gpg itself, they would compress many times more slowly, and a dump that died would
-//! become a valid, shorter message: gpg cannot tell a dead writer from the end. Here only
+//! Made by gpg itself, a dump that died would become a valid, shorter message: gpg cannot tell a
+//! dead writer from the end; and it compresses many times more slowly. Here only
 //! [`Seal::finish`] closes a packet; dropping does not. A message cut anywhere before that is
 //! encrypted all the same, but `gpg --decrypt` exits 2. (Cut before its first byte it holds no
 //! packet at all, and gpg 2.2 and 2.4 exit 0 with no output: only the status lines tell.)
@@ -10,8 +10,8 @@ use crate::compression::Compression;
 use crate::deflate::Deflate;
 use std::io::{self, Write};
 
-/// Takes a dump, writes what gpg is to encrypt: an OpenPGP message, or for gpg's own compression
-/// the dump as it is.
+/// Takes a dump, writes what gpg is to encrypt: an OpenPGP message, which for `gpg[:N]` gpg
+/// compresses once more.
 pub(crate) struct Seal<W: Write> {
     layers: Layers<W>,
     broken: bool,
@@ -20,24 +20,28 @@ pub(crate) struct Seal<W: Write> {
 enum Layers<W: Write> {
     Deflate(Packet<Deflate<Packet<W>>>),
     Zstd(zstd::Encoder<'static, Packet<W>>),
-    None(Packet<W>),
-    Gpg(W),
+    Bare(Packet<W>),
 }
 
 impl<W: Write> Seal<W> {
-    pub(crate) fn new(out: W, compress: Compression) -> io::Result<Self> {
+    /// `name` goes into the literal packet, where gpg tells it to whoever decrypts: 255 bytes at
+    /// most. No date goes there, nor a name of its own: both would tell something of the host.
+    pub(crate) fn new(out: W, compress: Compression, name: &str) -> io::Result<Self> {
+        let length = u8::try_from(name.len()).map_err(io::Error::other)?;
+        let head = [&[b'b', length], name.as_bytes(), &[0; 4]].concat();
         let layers = match compress {
             Compression::Deflate => {
                 let compressed = Packet::new(out, COMPRESSED, &[ZLIB]);
-                Layers::Deflate(literal(Deflate::new(compressed)))
+                Layers::Deflate(Packet::new(Deflate::new(compressed), LITERAL, &head))
             }
             Compression::Zstd(level) => {
-                let mut zstd = zstd::Encoder::new(literal(out), level.into())?;
+                let mut zstd = zstd::Encoder::new(Packet::new(out, LITERAL, &head), level.into())?;
                 zstd.include_checksum(true)?;
                 Layers::Zstd(zstd)
             }
-            Compression::None => Layers::None(literal(out)),
-            Compression::Gpg(_) => Layers::Gpg(out),
+            Compression::Gpg(_) | Compression::None => {
+                Layers::Bare(Packet::new(out, LITERAL, &head))
+            }
         };
         Ok(Self {
             layers,
@@ -53,8 +57,7 @@ impl<W: Write> Seal<W> {
         match self.layers {
             Layers::Deflate(literal) => literal.finish()?.finish()?.finish(),
             Layers::Zstd(zstd) => zstd.finish()?.finish(),
-            Layers::None(literal) => literal.finish(),
-            Layers::Gpg(out) => Ok(out),
+            Layers::Bare(literal) => literal.finish(),
         }
     }
 }
@@ -64,8 +67,7 @@ impl<W: Write> Write for Seal<W> {
         let written = match &mut self.layers {
             Layers::Deflate(literal) => literal.write(bytes),
             Layers::Zstd(zstd) => zstd.write(bytes),
-            Layers::None(literal) => literal.write(bytes),
-            Layers::Gpg(out) => out.write(bytes),
+            Layers::Bare(literal) => literal.write(bytes),
         };
         self.broken |= written.is_err();
         written
@@ -79,7 +81,7 @@ impl<W: Write> Write for Seal<W> {
 
 /// All of it at once.
 pub(crate) fn framed(data: &[u8], compression: Compression) -> io::Result<Vec<u8>> {
-    let mut seal = Seal::new(Vec::new(), compression)?;
+    let mut seal = Seal::new(Vec::new(), compression, "")?;
     seal.write_all(data)?;
     seal.finish()
 }
@@ -87,11 +89,6 @@ pub(crate) fn framed(data: &[u8], compression: Compression) -> io::Result<Vec<u8
 const COMPRESSED: u8 = 8;
 const LITERAL: u8 = 11;
 const ZLIB: u8 = 2;
-
-/// Binary, without a file name or a date: both would tell something of the host.
-fn literal<W: Write>(out: W) -> Packet<W> {
-    Packet::new(out, LITERAL, &[b'b', 0, 0, 0, 0, 0])
-}
 
 /// A packet of unknown length, in chunks of a power of two and a last one of any length.
 struct Packet<W> {
@@ -161,15 +158,26 @@ mod tests {
     use proptest::prelude::*;
     use std::io::Read;
 
-    const ALL: [Compression; 3] = [
+    const ALL: [Compression; 4] = [
         Compression::Deflate,
         Compression::Zstd(1),
+        Compression::Gpg(1),
         Compression::None,
     ];
-    const RAW: [&str; 3] = ["--no-literal", "--compress-algo", "none"];
+
+    const NAME: &str = "a-name";
+
+    /// As gpg is asked for each.
+    fn raw(compress: Compression) -> [&'static str; 3] {
+        let method = match compress {
+            Compression::Gpg(_) => "zlib",
+            _ => "none",
+        };
+        ["--no-literal", "--compress-algo", method]
+    }
 
     fn seal(data: &[u8], piece: usize, compress: Compression) -> Vec<u8> {
-        let mut seal = Seal::new(Vec::new(), compress).unwrap();
+        let mut seal = Seal::new(Vec::new(), compress, NAME).unwrap();
         for piece in data.chunks(piece) {
             seal.write_all(piece).unwrap();
         }
@@ -210,7 +218,7 @@ mod tests {
             message
         };
         let data = body(literal, 11);
-        let data = data.strip_prefix(b"b\0\0\0\0\0").unwrap();
+        let data = data.strip_prefix(b"b\x06a-name\0\0\0\0").unwrap();
         unpack(data, compress)
     }
 
@@ -243,6 +251,13 @@ mod tests {
     }
 
     #[test]
+    fn a_name_has_255_bytes_at_most() {
+        let new = |name: &str| Seal::new(Vec::new(), Compression::None, name);
+        assert!(new(&"a".repeat(255)).is_ok());
+        assert!(new(&"a".repeat(256)).is_err());
+    }
+
+    #[test]
     fn gpg_opens_it() {
         let gpg = Gpg::new();
         let mut sizes = vec![0, 1, (1 << 20) + 3, 20 << 20];
@@ -253,7 +268,7 @@ mod tests {
         for size in sizes {
             for compress in ALL {
                 let data = &data[..size];
-                let sealed = gpg.encrypt(&RAW, &seal(data, 65_536, compress));
+                let sealed = gpg.encrypt(&raw(compress), &seal(data, 65_536, compress));
                 let mut framing = Framing::new();
                 framing.push(&sealed).unwrap();
                 framing.finish().unwrap();
@@ -280,7 +295,7 @@ mod tests {
             let random = (1..20).map(|n| last * n / 20 + n);
             let cuts = (0..12).chain(CHUNK - 2..CHUNK + 4).chain(random);
             for cut in cuts.chain(last - 9..last) {
-                let opened = gpg.decrypt(&gpg.encrypt(&RAW, &whole[..cut]));
+                let opened = gpg.decrypt(&gpg.encrypt(&raw(compress), &whole[..cut]));
                 let refused = if cut == 0 {
                     !opened.vouched
                 } else {
@@ -288,7 +303,10 @@ mod tests {
                 };
                 assert!(refused, "{compress:?} {cut} of {last}");
             }
-            assert_eq!(gpg.decrypt(&gpg.encrypt(&RAW, &whole)).code, Some(0));
+            assert_eq!(
+                gpg.decrypt(&gpg.encrypt(&raw(compress), &whole)).code,
+                Some(0)
+            );
         }
     }
 
@@ -298,11 +316,11 @@ mod tests {
         let data = text(400_000);
         for compress in ALL {
             let mut out = Vec::new();
-            let mut seal = Seal::new(&mut out, compress).unwrap();
+            let mut seal = Seal::new(&mut out, compress, NAME).unwrap();
             seal.write_all(&data).unwrap();
             seal.flush().unwrap();
             drop(seal);
-            let opened = gpg.decrypt(&gpg.encrypt(&RAW, &out));
+            let opened = gpg.decrypt(&gpg.encrypt(&raw(compress), &out));
             assert_eq!(opened.code, Some(2), "{compress:?}");
         }
     }
@@ -325,7 +343,7 @@ mod tests {
         }
         let data = text(4 << 20);
         for compress in ALL {
-            let mut seal = Seal::new(Full(Vec::new(), false), compress).unwrap();
+            let mut seal = Seal::new(Full(Vec::new(), false), compress, NAME).unwrap();
             let error = data
                 .chunks(1000)
                 .find_map(|piece| seal.write_all(piece).err());
@@ -340,7 +358,7 @@ mod tests {
             noise in vec(any::<u8>(), 0..70_000),
             repeat in 0..5_usize,
             piece in 1..100_000_usize,
-            compress in prop_oneof![Just(ALL[0]), Just(ALL[1]), Just(ALL[2])],
+            compress in prop_oneof![Just(ALL[0]), Just(ALL[1]), Just(ALL[3])],
         ) {
             let data = noise.repeat(repeat);
             prop_assert!(open(&seal(&data, piece, compress), compress) == data);

@@ -104,6 +104,15 @@ pub(crate) fn opened_by(status: &[String]) -> Option<&str> {
     line.split_whitespace().next()
 }
 
+/// The name in the message's literal packet; None where there is none, or more than one packet.
+/// gpg escapes what could be taken for something else, and nothing of ours needs it.
+pub(crate) fn literal_name(status: &[String]) -> Option<&str> {
+    let mut lines = status.iter().filter_map(|l| l.strip_prefix("PLAINTEXT "));
+    let (line, more) = (lines.next()?, lines.next());
+    let name = line.splitn(3, ' ').nth(2)?;
+    (more.is_none() && !name.is_empty()).then_some(name)
+}
+
 /// The fingerprint of a key that was made, with its subkey.
 pub(crate) fn created(status: &[String]) -> Option<String> {
     let line = status
@@ -167,6 +176,21 @@ mod tests {
             String::new(),
         ] {
             assert!(decrypted(&lines(&bad)).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_the_one_literal_packet() {
+        let name = |text: &str| literal_name(&lines(text)).map(String::from);
+        let line = "PLAINTEXT 62 0 a=b|PLAINTEXT_LENGTH 5|DECRYPTION_OKAY";
+        assert_eq!(name(line).as_deref(), Some("a=b"));
+        for none in [
+            "",
+            "PLAINTEXT 62 0 ",
+            "PLAINTEXT 62 0",
+            "PLAINTEXT 62 0 a|PLAINTEXT 62 0 a",
+        ] {
+            assert_eq!(name(none), None, "{none}");
         }
     }
 

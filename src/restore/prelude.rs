@@ -48,7 +48,7 @@ pub(super) fn judged(
         key,
         Kept(Vec::new()),
     )?;
-    let (Kept(text), _) = kept.map_err(|(_, why)| refused(why))?;
+    let Kept(text) = kept.map_err(|(_, why)| refused(why))?.sink;
     read(&text, missing).map_err(refused)
 }
 

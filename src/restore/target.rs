@@ -1,5 +1,6 @@
 //! The database to restore into: what must be there, and what must not.
 
+use super::How;
 use super::rules::Missing;
 use super::words::{identifier, relation};
 use crate::config::Config;
@@ -141,12 +142,12 @@ fn keep<T: Ord>(names: &mut BTreeSet<T>, name: Option<T>) -> bool {
 }
 
 /// Refuses what is missing, or turns it into what the gate leaves out.
-pub(crate) fn settle(missing: &[&ExternalReference], skip: bool) -> Result<Missing> {
+pub(crate) fn settle(missing: &[&ExternalReference], how: How) -> Result<Missing> {
     let mut left_out = Missing::default();
     let mut refused: Vec<&ExternalReference> = Vec::new();
     for reference in missing {
         let (kind, name) = (reference.kind.as_str(), &reference.name);
-        let taken = skip
+        let taken = how.skip_external
             && match kind {
                 "role" => keep(&mut left_out.roles, identifier(name)),
                 "tablespace" => keep(&mut left_out.tablespaces, identifier(name)),
@@ -173,7 +174,18 @@ pub(crate) fn settle(missing: &[&ExternalReference], skip: bool) -> Result<Missi
     let mut mends: Vec<String> = refused.iter().map(|reference| mend(reference)).collect();
     mends.sort();
     mends.dedup();
-    if !skip {
+    // The host's packages are not the backup's to bring.
+    if how.proof
+        && refused
+            .iter()
+            .any(|reference| reference.kind != "extension")
+    {
+        let what = format!("it does not come back by itself: {what}");
+        return Err(Error::new(Code::NotVerified, what).hint(
+            "Take the backup with its prelude, or restore into a database that has the rest.",
+        ));
+    }
+    if !how.skip_external {
         mends.push("or leave out foreign keys, owners and privileges: --skip-external".into());
     }
     Err(Error::new(Code::Database, what).hint(mends.join("\n      ")))

@@ -1,12 +1,12 @@
 //! A throw-away PostgreSQL cluster: a private folder, a socket in it, a server that is our child.
 
 use super::owner::{self, Owner};
+use super::roles::Names;
 use crate::config::{Config, Env};
 use crate::conninfo::ConnInfo;
 use crate::error::{Code, Error, Result};
 use crate::inspect;
 use crate::manifest::Server;
-use crate::names::quoted;
 use crate::pg;
 use crate::pipeline::{Input, Service, run};
 use crate::seal::stopped;
@@ -17,16 +17,17 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Its superuser and its database.
-const SUPERUSER: &str = "postgres";
 const DATABASE: &str = "pgseal_scratch";
 
 pub(crate) struct ScratchCluster {
-    /// How it is reached, by those who run SQL in it.
+    /// How its database is reached, by the role that restores.
     pub config: Config,
     pub tools: ServerTools,
     /// What is not as on the server that was backed up.
     pub notes: Vec<String>,
+    /// How its superuser reaches it.
+    admin: Config,
+    names: Names,
     server: Option<Service>,
     dir: Option<TempDir>,
     path: PathBuf,
@@ -34,11 +35,11 @@ pub(crate) struct ScratchCluster {
 
 impl ScratchCluster {
     /// Starts one in `root`, with an empty database that has the encoding and the collation of
-    /// the server that was backed up.
+    /// the server that was backed up. `trusted`: who restores into it is a superuser.
     pub(crate) fn start(
         tools: ServerTools,
         root: &Path,
-        like: &Server,
+        (like, trusted): (&Server, bool),
         config: &Config,
         watch: &Watch,
     ) -> Result<ScratchCluster> {
@@ -48,8 +49,15 @@ impl ScratchCluster {
         let path = dir.path().to_path_buf();
         owner.give(&path)?;
         let env = without_postgres(&config.env);
+        let names = Names::random()?;
+        let reaching = |user: &str, database: &str| {
+            let conninfo = conninfo(&path, user, database)?;
+            Ok(config.reaching(conninfo, env.clone()))
+        };
         let mut cluster = ScratchCluster {
-            config: config.reaching(conninfo(&path, SUPERUSER)?, env),
+            config: reaching(&names.restorer, DATABASE)?,
+            admin: reaching(&names.superuser, "postgres")?,
+            names,
             tools,
             notes: Vec::new(),
             server: None,
@@ -58,14 +66,17 @@ impl ScratchCluster {
         };
         cluster.init(&owner, watch)?;
         cluster.serve(&owner, watch)?;
+        let restorer = cluster.names.restorer(trusted);
+        cluster.sql(&restorer, watch)?;
         cluster.create(like, watch)?;
-        cluster.config.conninfo = Some(conninfo(&cluster.path, DATABASE)?);
+        let conninfo = conninfo(&cluster.path, &cluster.names.superuser, DATABASE)?;
+        cluster.admin.conninfo = Some(conninfo);
         Ok(cluster)
     }
 
     fn init(&self, owner: &Owner, watch: &Watch) -> Result<()> {
         let data = format!("--pgdata={}/data", self.path.display());
-        let user = format!("--username={SUPERUSER}");
+        let user = format!("--username={}", self.names.superuser);
         let spec = self.command(owner, "initdb", &self.tools.initdb).args([
             &data,
             &user,
@@ -132,9 +143,10 @@ impl ScratchCluster {
 
     fn create(&mut self, like: &Server, watch: &Watch) -> Result<()> {
         let literal = |text: &str| format!("'{}'", text.replace('\'', "''"));
+        let owner = self.names.restorer.clone();
         let create = |collate: &str, ctype: &str| {
             format!(
-                "CREATE DATABASE {DATABASE} TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {};",
+                "CREATE DATABASE {DATABASE} OWNER {owner} TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {};",
                 literal(&like.encoding),
                 literal(collate),
                 literal(ctype)
@@ -153,21 +165,11 @@ impl ScratchCluster {
 
     /// Roles that the dump names, without rights and without a login.
     pub(crate) fn create_roles(&self, names: &[String], watch: &Watch) -> Result<()> {
-        let mut script = String::from("SET client_min_messages = error;\n");
-        for name in names {
-            let exists = name.replace('\'', "''");
-            script += &format!(
-                "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = E'{}') AS new \
-                 \\gset\n\\if :new\nCREATE ROLE {} NOLOGIN;\n\\endif\n",
-                exists.replace('\\', "\\\\"),
-                quoted(name)
-            );
-        }
-        self.sql(&script, watch)
+        self.sql(&self.names.roles(names, DATABASE), watch)
     }
 
     fn sql(&self, script: &str, watch: &Watch) -> Result<()> {
-        let spec = pg::writer(&self.tools.psql, &self.config);
+        let spec = pg::writer(&self.tools.psql, &self.admin);
         let what = "cannot prepare the throw-away database";
         let input = Input::Bytes(script.into());
         inspect::ask(&spec, input, watch, Code::StageFailed, what).map(drop)
@@ -175,7 +177,7 @@ impl ScratchCluster {
 
     /// None where it says no.
     fn ask(&self, script: &str, watch: &Watch) -> Result<Option<String>> {
-        let spec = pg::writer(&self.tools.psql, &self.config);
+        let spec = pg::writer(&self.tools.psql, &self.admin);
         let ran = run(&spec, Input::Bytes(script.into()), watch);
         match ran.stop {
             Some(stop) => Err(stopped(stop)),
@@ -221,7 +223,7 @@ impl Drop for ScratchCluster {
     }
 }
 
-fn conninfo(dir: &Path, database: &str) -> Result<ConnInfo> {
+fn conninfo(dir: &Path, user: &str, database: &str) -> Result<ConnInfo> {
     // The longest path that a socket may have is 107 bytes.
     let socket = dir.join(".s.PGSQL.5432");
     if socket.as_os_str().len() > 107 {
@@ -234,7 +236,7 @@ fn conninfo(dir: &Path, database: &str) -> Result<ConnInfo> {
         .replace('\\', "\\\\")
         .replace('\'', "\\'");
     ConnInfo::parse(&format!(
-        "host='{host}' port=5432 user={SUPERUSER} dbname={database}"
+        "host='{host}' port=5432 user={user} dbname={database}"
     ))
     .map_err(|refused| Error::new(Code::Setting, refused.why))
 }

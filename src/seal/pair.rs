@@ -3,6 +3,7 @@
 use crate::error::Result;
 use crate::prepare::joined;
 use crate::watch::Watch;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -18,14 +19,13 @@ pub(crate) fn pair<A, B: Send>(
     // With an error goes whether the other had failed before.
     let late = |error| (error, failed.swap(true, Ordering::Relaxed));
     let (first, second) = std::thread::scope(|scope| {
-        let second = scope.spawn(|| second(&watch).map_err(late));
+        // A panic is a failure too, and must end the other, which may be waiting for this one.
+        let second = || joined(catch_unwind(AssertUnwindSafe(|| second(&watch))));
+        let second = scope.spawn(move || second().map_err(late));
         let first = first(&watch).map_err(late);
         (first, second.join())
     });
-    let second = match second {
-        Ok(answer) => answer,
-        Err(panic) => joined(Err(panic)).map_err(|error| (error, false)),
-    };
+    let second = second.unwrap_or_else(|panic| joined(Err(panic)).map_err(late));
     match (first, second) {
         (Ok(first), Ok(second)) => Ok((first, second)),
         (Err((error, false)), _) | (_, Err((error, false))) => Err(error),

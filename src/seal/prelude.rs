@@ -1,14 +1,13 @@
 //! The second file: what the tables need around them, made of pg_dump's text on its way to gpg.
 
 use super::tap::broken;
-use super::{Expected, Written, through};
+use super::{Way, Written, through};
 use crate::compression::Compression;
 use crate::error::{Code, Error, Result};
 use crate::gnupg::frame::Seal;
 use crate::pg::closure::{Closure, Object};
 use crate::pg::prelude::prelude;
 use crate::pipeline::{Halt, Tap};
-use crate::spec::CommandSpec;
 use crate::store::Partial;
 use crate::watch::Watch;
 use std::io::{PipeWriter, Write};
@@ -20,20 +19,18 @@ pub(crate) struct SealedPrelude {
 }
 
 pub(crate) fn seal_prelude(
-    specs: [&CommandSpec; 2],
-    compression: Compression,
+    way: &Way<'_>,
     closure: &Closure,
-    recipients: &[Expected],
     partial: Partial,
     watch: &Watch,
 ) -> Result<SealedPrelude> {
     let tap = PreludeTap {
         closure: closure.clone(),
-        compression: compression.of_prelude(),
+        compression: way.compression.of_prelude(),
         dump: Vec::new(),
         absent: Vec::new(),
     };
-    let (tap, written) = through(specs, tap, recipients, partial, watch, &mut || {})?;
+    let (tap, written) = through(way, tap, partial, watch, &mut || {})?;
     Ok(SealedPrelude {
         absent: tap.absent,
         written,
@@ -54,7 +51,7 @@ impl Tap for PreludeTap {
     type Stream = Seal<PipeWriter>;
 
     fn open(&mut self, to: PipeWriter) -> std::result::Result<Self::Stream, Halt> {
-        Seal::new(to, self.compression).map_err(broken)
+        Seal::new(to, self.compression, "").map_err(broken)
     }
 
     fn push(&mut self, bytes: &[u8], _: &mut Self::Stream) -> std::result::Result<(), Halt> {

@@ -1,6 +1,7 @@
 //! Between pg_dump and gpg: the plaintext is hashed, scanned, compressed and passed on.
 
 use super::Shared;
+use super::bond::Awaited;
 use crate::compression::Compression;
 use crate::error::{Code, Error};
 use crate::gnupg::frame::Seal;
@@ -14,6 +15,7 @@ pub(super) struct DumpTap {
     token: TokenLine,
     scan: Option<Scan>,
     compression: Compression,
+    bond: Awaited,
     shared: Shared,
     pub hash: Sha256,
     pub bytes: u64,
@@ -21,12 +23,19 @@ pub(super) struct DumpTap {
     pub blocks: Vec<Block>,
 }
 
+/// Opened by the first bytes, when pg_dump has done most of its work: its head needs the
+/// prelude's hash, which may not be known sooner.
+pub(super) struct Late {
+    to: Option<PipeWriter>,
+    seal: Option<Seal<PipeWriter>>,
+}
+
 type Passed = Result<(), Halt>;
 
 impl DumpTap {
     pub(super) fn new(
         scan: Scan,
-        compression: Compression,
+        (compression, bond): (Compression, Awaited),
         random: [u8; 32],
         shared: Shared,
     ) -> DumpTap {
@@ -34,6 +43,7 @@ impl DumpTap {
             token: TokenLine::new(random),
             scan: Some(scan),
             compression,
+            bond,
             shared,
             hash: Sha256::new(),
             bytes: 0,
@@ -41,39 +51,53 @@ impl DumpTap {
         }
     }
 
-    fn pass(&mut self, bytes: &[u8], to: &mut Seal<PipeWriter>) -> Passed {
+    fn pass(&mut self, bytes: &[u8], to: &mut Late) -> Passed {
         if let Some(scan) = &mut self.scan {
             scan.push(bytes).map_err(incomplete)?;
             self.bytes += bytes.len() as u64;
             self.shared.set(self.bytes, scan.current());
         }
         self.hash.update(bytes);
-        to.write_all(bytes).map_err(broken)
+        self.sealing(to)?.write_all(bytes).map_err(broken)
+    }
+
+    fn sealing<'a>(&self, late: &'a mut Late) -> Result<&'a mut Seal<PipeWriter>, Halt> {
+        if let Some(to) = late.to.take() {
+            let seal = Seal::new(to, self.compression, &self.bond.name()?);
+            late.seal = Some(seal.map_err(broken)?);
+        }
+        late.seal
+            .as_mut()
+            .ok_or_else(|| Halt::Pipe("its head was not written".into()))
     }
 }
 
 impl Tap for DumpTap {
-    type Stream = Seal<PipeWriter>;
+    type Stream = Late;
 
-    fn open(&mut self, to: PipeWriter) -> Result<Seal<PipeWriter>, Halt> {
-        Seal::new(to, self.compression).map_err(broken)
+    fn open(&mut self, to: PipeWriter) -> Result<Late, Halt> {
+        Ok(Late {
+            to: Some(to),
+            seal: None,
+        })
     }
 
-    fn push(&mut self, bytes: &[u8], to: &mut Seal<PipeWriter>) -> Passed {
+    fn push(&mut self, bytes: &[u8], to: &mut Late) -> Passed {
         match self.token.push(bytes) {
             None => self.pass(bytes, to),
             Some(released) => self.pass(&released, to),
         }
     }
 
-    fn end(&mut self, mut to: Seal<PipeWriter>) -> Passed {
+    fn end(&mut self, mut to: Late) -> Passed {
         let held = self.token.end();
         self.pass(&held, &mut to)?;
         if let Some(scan) = self.scan.take() {
             self.blocks = scan.finish().map_err(incomplete)?;
         }
         // Not before the dump is known to be whole: a packet that is not closed cannot be opened.
-        to.finish().map(drop).map_err(broken)
+        to.seal
+            .map_or(Ok(()), |seal| seal.finish().map(drop).map_err(broken))
     }
 }
 

@@ -59,6 +59,11 @@ impl Findings {
             .collect()
     }
 
+    pub(crate) fn proved(&self, check: &str) -> bool {
+        let proved = |f: &Finding| f.check == check && f.standing == Standing::Proved;
+        self.0.iter().any(proved)
+    }
+
     /// Nothing proved is no pass.
     pub(crate) fn verdict(&self) -> Verdict {
         let proved = self.0.iter().any(|f| f.standing == Standing::Proved);

@@ -1,97 +1,19 @@
 //! What only the holder of the secret key can prove: that the message opens, was not changed, and
-//! holds the rows that the manifest counts. Streaming; no plaintext is kept or written.
+//! holds the rows that the manifest counts; and that its prelude is the one that it names.
 
 use super::consistency::stored;
+use super::decrypt::{Key, decrypt};
 use super::findings::Findings;
-use super::opened::{FromStart, Opened};
+use super::opened::Opened;
 use super::plaintext::{Plain, Seen};
 use crate::compression::Compression;
-use crate::error::{Code, Error, Result};
-use crate::gnupg::Gpg;
-use crate::gnupg::opening::Asking;
-use crate::gnupg::status::{self, Locked};
+use crate::error::Result;
 use crate::manifest::Manifest;
-use crate::pipeline::{End, Halt, Outcome, Sink, Source, stream};
-use crate::seal::stopped;
-use crate::spec::CommandSpec;
-use crate::watch::Watch;
-use sha2::{Digest, Sha256};
-use std::io::{self, Read, Write};
+use crate::pipeline::{Halt, Sink};
+use crate::seal::Bond;
 
-const BUFFER: usize = 128 * 1024;
-
-/// How messages are opened on this host.
-pub(crate) struct Key<'a> {
-    pub spec: CommandSpec,
-    /// Goes to gpg's standard input, in front of the message.
-    pub passphrase: Option<Vec<u8>>,
-    pub watch: &'a Watch,
-}
-
-impl<'a> Key<'a> {
-    pub(crate) fn new(
-        gpg: &Gpg,
-        passphrase: Option<Vec<u8>>,
-        env: &crate::config::Env,
-        watch: &'a Watch,
-    ) -> Key<'a> {
-        let asking = match (&passphrase, crate::render::term::terminal()) {
-            (Some(_), _) => Asking::FirstLine,
-            (None, Some(tty)) => Asking::Terminal(tty),
-            (None, None) => Asking::Nobody,
-        };
-        Key {
-            spec: gpg.open(&asking, env),
-            passphrase,
-            watch,
-        }
-    }
-}
-
-/// Feeds the passphrase and then the file, hashed again: what was decrypted is what was hashed.
-pub(crate) struct Ciphertext {
-    passphrase: Vec<u8>,
-    from: FromStart,
-    hash: Sha256,
-}
-
-impl Ciphertext {
-    pub(crate) fn new(opened: &Opened, key: &Key<'_>) -> Result<Ciphertext> {
-        Ok(Ciphertext {
-            passphrase: key.passphrase.clone().unwrap_or_default(),
-            from: opened
-                .reader()
-                .map_err(|err| Error::io(Code::Store, "read", &opened.path, &err))?,
-            hash: Sha256::new(),
-        })
-    }
-
-    /// Of what was fed so far.
-    pub(crate) fn sha256(&self) -> String {
-        hex::encode(self.hash.clone().finalize())
-    }
-}
-
-impl Source for Ciphertext {
-    fn pour(&mut self, to: &mut dyn Write) -> std::result::Result<(), Halt> {
-        let broken = |err: io::Error| Halt::Pipe(err.to_string());
-        to.write_all(&self.passphrase).map_err(broken)?;
-        let mut buffer = vec![0; BUFFER];
-        loop {
-            let n = match self.from.read(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(n) => n,
-                Err(err) if err.kind() == io::ErrorKind::Interrupted => continue,
-                Err(err) => {
-                    let what = format!("the artifact cannot be read: {err}");
-                    return Err(Halt::Own(Error::new(Code::Store, what)));
-                }
-            };
-            self.hash.update(&buffer[..n]);
-            to.write_all(&buffer[..n]).map_err(broken)?;
-        }
-    }
-}
+/// The check of what ties the prelude to the artifact.
+pub(super) const BOND: &str = "prelude bond";
 
 /// Reads a plaintext to its end and keeps nothing.
 pub(super) struct Discard;
@@ -118,17 +40,15 @@ pub(super) fn artifact(
         }
     };
     let sink = Plain::new(manifest, compression)?;
-    let plain = match decrypt(opened, sha256, manifest, key, sink)? {
-        Ok((plain, detail)) => {
-            findings.judge("decryption", Ok(detail));
-            plain
-        }
+    let decrypted = match decrypt(opened, sha256, manifest, key, sink)? {
+        Ok(decrypted) => decrypted,
         Err((check, why)) => {
             findings.judge(check, Err(why));
             return Ok(());
         }
     };
-    let seen = match plain.finish() {
+    findings.judge("decryption", Ok(decrypted.detail));
+    let seen = match decrypted.sink.finish() {
         Ok(seen) => seen,
         Err(why) => {
             findings.judge("content", Err(format!("the dump is not whole: {why}")));
@@ -141,7 +61,31 @@ pub(super) fn artifact(
     );
     findings.judge("plaintext", plaintext(&seen, manifest));
     findings.judge("rows", rows(&seen, manifest));
+    bound(decrypted.bond, manifest, findings);
     Ok(())
+}
+
+/// Whether the artifact is for this prelude: its hash was sealed into it.
+fn bound(bond: Option<Bond>, manifest: &Manifest, findings: &mut Findings) {
+    let said = manifest.prelude.as_ref().map(|said| said.sha256.as_str());
+    let how = match (bond, said) {
+        (None, None) => return,
+        (None, Some(_)) => {
+            let detail = "not proved: an early artifact, which names no prelude; only the manifest vouches for it";
+            return findings.open(BOND, detail);
+        }
+        (Some(Bond::Prelude(named)), Some(said)) if named == said => {
+            Ok("the artifact names it by its SHA-256".into())
+        }
+        (Some(Bond::Alone), None) => {
+            Ok("the artifact was sealed without one, as the manifest says".into())
+        }
+        (Some(Bond::Alone), Some(_)) => Err("the artifact was sealed without one".into()),
+        (Some(Bond::Prelude(named)), _) => {
+            Err(format!("the artifact names one of SHA-256 {named}"))
+        }
+    };
+    findings.judge(BOND, how);
 }
 
 fn plaintext(seen: &Seen, manifest: &Manifest) -> std::result::Result<String, String> {
@@ -194,101 +138,7 @@ pub(super) fn prelude(
     findings: &mut Findings,
 ) -> Result<()> {
     let how = decrypt(opened, sha256, manifest, key, Discard)?;
-    let how = how.map(|(_, detail)| detail).map_err(|(_, why)| why);
+    let how = how.map(|it| it.detail).map_err(|(_, why)| why);
     findings.judge("prelude decryption", how);
     Ok(())
-}
-
-/// What was opened, or the check that failed and why.
-pub(crate) type Judged<S> = std::result::Result<(S, String), (&'static str, String)>;
-
-pub(crate) fn decrypt<S: Sink>(
-    opened: &Opened,
-    sha256: &str,
-    manifest: &Manifest,
-    key: &Key<'_>,
-    sink: S,
-) -> Result<Judged<S>> {
-    let source = Ciphertext::new(opened, key)?;
-    let streamed = stream(&key.spec, Some(source), sink, key.watch);
-    let outcome = streamed.outcome;
-    if let Some(stop) = streamed.stop {
-        return Err(stopped(stop).while_doing("cannot decrypt"));
-    }
-    if let End::NotStarted(why) = &outcome.end {
-        let what = format!("`{}` could not be started: {why}", outcome.spec.program());
-        return Err(Error::new(Code::ToolUnfit, what).hint("Reinstall it, or take it out of PATH."));
-    }
-    let (source, poured) = match streamed.source {
-        Some((_, Err(Halt::Own(error)))) => return Err(error),
-        Some((source, poured)) => (Some(source), poured),
-        None => (None, Err(Halt::Pipe("it was not read to its end".into()))),
-    };
-    // The scan refused what it saw, and gpg was ended for it.
-    if let Some((_, Err(Halt::Own(error)))) = streamed.sink {
-        return Ok(Err(("content", error.message)));
-    }
-    if let Err(why) = opens(&outcome, manifest)? {
-        return Ok(Err(("decryption", why)));
-    }
-    let again = source.map(|source| source.sha256());
-    if poured.is_err() || again.as_deref() != Some(sha256) {
-        let why = "the file changed while it was read";
-        return Ok(Err(("decryption", why.into())));
-    }
-    match streamed.sink {
-        Some((sink, Ok(()))) => {
-            let by = status::opened_by(&outcome.status).unwrap_or("a key that gpg does not name");
-            let detail = format!("gpg opened it with {by} and found it unchanged");
-            Ok(Ok((sink, detail)))
-        }
-        _ => Ok(Err((
-            "decryption",
-            "gpg's output was not read to its end".into(),
-        ))),
-    }
-}
-
-/// gpg's exit status and its status lines: neither is enough alone.
-pub(crate) fn opens(
-    outcome: &Outcome,
-    manifest: &Manifest,
-) -> Result<std::result::Result<(), String>> {
-    match status::locked(&outcome.status) {
-        Some(Locked::NobodyToAsk) => {
-            return Err(Error::new(
-                Code::KeyUnfit,
-                "the secret key is protected, and there is no terminal to ask for its passphrase",
-            )
-            .hint("Give the passphrase by --passphrase-fd N, or run it on a terminal."));
-        }
-        Some(Locked::BadPassphrase) => return Ok(Err("the passphrase is wrong".into())),
-        Some(Locked::Cancelled) => return Ok(Err("the passphrase was not given".into())),
-        Some(Locked::NoSecretKey) => {
-            return Ok(Err("the keyring has no secret key that opens it".into()));
-        }
-        None => {}
-    }
-    if !outcome.end.ok() {
-        let said = outcome.talk.lines().rfind(|line| !line.trim().is_empty());
-        let said = said.unwrap_or("no message").trim();
-        return Ok(Err(format!("gpg ended with {}: {said}", outcome.end)));
-    }
-    if let Err(why) = status::decrypted(&outcome.status) {
-        return Ok(Err(why));
-    }
-    // Key ids in the ciphertext are nobody's word; which key did open it is.
-    let by = status::opened_by(&outcome.status);
-    let meant = |fpr: &str| {
-        manifest
-            .recipients
-            .iter()
-            .any(|r| r.encryption_subkey == fpr)
-    };
-    Ok(match by {
-        Some(fpr) if !meant(fpr) => Err(format!(
-            "it was opened by {fpr}, which the manifest does not name"
-        )),
-        _ => Ok(()),
-    })
 }

@@ -33,7 +33,7 @@ pub(crate) fn envelope(text: &str) -> Result<Envelope, String> {
 }
 
 impl Origin {
-    pub(super) fn was_given(&self) -> bool {
+    pub(crate) fn was_given(&self) -> bool {
         self.sha256.is_some() || self.envelope.is_some()
     }
 

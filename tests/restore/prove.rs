@@ -133,14 +133,14 @@ fn a_disk_is_used_only_where_it_was_named() {
 fn a_signal_leaves_no_server_and_no_folder() {
     let test = Test::of(TABLE);
     let sealed = test.sealed(&test.backup(&["public.a"]).run());
-    // A gpg that never ends: the cluster is up by then.
+    // A psql that never ends: the cluster is up by then.
     test.shim(
-        "gpg",
-        "*--decrypt*",
-        "touch \"$HOME/decrypting\"; exec sleep 60",
+        "psql",
+        "*AUTOCOMMIT=off*",
+        "touch \"$HOME/restoring\"; exec sleep 60",
     );
     for signal in [Signal::INT, Signal::TERM] {
-        let marker = test.dir.join("home/decrypting");
+        let marker = test.dir.join("home/restoring");
         let mut running = test
             .pgseal("prove-restore")
             .arg(&sealed.path)
@@ -150,7 +150,7 @@ fn a_signal_leaves_no_server_and_no_folder() {
         while !marker.exists() {
             if running.is_over() {
                 running.wait().exits(0);
-                panic!("it ended before gpg ran");
+                panic!("it ended before psql ran");
             }
             std::thread::sleep(std::time::Duration::from_millis(20));
         }

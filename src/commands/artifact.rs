@@ -1,0 +1,108 @@
+//! What the verbs that open an artifact have in common: which one, whose word, whose key.
+
+use crate::cli;
+use crate::config::Config;
+use crate::envelope::Envelope;
+use crate::error::{Code, Error, Result};
+use crate::inspect;
+use crate::secret;
+use crate::verify::{self, Examined, Key, Origin, Subject, origin};
+use crate::watch::Watch;
+use std::io::Read;
+
+/// An envelope is one line.
+const LARGEST_ENVELOPE: u64 = 64 * 1024;
+
+/// What the caller gave, read before any file of ours is opened, which could get the number of
+/// the descriptor that was meant.
+pub(super) struct Given {
+    pub origin: Origin,
+    pub passphrase: Option<Vec<u8>>,
+}
+
+pub(super) fn given(named: &cli::Named, passphrase_fd: Option<u32>) -> Result<Given> {
+    if passphrase_fd == Some(0) && named.envelope.as_deref() == Some("-") {
+        let what = "--passphrase-fd 0 and --envelope - cannot both read standard input";
+        return Err(Error::new(Code::Usage, what));
+    }
+    let passphrase = passphrase_fd.map(secret::passphrase).transpose()?;
+    let origin = Origin {
+        sha256: named.sha256.clone(),
+        envelope: named.envelope.as_deref().map(envelope),
+    };
+    Ok(Given { origin, passphrase })
+}
+
+/// What cannot be read is a doubt, and the report says so.
+fn envelope(file: &str) -> std::result::Result<Envelope, String> {
+    let from: std::io::Result<Box<dyn Read>> = match file {
+        "-" => Ok(Box::new(std::io::stdin())),
+        file => std::fs::File::open(file).map(|file| Box::new(file) as Box<dyn Read>),
+    };
+    let mut text = String::new();
+    from.and_then(|from| from.take(LARGEST_ENVELOPE).read_to_string(&mut text))
+        .map_err(|err| format!("the envelope {file:?} cannot be read: {err}"))?;
+    origin::envelope(&text).map_err(|why| format!("the envelope {file:?}: {why}"))
+}
+
+/// Looks at it from outside.
+pub(super) fn examine(
+    target: &verify::Target,
+    given: &Given,
+    config: &Config,
+    watch: &Watch,
+) -> Result<Examined> {
+    verify::outside(Subject::find(target, &config.store)?, &given.origin, watch)
+}
+
+pub(super) fn key<'a>(
+    config: &Config,
+    passphrase: Option<Vec<u8>>,
+    watch: &'a Watch,
+) -> Result<Key<'a>> {
+    let gpg = inspect::gpg(config)?;
+    if !inspect::has_keyring(&config.gnupg_home) {
+        let home = config.gnupg_home.display();
+        return Err(
+            Error::new(Code::KeyUnfit, format!("no keyring in `{home}`"))
+                .hint("Name the keyring that has the secret key with --gnupg-home."),
+        );
+    }
+    Ok(Key::new(&gpg, passphrase, &config.env, watch))
+}
+
+/// The same for what is to be restored: nothing may be wrong with it.
+pub(super) fn sound(
+    target: &verify::Target,
+    given: &Given,
+    config: &Config,
+    watch: &Watch,
+) -> Result<Examined> {
+    let examined = examine(target, given, config, watch)?;
+    let untouched = "nothing was changed: neither gpg nor psql was started";
+    match examined.sound() {
+        Ok(_) => Ok(examined),
+        Err(error) => Err(error.disk(untouched)),
+    }
+}
+
+/// Opens what is to be restored, and refuses it before psql could get a line where anything is
+/// wrong inside.
+pub(super) fn open<'a>(
+    examined: &mut Examined,
+    given: Given,
+    config: &Config,
+    watch: &'a Watch,
+) -> Result<Key<'a>> {
+    let untouched = "nothing was changed: psql was given nothing";
+    let key = key(config, given.passphrase, watch)?;
+    verify::inside(examined, &key)?;
+    examined.sound().map_err(|error| error.disk(untouched))?;
+    if given.origin.was_given() && !examined.bound() {
+        let what = "the origin of the prelude cannot be proved: the artifact is of an early version, and does not name it";
+        return Err(Error::new(Code::NotVerified, what)
+            .disk(untouched)
+            .hint("Read it, with gpg --decrypt; then restore without --envelope and --sha256."));
+    }
+    Ok(key)
+}

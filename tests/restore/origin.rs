@@ -1,0 +1,219 @@
+//! Whose word an artifact and its prelude are, and what may be done on nobody's.
+
+use crate::forge::{Prints, Target, forge, forge_prelude, restore, secret};
+use crate::support::{Ran, Sealed, Test};
+use serde_json::{Value, json};
+use std::path::Path;
+
+const TABLE: &str = "CREATE TYPE mood AS ENUM ('sad', 'ok');
+                     CREATE TABLE a (id int PRIMARY KEY, m mood);
+                     INSERT INTO a VALUES (1, 'ok')";
+
+fn kept(test: &Test, sealed: &Sealed) -> String {
+    let envelope = sealed.manifest["envelope"].to_string();
+    let path = test.write("envelope.json", &envelope);
+    format!("--envelope={}", path.display())
+}
+
+fn verify(test: &Test, sealed: &Sealed, more: &[&str]) -> Value {
+    let args = [sealed.path.to_str().unwrap(), "--json"];
+    let verify = test.pgseal("verify").args(args).args(more.to_vec());
+    verify.env("GNUPGHOME", secret()).run().json()
+}
+
+fn bond(report: &Value) -> (String, String) {
+    let checks = report["checks"].as_array().unwrap();
+    let found = checks.iter().find(|c| c["check"] == "prelude bond");
+    let text = |key: &str| found.unwrap()[key].as_str().unwrap().to_string();
+    (text("standing"), text("detail"))
+}
+
+fn prove<'t>(test: &'t Test, what: &Path) -> crate::support::Pgseal<'t> {
+    let prove = test.pgseal("prove-restore").arg(what);
+    prove.env("GNUPGHOME", secret())
+}
+
+fn rewrite(test: &Test, run_id: &str, change: impl FnOnce(&mut Value)) {
+    let note = test.store().join(format!("{run_id}.manifest.json"));
+    let mut manifest: Value = serde_json::from_slice(&std::fs::read(&note).unwrap()).unwrap();
+    change(&mut manifest);
+    std::fs::write(&note, manifest.to_string()).unwrap();
+}
+
+const END: &str = "-- pgseal prelude complete\n";
+
+#[test]
+fn the_artifact_vouches_for_its_prelude() {
+    let test = Test::of(TABLE);
+    for method in ["deflate", "zstd", "gpg", "none"] {
+        let backup = test
+            .backup(&["public.a"])
+            .arg(format!("--compress={method}"));
+        let sealed = test.sealed(&backup.run());
+        let report = verify(&test, &sealed, &["--decrypt"]);
+        assert_eq!(bond(&report).0, "PROVED", "{method}: {report:#}");
+        assert_eq!(
+            bond(&verify(&test, &sealed, &[])).0,
+            "NOT_PROVED",
+            "{method}"
+        );
+    }
+    let alone = test.sealed(&test.backup(&["public.a"]).arg("--no-prelude").run());
+    let (standing, detail) = bond(&verify(&test, &alone, &["--decrypt"]));
+    assert_eq!(standing, "PROVED");
+    assert!(detail.contains("sealed without one"), "{detail}");
+}
+
+#[test]
+fn another_prelude_is_refused() {
+    let test = Test::of("CREATE TABLE a (x int); INSERT INTO a VALUES (1)");
+    let refused = |sealed: &Sealed, words: &str| {
+        let report = verify(&test, sealed, &["--decrypt"]);
+        assert_eq!(report["result"], "FAIL");
+        let (standing, detail) = bond(&report);
+        assert_eq!(standing, "FAILED");
+        assert!(detail.contains(words), "{detail}");
+        for option in [vec![], vec![kept(&test, sealed)]] {
+            let target = Target::new();
+            let ran = restore(&test, &sealed.path, &target).args(option).run();
+            ran.fails(1, &["prelude bond", words, "psql was given nothing"]);
+            target.is_empty();
+        }
+    };
+    // Somebody who can write the store and has the public key.
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    let hostile = format!("DO $$ BEGIN CREATE TABLE taken (x int); END $$;\n{END}");
+    forge_prelude(&test, hostile.as_bytes(), &sealed.run_id);
+    refused(&sealed, "the artifact names one of SHA-256");
+
+    // One put beside an artifact that had none, and one taken away.
+    let sealed = test.sealed(&test.backup(&["public.a"]).arg("--no-prelude").run());
+    forge_prelude(&test, hostile.as_bytes(), &sealed.run_id);
+    refused(&sealed, "the artifact was sealed without one");
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    let prelude = test
+        .store()
+        .join(format!("{}.prelude.sql.gpg", sealed.run_id));
+    std::fs::remove_file(prelude).unwrap();
+    rewrite(&test, &sealed.run_id, |m| m["prelude"] = Value::Null);
+    refused(&sealed, "the artifact names one of SHA-256");
+}
+
+/// The artifact was proved before psql is started: what changes in between is seen by the second
+/// reading, and rolled back.
+#[test]
+fn an_artifact_that_changes_meanwhile_is_rolled_back() {
+    let test = Test::of(
+        "CREATE TABLE a (x text);
+         INSERT INTO a SELECT md5(n::text) FROM generate_series(1, 30000) n",
+    );
+    let backup = test.backup(&["public.a"]).arg("--compress=none");
+    let sealed = test.sealed(&backup.run());
+    // More than fits into a pipe: its end is not yet read when gpg starts for the last time,
+    // after artifact, prelude, and prelude again.
+    let end = std::fs::metadata(&sealed.path).unwrap().len() - 1000;
+    assert!(end > 512 * 1024);
+    let script = format!(
+        "echo >> $HOME/calls\n\
+         if [ $(wc -l < $HOME/calls) = 4 ]; then sleep 0.2; printf x | \
+         dd of={} bs=1 seek={end} conv=notrunc 2>/dev/null; fi; exec $real \"$@\"",
+        sealed.path.display()
+    );
+    test.shim("gpg", "*--decrypt*", &script);
+    let target = Target::new();
+    let ran = restore(&test, &sealed.path, &target).run();
+    ran.fails(1, &["rolled back"]);
+    target.is_empty();
+}
+
+/// A superuser's SQL is a shell: nobody's word is run without its rights.
+#[test]
+fn what_nobody_vouches_for_runs_no_program() {
+    let test = Test::of(TABLE);
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    let marker = tempfile::Builder::new().prefix("pgm").tempdir().unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    std::fs::set_permissions(marker.path(), mode).unwrap();
+    let marker = marker.path().join("ran");
+    let program = format!("COPY (SELECT 1) TO PROGRAM ''touch {}''", marker.display());
+    let hostile = format!("DO $$ BEGIN EXECUTE '{program}'; END $$;\n{END}");
+    let roles = |manifest: &mut Value| {
+        let role =
+            |name: &str| json!({"kind": "role", "name": name, "needed_by": "table public.a"});
+        // What is not the dump's to have is not given.
+        manifest["external_references"] =
+            json!([role("pg_execute_server_program"), role("postgres")]);
+    };
+    let path = forge(
+        &test,
+        &sealed.manifest,
+        sealed.sql.as_bytes(),
+        "hostile",
+        roles,
+    );
+    forge_prelude(&test, hostile.as_bytes(), "hostile");
+    let ran: Ran = prove(&test, &path).run();
+    ran.fails(4, &["without a superuser's rights", "--envelope FILE"]);
+    assert!(!marker.exists());
+}
+
+#[test]
+fn what_the_caller_vouches_for_may_need_a_superuser() {
+    let test = Test::of(
+        "CREATE FUNCTION one() RETURNS int4 LANGUAGE internal AS 'pg_backend_pid';
+         CREATE TABLE a (x int DEFAULT one()); INSERT INTO a VALUES (7)",
+    );
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    prove(&test, &sealed.path)
+        .run()
+        .fails(4, &["permission denied for language", "--envelope FILE"]);
+    prove(&test, &sealed.path)
+        .arg(kept(&test, &sealed))
+        .run()
+        .exits(0)
+        .prints(&["PROVE_RESTORE: PASS", "proved: it is the artifact"]);
+}
+
+#[test]
+fn an_early_artifact_does_not_vouch_for_its_prelude() {
+    let test = Test::of(TABLE);
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    let path = forge(
+        &test,
+        &sealed.manifest,
+        sealed.sql.as_bytes(),
+        "early",
+        |_| {},
+    );
+    let sha = crate::support::sha256(&std::fs::read(&path).unwrap());
+    let target = Target::new();
+    restore(&test, &path, &target)
+        .arg(format!("--sha256={sha}"))
+        .run()
+        .fails(
+            1,
+            &[
+                "the origin of the prelude cannot be proved",
+                "without --envelope and --sha256",
+            ],
+        );
+    target.is_empty();
+    restore(&test, &path, &target)
+        .run()
+        .exits(0)
+        .prints(&["RESTORE: PASS", "names no prelude"]);
+}
+
+#[test]
+fn a_backup_that_does_not_come_back_by_itself() {
+    let test = Test::of(TABLE);
+    let sealed = test.sealed(&test.backup(&["public.a"]).arg("--no-prelude").run());
+    prove(&test, &sealed.path).run().fails(
+        1,
+        &[
+            "does not come back by itself",
+            "type public.mood",
+            "prelude",
+        ],
+    );
+}
