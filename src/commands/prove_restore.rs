@@ -51,7 +51,9 @@ pub(crate) fn run(
     watch: &Watch,
     json: bool,
 ) -> Result<Answer> {
-    let passphrase = args.passphrase_fd.map(secret::passphrase).transpose()?;
+    let passphrase = (args.passphrase_fd)
+        .map(|fd| secret::passphrase(fd, watch))
+        .transpose()?;
     let examined = sound(&args.target, &Origin::default(), config, watch)?;
     let key = key(config, passphrase, watch)?;
     let sound = examined

@@ -63,10 +63,14 @@ pub(crate) fn run(
         let what = "--passphrase-fd 0 and --envelope - cannot both read standard input";
         return Err(Error::new(Code::Usage, what));
     }
-    let passphrase = args.passphrase_fd.map(secret::passphrase).transpose()?;
+    let passphrase = (args.passphrase_fd)
+        .map(|fd| secret::passphrase(fd, watch))
+        .transpose()?;
     let kept = Origin {
         sha256: args.sha256.clone(),
-        envelope: args.envelope.as_deref().map(super::verify::envelope),
+        envelope: (args.envelope.as_deref())
+            .map(|file| super::verify::envelope(file, watch))
+            .transpose()?,
     };
     let examined = sound(&args.target, &kept, config, watch)?;
     let key = key(config, passphrase, watch)?;

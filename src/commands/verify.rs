@@ -7,15 +7,17 @@ use crate::envelope::Envelope;
 use crate::error::{Code, Error, Result};
 use crate::exit::Exit;
 use crate::inspect;
+use crate::patient;
 use crate::render;
 use crate::report::Verdict;
 use crate::secret;
 use crate::verify::{self, Key, Origin, Subject, origin};
 use crate::watch::Watch;
-use std::io::Read;
+use std::os::fd::AsFd;
+use std::path::Path;
 
 /// An envelope is one line.
-const LARGEST_ENVELOPE: u64 = 64 * 1024;
+const LARGEST_ENVELOPE: usize = 64 * 1024;
 
 pub(crate) fn run(
     args: &cli::Verify,
@@ -28,10 +30,14 @@ pub(crate) fn run(
         return Err(Error::new(Code::Usage, what));
     }
     // Before any file of ours is opened, which could get the number that was meant.
-    let passphrase = args.passphrase_fd.map(secret::passphrase).transpose()?;
+    let passphrase = (args.passphrase_fd)
+        .map(|fd| secret::passphrase(fd, watch))
+        .transpose()?;
     let kept = Origin {
         sha256: args.sha256.clone(),
-        envelope: args.envelope.as_deref().map(envelope),
+        envelope: (args.envelope.as_deref())
+            .map(|file| envelope(file, watch))
+            .transpose()?,
     };
     let subject = Subject::find(&args.target, &config.store)?;
     let mut examined = verify::outside(subject, &kept, watch)?;
@@ -63,14 +69,20 @@ pub(crate) fn run(
     })
 }
 
-/// What cannot be read is a doubt, and the report says so.
-pub(super) fn envelope(file: &str) -> std::result::Result<Envelope, String> {
-    let from: std::io::Result<Box<dyn Read>> = match file {
+/// What cannot be read is a doubt, and the report says so; only to be stopped is an error.
+pub(super) fn envelope(file: &str, watch: &Watch) -> Result<std::result::Result<Envelope, String>> {
+    let from: std::io::Result<Box<dyn AsFd>> = match file {
         "-" => Ok(Box::new(std::io::stdin())),
-        file => std::fs::File::open(file).map(|file| Box::new(file) as Box<dyn Read>),
+        file => patient::open(Path::new(file)).map(|file| Box::new(file) as Box<dyn AsFd>),
     };
-    let mut text = String::new();
-    from.and_then(|from| from.take(LARGEST_ENVELOPE).read_to_string(&mut text))
-        .map_err(|err| format!("the envelope {file:?} cannot be read: {err}"))?;
-    origin::envelope(&text).map_err(|why| format!("the envelope {file:?}: {why}"))
+    let bytes = match from {
+        Ok(from) => patient::read(from, LARGEST_ENVELOPE, |_| false, watch)?,
+        Err(err) => Err(err),
+    };
+    let text = bytes
+        .and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other))
+        .map_err(|err| format!("the envelope {file:?} cannot be read: {err}"));
+    Ok(text.and_then(|text| {
+        origin::envelope(&text).map_err(|why| format!("the envelope {file:?}: {why}"))
+    }))
 }
