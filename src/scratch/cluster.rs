@@ -21,6 +21,9 @@ use tempfile::TempDir;
 const SUPERUSER: &str = "postgres";
 const DATABASE: &str = "pgseal_scratch";
 
+/// How long one look at a server that starts may take: one that hangs is not the last.
+const LOOK: Duration = Duration::from_secs(5);
+
 pub(crate) struct ScratchCluster {
     /// How it is reached, by those who run SQL in it.
     pub config: Config,
@@ -111,8 +114,10 @@ impl ScratchCluster {
         })?;
         self.server = Some(server);
         let since = Instant::now();
+        let look = pg::writer(&self.tools.psql, &self.config);
         loop {
-            if self.ask("SELECT 1;", &Watch::none())?.is_some() {
+            let script = Input::Bytes("SELECT 1;".into());
+            if run(&look, script, &watch.within(LOOK)).ok() {
                 return Ok(());
             }
             if let Some(stop) = watch.stop() {
