@@ -20,6 +20,7 @@
 //! | [`inspect`], [`prepare`], [`plan`] | questions to this host; what will be done |
 //! | [`seal`], [`store`] | the stream and its judges; files that are whole or not there |
 //! | [`verify`], [`secret`] | what can be proved of an artifact; a passphrase by descriptor |
+//! | [`patient`] | reading what may never come |
 //! | [`retention`] | which runs are kept |
 //! | [`envelope`], [`manifest`], [`record`] | what is returned and what is stored |
 //! | [`restore`] | back into a database, from a stream that is taken for hostile |
@@ -46,6 +47,7 @@ mod gnupg;
 mod inspect;
 mod manifest;
 mod names;
+mod patient;
 mod pg;
 mod pipeline;
 mod plan;

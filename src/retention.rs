@@ -12,13 +12,24 @@ pub(crate) struct Rule {
 /// Why a run stays, or None where it may go.
 pub(crate) type Fate = Option<&'static str>;
 
+/// Made under a clock that was wrong, unless ours is: how old it is, nobody knows.
+pub(crate) fn in_future(made: Timestamp, now: Timestamp) -> bool {
+    made > now
+}
+
 impl Rule {
     /// The fate of each good run, given when they were made, newest first. The newest stays
-    /// whatever the rule says: a store that had a good backup has one afterwards.
+    /// whatever the rule says: a store that had a good backup has one afterwards. One dated in the
+    /// future stays too, but takes no other's place.
     pub(crate) fn fates(&self, made: &[Timestamp], now: Timestamp) -> Vec<Fate> {
-        let fate = |(at, made): (usize, &Timestamp)| {
-            // One from the future is no older than anything.
-            let age = u128::try_from(now.duration_since(*made).as_millis()).unwrap_or(0);
+        let mut counted = 0;
+        let fate = |made: &Timestamp| {
+            if in_future(*made, now) {
+                return Some("dated in the future, so not counted");
+            }
+            let at = counted;
+            counted += 1;
+            let age = now.duration_since(*made).as_millis().unsigned_abs();
             let young = self.within.is_some_and(|within| age <= within.as_millis());
             if at < self.last {
                 Some("one of the last")
@@ -30,7 +41,7 @@ impl Rule {
                 None
             }
         };
-        made.iter().enumerate().map(fate).collect()
+        made.iter().map(fate).collect()
     }
 }
 
@@ -41,7 +52,7 @@ mod tests {
     #[test]
     fn the_newest_always_stays() {
         let at = |second| Timestamp::from_second(second).unwrap();
-        let made = [at(2000), at(100), at(90), at(10)];
+        let made = [at(1000), at(100), at(90), at(10)];
         let (last, young, newest) = ("one of the last", "young enough", "the newest");
         for (keep, within, want) in [
             (1, None, [Some(last), None, None, None]),
@@ -61,5 +72,30 @@ mod tests {
         };
         assert_eq!(rule.fates(&[at(5)], at(1000)), [Some(newest)]);
         assert!(rule.fates(&[], at(1000)).is_empty());
+    }
+
+    #[test]
+    fn the_future_takes_no_place() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let made = [at(3000), at(1001), at(1000), at(20), at(10)];
+        let future = Some("dated in the future, so not counted");
+        let (last, young, newest) = ("one of the last", "young enough", "the newest");
+        for (keep, within, want) in [
+            (1, None, [Some(last), None, None]),
+            (2, None, [Some(last), Some(last), None]),
+            (0, Some(985), [Some(young), Some(young), None]),
+        ] {
+            let within = within.map(Duration::from_secs);
+            let rule = Rule { last: keep, within };
+            let fates = rule.fates(&made, at(1000));
+            assert_eq!(fates[..2], [future; 2], "{rule:?}");
+            assert_eq!(fates[2..], want, "{rule:?}");
+        }
+        let rule = Rule {
+            last: 0,
+            within: Some(Duration::from_secs(1)),
+        };
+        let fates = rule.fates(&[at(2000), at(20), at(10)], at(1000));
+        assert_eq!(fates, [future, Some(newest), None]);
     }
 }

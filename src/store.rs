@@ -6,9 +6,9 @@ mod removal;
 
 use crate::error::{Code, Error, Result};
 use crate::names::RunId;
-use rustix::fs::{Access, AtFlags, CWD, RenameFlags};
+use rustix::fs::{Access, AtFlags, CWD, OFlags, RenameFlags};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -46,22 +46,24 @@ impl Store {
     pub(crate) fn open_read(dir: &Path) -> Result<Store> {
         let shown = dir.display();
         let make = format!("install -d -m 0700 {shown}");
-        let handle = File::open(dir).map_err(|err| {
-            let error = Error::io(Code::Store, "open the store", dir, &err);
-            if err.kind() == std::io::ErrorKind::NotFound {
-                error.hint(make.clone())
-            } else {
-                error.hint("Name the store with --store DIR or PGSEAL_STORE.")
+        // So that a FIFO is not waited for.
+        let folder = OFlags::DIRECTORY.bits() as i32;
+        let handle = OpenOptions::new().read(true).custom_flags(folder).open(dir);
+        let handle = handle.map_err(|err| {
+            let error = match err.kind() {
+                ErrorKind::NotADirectory => {
+                    Error::new(Code::Store, format!("the store `{shown}` is not a folder"))
+                }
+                _ => Error::io(Code::Store, "open the store", dir, &err),
+            };
+            match err.kind() {
+                ErrorKind::NotFound => error.hint(make),
+                _ => error.hint("Name the store with --store DIR or PGSEAL_STORE."),
             }
         })?;
         let meta = handle
             .metadata()
             .map_err(|err| Error::io(Code::Store, "look at the store", dir, &err))?;
-        if !meta.is_dir() {
-            return Err(
-                Error::new(Code::Store, format!("the store `{shown}` is not a folder")).hint(make),
-            );
-        }
         if meta.mode() & 0o002 != 0 {
             let mode = meta.mode() & 0o7777;
             return Err(Error::new(

@@ -94,7 +94,7 @@ impl Watch {
         });
         Watch {
             limit: earlier.or(mine.limit),
-            ..mine
+            ..self.clone()
         }
     }
 

@@ -209,6 +209,32 @@ fn prune_keeps_the_newest_that_verifies() {
     assert_eq!(left(&bench), ["r1", "r2"]);
 }
 
+/// Made while a clock was wrong: it neither goes nor makes another go.
+#[test]
+fn prune_does_not_count_on_the_future() {
+    let bench = aged(&[-400, -5, 1, 2]);
+    let ran = bench.pgseal(&["prune", "--keep-last", "1", "--apply"], b"");
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let told = ran.out.lines().filter(|line| line.starts_with("kept"));
+    let told: Vec<bool> = told
+        .map(|line| line.ends_with(": dated in the future, so not counted"))
+        .collect();
+    assert_eq!(told, [false, true, true], "{}", ran.out);
+    assert_eq!(left(&bench), ["r-400", "r-5", "r1"]);
+    // Nor does it stand in for a good one.
+    let mut rotten = bench.get("r1.sql.gpg");
+    rotten[200] ^= 1;
+    bench.put("r1.sql.gpg", &rotten);
+    let ran = bench.pgseal(&["prune", "--keep-last", "1", "--apply"], b"");
+    assert_eq!(ran.code, Some(1), "{}", ran.out);
+    let said = "verifies, where those dated in the future do not count; the newest, `r1`";
+    assert!(ran.err.contains(said), "{}", ran.err);
+    // With nothing else, there is nothing to judge.
+    let bench = aged(&[-5]);
+    let ran = bench.pgseal(&["prune", "--keep-last", "1", "--apply"], b"");
+    assert_eq!((ran.code, left(&bench)), (Some(0), vec!["r-5".into()]));
+}
+
 #[test]
 fn prune_takes_the_lock() {
     let bench = aged(&[1, 2]);

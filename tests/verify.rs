@@ -6,9 +6,12 @@
 #[allow(dead_code)]
 mod verify_support;
 
+use rustix::process::{Pid, Signal};
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 use verify_support::*;
 
 #[test]
@@ -293,9 +296,18 @@ fn preludes() {
             "file": "a.prelude.sql.gpg", "sha256": hash, "size_bytes": prelude.len(),
         });
     });
-    let (code, report) = bench.json(&["verify", "a", "--decrypt"], b"");
+    let (code, report) = bench.json(&["verify", "a"], b"");
     assert_eq!(code, Some(0), "{report:#}");
+    assert_eq!(check(&report, "prelude bond").unwrap().0, "NOT_PROVED");
+    // The manifest vouches for it, the artifact does not.
+    let (_, report) = bench.json(&["verify", "a", "--decrypt"], b"");
     assert_eq!(check(&report, "prelude decryption").unwrap().0, "PROVED");
+    refused(
+        &bench,
+        &["a", "--decrypt"],
+        "prelude bond",
+        "sealed without one",
+    );
 
     bench.put("a.prelude.sql.gpg", &prelude[..prelude.len() - 1]);
     refused(&bench, &["a"], "prelude size", "the manifest says");
@@ -306,4 +318,100 @@ fn preludes() {
     refused(&bench, &["a"], "prelude", "it is missing");
     bench.manifest("a", |m| m["prelude"]["file"] = "../../etc/passwd".into());
     refused(&bench, &["a"], "manifest", "its prelude is");
+}
+
+/// Runs with a standard input in which nothing comes, and with an idle FIFO as descriptor 3.
+/// `disturb` is called once it takes signals; what does not end within seconds hangs.
+fn idle(bench: &Bench, args: &[&str], disturb: impl FnOnce(Pid)) -> (Option<i32>, String) {
+    let inner = pgseal(bench.home.0.path(), bench.store.path(), args);
+    let mut child = Command::new("bash")
+        .args(["-c", "exec \"$@\" 3<>\"$0\""])
+        .arg(fifo(bench, "idle"))
+        .arg(inner.get_program())
+        .args(inner.get_args())
+        .env_clear()
+        .envs(
+            inner
+                .get_envs()
+                .filter_map(|(name, value)| Some((name, value?))),
+        )
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let pid = Pid::from_child(&child);
+    let since = Instant::now();
+    let caught = |pid: Pid| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let pgseal = status.starts_with("Name:\tpgseal\n");
+        let mask = status
+            .lines()
+            .find_map(|line| line.strip_prefix("SigCgt:\t"));
+        // The last that it takes over, SIGXFSZ.
+        pgseal && u64::from_str_radix(mask.unwrap(), 16).unwrap() >> 24 & 1 == 1
+    };
+    let mut disturb = Some(disturb);
+    while child.try_wait().unwrap().is_none() {
+        if caught(pid)
+            && let Some(disturb) = disturb.take()
+        {
+            disturb(pid);
+        }
+        if since.elapsed() > Duration::from_secs(10) {
+            child.kill().unwrap();
+            panic!("it hangs: {args:?}");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let ended = child.wait_with_output().unwrap();
+    (
+        ended.status.code(),
+        String::from_utf8(ended.stderr).unwrap(),
+    )
+}
+
+fn fifo(bench: &Bench, name: &str) -> String {
+    let path = bench.home.0.path().join(name);
+    let _ = fs::remove_file(&path);
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
+    path.display().to_string()
+}
+
+/// Whatever a caller forgets to send: a signal and the limit end the wait.
+#[test]
+fn what_never_comes() {
+    let bench = Bench::new(&["a"], &taken().ring);
+    let fifo = format!("--envelope={}", fifo(&bench, "fifo"));
+    for args in [
+        &["verify", "a", "--envelope=-"][..],
+        &["verify", "a", &fifo],
+        &["verify", "a", "--decrypt", "--passphrase-fd=0"],
+        &["verify", "a", "--decrypt", "--passphrase-fd=3"],
+        &["restore", "a", "--dbname=dbname=x", "--envelope=-"],
+        &["prove-restore", "a", "--passphrase-fd=3"],
+    ] {
+        for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+            let kill = |pid| rustix::process::kill_process(pid, signal).unwrap();
+            let (ended, said) = idle(&bench, args, kill);
+            assert_eq!(ended, Some(code), "{args:?}: {said}");
+            assert!(said.contains("interrupted by SIG"), "{said}");
+        }
+        let (ended, said) = idle(&bench, &[args, &["--timeout=300ms"]].concat(), |_| {});
+        assert_eq!(ended, Some(4), "{args:?}: {said}");
+        assert!(said.contains("not done within --timeout 300ms"), "{said}");
+    }
+}
+
+/// A FIFO's writer may come after us.
+#[test]
+fn what_comes_late() {
+    let bench = Bench::new(&["a"], &Ring::new());
+    let path = fifo(&bench, "fifo");
+    let args = ["verify", "a", "--envelope", &path];
+    let writer = path.clone();
+    let (code, said) = idle(&bench, &args, |_| {
+        std::thread::spawn(|| fs::write(writer, &taken().envelope).unwrap());
+    });
+    assert_eq!((code, said.as_str()), (Some(0), ""));
 }

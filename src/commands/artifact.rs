@@ -5,13 +5,15 @@ use crate::config::Config;
 use crate::envelope::Envelope;
 use crate::error::{Code, Error, Result};
 use crate::inspect;
+use crate::patient;
 use crate::secret;
 use crate::verify::{self, Examined, Key, Origin, Subject, origin};
 use crate::watch::Watch;
-use std::io::Read;
+use std::os::fd::AsFd;
+use std::path::Path;
 
 /// An envelope is one line.
-const LARGEST_ENVELOPE: u64 = 64 * 1024;
+const LARGEST_ENVELOPE: usize = 64 * 1024;
 
 /// What the caller gave, read before any file of ours is opened, which could get the number of
 /// the descriptor that was meant.
@@ -20,29 +22,42 @@ pub(super) struct Given {
     pub passphrase: Option<Vec<u8>>,
 }
 
-pub(super) fn given(named: &cli::Named, passphrase_fd: Option<u32>) -> Result<Given> {
+pub(super) fn given(
+    named: &cli::Named,
+    passphrase_fd: Option<u32>,
+    watch: &Watch,
+) -> Result<Given> {
     if passphrase_fd == Some(0) && named.envelope.as_deref() == Some("-") {
         let what = "--passphrase-fd 0 and --envelope - cannot both read standard input";
         return Err(Error::new(Code::Usage, what));
     }
-    let passphrase = passphrase_fd.map(secret::passphrase).transpose()?;
+    let passphrase = passphrase_fd
+        .map(|fd| secret::passphrase(fd, watch))
+        .transpose()?;
+    let kept = named.envelope.as_deref();
     let origin = Origin {
         sha256: named.sha256.clone(),
-        envelope: named.envelope.as_deref().map(envelope),
+        envelope: kept.map(|file| envelope(file, watch)).transpose()?,
     };
     Ok(Given { origin, passphrase })
 }
 
-/// What cannot be read is a doubt, and the report says so.
-fn envelope(file: &str) -> std::result::Result<Envelope, String> {
-    let from: std::io::Result<Box<dyn Read>> = match file {
+/// What cannot be read is a doubt, and the report says so; only to be stopped is an error.
+fn envelope(file: &str, watch: &Watch) -> Result<std::result::Result<Envelope, String>> {
+    let from: std::io::Result<Box<dyn AsFd>> = match file {
         "-" => Ok(Box::new(std::io::stdin())),
-        file => std::fs::File::open(file).map(|file| Box::new(file) as Box<dyn Read>),
+        file => patient::open(Path::new(file)).map(|file| Box::new(file) as Box<dyn AsFd>),
     };
-    let mut text = String::new();
-    from.and_then(|from| from.take(LARGEST_ENVELOPE).read_to_string(&mut text))
-        .map_err(|err| format!("the envelope {file:?} cannot be read: {err}"))?;
-    origin::envelope(&text).map_err(|why| format!("the envelope {file:?}: {why}"))
+    let bytes = match from {
+        Ok(from) => patient::read(from, LARGEST_ENVELOPE, |_| false, watch)?,
+        Err(err) => Err(err),
+    };
+    let text = bytes
+        .and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other))
+        .map_err(|err| format!("the envelope {file:?} cannot be read: {err}"));
+    Ok(text.and_then(|text| {
+        origin::envelope(&text).map_err(|why| format!("the envelope {file:?}: {why}"))
+    }))
 }
 
 /// Looks at it from outside.

@@ -51,7 +51,7 @@ pub(crate) fn run(
     watch: &Watch,
     json: bool,
 ) -> Result<Answer> {
-    let given = given(&args.named, args.passphrase_fd)?;
+    let given = given(&args.named, args.passphrase_fd, watch)?;
     // What the caller vouches for may do what a restore by an administrator does.
     let trusted = given.origin.was_given();
     let mut examined = sound(&args.named.target, &given, config, watch)?;

@@ -8,7 +8,7 @@ use crate::error::{Code, Error, Result};
 use crate::exit::Exit;
 use crate::render;
 use crate::report::Verdict;
-use crate::retention::Rule;
+use crate::retention::{Rule, in_future};
 use crate::store::Store;
 use crate::store::listing::{self, Run, State};
 use crate::verify::{self, Origin, Subject};
@@ -55,9 +55,11 @@ pub(crate) fn run(args: &cli::Prune, config: &Config, watch: &Watch, json: bool)
         .into_iter()
         .partition(|run| run.state == State::Complete);
     good.reverse();
-    set_bad_apart(&mut good, &mut rest, rule.last.max(1), config, watch)?;
-
     let now = Timestamp::now();
+    let counts = |run: &Run| !run.created.is_some_and(|made| in_future(made, now));
+    let wanted = rule.last.max(1);
+    set_bad_apart(&mut good, &mut rest, counts, wanted, config, watch)?;
+
     let made: Vec<Timestamp> = good.iter().filter_map(|run| run.created).collect();
     let fates = rule.fates(&made, now);
     let line = |run: &Run| Line::of(run, &store, now);
@@ -111,16 +113,18 @@ fn remove(store: &Store, run: &Run, so_far: &Pruning, watch: &Watch) -> Result<(
 }
 
 /// As many as are kept by their number must be seen to be good, byte by byte, before an older one
-/// may go for them: a run that does not verify keeps no place, and is left to be looked at.
+/// may go for them: a run that does not verify keeps no place, and is left to be looked at. What
+/// does not count is passed over.
 fn set_bad_apart(
     good: &mut Vec<Run>,
     rest: &mut Vec<Run>,
+    counts: impl Fn(&Run) -> bool,
     wanted: usize,
     config: &Config,
     watch: &Watch,
 ) -> Result<()> {
     let mut sound = 0;
-    for run in good.iter_mut() {
+    for run in good.iter_mut().filter(|run| counts(run)) {
         if sound == wanted {
             break;
         }
@@ -133,11 +137,15 @@ fn set_bad_apart(
         run.state = State::Broken;
         run.why = Some(format!("does not verify: {}", examined.failed().join("; ")));
     }
-    if sound == 0 && !good.is_empty() {
-        let newest = &good[0];
+    let newest = good.iter().find(|run| counts(run));
+    if let Some(newest) = newest.filter(|_| sound == 0) {
         let why = newest.why.clone().unwrap_or_default();
+        let but = match good.iter().all(&counts) {
+            true => "",
+            false => ", where those dated in the future do not count",
+        };
         let what = format!(
-            "no run in the store verifies; the newest, `{}`, {why}",
+            "no run in the store verifies{but}; the newest, `{}`, {why}",
             newest.id
         );
         return Err(Error::new(Code::NotVerified, what)

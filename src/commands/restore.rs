@@ -58,7 +58,7 @@ pub(crate) fn run(
                 .hint("Name a database that has none of these tables, and that was not backed up."),
         );
     }
-    let given = given(&args.named, args.passphrase_fd)?;
+    let given = given(&args.named, args.passphrase_fd, watch)?;
     let mut examined = sound(&args.named.target, &given, config, watch)?;
     let how = How {
         skip_external: args.skip_external,

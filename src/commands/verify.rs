@@ -17,7 +17,7 @@ pub(crate) fn run(
     watch: &Watch,
     json: bool,
 ) -> Result<Answer> {
-    let given = given(&args.named, args.passphrase_fd)?;
+    let given = given(&args.named, args.passphrase_fd, watch)?;
     let mut examined = examine(&args.named.target, &given, config, watch)?;
     if args.decrypt {
         let key = key(config, given.passphrase, watch)?;

@@ -4,6 +4,7 @@ use super::{Env, nearest};
 use crate::cli::Settings;
 use crate::error::{Code, Error, Result};
 use crate::names::TableName;
+use crate::patient;
 use serde::Deserialize;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -196,14 +197,14 @@ pub(super) fn read_trusted(path: &Path) -> Result<String> {
         Error::io(Code::Setting, action, path, err).hint("Check the path, or name another file.")
     };
     // Asked of the open file, so that it cannot be swapped between the look and the read.
-    let mut file = std::fs::File::open(path).map_err(|err| trouble("open", &err))?;
+    let mut file = patient::open(path).map_err(|err| trouble("open", &err))?;
     let meta = file.metadata().map_err(|err| trouble("look at", &err))?;
     let shown = path.display();
     if !meta.is_file() {
-        return Err(Error::new(
-            Code::Setting,
-            format!("`{shown}` is not a regular file"),
-        ));
+        return Err(
+            Error::new(Code::Setting, format!("`{shown}` is not a regular file"))
+                .hint("Name one: its owner and its mode tell who may have written it."),
+        );
     }
     let us = rustix::process::geteuid().as_raw();
     if meta.uid() != us && meta.uid() != 0 {

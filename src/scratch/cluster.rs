@@ -19,6 +19,9 @@ use tempfile::TempDir;
 
 const DATABASE: &str = "pgseal_scratch";
 
+/// How long one look at a server that starts may take: one that hangs is not the last.
+const LOOK: Duration = Duration::from_secs(5);
+
 pub(crate) struct ScratchCluster {
     /// How its database is reached, by the role that restores.
     pub config: Config,
@@ -122,8 +125,10 @@ impl ScratchCluster {
         })?;
         self.server = Some(server);
         let since = Instant::now();
+        let look = pg::writer(&self.tools.psql, &self.admin);
         loop {
-            if self.ask("SELECT 1;", &Watch::none())?.is_some() {
+            let script = Input::Bytes("SELECT 1;".into());
+            if run(&look, script, &watch.within(LOOK)).ok() {
                 return Ok(());
             }
             if let Some(stop) = watch.stop() {

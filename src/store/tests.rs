@@ -62,6 +62,23 @@ fn one_run_at_a_time() {
     other.lock().unwrap();
 }
 
+#[test]
+fn only_a_folder_is_a_store() {
+    let (dir, _store) = store();
+    let path = |name: &str| dir.path().join(name);
+    std::fs::write(path("file"), "").unwrap();
+    // Nobody ever opens it to write.
+    rustix::fs::mkfifoat(CWD, path("fifo"), 0o600.into()).unwrap();
+    std::os::unix::fs::symlink(dir.path(), path("link")).unwrap();
+    for name in ["file", "fifo"] {
+        let error = Store::open_read(&path(name)).unwrap_err();
+        assert_eq!(error.code, Code::Store);
+        let said = &error.message;
+        assert!(said.ends_with("is not a folder"), "{said}");
+    }
+    Store::open(&path("link")).unwrap();
+}
+
 /// What a crash leaves is an orphan, never a false "complete".
 #[test]
 fn a_run_loses_its_manifest_first() {

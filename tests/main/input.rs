@@ -2,6 +2,7 @@
 //! written.
 
 use crate::support::{Test, cluster, is_root, keys};
+use std::path::PathBuf;
 
 type Words<'a> = &'a [&'a str];
 
@@ -326,6 +327,15 @@ fn secrets_in_a_conninfo() {
     test.store_is_empty();
 }
 
+const NO_FILE: &[&str] = &["fifo` is not a regular file", "hint: Name one"];
+
+/// Nobody ever opens it to write.
+fn fifo(test: &Test) -> PathBuf {
+    let path = test.dir.join("fifo");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
+    path
+}
+
 #[test]
 fn config_files() {
     let test = Test::of("CREATE TABLE t (a int)");
@@ -386,6 +396,7 @@ fn config_files() {
     }
     run(&test.dir.join("none.toml")).fails(3, &["none.toml", "No such file"]);
     run(&test.dir.join("home")).fails(3, &["home"]);
+    run(&fifo(&test)).fails(3, NO_FILE);
     assert_eq!(test.files().len(), 3);
 }
 
@@ -431,6 +442,7 @@ fn dotenv_files() {
     test.mode(&path, 0o602);
     run(&path).fails(3, &[".env", "hint: "]);
     run(&test.dir.join("none.env")).fails(3, &["none.env", "No such file"]);
+    run(&fifo(&test)).fails(3, NO_FILE);
     test.store_is_empty();
     test.mode(&path, 0o640);
     assert_eq!(run(&path).envelope()["gpg_fpr"], *good);

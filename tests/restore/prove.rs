@@ -1,7 +1,7 @@
 //! The proofs: that an artifact comes back, and that a backup changes nothing.
 
 use crate::forge::{Prints, forge, secret};
-use crate::support::{Test, names, processes};
+use crate::support::{Test, bin, names, processes};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -159,6 +159,53 @@ fn a_signal_leaves_no_server_and_no_folder() {
         ran.check(ran.code() == 128 + signal.as_raw(), "ended by the signal");
         std::fs::remove_file(marker).unwrap();
     }
+}
+
+/// While the server starts, a psql that hangs neither makes us deaf nor is the last.
+#[test]
+fn a_look_at_the_server_that_hangs() {
+    let test = Test::of(TABLE);
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    // The tools of the throw-away server, with a psql of our own among them.
+    let tools = test.dir.join("tools");
+    std::fs::create_dir(&tools).unwrap();
+    for tool in ["initdb", "postgres", "pg_dump"] {
+        std::os::unix::fs::symlink(bin().join(tool), tools.join(tool)).unwrap();
+    }
+    let script = |name: &str, text: &str| {
+        let path = test.write(name, &format!("#!/bin/sh\n{text}\n"));
+        test.mode(&path, 0o755);
+    };
+    script("bin/pg_config", &format!("echo {}", tools.display()));
+    // Its owner is another user, where we are root.
+    test.mode(&test.dir, 0o755);
+    let asked = test.dir.join("asked");
+    let marker = asked.display();
+    let prove = || {
+        test.pgseal("prove-restore")
+            .arg(&sealed.path)
+            .env("GNUPGHOME", secret())
+    };
+
+    script("tools/psql", &format!("touch {marker}; exec sleep 100"));
+    let mut running = prove().start();
+    // A cluster is made first, which takes a while on a busy host.
+    while !asked.exists() {
+        assert!(!running.is_over(), "it ended before psql ran");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    running.signal(Signal::TERM);
+    running.wait().fails(143, &["interrupted by SIGTERM"]);
+    std::fs::remove_file(&asked).unwrap();
+
+    let real = bin().join("psql");
+    let once = format!(
+        "[ -e {marker} ] && exec {} \"$@\"\ntouch {marker}; exec sleep 100",
+        real.display()
+    );
+    script("tools/psql", &once);
+    prove().run().exits(0).prints(&["PROVE_RESTORE: PASS"]);
+    assert!(asked.exists());
 }
 
 #[test]
