@@ -12,6 +12,8 @@
 mod forge;
 #[path = "restore/hostile.rs"]
 mod hostile;
+#[path = "restore/large.rs"]
+mod large;
 #[path = "restore/origin.rs"]
 mod origin;
 #[path = "restore/prove.rs"]

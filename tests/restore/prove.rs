@@ -49,6 +49,30 @@ fn what_comes_back_is_equal() {
     }
 }
 
+/// The count is right and one row is not: only the digest tells.
+#[test]
+fn one_row_that_comes_back_changed_is_a_no() {
+    let test = Test::of(TABLE);
+    test.sql("CREATE TABLE b AS SELECT 1 AS x");
+    let sealed = test.sealed(&test.backup(&["public.a", "public.b"]).run());
+    let script = "sed 's/\\trow 7$/\\trow 8/' | $real \"$@\"; exit";
+    test.shim("psql", "*AUTOCOMMIT=off*", script);
+    let report = test
+        .pgseal("prove-restore")
+        .args([sealed.path.to_str().unwrap(), "--json"])
+        .env("GNUPGHOME", secret())
+        .run()
+        .exits(1)
+        .json();
+    assert_eq!(report["result"], "FAIL");
+    let equal = |at: usize| &report["tables"][at]["content_equal"];
+    assert_eq!((equal(0), equal(1)), (&json!(false), &json!(true)));
+    assert_eq!(report["tables"][0]["restored_rows"], 500);
+    let checks = report["checks"].as_array().unwrap();
+    let failed = checks.iter().find(|check| check["standing"] == "FAILED");
+    assert_eq!(failed.unwrap()["detail"], "differs: public.a");
+}
+
 #[test]
 fn roles_that_are_missing_are_made_and_the_rest_is_left_out() {
     let test = Test::of(
