@@ -9,15 +9,20 @@ use std::path::Path;
 use std::time::Duration;
 
 pub(crate) struct Owner {
-    /// `setpriv` and the user, where we must step down.
-    down: Option<(String, u32, u32)>,
+    /// `setpriv`; an ordinary user can do without.
+    setpriv: Option<String>,
+    /// The user and the group, where we must step down.
+    down: Option<(u32, u32)>,
 }
 
 /// Ourselves; as root, who called sudo, or else `nobody`. Never one who owns a running server:
 /// that one could be read and signalled by ours.
 pub(crate) fn choose(env: &Env) -> Result<Owner> {
     if !rustix::process::geteuid().is_root() {
-        return Ok(Owner { down: None });
+        return Ok(Owner {
+            setpriv: tools::find(Tool::Setpriv, env).ok(),
+            down: None,
+        });
     }
     let setpriv = tools::find(Tool::Setpriv, env)?;
     let number = |name: &str| env.get(name)?.to_str()?.parse::<u32>().ok();
@@ -32,8 +37,9 @@ pub(crate) fn choose(env: &Env) -> Result<Owner> {
     };
     let fits = |(uid, gid): &(u32, u32)| *uid != 0 && *gid != 0 && !busy(*uid);
     match candidates.find(fits) {
-        Some((uid, gid)) => Ok(Owner {
-            down: Some((setpriv, uid, gid)),
+        down @ Some(_) => Ok(Owner {
+            setpriv: Some(setpriv),
+            down,
         }),
         None => Err(Error::new(
             Code::ToolUnfit,
@@ -45,22 +51,27 @@ pub(crate) fn choose(env: &Env) -> Result<Owner> {
 
 impl Owner {
     pub(crate) fn run_as(&self, stage: &'static str, program: &str) -> CommandSpec {
-        match &self.down {
-            None => CommandSpec::new(stage, program),
-            // It dies with us, even where we are killed.
-            Some((setpriv, uid, gid)) => CommandSpec::new(stage, setpriv)
+        let Some(setpriv) = &self.setpriv else {
+            return CommandSpec::new(stage, program);
+        };
+        let spec = CommandSpec::new(stage, setpriv);
+        let spec = match self.down {
+            None => spec,
+            Some((uid, gid)) => spec
                 .arg(format!("--reuid={uid}"))
                 .arg(format!("--regid={gid}"))
-                .args(["--clear-groups", "--no-new-privs", "--pdeathsig=QUIT", "--"])
-                .arg(program),
-        }
+                .arg("--clear-groups"),
+        };
+        // It dies with us, even where we are killed.
+        spec.args(["--no-new-privs", "--pdeathsig=QUIT", "--"])
+            .arg(program)
     }
 
     pub(crate) fn give(&self, dir: &Path) -> Result<()> {
-        let Some((_, uid, gid)) = &self.down else {
+        let Some((uid, gid)) = self.down else {
             return Ok(());
         };
-        std::os::unix::fs::chown(dir, Some(*uid), Some(*gid))
+        std::os::unix::fs::chown(dir, Some(uid), Some(gid))
             .map_err(|err| Error::io(Code::Store, "give away", dir, &err))
     }
 }

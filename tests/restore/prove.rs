@@ -1,7 +1,7 @@
 //! The proofs: that an artifact comes back, and that a backup changes nothing.
 
 use crate::forge::{Prints, forge, secret};
-use crate::support::{Test, bin, names, processes};
+use crate::support::{Test, bin, eventually, names, processes};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -230,6 +230,33 @@ fn a_look_at_the_server_that_hangs() {
     script("tools/psql", &once);
     prove().run().exits(0).prints(&["PROVE_RESTORE: PASS"]);
     assert!(asked.exists());
+}
+
+/// Its folder stays then, which nobody is left to remove; its server does not.
+#[test]
+fn no_server_outlives_a_kill() {
+    let test = Test::of(TABLE);
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    let place = tempfile::Builder::new().prefix("pgk").tempdir().unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(place.path(), mode).unwrap();
+    let script = "touch \"$HOME/restoring\"; exec tail --pid=$PPID -f /dev/null";
+    test.shim("psql", "*AUTOCOMMIT=off*", script);
+    let running = test
+        .pgseal("prove-restore")
+        .arg(&sealed.path)
+        .arg(format!("--scratch-dir={}", place.path().display()))
+        .env("GNUPGHOME", secret())
+        .start();
+    let marker = test.dir.join("home/restoring");
+    eventually("psql runs", || marker.exists());
+    let scratch = format!("{}/pgs", place.path().display());
+    assert!(processes(&scratch).iter().any(|p| p.contains("postgres")));
+    running.signal(Signal::KILL);
+    eventually("the server ends", || {
+        !processes(&scratch).iter().any(|p| p.contains("postgres"))
+    });
+    drop(running.wait());
 }
 
 #[test]
