@@ -1,7 +1,7 @@
 //! Artifacts that are damaged, and artifacts that somebody made who only has the public key:
 //! refused, with nothing done.
 
-use crate::forge::{Prints, Target, forge, forge_prelude, restore};
+use super::forge::{Prints, Target, forge, forge_prelude, restore};
 use crate::support::{Test, tool};
 use serde_json::{Value, json};
 

@@ -1,15 +1,10 @@
 //! verify without the secret key, on artifacts of the real pg_dump and gpg: take, yes; mutilate one way;
 //! must say no, with its own message.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-#[allow(dead_code)]
-mod verify_support;
-
+use super::bench::*;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use verify_support::*;
 
 #[test]
 fn yes_without_a_key() {

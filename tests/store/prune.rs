@@ -1,13 +1,8 @@
 //! list and prune: what is there, what goes, and what never does.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-#[allow(dead_code)]
-mod verify_support;
-
+use super::bench::*;
 use serde_json::Value;
 use std::fs;
-use verify_support::*;
 
 #[test]
 fn list() {

@@ -1,14 +1,9 @@
 //! guard: a backup that verifies, and only then COMMAND, as if it had been called itself.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-#[allow(dead_code)]
-mod verify_support;
-
+use super::bench::*;
 use serde_json::Value;
 use std::process::Command;
 use std::time::{Duration, Instant};
-use verify_support::*;
 
 struct Site {
     cluster: Cluster,

@@ -1,13 +1,8 @@
 //! verify --decrypt: what only the holder of the secret key can tell.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-#[allow(dead_code)]
-mod verify_support;
-
+use super::bench::*;
 use serde_json::Value;
 use std::fs;
-use verify_support::*;
 
 #[test]
 fn yes_with_the_key() {

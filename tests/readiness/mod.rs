@@ -1,7 +1,5 @@
-//! `readiness`, `preflight`, `operator-package` and the seam, on real PostgreSQL and real gpg:
-//! the seed's host, and each way in which each row can be unfit.
-
-#![allow(clippy::unwrap_used, clippy::panic)]
+//! `readiness`, `preflight`, `operator-package` and the seam: the seed's host, and each way in which
+//! each row can be unfit.
 
 mod database;
 mod keys;

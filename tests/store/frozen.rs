@@ -1,12 +1,7 @@
 //! Artifacts of earlier releases: every later one must still verify, open and restore them.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-#[allow(dead_code)]
-mod verify_support;
-
+use super::bench::*;
 use std::path::{Path, PathBuf};
-use verify_support::*;
 
 fn fixture(id: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

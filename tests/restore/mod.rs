@@ -1,0 +1,8 @@
+//! Back from an artifact.
+
+pub mod forge;
+mod hostile;
+mod prove;
+mod round_trip;
+mod target;
+mod undo;
