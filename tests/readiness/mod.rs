@@ -2,12 +2,16 @@
 //! each row can be unfit.
 
 mod database;
+mod host;
 mod keys;
 mod package;
+mod report;
 mod seam;
 mod seed;
 mod store;
-mod support;
+
+use host::Host;
+use report::Report;
 
 const ROWS: [&str; 10] = [
     "gpg_binary",

@@ -2,6 +2,7 @@
 //! must say no, with its own message.
 
 use super::bench::*;
+use crate::support::Ring;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -10,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 fn yes_without_a_key() {
     let bench = Bench::new(&["a", "b"], &Ring::new());
     let ran = bench.pgseal(&["verify", "a"], b"");
-    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{}", ran.out);
+    assert_eq!((ran.code(), ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
     for words in [
         "--",
         "origin:",
@@ -19,17 +20,13 @@ fn yes_without_a_key() {
         "recovery:",
         "VERIFY: PASS\n",
     ] {
-        assert!(ran.out.contains(words), "{words}: {}", ran.out);
+        assert!(ran.stdout.contains(words), "{words}: {}", ran.stdout);
     }
-    assert!(!ran.out.contains("FAIL"), "{}", ran.out);
+    assert!(!ran.stdout.contains("FAIL"), "{}", ran.stdout);
 
     let path = bench.path("a.sql.gpg").display().to_string();
     let (code, report) = bench.json(&["verify", &path], b"");
-    assert_eq!(
-        (code, &report["result"]),
-        (Some(0), &"PASS".into()),
-        "{report:#}"
-    );
+    assert_eq!((code, &report["result"]), (0, &"PASS".into()), "{report:#}");
     assert_eq!(report["schema"], "pgseal/verify/1");
     assert_eq!(report["run_id"], "a");
     assert_eq!(check(&report, "origin").unwrap().0, "NOT_PROVED");
@@ -49,7 +46,7 @@ fn yes_without_a_key() {
         far.put(name, &bench.get(name));
     }
     let path = far.path("a.sql.gpg").display().to_string();
-    assert_eq!(far.pgseal(&["verify", &path], b"").code, Some(0));
+    assert_eq!(far.pgseal(&["verify", &path], b"").code(), 0);
 }
 
 #[test]
@@ -58,9 +55,7 @@ fn origin() {
     let envelope = &taken().envelope;
     let kept: Value = serde_json::from_str(envelope).unwrap();
     let hash = kept["sha256"].as_str().unwrap();
-    let file = folder();
-    let file = file.path().join("envelope");
-    fs::write(&file, envelope).unwrap();
+    let file = bench.place.write("envelope", envelope);
     let file = file.to_str().unwrap();
     for (args, input) in [
         (vec!["verify", "a", "--sha256", hash], ""),
@@ -71,7 +66,7 @@ fn origin() {
         ),
     ] {
         let (code, report) = bench.json(&args, input.as_bytes());
-        assert_eq!(code, Some(0), "{report:#}");
+        assert_eq!(code, 0, "{report:#}");
         assert_eq!(check(&report, "origin").unwrap().0, "PROVED");
     }
     // Another run of the same store is whole, and not the one.
@@ -95,7 +90,7 @@ fn origin() {
         m["run_id"] = "a".into();
         m["envelope"]["artifact_ref"] = "/x/a.sql.gpg".into();
     });
-    assert_eq!(bench.pgseal(&["verify", "a"], b"").code, Some(0));
+    assert_eq!(bench.pgseal(&["verify", "a"], b"").code(), 0);
     refused(
         &bench,
         &["a", "--envelope", file],
@@ -109,7 +104,7 @@ fn origin() {
         &["--no-such"],
     ] {
         let ran = bench.pgseal(&[&["verify", "a"], args].concat(), b"");
-        assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{}", ran.err);
+        assert_eq!((ran.code(), ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
     }
     let both = [
         "verify",
@@ -118,7 +113,7 @@ fn origin() {
         "--passphrase-fd=0",
         "--envelope=-",
     ];
-    assert_eq!(bench.pgseal(&both, b"").code, Some(2));
+    assert_eq!(bench.pgseal(&both, b"").code(), 2);
 }
 
 #[test]
@@ -170,7 +165,7 @@ fn mutilated() {
     refused(&bench, &["a"], "recipients", "the manifest says");
 
     bench.put("a.sql.gpg", &whole);
-    assert_eq!(bench.pgseal(&["verify", "a"], b"").code, Some(0));
+    assert_eq!(bench.pgseal(&["verify", "a"], b"").code(), 0);
     let artifact = bench.path("a.sql.gpg");
     fs::set_permissions(&artifact, fs::Permissions::from_mode(0o644)).unwrap();
     refused(&bench, &["a"], "artifact", "mode 0644");
@@ -270,7 +265,7 @@ fn manifests_that_are_not() {
 
     for unknown in ["nope", "./nope", "b.manifest.json/"] {
         let ran = bench.pgseal(&["verify", unknown], b"");
-        assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{}", ran.err);
+        assert_eq!((ran.code(), ran.stdout.as_str()), (1, ""), "{}", ran.stderr);
     }
 }
 
@@ -289,7 +284,7 @@ fn preludes() {
         });
     });
     let (code, report) = bench.json(&["verify", "a", "--decrypt"], b"");
-    assert_eq!(code, Some(0), "{report:#}");
+    assert_eq!(code, 0, "{report:#}");
     assert_eq!(check(&report, "prelude decryption").unwrap().0, "PROVED");
 
     bench.put("a.prelude.sql.gpg", &prelude[..prelude.len() - 1]);

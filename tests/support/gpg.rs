@@ -1,125 +1,153 @@
-//! The keys of the tests: made once, without passphrases, in a keyring that no test's pgseal sees.
-//! What pgseal sees is a copy of the public one.
+//! Homes of GnuPG, and what is done to them by plain gpg.
 
-use super::{cluster, tool};
-use std::path::Path;
+use super::{names, tool};
+use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
-/// Primary fingerprints.
-pub struct Keys {
-    pub good: String,
-    /// Of `good`: its encryption subkey.
-    pub good_subkey: String,
-    pub second: String,
-    pub rsa2048: String,
-    pub sign_only: String,
-    pub expired: String,
-    pub subkey_expired: String,
-    pub revoked: String,
-    pub disabled: String,
-    /// In a few days.
-    pub expires_soon: String,
-    /// Not in the public keyring.
-    pub absent: String,
-}
+pub const ECC: &str = "Key-Type: EDDSA\nKey-Curve: ed25519\nKey-Usage: sign\n\
+                       Subkey-Type: ECDH\nSubkey-Curve: cv25519\nSubkey-Usage: encrypt\n";
+pub const RSA: &str = "Key-Type: RSA\nKey-Length: 2048\nKey-Usage: sign\n\
+                       Subkey-Type: RSA\nSubkey-Length: 2048\nSubkey-Usage: encrypt\n";
+pub const SIGN_ONLY: &str = "Key-Type: EDDSA\nKey-Curve: ed25519\nKey-Usage: sign\n";
+/// Dates of a key that has expired.
+pub const PAST: &str = "Creation-Date: 20200101T000000\nExpire-Date: 20200201T000000";
 
-const ECC: &str = "Key-Type: EDDSA\nKey-Curve: ed25519\nKey-Usage: sign\n\
-                   Subkey-Type: ECDH\nSubkey-Curve: cv25519\nSubkey-Usage: encrypt\n";
+/// The files of a keyring, to put down elsewhere.
+pub type Ring = BTreeMap<String, Vec<u8>>;
 
-pub(super) fn make_folders(dir: &Path) {
-    for name in ["secret", "public"] {
-        let path = dir.join(name);
-        std::fs::create_dir(&path).unwrap();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
-        std::fs::set_permissions(&path, mode).unwrap();
+pub fn put_down(ring: &Ring, home: &Path) {
+    let mode = |path: &Path, mode: u32| {
+        std::fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    };
+    std::fs::create_dir_all(home).unwrap();
+    mode(home, 0o700);
+    for (name, bytes) in ring {
+        let file = home.join(name);
+        let folder = file.parent().unwrap();
+        std::fs::create_dir_all(folder).unwrap();
+        mode(folder, 0o700);
+        std::fs::write(&file, bytes).unwrap();
+        mode(&file, 0o600);
     }
 }
 
-fn gpg(home: &str) -> Command {
+/// A GNUPGHOME, whose agent ends with it.
+pub struct Home {
+    pub path: PathBuf,
+}
+
+impl Home {
+    /// In a folder that is there or is made, with this keyring.
+    pub fn new(path: PathBuf, ring: &Ring) -> Home {
+        put_down(ring, &path);
+        Home { path }
+    }
+
+    pub fn gpg(&self) -> Command {
+        gpg(&self.path)
+    }
+
+    /// Makes a key without a passphrase; its fingerprint.
+    pub fn key(&self, name: &str, shape: &str, dates: &str) -> String {
+        let block = format!("%no-protection\n{shape}Name-Real: {name}\n{dates}\n%commit\n");
+        self.generate(&[], &block)
+    }
+
+    pub fn protected_key(&self, passphrase: &str) -> String {
+        // Here it need not be slow to guess.
+        let quick = "s2k-count 65536\n";
+        std::fs::write(self.path.join("gpg-agent.conf"), quick).unwrap();
+        let block = format!("{ECC}Name-Real: protected\nExpire-Date: 2y\n%commit\n");
+        let by_fd = ["--pinentry-mode=loopback", "--passphrase-fd=0"];
+        self.generate(&by_fd, &format!("{passphrase}\n{block}"))
+    }
+
+    fn generate(&self, options: &[&str], input: &str) -> String {
+        let mut gpg = self.gpg();
+        gpg.args(options).args(["--status-fd=1", "--gen-key"]);
+        let out = String::from_utf8(tool(&mut gpg, input.as_bytes())).unwrap();
+        let line = out.lines().find(|line| line.contains("KEY_CREATED"));
+        line.unwrap().split_whitespace().nth(3).unwrap().to_string()
+    }
+
+    /// Primary key and subkeys.
+    pub fn fingerprints(&self, key: &str) -> Vec<String> {
+        let listing = tool(self.gpg().args(["--with-colons", "--list-keys", key]), b"");
+        let listing = String::from_utf8(listing).unwrap();
+        let lines = listing.lines().filter(|line| line.starts_with("fpr:"));
+        lines
+            .map(|line| line.split(':').nth(9).unwrap().to_string())
+            .collect()
+    }
+
+    /// The public part.
+    pub fn export(&self, key: &str) -> Vec<u8> {
+        tool(self.gpg().args(["--export", key]), b"")
+    }
+
+    pub fn import(&self, bytes: &[u8]) {
+        tool(self.gpg().arg("--import"), bytes);
+    }
+
+    pub fn delete(&self, key: &str) {
+        tool(self.gpg().args(["--yes", "--delete-keys", key]), b"");
+    }
+
+    pub fn disable(&self, key: &str) {
+        let edit = ["--command-fd=0", "--edit-key", key];
+        tool(self.gpg().args(edit), b"disable\nsave\n");
+    }
+
+    /// What revokes a key that was made here.
+    pub fn revocation(&self, key: &str) -> Vec<u8> {
+        let file = self.path.join(format!("openpgp-revocs.d/{key}.rev"));
+        let text = std::fs::read_to_string(file).unwrap();
+        // It is stored with a colon in front, so that nobody imports it by accident.
+        text.replace(":-----BEGIN", "-----BEGIN").into_bytes()
+    }
+
+    pub fn public(&self) -> Ring {
+        let files = ["pubring.kbx", "trustdb.gpg"].iter();
+        files
+            .filter_map(|name| Some((name.to_string(), std::fs::read(self.path.join(name)).ok()?)))
+            .collect()
+    }
+
+    /// With the secret keys.
+    pub fn secret(&self) -> Ring {
+        let mut ring = self.public();
+        for name in names(&self.path.join("private-keys-v1.d")) {
+            let name = format!("private-keys-v1.d/{name}");
+            ring.insert(name.clone(), std::fs::read(self.path.join(name)).unwrap());
+        }
+        ring
+    }
+}
+
+pub fn gpg(home: &Path) -> Command {
     let mut gpg = Command::new("gpg");
     gpg.env_clear()
         .env("PATH", "/usr/bin:/bin")
         .env("LC_ALL", "C")
         .arg("--homedir")
-        .arg(cluster().dir.join(home))
+        .arg(home)
         .args(["--batch", "--no-tty"]);
     gpg
 }
 
-fn make(name: &str, shape: &str, dates: &str) -> String {
-    let block = format!("%no-protection\n{shape}Name-Real: {name}\n{dates}\n%commit\n");
-    let out = tool(
-        gpg("secret").args(["--status-fd=1", "--gen-key"]),
-        block.as_bytes(),
-    );
-    let out = String::from_utf8(out).unwrap();
-    let line = out
-        .lines()
-        .find(|line| line.contains("KEY_CREATED"))
-        .unwrap();
-    line.split_whitespace().nth(3).unwrap().to_string()
+/// In a home that pgseal or a script used.
+pub fn end_agent(home: &Path) {
+    for ask in [["--kill", "all"].as_slice(), &["--remove-socketdir"]] {
+        let mut gpgconf = Command::new("gpgconf");
+        let _ = gpgconf.arg("--homedir").arg(home).args(ask).output();
+    }
 }
 
-/// The public keyring and the fingerprints in it.
-pub fn keys() -> &'static Keys {
-    static KEYS: OnceLock<Keys> = OnceLock::new();
-    KEYS.get_or_init(|| {
-        let year = "Expire-Date: 1y";
-        let rsa = "Key-Type: RSA\nKey-Length: 2048\nKey-Usage: sign\n\
-                   Subkey-Type: RSA\nSubkey-Length: 2048\nSubkey-Usage: encrypt\n";
-        let sign = "Key-Type: EDDSA\nKey-Curve: ed25519\nKey-Usage: sign\n";
-        let past = "Creation-Date: 20200101T000000\nExpire-Date: 20200201T000000";
-        let absent = make("absent", ECC, year);
-        let mut keys = Keys {
-            good: make("good", ECC, year),
-            good_subkey: String::new(),
-            second: make("second", ECC, year),
-            rsa2048: make("rsa", rsa, year),
-            sign_only: make("sign only", sign, year),
-            expired: make("expired", ECC, past),
-            subkey_expired: make("subkey expired", sign, "Creation-Date: 20200101T000000"),
-            revoked: make("revoked", ECC, year),
-            disabled: make("disabled", ECC, year),
-            expires_soon: make("soon", ECC, "Expire-Date: 9d"),
-            absent,
-        };
-        tool(
-            gpg("secret")
-                .args(["--pinentry-mode=loopback", "--passphrase", ""])
-                .args(["--faked-system-time", "20200102T000000!", "--quick-add-key"])
-                .args([&keys.subkey_expired, "cv25519", "encr", "1d"]),
-            b"",
-        );
-        let secret = cluster().dir.join("secret");
-        let certificate = format!("openpgp-revocs.d/{}.rev", keys.revoked);
-        let certificate = std::fs::read_to_string(secret.join(certificate)).unwrap();
-        // It is stored with a colon in front, so that nobody imports it by accident.
-        let certificate = certificate.replace(":-----BEGIN", "-----BEGIN");
-        tool(gpg("secret").arg("--import"), certificate.as_bytes());
-
-        let listing = tool(
-            gpg("secret").args(["--with-colons", "--list-keys", &keys.good]),
-            b"",
-        );
-        let listing = String::from_utf8(listing).unwrap();
-        let mut fingerprints = listing.lines().filter(|line| line.starts_with("fpr:"));
-        let subkey = fingerprints.next_back().unwrap().split(':').nth(9).unwrap();
-        keys.good_subkey = subkey.to_string();
-
-        let all = tool(gpg("secret").arg("--export"), b"");
-        tool(gpg("public").arg("--import"), &all);
-        tool(
-            gpg("public").args(["--yes", "--delete-keys", &keys.absent]),
-            b"",
-        );
-        let disable = ["--command-fd=0", "--edit-key", &keys.disabled];
-        tool(gpg("public").args(disable), b"disable\nsave\n");
-        keys
-    })
-}
-
-/// As the owner of the secret key does it, by plain gpg.
-pub fn decrypt(artifact: &Path) -> Vec<u8> {
-    tool(gpg("secret").arg("--decrypt").arg(artifact), b"")
+impl Drop for Home {
+    fn drop(&mut self) {
+        end_agent(&self.path);
+    }
 }
