@@ -1,7 +1,7 @@
 //! Each way in which gpg or the key can be unfit.
 
-use super::support::{Host, done, text};
-use std::process::Command;
+use super::Host;
+use crate::support::{ECC, PAST, RSA, SIGN_ONLY};
 
 #[test]
 fn gpg_is_missing_or_broken() {
@@ -22,10 +22,10 @@ fn gpg_is_missing_or_broken() {
     );
 
     let host = Host::ready();
-    host.shim("gpg", "echo nothing of the kind");
+    host.script("gpg", "echo nothing of the kind");
     host.readiness()
         .says("gpg_binary", "FAILED", &["does not answer as GnuPG does"]);
-    host.shim("gpg", "exit 7");
+    host.script("gpg", "exit 7");
     host.readiness().says("gpg_binary", "FAILED", &["status 7"]);
 }
 
@@ -34,7 +34,7 @@ fn a_gpg_that_cannot_encrypt_is_no_mechanism() {
     let host = Host::ready();
     let real =
         "case \"$*\" in *--encrypt*) cat >/dev/null; exit 0;; esac; exec /usr/bin/gpg \"$@\"";
-    host.shim("gpg", real);
+    host.script("gpg", real);
     let report = host.readiness();
     report.says("gpg_binary", "READY", &[]);
     report.says(
@@ -56,12 +56,10 @@ fn a_gpg_that_cannot_encrypt_is_no_mechanism() {
 
 #[test]
 fn keys_that_cannot_be_used() {
-    let sign_only = "Key-Type: EDDSA\nKey-Curve: ed25519\nKey-Usage: sign,cert";
-    let past = "Creation-Date: 20200101T000000\nExpire-Date: 20200201T000000";
     for (shape, rest, word, told) in [
-        ("", past, "EXPIRED", "has expired"),
+        (ECC, PAST, "EXPIRED", "has expired"),
         (
-            sign_only,
+            SIGN_ONLY,
             "Expire-Date: 1y",
             "NO_ENCRYPTION_SUBKEY",
             "no encryption subkey",
@@ -76,43 +74,20 @@ fn keys_that_cannot_be_used() {
             report.verdict(),
             format!("READY {word} UNKNOWN PARTIAL NONE PASS")
         );
-        assert_eq!(report.exit, Some(1));
+        assert_eq!(report.exit, 1);
     }
 
     let host = Host::ready();
-    let fpr = host.key("", "Expire-Date: 1y");
-    let rev = host
-        .path("operator")
-        .join(format!("openpgp-revocs.d/{fpr}.rev"));
-    let rev = std::fs::read_to_string(rev)
-        .unwrap()
-        .replace(":-----BEGIN", "-----BEGIN");
-    host.write("revocation", &rev);
-    done(
-        host.gpg("gnupg")
-            .arg("--import")
-            .arg(host.path("revocation")),
-    );
+    let fpr = host.key(ECC, "Expire-Date: 1y");
+    host.gnupg.import(&host.operator.revocation(&fpr));
     host.publish(&fpr);
     let report = host.readiness();
     report.says("backup_key", "FAILED", &["is revoked", "operator-package"]);
     assert_eq!(report.verdict(), "READY REVOKED UNKNOWN PARTIAL NONE PASS");
 
     let host = Host::ready();
-    let fpr = host.key("", "Expire-Date: 1y");
-    let mut disable = Command::new("gpg");
-    disable.args([
-        "--no-tty",
-        "--command-fd=0",
-        "--edit-key",
-        &fpr,
-        "disable",
-        "quit",
-    ]);
-    disable
-        .env("GNUPGHOME", host.path("gnupg"))
-        .stdin(std::process::Stdio::null());
-    done(&mut disable);
+    let fpr = host.key(ECC, "Expire-Date: 1y");
+    host.gnupg.disable(&fpr);
     host.publish(&fpr);
     let report = host.readiness();
     report.says("backup_key", "FAILED", &["is disabled", "enable quit"]);
@@ -132,7 +107,7 @@ fn keys_that_are_not_there() {
     assert_eq!(report.verdict(), "READY MISSING MISSING PARTIAL NONE PASS");
 
     // A key only in the wrong home.
-    let fpr = host.key("", "Expire-Date: 1y");
+    let fpr = host.key(ECC, "Expire-Date: 1y");
     host.publish(&fpr);
     host.readiness().says("backup_key", "READY", &[]);
     let home = host.path("home").display().to_string();
@@ -148,21 +123,12 @@ fn keys_that_are_not_there() {
     host.publish("ABCDEF01");
     host.readiness()
         .says("backup_key", "FAILED", &["8 hex digits"]);
-    let fpr = host.key("", "Expire-Date: 1y");
-    let listing = done(
-        host.gpg("gnupg")
-            .args(["--with-colons", "--list-keys", &fpr]),
-    );
-    let subkey = listing
-        .lines()
-        .filter_map(|l| l.strip_prefix("fpr:::::::::"))
-        .nth(1)
-        .unwrap();
-    host.publish(subkey.trim_end_matches(':'));
+    let fpr = host.key(ECC, "Expire-Date: 1y");
+    host.publish(&host.gnupg.fingerprints(&fpr)[1]);
     host.readiness()
         .says("backup_key", "FAILED", &["is a subkey of", &fpr]);
     // One of two is enough.
-    host.set("BACKUP_GPG_FPR", &format!("{fpr},{}", "B".repeat(40)));
+    host.set("BACKUP_GPG_FPR", format!("{fpr},{}", "B".repeat(40)));
     host.readiness().says(
         "backup_key",
         "MISSING",
@@ -174,11 +140,9 @@ fn keys_that_are_not_there() {
 #[test]
 fn what_an_operator_should_know_of_a_key() {
     let mut host = Host::ready();
-    let soon = host.key("", "Expire-Date: 9d");
-    let short = "Key-Type: RSA\nKey-Length: 2048\nKey-Usage: sign,cert\n\
-                 Subkey-Type: RSA\nSubkey-Length: 2048\nSubkey-Usage: encrypt";
-    let short = host.key(short, "Expire-Date: 1y");
-    host.set("BACKUP_GPG_FPR", &format!("{soon},{short}"));
+    let soon = host.key(ECC, "Expire-Date: 9d");
+    let short = host.key(RSA, "Expire-Date: 1y");
+    host.set("BACKUP_GPG_FPR", format!("{soon},{short}"));
     let report = host.readiness();
     report.says(
         "backup_key",
@@ -187,8 +151,8 @@ fn what_an_operator_should_know_of_a_key() {
     );
     assert!(!report.told("backup_key").contains("only one recipient"));
     assert!(!report.told("backup_key").contains("is on this host"));
-    let operator = host.path("operator").display().to_string();
-    host.set("GNUPGHOME", &operator);
+    let operator = host.path("operator");
+    host.set("GNUPGHOME", operator);
     host.readiness().says(
         "backup_key",
         "READY",
@@ -199,7 +163,7 @@ fn what_an_operator_should_know_of_a_key() {
 #[test]
 fn an_env_file_gives_one_value_and_no_other() {
     let host = Host::ready();
-    let fpr = host.key("", "Expire-Date: 1y");
+    let fpr = host.key(ECC, "Expire-Date: 1y");
     let secret = "hunter2-7f3a";
     for line in [
         format!("BACKUP_GPG_FPR={fpr}"),
@@ -230,10 +194,10 @@ fn an_env_file_gives_one_value_and_no_other() {
         &["preflight", "--json"],
         &["operator-package"],
     ] {
-        let told = host.pgseal(args);
-        assert!(!text(&told).contains(secret), "{args:?}");
+        let told = host.run(args);
+        assert!(!told.whole().contains(secret), "{args:?}");
     }
-    done(Command::new("chmod").arg("0666").arg(host.path(".env")));
+    host.mode(&host.path(".env"), 0o666);
     host.readiness()
         .says("backup_key", "FAILED", &["others may write", "chmod go-w"]);
 }

@@ -1,7 +1,7 @@
 //! What the operator's package prints, run.
 
-use super::BACKUP_RUNNER;
-use super::support::{Host, done, text};
+use super::{BACKUP_RUNNER, Host};
+use crate::support::{ECC, tool};
 
 /// A pinentry that answers: what the operator would type.
 const PINENTRY: &str = "echo OK; while read -r word _; do
@@ -25,14 +25,11 @@ fn what_the_operators_package_prints_ends_with_a_key_that_preflight_accepts() {
             "[operator]\nname = \"it's a `$backup` key\"\nemail = \"b@example.org\"\n\n[encryption]",
         );
         host.write(".env", "OTHER=1"); // and no newline
-        let told = host.pgseal(args);
-        assert_eq!(told.status.code(), Some(0), "{}", text(&told));
-        let script = String::from_utf8(told.stdout).unwrap();
+        let script = host.run(args).exits(0).stdout;
         host.write("package.sh", &script);
-        done(
-            host.command(&["/bin/bash", "-n", "package.sh"])
-                .arg("package.sh"),
-        );
+        host.command(&["/bin/bash", "-n", "package.sh"])
+            .run()
+            .exits(0);
         assert!(
             std::fs::read_dir(host.path("gnupg"))
                 .unwrap()
@@ -44,17 +41,18 @@ fn what_the_operators_package_prints_ends_with_a_key_that_preflight_accepts() {
         host.write("operator.sh", first);
         host.write("host.sh", second);
 
-        host.shim("pinentry-test", PINENTRY);
+        host.script("pinentry-test", PINENTRY);
         let conf = format!(
             "pinentry-program {}\n",
             host.path("bin/pinentry-test").display()
         );
         host.write("operator/gpg-agent.conf", &conf);
         // An older key is there: the new one's fingerprint is wanted.
-        let older = host.key("", "Expire-Date: 1y");
-        done(host.gpg("gnupg").args(["--yes", "--delete-keys", &older]));
-        let mut operator = host.command(&["/bin/bash", "operator.sh"]);
-        let out = done(operator.env("GNUPGHOME", host.path("operator")));
+        let older = host.key(ECC, "Expire-Date: 1y");
+        host.gnupg.delete(&older);
+        let operator = host.command(&["/bin/bash", "operator.sh"]);
+        let out = operator.env("GNUPGHOME", host.path("operator")).run();
+        let out = out.exits(0).stdout;
         let fpr = out
             .lines()
             .find_map(|l| l.strip_prefix("fingerprint:"))
@@ -64,9 +62,9 @@ fn what_the_operators_package_prints_ends_with_a_key_that_preflight_accepts() {
 
         // The host's part knows only the fingerprint and the file.
         let shim = format!("exec {} \"$@\"", env!("CARGO_BIN_EXE_pgseal"));
-        host.shim("pgseal", &shim);
-        let mut on_host = host.command(&["/bin/bash", "host.sh"]);
-        let list = done(on_host.env("fpr", fpr));
+        host.script("pgseal", &shim);
+        let on_host = || host.command(&["/bin/bash", "host.sh"]).env("fpr", fpr);
+        let list = on_host().run().exits(0).stdout;
         assert_eq!(list.matches("[x] ").count(), 10, "{list}");
         let env = std::fs::read_to_string(host.path(".env")).unwrap();
         assert_eq!(env, format!("OTHER=1\nBACKUP_GPG_FPR={fpr}\n"));
@@ -81,33 +79,22 @@ fn what_the_operators_package_prints_ends_with_a_key_that_preflight_accepts() {
         );
         assert!(!report.told("backup_key").contains("is on this host"));
         // A second time it changes nothing.
-        done(host.command(&["/bin/bash", "host.sh"]).env("fpr", fpr));
+        on_host().run().exits(0);
         assert_eq!(std::fs::read_to_string(host.path(".env")).unwrap(), env);
         // A file with the secret key in it is refused.
         host.write("pw", "correct horse");
         let secret = host.path("secret.gpg");
-        let mut export = host.gpg("operator");
+        let mut export = host.operator.gpg();
         export
             .args(["--pinentry-mode=loopback", "--passphrase-file"])
             .arg(host.path("pw"));
-        done(
-            export
-                .arg("--output")
-                .arg(&secret)
-                .args(["--export-secret-keys", fpr]),
-        );
-        let refused = host
-            .command(&["/bin/bash", "host.sh"])
-            .env("fpr", fpr)
-            .env("public_key", &secret)
-            .output()
-            .unwrap();
-        assert_eq!(refused.status.code(), Some(1));
-        assert!(
-            text(&refused).contains("holds a secret key"),
-            "{}",
-            text(&refused)
-        );
+        export
+            .arg("--output")
+            .arg(&secret)
+            .args(["--export-secret-keys", fpr]);
+        tool(&mut export, b"");
+        let refused = on_host().env("public_key", &secret).run();
+        refused.exits(1).says(&["holds a secret key"]);
     }
 }
 
@@ -115,9 +102,8 @@ fn what_the_operators_package_prints_ends_with_a_key_that_preflight_accepts() {
 fn the_guided_form_needs_a_terminal() {
     let host = Host::new();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/provision-key.sh");
-    let told = host.command(&["/bin/bash", script]).output().unwrap();
-    assert_eq!(told.status.code(), Some(1));
-    assert!(text(&told).contains("terminal"), "{}", text(&told));
+    let told = host.command(&["/bin/bash", script]).run();
+    told.exits(1).says(&["terminal"]);
     assert!(
         std::fs::read_dir(host.path("gnupg"))
             .unwrap()

@@ -1,7 +1,7 @@
 //! The seam in front of the write, and the Python bridge.
 
-use super::BACKUP_RUNNER;
-use super::support::{Host, done};
+use super::{BACKUP_RUNNER, Host};
+use crate::support::ECC;
 
 #[test]
 fn seams_that_do_not_hold() {
@@ -26,7 +26,7 @@ fn seams_that_do_not_hold() {
         ),
     ] {
         let host = Host::new();
-        host.publish(&host.key("", "Expire-Date: 1y"));
+        host.publish(&host.key(ECC, "Expire-Date: 1y"));
         host.seam(argv);
         let report = host.readiness();
         report.says("pre_write_backup_seam", state, &[told]);
@@ -56,7 +56,7 @@ fn seams_that_do_not_hold() {
 fn the_seam_sees_no_environment_of_ours() {
     let mut host = Host::new();
     host.set("PGPASSWORD", "hunter2");
-    host.shim("seam", "env > \"$0.$$\"; exec python3 \"$@\"");
+    host.script("seam", "env > \"$0.$$\"; exec python3 \"$@\"");
     let seam = host.path("bin/seam").display().to_string();
     host.seam(&[&seam, BACKUP_RUNNER, "accept"]);
     host.readiness().says("pre_write_backup_seam", "READY", &[]);
@@ -86,16 +86,17 @@ fn the_python_bridge_live() {
     let host = Host::ready();
     let fpr = std::fs::read_to_string(host.path(".env")).unwrap();
     let fpr = fpr.trim().trim_start_matches("BACKUP_GPG_FPR=");
-    let mut live = host.command(&[
+    host.command(&[
         "/usr/bin/python3",
         "-m",
         "unittest",
         "tests.test_backup_runner_live",
-    ]);
-    live.current_dir(env!("CARGO_MANIFEST_DIR"));
-    live.env("PGSEAL_BIN", env!("CARGO_BIN_EXE_pgseal"))
-        .env("BACKUP_GPG_FPR", fpr);
-    live.env("PGSEAL_STORE", host.path("store"))
-        .env("PYTHONDONTWRITEBYTECODE", "1");
-    done(&mut live);
+    ])
+    .through(&["env", "-C", env!("CARGO_MANIFEST_DIR")])
+    .env("PGSEAL_BIN", env!("CARGO_BIN_EXE_pgseal"))
+    .env("BACKUP_GPG_FPR", fpr)
+    .env("PGSEAL_STORE", host.store())
+    .env("PYTHONDONTWRITEBYTECODE", "1")
+    .run()
+    .exits(0);
 }

@@ -1,14 +1,13 @@
 //! The seed's host, a ready one, and the forms of the report.
 
-use super::ROWS;
-use super::support::{Host, Report, text};
+use super::{Host, ROWS, Report};
 
 #[test]
 fn the_seeds_host_has_the_seeds_verdict() {
     let host = Host::new();
     let report = host.readiness();
     assert_eq!(report.verdict(), "READY MISSING MISSING PARTIAL NONE PASS");
-    assert_eq!(report.exit, Some(1));
+    assert_eq!(report.exit, 1);
     assert_eq!(report.json["schema"], "pgseal/readiness/1");
     let rows = report.json["rows"].as_array().unwrap();
     let names: Vec<&str> = rows
@@ -48,16 +47,13 @@ fn the_seeds_host_has_the_seeds_verdict() {
         &["not configured", "[seam]"],
     );
 
-    let told = host.pgseal(&["readiness", "--gate", "g3"]);
-    assert_eq!(told.status.code(), Some(0));
-    let table = String::from_utf8(told.stdout).unwrap();
+    let table = host.run(&["readiness", "--gate", "g3"]).exits(0).stdout;
     let block = "backup_mechanism: READY\nbackup_key: MISSING\nbackup_runner: MISSING\n\
                  f4_status: PARTIAL\nsecrets_exposed: NONE\ng3: PASS\n";
     assert!(table.contains(block), "{table}");
     assert!(!table.contains('\x1b'), "no terminal, no colour");
 
-    let told = host.pgseal(&["readiness", "--format", "markdown"]);
-    let markdown = String::from_utf8(told.stdout).unwrap();
+    let markdown = host.run(&["readiness", "--format", "markdown"]).stdout;
     for heading in [
         "## 1. Backup readiness matrix",
         "## 2. GPG mechanism proof",
@@ -78,8 +74,7 @@ fn two_forms_at_once_are_a_usage_error() {
         ["readiness", "--json", "--format=table"],
         ["--json", "readiness", "--format=table"],
     ] {
-        let told = host.pgseal(&args);
-        assert_eq!(told.status.code(), Some(2), "{}", text(&told));
+        let told = host.run(&args).exits(2);
         assert!(told.stdout.is_empty());
     }
 }
@@ -92,7 +87,7 @@ fn a_ready_host_is_ready() {
         report.says(row, "READY", &[]);
     }
     assert_eq!(report.verdict(), "READY READY READY READY NONE PASS");
-    assert_eq!(report.exit, Some(0));
+    assert_eq!(report.exit, 0);
     report.says(
         "backup_key",
         "READY",
@@ -105,11 +100,9 @@ fn a_ready_host_is_ready() {
     report.says("backup_runner", "READY", &["backup_sha", "twice the same"]);
     report.says("store", "READY", &["mode 0700", "no backup yet"]);
 
-    let told = host.pgseal(&["preflight"]);
-    let list = String::from_utf8(told.stdout).unwrap();
-    assert_eq!(told.status.code(), Some(0), "{list}");
+    let list = host.run(&["preflight"]).exits(0).stdout;
     assert_eq!(list.matches("[x] ").count(), 10, "{list}");
-    let report = Report::of(&host.pgseal(&["preflight", "--json"]));
+    let report = Report::of(&host.run(&["preflight", "--json"]));
     assert_eq!(report.json["schema"], "pgseal/preflight/1");
     assert_eq!(report.verdict(), "READY READY READY READY NONE PASS");
 }
@@ -119,9 +112,7 @@ fn preflight_says_what_mends_it() {
     let host = Host::new();
     host.config("\"public.unit_version\"", "\"public.unit_versions\"");
     std::fs::remove_dir(host.path("store")).unwrap();
-    let told = host.pgseal(&["preflight"]);
-    assert_eq!(told.status.code(), Some(1));
-    let list = String::from_utf8(told.stdout).unwrap();
+    let list = host.run(&["preflight"]).exits(1).stdout;
     for line in [
         "[ ] target_tables: MISSING: table `public.unit_versions` does not exist",
         "[ ] backup_key: MISSING",
@@ -154,8 +145,8 @@ fn a_broken_setting_does_not_end_the_report() {
         "[encryption]",
         "[postgres]\ndbname = \"host=x password=hunter2\"\n\n[encryption]",
     );
-    let told = host.pgseal(&["readiness", "--json"]);
-    assert!(!text(&told).contains("hunter2"));
+    let told = host.run(&["readiness", "--json"]);
+    assert!(!told.whole().contains("hunter2"));
     let report = Report::of(&told);
     report.says("database", "FAILED", &["password"]);
     report.says("target_tables", "UNKNOWN", &[]);
@@ -163,8 +154,7 @@ fn a_broken_setting_does_not_end_the_report() {
 
     let host = Host::ready();
     host.write("pgseal.toml", "[scope\n");
-    let told = host.pgseal(&["readiness"]);
-    assert_eq!(told.status.code(), Some(3), "{}", text(&told));
+    host.run(&["readiness"]).exits(3);
 }
 
 #[test]
@@ -178,12 +168,12 @@ fn nothing_reaches_a_terminal_raw() {
         &["preflight"],
         &["operator-package"],
     ] {
-        let told = host.pgseal(&[form, &args].concat());
-        let told = text(&told);
+        let told = host.run(&[form, &args].concat());
+        let told = told.whole();
         assert!(!told.contains('\x1b'), "{told}");
     }
     let mut host = host;
     host.set("LC_ALL", "C");
-    let told = host.pgseal(&[&["readiness"][..], &args].concat());
-    assert!(told.stdout.is_ascii(), "{}", text(&told));
+    let told = host.run(&[&["readiness"][..], &args].concat());
+    assert!(told.stdout.is_ascii(), "{}", told.whole());
 }

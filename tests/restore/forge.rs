@@ -1,10 +1,9 @@
 //! What all tests of restore use: a target database, and artifacts that anybody with the public
 //! key can make.
 
-use crate::support::{Pgseal, Ran, Test, cluster, keys, sha256, tool};
+use crate::support::{Pgseal, Ran, Test, cluster, gpg, keys, sha256, tool};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// An empty database, dropped when it goes.
 pub struct Target {
@@ -44,17 +43,14 @@ impl Target {
 impl Drop for Target {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            cluster().sql(
-                "postgres",
-                &format!("DROP DATABASE {} WITH (FORCE)", self.db),
-            );
+            cluster().discard(&self.db);
         }
     }
 }
 
 /// Where the secret keys are.
 pub fn secret() -> PathBuf {
-    cluster().dir.join("secret")
+    keys().secret.path.clone()
 }
 
 pub trait Prints {
@@ -146,18 +142,8 @@ pub fn forge_prelude(test: &Test, sql: &[u8], run_id: &str) {
 
 /// As anybody with the public key can.
 fn seal(test: &Test, sql: &[u8]) -> Vec<u8> {
-    let mut gpg = Command::new("gpg");
-    gpg.env_clear()
-        .env("PATH", "/usr/bin:/bin")
-        .arg("--homedir")
-        .arg(test.dir.join("gnupg"))
-        .args([
-            "--batch",
-            "--no-tty",
-            "--quiet",
-            "--trust-model=always",
-            "--encrypt",
-        ])
+    let mut gpg = gpg(&test.path("gnupg"));
+    gpg.args(["--quiet", "--trust-model=always", "--encrypt"])
         .arg(format!("--recipient={}", keys().good));
     tool(&mut gpg, sql)
 }

@@ -1,8 +1,8 @@
 //! Artifacts that are damaged, and artifacts that somebody made who only has the public key:
 //! refused, with nothing done.
 
-use crate::forge::{Prints, Target, forge, forge_prelude, restore};
-use crate::support::{Test, tool};
+use super::forge::{Prints, Target, forge, forge_prelude, restore};
+use crate::support::{Test, end_agent};
 use serde_json::{Value, json};
 
 fn honest(test: &Test) -> (Value, String, std::path::PathBuf) {
@@ -318,7 +318,5 @@ fn without_the_secret_key() {
     ran.fails(1, &["the keyring has no secret key"]);
     target.is_empty();
     // The agent of this keyring is the user's, and stays.
-    let mut kill = std::process::Command::new("gpgconf");
-    let home = test.dir.join("gnupg");
-    tool(kill.arg("--homedir").arg(home).args(["--kill", "all"]), b"");
+    end_agent(&test.path("gnupg"));
 }

@@ -1,6 +1,6 @@
 //! Values that are larger than any buffer.
 
-use crate::forge::{Prints, secret};
+use super::forge::{Prints, secret};
 use crate::support::Test;
 
 /// PostgreSQL takes a field of up to 1 GiB, and a row of COPY text is one line.

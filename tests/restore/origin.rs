@@ -1,6 +1,6 @@
 //! Whose word an artifact and its prelude are, and what may be done on nobody's.
 
-use crate::forge::{Prints, Target, forge, forge_prelude, restore, secret};
+use super::forge::{Prints, Target, forge, forge_prelude, restore, secret};
 use crate::support::{Ran, Sealed, Test};
 use serde_json::{Value, json};
 use std::path::Path;

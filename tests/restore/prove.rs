@@ -1,6 +1,6 @@
 //! The proofs: that an artifact comes back, and that a backup changes nothing.
 
-use crate::forge::{Prints, forge, secret};
+use super::forge::{Prints, forge, secret};
 use crate::support::{Test, bin, eventually, names, processes};
 use rustix::process::Signal;
 use serde_json::{Value, json};

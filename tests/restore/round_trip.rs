@@ -1,6 +1,6 @@
 //! What was sealed comes back equal.
 
-use crate::forge::{Target, content, restore};
+use super::forge::{Target, content, restore};
 use crate::support::{Test, cluster};
 
 fn round_trip(test: &Test, tables: &[&str], options: &[&str], prepare: &str) {

@@ -1,6 +1,6 @@
 //! Where a restore may go, and what must be there.
 
-use crate::forge::{Prints, Target, forge, restore, secret};
+use super::forge::{Prints, Target, forge, restore, secret};
 use crate::support::{Test, cluster};
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 //! docs/undo.md, every step of it.
 
-use crate::forge::{content, secret};
+use super::forge::{content, secret};
 use crate::support::{Test, bin, cluster};
 use std::process::Command;
 

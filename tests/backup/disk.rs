@@ -1,6 +1,6 @@
 //! Local file trouble: the store, the disk, standard output.
 
-use crate::support::{Test, is_root};
+use crate::support::{Test, is_root, unshare};
 
 const RANDOM: &str =
     "CREATE TABLE t AS SELECT gen_random_bytes_of(n) AS a FROM generate_series(1, 60) n";
@@ -23,13 +23,6 @@ fn on_a_disk_of(kilobytes: u32) -> String {
          echo \"left: $(ls -A \"$PGSEAL_STORE\" | tr '\\n' ' ')\" >&2
          exit $code"
     )
-}
-
-fn unshare() -> &'static [&'static str] {
-    match is_root() {
-        true => &["unshare", "--mount"],
-        false => &["unshare", "--mount", "--map-root-user"],
-    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! One throw-away server for the whole binary. It lives as long as this process does, however
 //! that ends: a supervisor holds the other end of a pipe, and clears up when it closes.
 
-use super::{gpg, install, is_root, tool};
+use super::{install, is_root, tool};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 pub struct Cluster {
-    /// Data, log, sockets and the shared keyrings.
+    /// Data, log, sockets and the shared keys.
     pub dir: PathBuf,
     /// Statics are never dropped, but the kernel closes its standard input.
     _supervisor: Child,
@@ -22,7 +22,7 @@ dir=$1 bin=$2; shift 2; cd /
 server=$!
 read -r _
 kill -QUIT $server; wait $server
-for home in "$dir/secret" "$dir/public"; do gpgconf --homedir "$home" --kill all; done
+gpgconf --homedir "$dir/secret" --kill all
 rm -rf "$dir"
 "#;
 
@@ -58,6 +58,16 @@ pub fn cluster() -> &'static Cluster {
     CLUSTER.get_or_init(start)
 }
 
+/// Who runs initdb and postgres where we are root, which they refuse to be.
+fn owner() -> Option<(u32, u32)> {
+    let id = |flag: &str| {
+        let out = Command::new("id").args([flag, "postgres"]).output();
+        let text = String::from_utf8(out.unwrap().stdout).unwrap();
+        text.trim().parse::<u32>().unwrap_or(65534)
+    };
+    is_root().then(|| (id("-u"), id("-g")))
+}
+
 fn start() -> Cluster {
     // Not below TMPDIR: a socket's path has 107 bytes at most.
     let dir = tempfile::Builder::new()
@@ -65,34 +75,22 @@ fn start() -> Cluster {
         .tempdir_in("/tmp")
         .unwrap()
         .keep();
-    gpg::make_folders(&dir);
     let data = dir.join("data");
     std::fs::create_dir(&data).unwrap();
-    // initdb and postgres refuse to run as root.
-    let mut step_down = vec!["env".to_string(), "-i".into(), "LC_ALL=C".into()];
-    if is_root() {
-        let id = |flag: &str| {
-            let out = Command::new("id").args([flag, "postgres"]).output();
-            let text = String::from_utf8(out.unwrap().stdout).unwrap();
-            text.trim().parse::<u32>().unwrap_or(65534)
-        };
-        let (uid, gid) = (id("-u"), id("-g"));
+    let mut as_owner = vec!["env".to_string(), "-i".into(), "LC_ALL=C".into()];
+    if let Some((uid, gid)) = owner() {
         std::os::unix::fs::chown(&data, Some(uid), Some(gid)).unwrap();
         std::os::unix::fs::chown(&dir, Some(uid), Some(gid)).unwrap();
         let ids = [format!("--reuid={uid}"), format!("--regid={gid}")];
-        step_down.splice(
-            0..0,
-            ["setpriv".into(), "--clear-groups".into()]
-                .into_iter()
-                .chain(ids),
-        );
+        let setpriv = ["setpriv".to_string(), "--clear-groups".into()];
+        as_owner.splice(0..0, setpriv.into_iter().chain(ids));
     }
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o711);
     std::fs::set_permissions(&dir, mode).unwrap();
     let initdb = bin().join("initdb");
     tool(
-        Command::new(&step_down[0])
-            .args(&step_down[1..])
+        Command::new(&as_owner[0])
+            .args(&as_owner[1..])
             .arg(&initdb)
             .arg("-D")
             .arg(&data)
@@ -124,7 +122,7 @@ fn start() -> Cluster {
         .args(["-c", SUPERVISOR, "supervisor"])
         .arg(&dir)
         .arg(bin())
-        .args(&step_down)
+        .args(&as_owner)
         // Ctrl-C is for the tests; the supervisor clears up after them.
         .process_group(0)
         .stdin(Stdio::piped())
@@ -173,6 +171,10 @@ impl Cluster {
         let sql = format!("CREATE DATABASE {db} TEMPLATE {template} {options}");
         self.sql("postgres", &sql);
         db
+    }
+
+    pub fn discard(&self, db: &str) {
+        self.sql("postgres", &format!("DROP DATABASE {db} WITH (FORCE)"));
     }
 
     /// The nine tables with some rows.

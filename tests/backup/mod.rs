@@ -1,6 +1,4 @@
-//! pgseal on a real PostgreSQL server and with a real gpg.
-
-#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+//! A backup: what goes into it, what stops it, what it leaves.
 
 mod broken;
 mod compression;
@@ -18,5 +16,4 @@ mod settings;
 mod shapes;
 mod signals;
 mod stream;
-mod support;
 mod tables;

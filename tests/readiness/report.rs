@@ -1,40 +1,18 @@
-//! What the tests share.
+//! What `readiness --json` said.
 
-mod cluster;
-mod host;
-
-pub use host::Host;
-
-use std::process::{Command, Output};
-
-pub fn done(command: &mut Command) -> String {
-    let output = command.output().unwrap();
-    assert!(output.status.success(), "{command:?}\n{}", text(&output));
-    String::from_utf8(output.stdout).unwrap()
-}
-
-pub fn text(output: &Output) -> String {
-    format!(
-        "{}\n{}{}",
-        output.status,
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr)
-    )
-}
+use crate::support::Ran;
 
 #[derive(Debug)]
 pub struct Report {
     pub json: serde_json::Value,
-    pub exit: Option<i32>,
+    pub exit: i32,
 }
 
 impl Report {
-    pub fn of(output: &Output) -> Report {
-        let json = serde_json::from_slice(&output.stdout);
-        let json: serde_json::Value = json.unwrap_or_else(|_| panic!("{}", text(output)));
+    pub fn of(ran: &Ran) -> Report {
         Report {
-            json,
-            exit: output.status.code(),
+            json: ran.json(),
+            exit: ran.code(),
         }
     }
 

@@ -1,20 +1,16 @@
 //! list and prune: what is there, what goes, and what never does.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-#[allow(dead_code)]
-mod verify_support;
-
+use super::bench::*;
+use crate::support::Ring;
 use serde_json::Value;
 use std::fs;
-use verify_support::*;
 
 #[test]
 fn list() {
     let bench = Bench::new(&[], &Ring::new());
     let ran = bench.pgseal(&["list"], b"");
-    assert_eq!(ran.code, Some(0));
-    assert!(ran.out.ends_with("is empty\n"), "{}", ran.out);
+    assert_eq!(ran.code(), 0);
+    assert!(ran.stdout.ends_with("is empty\n"), "{}", ran.stdout);
     let (_, listing) = bench.json(&["list"], b"");
     assert_eq!(
         (&listing["schema"], &listing["runs"]),
@@ -31,7 +27,7 @@ fn list() {
     fs::create_dir(bench.path("h.sql.gpg")).unwrap();
     bench.put("README", b"not ours");
     let (code, listing) = bench.json(&["list"], b"");
-    assert_eq!(code, Some(0));
+    assert_eq!(code, 0);
     let mut states: Vec<(&str, &str)> = listing["runs"]
         .as_array()
         .unwrap()
@@ -61,7 +57,7 @@ fn list() {
     let a = runs.iter().find(|run| run["run_id"] == "a").unwrap();
     assert_eq!((&a["rows"], &a["tables"]), (&304.into(), &5.into()));
     assert_eq!(a["recipients"], serde_json::json!([taken().fingerprint]));
-    let text = bench.pgseal(&["list"], b"").out;
+    let text = bench.pgseal(&["list"], b"").stdout;
     for words in [
         "RUN",
         "complete",
@@ -72,8 +68,10 @@ fn list() {
         assert!(text.contains(words) || words == "`f` is", "{words}: {text}");
     }
     assert_eq!(
-        bench.pgseal(&["list", "--store", "/nonexistent"], b"").code,
-        Some(5)
+        bench
+            .pgseal(&["list", "--store", "/nonexistent"], b"")
+            .code(),
+        5
     );
 }
 
@@ -115,7 +113,7 @@ fn prune() {
     let (code, pruning) = bench.json(&["prune", "--keep-last", "1", "--keep-within", "40d"], b"");
     assert_eq!(
         (code, &pruning["remove"]),
-        (Some(0), &serde_json::json!([])),
+        (0, &serde_json::json!([])),
         "{pruning:#}"
     );
     let (_, pruning) = bench.json(&["prune", "--keep-last", "2"], b"");
@@ -133,7 +131,7 @@ fn prune() {
     );
     // Dry by default.
     assert_eq!(bench.names(), all);
-    let said = bench.pgseal(&["prune", "--keep-last", "2"], b"").out;
+    let said = bench.pgseal(&["prune", "--keep-last", "2"], b"").stdout;
     assert!(said.contains("nothing was, give --apply"), "{said}");
 
     // What is not complete stays, and so does what is not ours.
@@ -169,20 +167,20 @@ fn prune() {
         ],
         b"",
     );
-    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert_eq!(ran.code(), 0, "{}", ran.stderr);
     assert_eq!(left(&bench), ["orphan", "r1"]);
     for args in [
         &["prune", "--keep-last", "0"][..],
         &["prune"],
         &["prune", "--keep-last", "x"],
     ] {
-        assert_eq!(bench.pgseal(args, b"").code, Some(2));
+        assert_eq!(bench.pgseal(args, b"").code(), 2);
     }
     let empty = Bench::new(&[], &Ring::new());
     let ran = empty.pgseal(&["prune", "--keep-last", "1", "--apply"], b"");
     assert_eq!(
-        (ran.code, ran.out.as_str()),
-        (Some(0), "nothing to remove\n")
+        (ran.code(), ran.stdout.as_str()),
+        (0, "nothing to remove\n")
     );
 }
 
@@ -193,18 +191,22 @@ fn prune_keeps_the_newest_that_verifies() {
     rotten[200] ^= 1;
     bench.put("r1.sql.gpg", &rotten);
     let ran = bench.pgseal(&["prune", "--keep-last", "1", "--apply"], b"");
-    assert!(ran.out.contains("does not verify: sha256"), "{}", ran.out);
+    assert!(
+        ran.stdout.contains("does not verify: sha256"),
+        "{}",
+        ran.stdout
+    );
     assert_eq!(
-        (ran.code, left(&bench)),
-        (Some(0), vec!["r1".into(), "r2".into()])
+        (ran.code(), left(&bench)),
+        (0, vec!["r1".into(), "r2".into()])
     );
     bench.put("r2.sql.gpg", &rotten);
     let ran = bench.pgseal(&["prune", "--keep-last", "1", "--apply"], b"");
-    assert_eq!(ran.code, Some(1));
+    assert_eq!(ran.code(), 1);
     assert!(
-        ran.err.contains("no run in the store verifies"),
+        ran.stderr.contains("no run in the store verifies"),
         "{}",
-        ran.err
+        ran.stderr
     );
     assert_eq!(left(&bench), ["r1", "r2"]);
 }
@@ -214,37 +216,34 @@ fn prune_keeps_the_newest_that_verifies() {
 fn prune_does_not_count_on_the_future() {
     let bench = aged(&[-400, -5, 1, 2]);
     let ran = bench.pgseal(&["prune", "--keep-last", "1", "--apply"], b"");
-    assert_eq!(ran.code, Some(0), "{}", ran.err);
-    let told = ran.out.lines().filter(|line| line.starts_with("kept"));
+    assert_eq!(ran.code(), 0, "{}", ran.stderr);
+    let told = ran.stdout.lines().filter(|line| line.starts_with("kept"));
     let told: Vec<bool> = told
         .map(|line| line.ends_with(": dated in the future, so not counted"))
         .collect();
-    assert_eq!(told, [false, true, true], "{}", ran.out);
+    assert_eq!(told, [false, true, true], "{}", ran.stdout);
     assert_eq!(left(&bench), ["r-400", "r-5", "r1"]);
     // Nor does it stand in for a good one.
     let mut rotten = bench.get("r1.sql.gpg");
     rotten[200] ^= 1;
     bench.put("r1.sql.gpg", &rotten);
     let ran = bench.pgseal(&["prune", "--keep-last", "1", "--apply"], b"");
-    assert_eq!(ran.code, Some(1), "{}", ran.out);
+    assert_eq!(ran.code(), 1, "{}", ran.stdout);
     let said = "verifies, where those dated in the future do not count; the newest, `r1`";
-    assert!(ran.err.contains(said), "{}", ran.err);
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
     // With nothing else, there is nothing to judge.
     let bench = aged(&[-5]);
     let ran = bench.pgseal(&["prune", "--keep-last", "1", "--apply"], b"");
-    assert_eq!((ran.code, left(&bench)), (Some(0), vec!["r-5".into()]));
+    assert_eq!((ran.code(), left(&bench)), (0, vec!["r-5".into()]));
 }
 
 #[test]
 fn prune_takes_the_lock() {
     let bench = aged(&[1, 2]);
-    let held = fs::File::open(bench.store.path()).unwrap();
+    let held = fs::File::open(bench.place.store()).unwrap();
     held.lock().unwrap();
     let ran = bench.pgseal(&["prune", "--keep-last", "1", "--apply"], b"");
-    assert_eq!(ran.code, Some(5), "{}", ran.err);
+    assert_eq!(ran.code(), 5, "{}", ran.stderr);
     assert_eq!(left(&bench), ["r1", "r2"]);
-    assert_eq!(
-        bench.pgseal(&["prune", "--keep-last", "1"], b"").code,
-        Some(0)
-    );
+    assert_eq!(bench.pgseal(&["prune", "--keep-last", "1"], b"").code(), 0);
 }

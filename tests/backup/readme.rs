@@ -1,9 +1,8 @@
 //! What the README shows is run here, as it stands there, but for host names and folders.
 
-use crate::support::{Test, cluster, decrypt, keys, tool};
+use crate::support::{Test, decrypt, end_agent, keys, tool};
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::process::Command;
 
 fn readme() -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
@@ -35,12 +34,8 @@ fn shop() -> Test {
 #[test]
 fn the_first_real_backup() {
     let test = shop();
-    let key = tool(
-        Command::new("gpg")
-            .env("GNUPGHOME", cluster().dir.join("secret"))
-            .args(["--batch", "--armor", "--export", &keys().good]),
-        b"",
-    );
+    let mut export = keys().secret.gpg();
+    let key = tool(export.args(["--armor", "--export", &keys().good]), b"");
     std::fs::write(test.dir.join("backup-key.asc"), key).unwrap();
     let home = test.dir.join("fresh");
     let script: String = blocks("The first real backup", "sh")[0]
@@ -71,10 +66,7 @@ fn the_first_real_backup() {
     let artifact = envelope["artifact_ref"].as_str().unwrap();
     let sql = String::from_utf8(decrypt(Path::new(artifact))).unwrap();
     assert!(sql.contains("COPY public.order_line"));
-    let _ = Command::new("gpgconf")
-        .env("GNUPGHOME", home)
-        .args(["--kill", "all"])
-        .status();
+    end_agent(&home);
 }
 
 #[test]

@@ -3,12 +3,18 @@
 
 mod cluster;
 mod gpg;
+mod keys;
 mod pgseal;
+mod place;
+mod ran;
 mod test;
 
 pub use cluster::{Session, bin, cluster};
-pub use gpg::{decrypt, keys};
-pub use pgseal::{Pgseal, Ran, Running};
+pub use gpg::{ECC, Home, PAST, RSA, Ring, SIGN_ONLY, end_agent, gpg, put_down};
+pub use keys::{decrypt, keys};
+pub use pgseal::{Pgseal, Running};
+pub use place::Place;
+pub use ran::Ran;
 pub use test::{Sealed, Test};
 
 use std::path::Path;
@@ -83,6 +89,14 @@ pub fn processes(text: &str) -> Vec<String> {
 
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
+}
+
+/// In front of a run that mounts something of its own.
+pub fn unshare() -> &'static [&'static str] {
+    match is_root() {
+        true => &["unshare", "--mount"],
+        false => &["unshare", "--mount", "--map-root-user"],
+    }
 }
 
 /// Names in a folder, sorted.

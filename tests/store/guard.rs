@@ -1,70 +1,42 @@
 //! guard: a backup that verifies, and only then COMMAND, as if it had been called itself.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-#[allow(dead_code)]
-mod verify_support;
-
+use super::bench::{SQL, TABLES};
+use crate::support::{Pgseal, Ran, Session, Test, eventually};
+use rustix::process::Signal;
 use serde_json::Value;
-use std::process::Command;
 use std::time::{Duration, Instant};
-use verify_support::*;
 
-struct Site {
-    cluster: Cluster,
-    bench: Bench,
-    fingerprint: String,
-}
+struct Site(Test);
 
 impl Site {
     fn new() -> Site {
-        let bench = Bench::new(&[], &Ring::new());
-        let fingerprint = bench.home.key(None);
-        Site {
-            cluster: Cluster::new(),
-            bench,
-            fingerprint,
-        }
+        Site(Test::of(SQL))
     }
 
-    fn command(&self, args: &[&str]) -> Command {
-        let (home, store) = (self.bench.home.0.path(), self.bench.store.path());
-        let mut command = pgseal(home, store, args);
-        command
-            .env("BACKUP_GPG_FPR", &self.fingerprint)
-            .env("PGHOST", self.cluster.dir.path())
-            .env("PGUSER", "postgres")
-            .env("MINE", "too");
-        command
+    fn command(&self, args: &[&str]) -> Pgseal<'_> {
+        let run = self.0.pgseal("guard").args(args);
+        run.env("MINE", "too")
     }
 
     fn guard(&self, settings: &[&str], command: &[&str], input: &[u8]) -> Ran {
-        let args = [
-            &["guard", "--compress=gpg:6"],
-            settings,
-            &TABLES,
-            &["--"],
-            command,
-        ]
-        .concat();
-        run(&mut self.command(&args), input)
+        let args = [&["--compress=gpg:6"], settings, &TABLES, &["--"], command].concat();
+        self.command(&args).input(input).run()
     }
 
     /// COMMAND would leave this file.
     fn witness(&self) -> String {
-        self.bench
-            .home
-            .0
-            .path()
-            .join("witness")
-            .display()
-            .to_string()
+        self.0.path("witness").display().to_string()
     }
 
     /// guard said no, and COMMAND did not run.
     fn refused(&self, ran: &Ran, words: &str) {
-        assert_eq!((ran.code, ran.out.as_str()), (Some(125), ""), "{}", ran.err);
-        assert!(ran.err.contains(words), "{words}: {}", ran.err);
+        assert_eq!(
+            (ran.code(), ran.stdout.as_str()),
+            (125, ""),
+            "{}",
+            ran.stderr
+        );
+        assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
         assert!(!std::path::Path::new(&self.witness()).exists());
     }
 }
@@ -78,33 +50,38 @@ fn command_is_itself() {
         &["bash", "-c", script, "bash", "--json", "-x"],
         b"its input\n",
     );
-    assert_eq!(ran.code, Some(7), "{}", ran.err);
-    let lines: Vec<&str> = ran.out.lines().collect();
-    let artifact = site.bench.path("g1.sql.gpg").display().to_string();
+    assert_eq!(ran.code(), 7, "{}", ran.stderr);
+    let lines: Vec<&str> = ran.stdout.lines().collect();
+    let artifact = site.0.store().join("g1.sql.gpg").display().to_string();
     assert_eq!(lines[..4], ["its input", "too", "g1", &artifact]);
     assert_eq!(lines[5..], ["--json", "-x"]);
-    let manifest: Value = serde_json::from_slice(&site.bench.get("g1.manifest.json")).unwrap();
+    let manifest = std::fs::read(site.0.path("store/g1.manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap();
     let envelope: Value = serde_json::from_str(lines[4]).unwrap();
     assert_eq!(envelope, manifest["envelope"]);
-    assert!(ran.err.contains("sealed run g1"), "{}", ran.err);
+    assert!(ran.stderr.contains("sealed run g1"), "{}", ran.stderr);
 
     let ran = site.guard(&[], &["bash", "-c", "kill -KILL $$"], b"");
-    assert_eq!((ran.code, ran.signal), (None, Some(9)));
+    assert_eq!(ran.code(), -9);
     let ran = site.guard(&[], &["bash", "-c", "kill -TERM $$"], b"");
-    assert_eq!((ran.code, ran.signal), (None, Some(15)));
+    assert_eq!(ran.code(), -15);
 
     // Neither our handlers, nor Rust's ignored SIGPIPE, nor any file of ours.
     let ran = site.guard(&[], &["cat", "/proc/self/status"], b"");
     for mask in ["SigBlk", "SigIgn", "SigCgt"] {
-        let line = ran.out.lines().find(|line| line.starts_with(mask)).unwrap();
+        let line = ran
+            .stdout
+            .lines()
+            .find(|line| line.starts_with(mask))
+            .unwrap();
         let mask = u64::from_str_radix(line.split_whitespace().nth(1).unwrap(), 16);
         // Not those that the test runner may ignore.
         let pipe_and_ours = 1 << 12 | 1 << 14 | 1 << 1 | 1 << 24;
         assert_eq!(mask.unwrap() & pipe_and_ours, 0, "{line}");
     }
     let ran = site.guard(&[], &["ls", "-l", "/proc/self/fd"], b"");
-    let store = site.bench.store.path().to_str().unwrap();
-    assert!(!ran.out.contains(store), "{}", ran.out);
+    let store = site.0.store().display().to_string();
+    assert!(!ran.stdout.contains(&store), "{}", ran.stdout);
 
     // The store's lock is free again, and the limit was not COMMAND's.
     let second = [
@@ -114,12 +91,12 @@ fn command_is_itself() {
         "--table=public.a",
     ];
     let ran = site.guard(&["--run-id", "outer"], &second, b"");
-    assert_eq!(ran.code, Some(0), "{}", ran.err);
-    assert!(ran.out.contains("inner.sql.gpg"), "{}", ran.out);
-    assert!(site.bench.path("outer.manifest.json").exists());
+    assert_eq!(ran.code(), 0, "{}", ran.stderr);
+    assert!(ran.stdout.contains("inner.sql.gpg"), "{}", ran.stdout);
+    assert!(site.0.path("store/outer.manifest.json").exists());
     let since = Instant::now();
     let ran = site.guard(&["--timeout=4s"], &["sleep", "4.5"], b"");
-    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert_eq!(ran.code(), 0, "{}", ran.stderr);
     assert!(since.elapsed() > Duration::from_millis(4500));
 }
 
@@ -139,57 +116,45 @@ fn command_never_runs() {
     site.refused(&ran, "open the store");
     let ran = site.guard(&["--no-such-option"], &touch, b"");
     site.refused(&ran, "--no-such-option");
-    let ran = run(&mut site.command(&["guard"]), b"");
+    let ran = site.command(&[]).run();
     site.refused(&ran, "COMMAND");
     let ran = site.guard(&["--timeout=1ms"], &touch, b"");
     site.refused(&ran, "not done within");
     let ran = site.guard(&["--json", "--table=public.nope"], &touch, b"");
     site.refused(&ran, "\"table_unfit\"");
-    assert!(site.bench.names().is_empty(), "{:?}", site.bench.names());
+    site.0.store_is_empty();
 
     // The backup was good, the command is not there.
     let ran = site.guard(&["--run-id=k"], &["/nonexistent/command"], b"");
     site.refused(&ran, "could not be started");
-    assert!(ran.err.contains("the backup is kept"), "{}", ran.err);
-    assert_eq!(site.bench.pgseal(&["verify", "k"], b"").code, Some(0));
+    assert!(ran.stderr.contains("the backup is kept"), "{}", ran.stderr);
+    assert_eq!(site.0.pgseal("verify").arg("k").run().code(), 0);
     let ran = site.guard(&["--run-id=k"], &touch, b"");
     site.refused(&ran, "run id `k` is taken");
-    let ran = run(&mut site.command(&["guard", "--help"]), b"");
-    assert_eq!(ran.code, Some(0));
+    let ran = site.command(&["--help"]).run();
+    assert_eq!(ran.code(), 0);
 }
 
 /// A signal while the backup waits for a lock: nothing is left, and COMMAND does not run.
 #[test]
 fn a_signal_before_the_command() {
     let site = Site::new();
-    let mut holder = Command::new("psql");
-    site.cluster.env(&mut holder);
-    let mut holder = holder
-        .args(["-Xqc", "BEGIN; LOCK TABLE public.a; SELECT pg_sleep(60)"])
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .unwrap();
-    std::thread::sleep(Duration::from_millis(300));
+    let mut holder = Session::open(&site.0.db);
+    holder.sql("BEGIN; LOCK TABLE public.a");
     let witness = site.witness();
-    let args = [&["guard"], &TABLES[..], &["--", "touch", &witness]].concat();
-    let child = site
+    let args = [&TABLES[..], &["--", "touch", &witness]].concat();
+    let run = site
         .command(&args)
-        .stdout(std::process::Stdio::piped())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::thread::sleep(Duration::from_millis(700));
-    let pid = rustix::process::Pid::from_child(&child);
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    let out = child.wait_with_output().unwrap();
-    let _ = holder.kill();
-    let _ = holder.wait();
-    let ran = Ran {
-        code: out.status.code(),
-        signal: None,
-        out: String::from_utf8(out.stdout).unwrap(),
-        err: String::from_utf8(out.stderr).unwrap(),
-    };
+        .through(&["env", "--default-signal=TERM"])
+        .start();
+    eventually("it waits for the lock", || {
+        site.0.sql(
+            "SELECT count(*) > 0 FROM pg_stat_activity
+             WHERE datname = current_database() AND wait_event_type = 'Lock'",
+        ) == "t"
+    });
+    run.signal(Signal::TERM);
+    let ran = run.wait();
     site.refused(&ran, "interrupted by SIGTERM");
-    assert!(site.bench.names().is_empty(), "{:?}", site.bench.names());
+    site.0.store_is_empty();
 }

@@ -1,12 +1,9 @@
 //! Artifacts of earlier releases: every later one must still verify, open and restore them.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-#[allow(dead_code)]
-mod verify_support;
-
+use super::bench::*;
+use crate::restore::forge::Target;
+use crate::support::{Ring, cluster};
 use std::path::{Path, PathBuf};
-use verify_support::*;
 
 fn fixture(id: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -16,10 +13,7 @@ fn fixture(id: &str) -> PathBuf {
 
 /// The run in a store, and a keyring that is still empty.
 fn frozen(id: &str) -> Bench {
-    let bench = Bench {
-        store: folder(),
-        home: Home::new(&Ring::new()),
-    };
+    let bench = Bench::new(&[], &Ring::new());
     for ending in ["sql.gpg", "prelude.sql.gpg", "manifest.json"] {
         let name = format!("{id}.{ending}");
         if let Ok(bytes) = std::fs::read(fixture(id).join(&name)) {
@@ -31,8 +25,7 @@ fn frozen(id: &str) -> Bench {
 
 fn import_the_key(bench: &Bench) {
     let key = std::fs::read(fixture("frozen-v1").join("THROW-AWAY-SECRET-KEY.asc")).unwrap();
-    let imported = bench.home.gpg(&["--import"], &key);
-    assert_eq!(imported.code, Some(0), "{}", imported.err);
+    bench.home.import(&key);
 }
 
 fn verifies(id: &str, relations: &str) {
@@ -41,7 +34,7 @@ fn verifies(id: &str, relations: &str) {
     let verify = |more: &[&str]| {
         let args = [&["verify", id, "--envelope=-"], more].concat();
         let (code, report) = bench.json(&args, &envelope);
-        assert_eq!(code, Some(0), "{report:#}");
+        assert_eq!(code, 0, "{report:#}");
         assert_eq!(report["result"], "PASS", "{report:#}");
         report
     };
@@ -57,30 +50,18 @@ fn verifies(id: &str, relations: &str) {
 fn restores(id: &str, kept: &[&str], before: &str, count: &str, rows: &str) {
     let bench = frozen(id);
     import_the_key(&bench);
-    let cluster = Cluster::new();
-    let made = cluster.psql("CREATE DATABASE side TEMPLATE template0");
-    assert_eq!(made.code, Some(0), "{}", made.err);
+    let target = Target::new();
     let conninfo = format!(
-        "host={} user=postgres dbname=side",
-        cluster.dir.path().display()
+        "host={} user=postgres dbname={}",
+        cluster().dir.display(),
+        target.db
     );
-    let side = |sql: &str| {
-        let sql = format!("\\pset tuples_only on\n\\pset format unaligned\n\\connect side\n{sql}");
-        let ran = cluster.psql(&sql);
-        assert_eq!(ran.code, Some(0), "{}", ran.err);
-        ran.out
-            .lines()
-            .last()
-            .unwrap_or_default()
-            .trim()
-            .to_string()
-    };
-    side(before);
+    target.sql(before);
     let envelope = std::fs::read(fixture(id).join("envelope.json")).unwrap();
     let args = [&["restore", id, "--dbname", &conninfo], kept].concat();
     let ran = bench.pgseal(&args, &envelope);
-    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
-    assert_eq!(side(count), rows);
+    assert_eq!(ran.code(), 0, "{}{}", ran.stdout, ran.stderr);
+    assert_eq!(target.sql(count), rows);
 }
 
 #[test]

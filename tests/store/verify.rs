@@ -1,24 +1,18 @@
 //! verify without the secret key, on artifacts of the real pg_dump and gpg: take, yes; mutilate one way;
 //! must say no, with its own message.
 
-#![allow(clippy::unwrap_used, clippy::panic)]
-
-#[allow(dead_code)]
-mod verify_support;
-
-use rustix::process::{Pid, Signal};
+use super::bench::*;
+use crate::support::{Ran, Ring, Running, eventually};
+use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
-use verify_support::*;
 
 #[test]
 fn yes_without_a_key() {
     let bench = Bench::new(&["a", "b"], &Ring::new());
     let ran = bench.pgseal(&["verify", "a"], b"");
-    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{}", ran.out);
+    assert_eq!((ran.code(), ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
     for words in [
         "--",
         "origin:",
@@ -27,17 +21,13 @@ fn yes_without_a_key() {
         "recovery:",
         "VERIFY: PASS\n",
     ] {
-        assert!(ran.out.contains(words), "{words}: {}", ran.out);
+        assert!(ran.stdout.contains(words), "{words}: {}", ran.stdout);
     }
-    assert!(!ran.out.contains("FAIL"), "{}", ran.out);
+    assert!(!ran.stdout.contains("FAIL"), "{}", ran.stdout);
 
     let path = bench.path("a.sql.gpg").display().to_string();
     let (code, report) = bench.json(&["verify", &path], b"");
-    assert_eq!(
-        (code, &report["result"]),
-        (Some(0), &"PASS".into()),
-        "{report:#}"
-    );
+    assert_eq!((code, &report["result"]), (0, &"PASS".into()), "{report:#}");
     assert_eq!(report["schema"], "pgseal/verify/1");
     assert_eq!(report["run_id"], "a");
     assert_eq!(check(&report, "origin").unwrap().0, "NOT_PROVED");
@@ -57,7 +47,7 @@ fn yes_without_a_key() {
         far.put(name, &bench.get(name));
     }
     let path = far.path("a.sql.gpg").display().to_string();
-    assert_eq!(far.pgseal(&["verify", &path], b"").code, Some(0));
+    assert_eq!(far.pgseal(&["verify", &path], b"").code(), 0);
 }
 
 #[test]
@@ -66,9 +56,7 @@ fn origin() {
     let envelope = &taken().envelope;
     let kept: Value = serde_json::from_str(envelope).unwrap();
     let hash = kept["sha256"].as_str().unwrap();
-    let file = folder();
-    let file = file.path().join("envelope");
-    fs::write(&file, envelope).unwrap();
+    let file = bench.place.write("envelope", envelope);
     let file = file.to_str().unwrap();
     for (args, input) in [
         (vec!["verify", "a", "--sha256", hash], ""),
@@ -79,7 +67,7 @@ fn origin() {
         ),
     ] {
         let (code, report) = bench.json(&args, input.as_bytes());
-        assert_eq!(code, Some(0), "{report:#}");
+        assert_eq!(code, 0, "{report:#}");
         assert_eq!(check(&report, "origin").unwrap().0, "PROVED");
     }
     // Another run of the same store is whole, and not the one.
@@ -103,7 +91,7 @@ fn origin() {
         m["run_id"] = "a".into();
         m["envelope"]["artifact_ref"] = "/x/a.sql.gpg".into();
     });
-    assert_eq!(bench.pgseal(&["verify", "a"], b"").code, Some(0));
+    assert_eq!(bench.pgseal(&["verify", "a"], b"").code(), 0);
     refused(
         &bench,
         &["a", "--envelope", file],
@@ -117,7 +105,7 @@ fn origin() {
         &["--no-such"],
     ] {
         let ran = bench.pgseal(&[&["verify", "a"], args].concat(), b"");
-        assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{}", ran.err);
+        assert_eq!((ran.code(), ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
     }
     let both = [
         "verify",
@@ -126,7 +114,7 @@ fn origin() {
         "--passphrase-fd=0",
         "--envelope=-",
     ];
-    assert_eq!(bench.pgseal(&both, b"").code, Some(2));
+    assert_eq!(bench.pgseal(&both, b"").code(), 2);
 }
 
 #[test]
@@ -178,7 +166,7 @@ fn mutilated() {
     refused(&bench, &["a"], "recipients", "the manifest says");
 
     bench.put("a.sql.gpg", &whole);
-    assert_eq!(bench.pgseal(&["verify", "a"], b"").code, Some(0));
+    assert_eq!(bench.pgseal(&["verify", "a"], b"").code(), 0);
     let artifact = bench.path("a.sql.gpg");
     fs::set_permissions(&artifact, fs::Permissions::from_mode(0o644)).unwrap();
     refused(&bench, &["a"], "artifact", "mode 0644");
@@ -278,7 +266,7 @@ fn manifests_that_are_not() {
 
     for unknown in ["nope", "./nope", "b.manifest.json/"] {
         let ran = bench.pgseal(&["verify", unknown], b"");
-        assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{}", ran.err);
+        assert_eq!((ran.code(), ran.stdout.as_str()), (1, ""), "{}", ran.stderr);
     }
 }
 
@@ -297,7 +285,7 @@ fn preludes() {
         });
     });
     let (code, report) = bench.json(&["verify", "a"], b"");
-    assert_eq!(code, Some(0), "{report:#}");
+    assert_eq!(code, 0, "{report:#}");
     assert_eq!(check(&report, "prelude bond").unwrap().0, "NOT_PROVED");
     // The manifest vouches for it, the artifact does not.
     let (_, report) = bench.json(&["verify", "a", "--decrypt"], b"");
@@ -320,59 +308,33 @@ fn preludes() {
     refused(&bench, &["a"], "manifest", "its prelude is");
 }
 
-/// Runs with a standard input in which nothing comes, and with an idle FIFO as descriptor 3.
-/// `disturb` is called once it takes signals; what does not end within seconds hangs.
-fn idle(bench: &Bench, args: &[&str], disturb: impl FnOnce(Pid)) -> (Option<i32>, String) {
-    let inner = pgseal(bench.home.0.path(), bench.store.path(), args);
-    let mut child = Command::new("bash")
-        .args(["-c", "exec \"$@\" 3<>\"$0\""])
-        .arg(fifo(bench, "idle"))
-        .arg(inner.get_program())
-        .args(inner.get_args())
-        .env_clear()
-        .envs(
-            inner
-                .get_envs()
-                .filter_map(|(name, value)| Some((name, value?))),
-        )
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let pid = Pid::from_child(&child);
-    let since = Instant::now();
-    let caught = |pid: Pid| {
-        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-        let pgseal = status.starts_with("Name:\tpgseal\n");
-        let mask = status
-            .lines()
-            .find_map(|line| line.strip_prefix("SigCgt:\t"));
-        // The last that it takes over, SIGXFSZ.
-        pgseal && u64::from_str_radix(mask.unwrap(), 16).unwrap() >> 24 & 1 == 1
-    };
-    let mut disturb = Some(disturb);
-    while child.try_wait().unwrap().is_none() {
-        if caught(pid)
-            && let Some(disturb) = disturb.take()
-        {
-            disturb(pid);
-        }
-        if since.elapsed() > Duration::from_secs(10) {
-            child.kill().unwrap();
-            panic!("it hangs: {args:?}");
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let ended = child.wait_with_output().unwrap();
-    (
-        ended.status.code(),
-        String::from_utf8(ended.stderr).unwrap(),
-    )
+/// Runs with an idle FIFO as standard input and as descriptor 3. `disturb` is called once it takes
+/// signals.
+fn idle(bench: &Bench, args: &[&str], disturb: impl FnOnce(&Running)) -> Ran {
+    let never = fifo(bench, "idle");
+    let run = bench.place.pgseal(args[0]).args(&args[1..]);
+    let mut run = run
+        .shell(&format!("exec \"$@\" 0<>{never} 3<>{never}"))
+        .start();
+    eventually("it takes signals", || run.is_over() || caught(run.pid()));
+    disturb(&run);
+    let ran = run.wait();
+    ran.check(ran.took.as_secs() < 10, "it must not hang");
+    ran
+}
+
+/// Has it taken over the last of its signals, SIGXFSZ?
+fn caught(pid: u32) -> bool {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let pgseal = status.starts_with("Name:\tpgseal\n");
+    let mask = status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigCgt:\t"));
+    pgseal && u64::from_str_radix(mask.unwrap(), 16).unwrap() >> 24 & 1 == 1
 }
 
 fn fifo(bench: &Bench, name: &str) -> String {
-    let path = bench.home.0.path().join(name);
+    let path = bench.place.path(name);
     let _ = fs::remove_file(&path);
     rustix::fs::mkfifoat(rustix::fs::CWD, &path, 0o600.into()).unwrap();
     path.display().to_string()
@@ -392,14 +354,11 @@ fn what_never_comes() {
         &["prove-restore", "a", "--passphrase-fd=3"],
     ] {
         for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-            let kill = |pid| rustix::process::kill_process(pid, signal).unwrap();
-            let (ended, said) = idle(&bench, args, kill);
-            assert_eq!(ended, Some(code), "{args:?}: {said}");
-            assert!(said.contains("interrupted by SIG"), "{said}");
+            let ran = idle(&bench, args, |run| run.signal(signal));
+            ran.exits(code).says(&["interrupted by SIG"]);
         }
-        let (ended, said) = idle(&bench, &[args, &["--timeout=300ms"]].concat(), |_| {});
-        assert_eq!(ended, Some(4), "{args:?}: {said}");
-        assert!(said.contains("not done within --timeout 300ms"), "{said}");
+        let ran = idle(&bench, &[args, &["--timeout=300ms"]].concat(), |_| {});
+        ran.exits(4).says(&["not done within --timeout 300ms"]);
     }
 }
 
@@ -410,8 +369,8 @@ fn what_comes_late() {
     let path = fifo(&bench, "fifo");
     let args = ["verify", "a", "--envelope", &path];
     let writer = path.clone();
-    let (code, said) = idle(&bench, &args, |_| {
+    let ran = idle(&bench, &args, |_| {
         std::thread::spawn(|| fs::write(writer, &taken().envelope).unwrap());
     });
-    assert_eq!((code, said.as_str()), (Some(0), ""));
+    assert_eq!(ran.exits(0).stderr, "");
 }

@@ -1,15 +1,17 @@
-//! `readiness`, `preflight`, `operator-package` and the seam, on real PostgreSQL and real gpg:
-//! the seed's host, and each way in which each row can be unfit.
-
-#![allow(clippy::unwrap_used, clippy::panic)]
+//! `readiness`, `preflight`, `operator-package` and the seam: the seed's host, and each way in which
+//! each row can be unfit.
 
 mod database;
+mod host;
 mod keys;
 mod package;
+mod report;
 mod seam;
 mod seed;
 mod store;
-mod support;
+
+use host::Host;
+use report::Report;
 
 const ROWS: [&str; 10] = [
     "gpg_binary",

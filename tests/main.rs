@@ -1,0 +1,10 @@
+//! pgseal on a real PostgreSQL server and with a real gpg. One binary, so that one server and one
+//! set of keys serve every test.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod backup;
+mod readiness;
+mod restore;
+mod store;
+mod support;

@@ -1,0 +1,10 @@
+//! Back from an artifact.
+
+pub mod forge;
+mod hostile;
+mod large;
+mod origin;
+mod prove;
+mod round_trip;
+mod target;
+mod undo;

@@ -1,0 +1,8 @@
+//! What becomes of runs in a store: verified, listed, pruned, guarded, and still open years later.
+
+mod bench;
+mod decrypt;
+mod frozen;
+mod guard;
+mod prune;
+mod verify;
