@@ -64,7 +64,7 @@ pub(crate) fn prove_with(
 ) -> Result<MechanismProof> {
     let gpg = inspect::gpg(config)?;
     let (version, libgcrypt) = inspect::gpg_version(&gpg, watch)?;
-    let keyring = || keyring::counts(&gpg, config, watch);
+    let keyring = || keyring::look(&gpg, config, watch);
     let before = keyring()?;
 
     let mut trial = Trial::new(gpg.program(), config, watch, canary)?;

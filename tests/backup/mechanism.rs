@@ -45,6 +45,21 @@ fn no_canary(text: &str) -> bool {
     })
 }
 
+/// As many keys as before are not the same keys.
+#[test]
+fn a_key_that_took_anothers_place_is_seen() {
+    let test = Test::new();
+    let keys = test.dir.join("gnupg/private-keys-v1.d");
+    std::fs::create_dir_all(&keys).unwrap();
+    std::fs::write(keys.join("A.key"), "").unwrap();
+    let keys = keys.display();
+    let script = format!("mv {keys}/A.key {keys}/B.key 2>/dev/null; exec $real \"$@\"");
+    test.shim("gpg", "*--gen-key*", &script);
+    let ran = test.pgseal("prove-mechanism").run().exits(1);
+    let step = ran.stdout.lines().find(|line| line.contains(STEPS[8]));
+    assert!(step.unwrap().contains("FAIL"), "{}", ran.stdout);
+}
+
 #[test]
 fn it_passes() {
     let test = Test::new();

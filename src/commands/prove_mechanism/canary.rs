@@ -107,8 +107,11 @@ impl Canary {
         } else if meta.is_dir() {
             match std::fs::read_dir(path) {
                 Ok(entries) => {
-                    for entry in entries.flatten() {
-                        self.walk(&entry.path(), seen, read, search);
+                    for entry in entries {
+                        match entry {
+                            Ok(entry) => self.walk(&entry.path(), seen, read, search),
+                            Err(_) => search.unknown(),
+                        }
                     }
                 }
                 // Gone since it was seen.

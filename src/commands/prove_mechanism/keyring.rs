@@ -1,39 +1,56 @@
 //! The host's own keyring, which the proof must leave as it is.
 
 use crate::config::Config;
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::gnupg::{Gpg, colons};
 use crate::inspect;
 use crate::pipeline::Input;
 use crate::watch::Watch;
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::fmt;
+use std::io::{self, ErrorKind};
+use std::path::Path;
 
-/// Public and secret keys of a keyring, counted without an agent.
+/// A keyring as it can be told without an agent.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Counts(usize, usize);
+pub(super) struct Keyring {
+    /// Fingerprints.
+    public: BTreeSet<String>,
+    /// Names of the files that hold the secret parts.
+    secret: BTreeSet<OsString>,
+}
 
-impl fmt::Display for Counts {
+impl fmt::Display for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} public and {} secret keys", self.0, self.1)
+        let (public, secret) = (self.public.len(), self.secret.len());
+        write!(f, "{public} public and {secret} secret keys")
     }
 }
 
-pub(super) fn counts(gpg: &Gpg, config: &Config, watch: &Watch) -> Result<Counts> {
+pub(super) fn look(gpg: &Gpg, config: &Config, watch: &Watch) -> Result<Keyring> {
     let home = &config.gnupg_home;
-    let public = if inspect::has_keyring(home) {
+    let mut public = BTreeSet::new();
+    if inspect::has_keyring(home) {
         let what = "cannot list the host keyring";
         let ran = inspect::ask(&gpg.list_keys(), Input::Null, watch, Code::KeyUnfit, what)?;
-        colons::keys(&ran.text()).len()
-    } else {
-        0
+        let keys = colons::keys(&ran.text()).into_iter();
+        public.extend(keys.map(|key| key.primary.fingerprint));
+    }
+    let folder = home.join("private-keys-v1.d");
+    let secret = match secret(&folder) {
+        Err(err) if err.kind() != ErrorKind::NotFound => {
+            return Err(Error::io(Code::KeyUnfit, "list", &folder, &err));
+        }
+        found => found.unwrap_or_default(),
     };
-    let secret = std::fs::read_dir(home.join("private-keys-v1.d"))
-        .map(|entries| {
-            let names = entries.flatten().map(|entry| entry.file_name());
-            names
-                .filter(|name| name.to_string_lossy().ends_with(".key"))
-                .count()
-        })
-        .unwrap_or(0);
-    Ok(Counts(public, secret))
+    Ok(Keyring { public, secret })
+}
+
+fn secret(folder: &Path) -> io::Result<BTreeSet<OsString>> {
+    let names = std::fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name()));
+    let is_key = |name: &OsString| name.as_encoded_bytes().ends_with(b".key");
+    names
+        .filter(|name| name.as_ref().map_or(true, is_key))
+        .collect()
 }
