@@ -48,6 +48,11 @@ impl Manifest {
         serde_json::from_slice(bytes).map_err(broken)
     }
 
+    /// The relations whose rows the dump must hold.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = &Table> {
+        self.tables.iter().filter(|table| table.stores_rows())
+    }
+
     pub(crate) fn rows(&self) -> u64 {
         let rows = self.tables.iter().map(|table| table.rows);
         rows.fold(0, u64::saturating_add)

@@ -122,7 +122,7 @@ pub(crate) fn restore(
         skipped.extend(left_out);
     }
     head.extend_from_slice(gate::SETTINGS.as_bytes());
-    let stored: Vec<&Table> = manifest.tables.iter().filter(|t| t.stores_rows()).collect();
+    let stored: Vec<&Table> = manifest.stored().collect();
     let compression = Compression::parse(&manifest.compression)
         .map_err(|why| Error::new(Code::NotVerified, format!("the manifest: {why}")))?;
     let gate = Gate::new(tables_rules(sound, missing), how.proof);

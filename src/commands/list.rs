@@ -31,6 +31,7 @@ pub(crate) struct Line {
     pub size_bytes: u64,
     /// Null where no manifest tells.
     pub rows: Option<u64>,
+    /// Those that store rows.
     pub tables: Option<usize>,
     /// Primary fingerprints.
     pub recipients: Vec<String>,
@@ -53,7 +54,7 @@ impl Line {
             age_seconds: run.created.map(|at| now.as_second() - at.as_second()),
             size_bytes: run.bytes(),
             rows: manifest.map(|m| m.rows()),
-            tables: manifest.map(|m| m.tables.len()),
+            tables: manifest.map(|m| m.stored().count()),
             recipients: recipients.iter().map(|r| r.fingerprint.clone()).collect(),
             artifact: run
                 .artifact()

@@ -7,7 +7,7 @@ use crate::cli;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::exit::Exit;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Table};
 use crate::names::TableName;
 use crate::pg::{self, version};
 use crate::pipeline::{Input, run as run_one};
@@ -78,16 +78,9 @@ pub(crate) fn run(
         true => error,
         false => without_rights(error),
     })?;
-    let names = || {
-        manifest
-            .tables
-            .iter()
-            .filter(|t| t.stores_rows())
-            .map(|t| t.table())
-    };
-    let relations: Vec<TableName> = manifest.tables.iter().map(|t| t.table()).collect();
+    let relations: Vec<TableName> = manifest.tables.iter().map(Table::table).collect();
     let dump = pg::pg_dump(&cluster.tools.pg_dump, &cluster.config, &relations);
-    let after = fingerprint::take(&dump, names(), watch)?;
+    let after = fingerprint::take(&dump, manifest.stored().map(Table::table), watch)?;
     let tables = compare(manifest, &restored, &after);
     let mut checks = checks(&examined, &restored);
     checks.judge("content after the restore", equal(&tables));
@@ -156,8 +149,7 @@ fn compare(
     restored: &Restored,
     after: &[fingerprint::Fingerprint],
 ) -> Vec<Compared> {
-    let stored = manifest.tables.iter().filter(|table| table.stores_rows());
-    let compared = stored.map(|table| {
+    let compared = manifest.stored().map(|table| {
         let name = table.table();
         let found = after.iter().find(|one| one.table == name);
         let sealed = restored.sums.iter().find(|(table, _)| *table == name);

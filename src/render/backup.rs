@@ -6,16 +6,16 @@ use crate::names::TableName;
 
 /// What an operator wants to read after a backup.
 pub(crate) fn summary(manifest: &Manifest) -> Vec<String> {
-    let rows: u64 = manifest.tables.iter().map(|table| table.rows).sum();
+    let tables = manifest.stored().count();
     let mut lines = vec![format!(
         "sealed run {}: {} {}, {} rows, {} of SQL in {} encrypted, {:.1} s",
         manifest.run_id,
-        manifest.tables.len(),
-        match manifest.tables.len() {
+        tables,
+        match tables {
             1 => "table",
             _ => "tables",
         },
-        thousands(rows),
+        thousands(manifest.rows()),
         bytes(manifest.plaintext.size_bytes),
         bytes(manifest.envelope.size_bytes),
         manifest.timing.seconds

@@ -69,9 +69,10 @@ pub(crate) struct Content {
 
 impl Content {
     pub(crate) fn new(manifest: &Manifest, gate: Gate) -> Content {
-        let stored = manifest.tables.iter().filter(|table| table.stores_rows());
         Content {
-            scan: Some(Scan::new(stored.map(Table::table)).keeping(super::gate::LONGEST)),
+            scan: Some(
+                Scan::new(manifest.stored().map(Table::table)).keeping(super::gate::LONGEST),
+            ),
             gate,
             hash: Sha256::new(),
             bytes: 0,

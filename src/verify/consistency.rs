@@ -4,7 +4,7 @@
 use super::subject::Subject;
 use crate::compression::Compression;
 use crate::gnupg::packets::KeyId;
-use crate::manifest::{Manifest, Table};
+use crate::manifest::Manifest;
 use crate::names::{Fingerprint, TableName};
 use crate::store::PRELUDE;
 use jiff::Timestamp;
@@ -128,9 +128,4 @@ pub(super) fn key_ids(manifest: &Manifest) -> Option<Vec<KeyId>> {
     let mut ids = ids.collect::<Option<Vec<_>>>()?;
     ids.sort_unstable();
     Some(ids)
-}
-
-/// The relations whose rows the dump must hold.
-pub(super) fn stored(manifest: &Manifest) -> impl Iterator<Item = &Table> {
-    manifest.tables.iter().filter(|table| table.stores_rows())
 }

@@ -1,7 +1,6 @@
 //! What only the holder of the secret key can prove: that the message opens, was not changed, and
 //! holds the rows that the manifest counts; and that its prelude is the one that it names.
 
-use super::consistency::stored;
 use super::decrypt::{Key, decrypt};
 use super::findings::Findings;
 use super::opened::Opened;
@@ -108,7 +107,7 @@ fn plaintext(seen: &Seen, manifest: &Manifest) -> std::result::Result<String, St
 /// Every relation has its block: the scan has seen to that.
 fn rows(seen: &Seen, manifest: &Manifest) -> std::result::Result<String, String> {
     let mut wrong = Vec::new();
-    for table in stored(manifest) {
+    for table in manifest.stored() {
         let name = table.table();
         let block = seen.blocks.iter().find(|block| block.table == name);
         let (rows, bytes) = block.map_or((0, 0), |block| (block.rows, block.bytes));

@@ -111,7 +111,7 @@ pub(crate) struct Seen {
 
 impl Plain {
     pub(crate) fn new(manifest: &Manifest, compression: Compression) -> Result<Plain, Error> {
-        let expected = super::consistency::stored(manifest).map(|table| table.table());
+        let expected = manifest.stored().map(|table| table.table());
         Ok(Plain {
             inflate: plaintext_of(compression)?,
             content: Content {

@@ -129,6 +129,15 @@ fn nine_tables() {
     assert_eq!(lines[11], format!("  artifact {}", sealed.path.display()));
 }
 
+/// A sequence comes along, and is no table.
+#[test]
+fn a_summary_counts_what_stores_rows() {
+    let test = Test::of("CREATE SEQUENCE s; CREATE TABLE a (x int DEFAULT nextval('s'))");
+    let ran = test.backup(&["public.a"]).arg("--run-id=one").run();
+    ran.exits(0)
+        .says(&["sealed run one: 1 table, 0 rows", "(sequence)"]);
+}
+
 /// What was sealed is what was there: restored by plain psql into a database that has what the
 /// tables need, every row of every table is equal.
 #[test]
