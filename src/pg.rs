@@ -45,8 +45,12 @@ fn connected(spec: CommandSpec, config: &Config) -> CommandSpec {
 
 /// One script on standard input, answers alone on standard output. `-f -` and not `-c`: only in
 /// a script does psql put in `:'variables'`.
-pub(crate) fn psql(program: &str, config: &Config, variables: &[(&str, String)]) -> CommandSpec {
-    let spec = client("catalog", program, &config.env).args([
+fn script(
+    spec: CommandSpec,
+    more: impl IntoIterator<Item = String>,
+    config: &Config,
+) -> CommandSpec {
+    let spec = spec.args([
         "--no-psqlrc",
         "--no-password",
         "--quiet",
@@ -54,48 +58,29 @@ pub(crate) fn psql(program: &str, config: &Config, variables: &[(&str, String)])
         "--no-align",
         "--set=ON_ERROR_STOP=1",
     ]);
-    let spec = spec.args(
-        variables
-            .iter()
-            .map(|(name, value)| format!("--set={name}={value}")),
-    );
-    connected(spec.arg("--file=-"), config)
+    connected(spec.args(more).arg("--file=-"), config)
+}
+
+/// A question.
+pub(crate) fn psql(program: &str, config: &Config, variables: &[(&str, String)]) -> CommandSpec {
+    let set = |(name, value): &(&str, String)| format!("--set={name}={value}");
+    let spec = client("catalog", program, &config.env);
+    script(spec, variables.iter().map(set), config)
 }
 
 /// A script on a throw-away server, each statement by itself.
 pub(crate) fn writer(program: &str, config: &Config) -> CommandSpec {
-    let spec = client("scratch", program, &config.env)
-        .env("PGOPTIONS", "")
-        .args([
-            "--no-psqlrc",
-            "--no-password",
-            "--quiet",
-            "--tuples-only",
-            "--no-align",
-            "--set=ON_ERROR_STOP=1",
-            "--file=-",
-        ]);
-    connected(spec, config)
+    let spec = client("scratch", program, &config.env).env("PGOPTIONS", "");
+    script(spec, [], config)
 }
 
-/// The one session that may write: that of a restore's target. One script on standard input; it
-/// has no variables, and nothing is committed that the script does not commit.
+/// The one session that may write: that of a restore's target. Its script has no variables, and
+/// nothing is committed that it does not commit.
 pub(crate) fn restorer(program: &str, config: &Config) -> CommandSpec {
     let options = config.env.get("PGOPTIONS").unwrap_or_default();
-    let spec = client("restore", program, &config.env)
-        .env("PGOPTIONS", options)
-        .args([
-            "--no-psqlrc",
-            "--no-password",
-            "--quiet",
-            "--tuples-only",
-            "--no-align",
-            "--field-separator=|",
-            "--set=ON_ERROR_STOP=1",
-            "--set=AUTOCOMMIT=off",
-            "--file=-",
-        ]);
-    connected(spec, config)
+    let spec = client("restore", program, &config.env).env("PGOPTIONS", options);
+    let more = ["--field-separator=|", "--set=AUTOCOMMIT=off"];
+    script(spec, more.map(String::from), config)
 }
 
 /// The dump of exactly these relations, as text. Without `--strict-names` a table that is not

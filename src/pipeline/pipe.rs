@@ -192,6 +192,22 @@ struct NotStarted<T, S> {
     started: Option<Child>,
 }
 
+fn not_started<T, S>(
+    at: usize,
+    why: String,
+    tap: T,
+    sink: S,
+    started: Option<Child>,
+) -> NotStarted<T, S> {
+    NotStarted {
+        at,
+        why,
+        tap,
+        sink,
+        started,
+    }
+}
+
 fn start<R: Source, T: Tap, S: Sink>(
     source: Option<R>,
     specs: [&CommandSpec; 2],
@@ -211,30 +227,12 @@ fn start<R: Source, T: Tap, S: Sink>(
     };
     let [plain, feed, sealed, err0, err1, fed] = match pipes() {
         Ok(pipes) => pipes,
-        Err(err) => {
-            let why = format!("no pipe: {err}");
-            return Err(NotStarted {
-                at: 0,
-                why,
-                tap,
-                sink,
-                started: None,
-            });
-        }
+        Err(err) => return Err(not_started(0, format!("no pipe: {err}"), tap, sink, None)),
     };
     // The consumer first: where it cannot start, no dump begins and no lock is taken.
     let consumer = match Child::start(specs[1], Stdin::Pipe(feed.0), sealed.1, err1.1) {
         Ok(child) => child,
-        Err(err) => {
-            let why = err.to_string();
-            return Err(NotStarted {
-                at: 1,
-                why,
-                tap,
-                sink,
-                started: None,
-            });
-        }
+        Err(err) => return Err(not_started(1, err.to_string(), tap, sink, None)),
     };
     attend_child(1, &consumer, err1.0, specs[1], tx);
     let (stdin, pour) = match source {
@@ -243,16 +241,7 @@ fn start<R: Source, T: Tap, S: Sink>(
     };
     let producer = match Child::start(specs[0], stdin, plain.1, err0.1) {
         Ok(child) => child,
-        Err(err) => {
-            let why = err.to_string();
-            return Err(NotStarted {
-                at: 0,
-                why,
-                tap,
-                sink,
-                started: Some(consumer),
-            });
-        }
+        Err(err) => return Err(not_started(0, err.to_string(), tap, sink, Some(consumer))),
     };
     attend_child(0, &producer, err0.0, specs[0], tx);
 

@@ -3,6 +3,7 @@
 
 use crate::support::{Pgseal, Ran, Test, cluster, gpg, keys, sha256, tool};
 use serde_json::{Value, json};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 /// An empty database, dropped when it goes.
@@ -72,6 +73,11 @@ pub fn restore<'t>(test: &'t Test, what: &Path, target: &Target) -> Pgseal<'t> {
         .arg(what)
         .arg(format!("--dbname={}", target.db))
         .env("GNUPGHOME", secret())
+}
+
+pub fn prove<'t>(test: &'t Test, what: impl AsRef<OsStr>) -> Pgseal<'t> {
+    let prove = test.pgseal("prove-restore").arg(what.as_ref());
+    prove.env("GNUPGHOME", secret())
 }
 
 /// The rows of every ordinary table, without their order.

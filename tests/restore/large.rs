@@ -1,6 +1,6 @@
 //! Values that are larger than any buffer.
 
-use super::forge::{Prints, secret};
+use super::forge::{Prints, prove};
 use crate::support::Test;
 
 /// PostgreSQL takes a field of up to 1 GiB, and a row of COPY text is one line.
@@ -14,11 +14,8 @@ fn a_field_of_200_megabytes() {
     );
     let ran = test.backup(&["public.a"]).run().exits(0);
     let path = ran.envelope()["artifact_ref"].as_str().unwrap().to_string();
-    let ran = test
-        .pgseal("prove-restore")
-        .arg(&path)
-        .env("GNUPGHOME", secret())
-        .run();
-    ran.exits(0)
+    prove(&test, &path)
+        .run()
+        .exits(0)
         .prints(&["PROVE_RESTORE: PASS", "1 tables dumped again"]);
 }

@@ -1,9 +1,8 @@
 //! Whose word an artifact and its prelude are, and what may be done on nobody's.
 
-use super::forge::{Prints, Target, forge, forge_prelude, restore, secret};
+use super::forge::{Prints, Target, forge, forge_prelude, prove, restore, secret};
 use crate::support::{Ran, Sealed, Test};
 use serde_json::{Value, json};
-use std::path::Path;
 
 const TABLE: &str = "CREATE TYPE mood AS ENUM ('sad', 'ok');
                      CREATE TABLE a (id int PRIMARY KEY, m mood);
@@ -26,11 +25,6 @@ fn bond(report: &Value) -> (String, String) {
     let found = checks.iter().find(|c| c["check"] == "prelude bond");
     let text = |key: &str| found.unwrap()[key].as_str().unwrap().to_string();
     (text("standing"), text("detail"))
-}
-
-fn prove<'t>(test: &'t Test, what: &Path) -> crate::support::Pgseal<'t> {
-    let prove = test.pgseal("prove-restore").arg(what);
-    prove.env("GNUPGHOME", secret())
 }
 
 fn rewrite(test: &Test, run_id: &str, change: impl FnOnce(&mut Value)) {

@@ -1,6 +1,6 @@
 //! The proofs: that an artifact comes back, and that a backup changes nothing.
 
-use super::forge::{Prints, forge, secret};
+use super::forge::{Prints, forge, prove, secret};
 use crate::support::{Test, bin, eventually, names, processes};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -96,11 +96,7 @@ fn roles_that_are_missing_are_made_and_the_rest_is_left_out() {
             ]);
         },
     );
-    let ran = test
-        .pgseal("prove-restore")
-        .arg(&path)
-        .env("GNUPGHOME", secret())
-        .run();
+    let ran = prove(&test, &path).run();
     ran.exits(0)
         .prints(&["PROVE_RESTORE: PASS", "foreign key to public.users"]);
 }
@@ -115,11 +111,7 @@ fn the_nine_tables_come_back_by_themselves() {
         .filter_map(|line| line.trim().strip_prefix('"'));
     let tables: Vec<&str> = tables.map(|line| line.trim_end_matches("\",")).collect();
     let sealed = test.sealed(&test.backup(&tables).run());
-    let ran = test
-        .pgseal("prove-restore")
-        .arg(&sealed.run_id)
-        .env("GNUPGHOME", secret())
-        .run();
+    let ran = prove(&test, &sealed.run_id).run();
     ran.exits(0)
         .prints(&["PROVE_RESTORE: PASS", "9 tables dumped again"]);
 }
@@ -130,11 +122,7 @@ fn a_disk_is_used_only_where_it_was_named() {
     let sealed = test.sealed(&test.backup(&["public.a"]).run());
     let huge = |manifest: &mut Value| manifest["plaintext"]["size_bytes"] = json!(u64::MAX / 4);
     let path = forge(&test, &sealed.manifest, sealed.sql.as_bytes(), "huge", huge);
-    let prove = |what: &Path| {
-        test.pgseal("prove-restore")
-            .arg(what)
-            .env("GNUPGHOME", secret())
-    };
+    let prove = |what: &Path| prove(&test, what);
     prove(&path)
         .run()
         .fails(3, &["/dev/shm has", "--scratch-dir DIR"]);
@@ -165,11 +153,7 @@ fn a_signal_leaves_no_server_and_no_folder() {
     );
     for signal in [Signal::INT, Signal::TERM] {
         let marker = test.dir.join("home/restoring");
-        let mut running = test
-            .pgseal("prove-restore")
-            .arg(&sealed.path)
-            .env("GNUPGHOME", secret())
-            .start();
+        let mut running = prove(&test, &sealed.path).start();
         // A cluster is made first, which takes a while on a busy host.
         while !marker.exists() {
             if running.is_over() {
@@ -205,11 +189,7 @@ fn a_look_at_the_server_that_hangs() {
     test.mode(&test.dir, 0o755);
     let asked = test.dir.join("asked");
     let marker = asked.display();
-    let prove = || {
-        test.pgseal("prove-restore")
-            .arg(&sealed.path)
-            .env("GNUPGHOME", secret())
-    };
+    let prove = || prove(&test, &sealed.path);
 
     script("tools/psql", &format!("touch {marker}; exec sleep 100"));
     let mut running = prove().start();
@@ -242,11 +222,8 @@ fn no_server_outlives_a_kill() {
     std::fs::set_permissions(place.path(), mode).unwrap();
     let script = "touch \"$HOME/restoring\"; exec tail --pid=$PPID -f /dev/null";
     test.shim("psql", "*AUTOCOMMIT=off*", script);
-    let running = test
-        .pgseal("prove-restore")
-        .arg(&sealed.path)
+    let running = prove(&test, &sealed.path)
         .arg(format!("--scratch-dir={}", place.path().display()))
-        .env("GNUPGHOME", secret())
         .start();
     let marker = test.dir.join("home/restoring");
     eventually("psql runs", || marker.exists());
@@ -271,17 +248,13 @@ fn a_missing_server_is_named_with_its_package() {
         "newer",
         newer,
     );
-    test.pgseal("prove-restore")
-        .arg(path)
-        .env("GNUPGHOME", secret())
-        .run()
-        .fails(
-            3,
-            &[
-                "no PostgreSQL server of version 99",
-                "apt-get install postgresql-99",
-            ],
-        );
+    prove(&test, &path).run().fails(
+        3,
+        &[
+            "no PostgreSQL server of version 99",
+            "apt-get install postgresql-99",
+        ],
+    );
 }
 
 #[test]
