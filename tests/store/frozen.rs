@@ -3,6 +3,7 @@
 use super::bench::*;
 use crate::restore::forge::Target;
 use crate::support::{Ring, cluster};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 fn fixture(id: &str) -> PathBuf {
@@ -28,7 +29,8 @@ fn import_the_key(bench: &Bench) {
     bench.home.import(&key);
 }
 
-fn verifies(id: &str, relations: &str) {
+/// The report of `verify --decrypt`.
+fn verifies(id: &str, relations: &str) -> Value {
     let bench = frozen(id);
     let envelope = std::fs::read(fixture(id).join("envelope.json")).unwrap();
     let verify = |more: &[&str]| {
@@ -44,6 +46,7 @@ fn verifies(id: &str, relations: &str) {
     assert_eq!(check(&report, "rows"), Some(("PROVED", relations)));
     let (_, listing) = bench.json(&["list"], b"");
     assert_eq!(listing["runs"][0]["state"], "complete");
+    report
 }
 
 /// Into a database of its own, with the SQL that the fixture's README names.
@@ -95,5 +98,22 @@ fn what_gpg_2_4_sealed_restores() {
         "SELECT 1;",
         "SELECT count(*) || ' ' || min(name COLLATE \"C\") FROM sealed.visit JOIN sealed.guest ON guest = id;",
         "7 Zoë",
+    );
+}
+
+#[test]
+fn what_names_its_prelude_verifies() {
+    let report = verifies("frozen-bond", "7 in 2 tables");
+    assert_eq!(check(&report, "prelude bond").unwrap().0, "PROVED");
+}
+
+#[test]
+fn what_names_its_prelude_restores() {
+    restores(
+        "frozen-bond",
+        &["--envelope=-"],
+        "SELECT 1;",
+        "SELECT count(*) || ' ' || min(name COLLATE \"C\") || ' ' || min(area) FROM inn.bed JOIN inn.room ON room = id;",
+        "4 Løvesalen 27.0",
     );
 }
