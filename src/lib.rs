@@ -20,7 +20,7 @@
 //! | [`inspect`], [`prepare`], [`plan`] | questions to this host; what will be done |
 //! | [`seal`], [`store`] | the stream and its judges; files that are whole or not there |
 //! | [`verify`], [`secret`] | what can be proved of an artifact; a passphrase by descriptor |
-//! | [`patient`] | reading what may never come |
+//! | [`patient`], [`random`] | reading what may never come; random bytes |
 //! | [`retention`] | which runs are kept |
 //! | [`envelope`], [`manifest`], [`record`] | what is returned and what is stored |
 //! | [`restore`] | back into a database, from a stream that is taken for hostile |
@@ -52,6 +52,7 @@ mod pg;
 mod pipeline;
 mod plan;
 mod prepare;
+mod random;
 mod record;
 mod render;
 mod report;

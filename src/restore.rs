@@ -28,6 +28,7 @@ use crate::manifest::{ExternalReference, Manifest, Table};
 use crate::names::TableName;
 use crate::pg;
 use crate::pipeline::{Blame, Piped, blame, pipe_from};
+use crate::random;
 use crate::seal::stopped;
 use crate::tools::{self, Tool};
 use crate::verify::{Ciphertext, Key, Sound, opens, plaintext_of};
@@ -36,7 +37,7 @@ use digest::Sum;
 use gate::{Frame, Gate};
 use rules::{Missing, Part, Rules};
 use serde::Serialize;
-use tap::{Answer, Content, Fed, Feed, RestoreTap};
+use tap::{Answer, Content, RestoreTap};
 use target::Target;
 
 /// One table as it was counted in the target before the transaction ended.
@@ -110,10 +111,7 @@ pub(crate) fn restore(
         how,
     } = ready;
 
-    let mut random = [0; 16];
-    getrandom::fill(&mut random)
-        .map_err(|err| Error::new(Code::StageFailed, format!("no random bytes: {err}")))?;
-    let frame = Frame::new(random);
+    let frame = Frame::new(random::bytes()?);
     let mut head = frame.head().into_bytes();
     let mut skipped = Vec::new();
     if let Some(sealed) = sound.prelude {
@@ -126,18 +124,11 @@ pub(crate) fn restore(
     let compression = Compression::parse(&manifest.compression)
         .map_err(|why| Error::new(Code::NotVerified, format!("the manifest: {why}")))?;
     let gate = Gate::new(tables_rules(sound, missing), how.proof);
-    let fed = Fed::default();
-    let feed = Feed {
-        from: Ciphertext::new(&sound.artifact.opened, key)?,
-        fed: fed.clone(),
-    };
     let tap = RestoreTap {
         inflate: plaintext_of(compression)?,
         content: Content::new(manifest, gate),
         head,
         tail: frame.tail(&stored).into_bytes(),
-        fed,
-        sha256: sound.artifact.sha256.clone(),
         plaintext_sha256: manifest.plaintext.sha256.clone(),
         tables: manifest.tables.clone(),
         blocks: Vec::new(),
@@ -146,7 +137,7 @@ pub(crate) fn restore(
     let psql = tools::find(Tool::Psql, &config.env)?;
     let psql = pg::restorer(&psql, config);
     let piped = pipe_from(
-        Some(feed),
+        Some(Ciphertext::new(sound.artifact, key)?),
         [&key.spec, &psql],
         tap,
         Answer::default(),
@@ -245,7 +236,7 @@ fn failure(piped: &Piped<RestoreTap, Answer>, sound: &Sound<'_>) -> Result<Optio
             let what = format!("`{program}` could not be started: {why}");
             Error::new(Code::ToolUnfit, what).hint("Reinstall it, or take it out of PATH.")
         }
-        Blame::Sink(error) | Blame::Tap(error) => error,
+        Blame::Source(error) | Blame::Sink(error) | Blame::Tap(error) => error,
         Blame::Producer | Blame::Both => match opens(gpg, sound.manifest)? {
             Err(why) => sealed(format!("the artifact cannot be decrypted: {why}")),
             Ok(()) => sealed("gpg and psql failed".into()),

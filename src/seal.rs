@@ -14,6 +14,7 @@ use crate::gnupg::status;
 use crate::names::TableName;
 use crate::pg::scan::{Block, Scan};
 use crate::pipeline::{self, Blame, Outcome, Piped, Tap};
+use crate::random;
 use crate::spec::CommandSpec;
 use crate::store::Partial;
 use crate::watch::{Stop, Watch};
@@ -22,7 +23,7 @@ use sink::{ArtifactSink, framing};
 use std::sync::{Arc, Mutex, PoisonError};
 use tap::DumpTap;
 
-pub(crate) use bond::{Awaited, Bond};
+pub(crate) use bond::Bond;
 pub(crate) use pair::pair;
 pub(crate) use prelude::{SealedPrelude, seal_prelude};
 
@@ -92,17 +93,15 @@ pub(crate) struct Way<'a> {
 pub(crate) fn seal(
     way: &Way<'_>,
     relations: impl IntoIterator<Item = TableName>,
-    bond: Awaited,
+    bond: &Bond,
     partial: Partial,
     watch: &Watch,
     tick: &mut dyn FnMut(&Progress),
 ) -> Result<Sealed> {
     let shared = Shared::default();
-    let mut random = [0; 32];
-    getrandom::fill(&mut random)
-        .map_err(|err| Error::new(Code::StageFailed, format!("no random bytes: {err}")))?;
-    let packing = (way.compression, bond);
-    let tap = DumpTap::new(Scan::new(relations), packing, random, shared.clone());
+    let packing = (way.compression, bond.name());
+    let scan = Scan::new(relations);
+    let tap = DumpTap::new(scan, packing, random::bytes()?, shared.clone());
     let (tap, written) = through(way, tap, partial, watch, &mut || {
         tick(&shared.get());
     })?;
@@ -181,7 +180,7 @@ fn failure<T, S>(piped: &Piped<T, S>) -> Option<Error> {
             let what = format!("`{}` could not be started: {why}", spec.program());
             Error::new(Code::ToolUnfit, what).hint("Reinstall it, or take it out of PATH.")
         }
-        Blame::Sink(error) | Blame::Tap(error) => error,
+        Blame::Source(error) | Blame::Sink(error) | Blame::Tap(error) => error,
         Blame::Producer => Error::new(Code::StageFailed, ended(producer)).hint(dump_hint(producer)),
         Blame::Consumer if consumer.end.ok() => Error::new(
             Code::StageFailed,

@@ -30,7 +30,7 @@ pub(crate) use findings::Findings;
 use findings::SCHEMA;
 use inside::BOND;
 use judging::{framing, sizes};
-use opened::Outside;
+use opened::{Marks, Outside};
 
 const LARGEST_MANIFEST: u64 = 64 * 1024 * 1024;
 
@@ -46,8 +46,9 @@ pub(crate) struct Examined {
 /// An encrypted file as it was read.
 pub(crate) struct Sealed {
     pub opened: Opened,
-    pub sha256: String,
+    sha256: String,
     bytes: u64,
+    marks: Marks,
 }
 
 /// What may be decrypted: nothing about it was found wrong so far.
@@ -87,7 +88,7 @@ impl Examined {
             .hint("See all that is wrong with `pgseal verify --decrypt`."))
     }
 
-    /// The artifact names its prelude: its origin is the prelude's.
+    /// Artifact and prelude are of one run: the one's origin is the other's.
     pub(crate) fn bound(&self) -> bool {
         self.prelude.is_none() || self.findings.proved(BOND)
     }
@@ -161,9 +162,13 @@ pub(crate) fn inside(examined: &mut Examined, key: &Key<'_>) -> Result<()> {
         );
         return Ok(());
     };
-    inside::artifact(&artifact.opened, &artifact.sha256, manifest, key, findings)?;
-    if let Some(prelude) = &examined.prelude {
-        inside::prelude(&prelude.opened, &prelude.sha256, manifest, key, findings)?;
+    let named = inside::artifact(artifact, manifest, key, findings)?;
+    let bears = match &examined.prelude {
+        Some(prelude) => inside::prelude(prelude, manifest, key, findings)?,
+        None => None,
+    };
+    if findings.verdict() == Verdict::Pass {
+        inside::bound(named, bears, manifest, findings);
     }
     Ok(())
 }
@@ -288,5 +293,6 @@ fn sealed(opened: Opened, read: Outside) -> Sealed {
         opened,
         sha256: read.sha256,
         bytes: read.bytes,
+        marks: read.marks,
     }
 }

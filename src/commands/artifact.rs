@@ -114,7 +114,7 @@ pub(super) fn open<'a>(
     verify::inside(examined, &key)?;
     examined.sound().map_err(|error| error.disk(untouched))?;
     if given.origin.was_given() && !examined.bound() {
-        let what = "the origin of the prelude cannot be proved: the artifact is of an early version, and does not name it";
+        let what = "the origin of the prelude cannot be proved: the artifact is of an early version, and says nothing of it";
         return Err(Error::new(Code::NotVerified, what)
             .disk(untouched)
             .hint("Read it, with gpg --decrypt; then restore without --envelope and --sha256."));

@@ -10,13 +10,13 @@ use crate::inspect;
 use crate::manifest::Manifest;
 use crate::names::RunId;
 use crate::prepare::{Prepared, joined, prepare};
+use crate::random;
 use crate::record;
 use crate::render;
-use crate::seal::{self, Awaited, Progress, Sealed, SealedPrelude, Way};
+use crate::seal::{self, Bond, Progress, Sealed, SealedPrelude, Way};
 use crate::store::{MANIFEST, Partial, Published, Store, Synced};
 use crate::watch::Watch;
 use jiff::Timestamp;
-use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Instant;
 
@@ -46,10 +46,7 @@ pub(crate) fn run(
 }
 
 pub(crate) fn new_run_id() -> Result<RunId> {
-    let mut random = [0; 4];
-    getrandom::fill(&mut random)
-        .map_err(|err| Error::new(Code::StageFailed, format!("no random bytes: {err}")))?;
-    Ok(RunId::generate(Timestamp::now(), random))
+    Ok(RunId::generate(Timestamp::now(), random::bytes()?))
 }
 
 fn dry_run(run_id: RunId, config: &Config, watch: &Watch) -> Result<Answer> {
@@ -155,22 +152,20 @@ fn seal_both(
         compression: plan.compression,
         recipients: &expected,
     };
-    let dump = |told, watch: &Watch| {
-        let (way, bond) = (way(&plan.dump), Awaited::new(told, watch));
-        seal::seal(&way, prepared.stored(), bond, artifact, watch, tick)
+    let bond = Bond::new(plan.prelude.is_some())?;
+    let dump = |watch: &Watch| {
+        let way = way(&plan.dump);
+        seal::seal(&way, prepared.stored(), &bond, artifact, watch, tick)
     };
     let Some(prelude) = &plan.prelude else {
-        return Ok((dump(None, watch)?, None));
+        return Ok((dump(watch)?, None));
     };
     let file = store.partial(&plan.prelude_name())?;
-    let (tell, told) = channel();
     let prelude = |watch: &Watch| {
-        let sealed = seal::seal_prelude(&way(prelude), &prepared.closure, file, watch)?;
-        // Where nobody listens any more, the dump has failed.
-        let _ = tell.send(sealed.written.sha256.clone());
-        Ok(sealed)
+        let way = way(prelude);
+        seal::seal_prelude(&way, &prepared.closure, &bond, file, watch)
     };
-    let (sealed, prelude) = seal::pair(watch, |watch| dump(Some(told), watch), prelude)?;
+    let (sealed, prelude) = seal::pair(watch, dump, prelude)?;
     Ok((sealed, Some(prelude)))
 }
 

@@ -5,6 +5,7 @@ use crate::cli;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::names::RunId;
+use crate::random;
 use crate::render::operator_package::{Filled, script};
 use jiff::Timestamp;
 
@@ -23,7 +24,7 @@ pub(crate) fn text(config: &Config, rsa: bool) -> String {
     let tables: Vec<String> = tables.iter().map(ToString::to_string).collect();
     let mut random = [0; 4];
     // Only a proposal: without random bytes it is still a legal name.
-    let _ = getrandom::fill(&mut random);
+    let _ = random::fill(&mut random);
     let now = Timestamp::now();
     let uname = rustix::system::uname();
     script(&Filled {

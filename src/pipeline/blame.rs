@@ -10,6 +10,7 @@ pub(crate) enum Blame {
     Nobody,
     Stopped(Stop),
     NotStarted(usize, String),
+    Source(Error),
     Sink(Error),
     Tap(Error),
     Producer,
@@ -22,7 +23,11 @@ const SIGPIPE: i32 = 13;
 pub(crate) fn blame<T, S>(piped: &Piped<T, S>) -> Blame {
     let tap = piped.tap.as_ref().map(|(_, how)| how);
     let sink = piped.sink.as_ref().map(|(_, how)| how);
-    judge(&piped.producer, &piped.consumer, tap, sink, piped.stop)
+    let source = piped.source.clone();
+    match judge(&piped.producer, &piped.consumer, tap, sink, piped.stop) {
+        blame @ (Blame::Stopped(_) | Blame::NotStarted(..)) => blame,
+        blame => source.map_or(blame, Blame::Source),
+    }
 }
 
 fn judge(

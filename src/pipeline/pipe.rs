@@ -43,6 +43,8 @@ pub(crate) struct Piped<T, S> {
     pub consumer: Outcome,
     pub tap: Option<(T, Result<(), Halt>)>,
     pub sink: Option<(S, Result<(), Halt>)>,
+    /// Why the source would not go on, where it was the cause.
+    pub source: Option<Error>,
     pub stop: Option<Stop>,
 }
 
@@ -51,6 +53,7 @@ enum Event<T, S> {
     Sink(S, Result<(), Halt>),
     Stderr(usize, Heard),
     Exited(usize, End),
+    Refused(Error),
 }
 
 struct State<T, S> {
@@ -58,6 +61,7 @@ struct State<T, S> {
     sink: Option<(S, Result<(), Halt>)>,
     heard: [Option<Heard>; 2],
     ends: [Option<End>; 2],
+    source: Option<Error>,
 }
 
 /// Runs both to their ends. `tick` is called a few times a second, for progress.
@@ -71,8 +75,7 @@ pub(crate) fn pipe<T: Tap, S: Sink>(
     pipe_from(None::<Vec<u8>>, specs, tap, sink, watch, tick)
 }
 
-/// The same with a producer that is fed by us. A source that halts is told by the tap, which does
-/// not find what the source should have left, or by the producer's status.
+/// The same with a producer that is fed by us.
 pub(crate) fn pipe_from<R: Source, T: Tap, S: Sink>(
     source: Option<R>,
     specs: [&CommandSpec; 2],
@@ -87,6 +90,7 @@ pub(crate) fn pipe_from<R: Source, T: Tap, S: Sink>(
         sink: None,
         heard: [None, None],
         ends: [None, None],
+        source: None,
     };
     let mut children = [None, None];
     match start(source, specs, tap, sink, &tx) {
@@ -131,6 +135,7 @@ pub(crate) fn pipe_from<R: Source, T: Tap, S: Sink>(
         consumer: outcome(1),
         tap: state.tap,
         sink: state.sink,
+        source: state.source,
         stop,
     }
 }
@@ -151,6 +156,7 @@ fn attend<T, S>(
             Ok(Event::Sink(sink, how)) => state.sink = Some((sink, how)),
             Ok(Event::Stderr(at, heard)) => state.heard[at] = Some(heard),
             Ok(Event::Exited(at, end)) => state.ends[at] = Some(end),
+            Ok(Event::Refused(why)) => state.source = Some(why),
             Err(_) => tick(),
         }
         let ended = state.ends.iter().all(Option::is_some);
@@ -246,7 +252,13 @@ fn start<R: Source, T: Tap, S: Sink>(
     attend_child(0, &producer, err0.0, specs[0], tx);
 
     if let Some((mut source, mut to)) = pour {
-        std::thread::spawn(move || source.pour(&mut to));
+        let tx = tx.clone();
+        std::thread::spawn(move || {
+            // Told before the producer can see the end.
+            if let Err(Halt::Own(why)) = source.pour(&mut to) {
+                let _ = tx.send(Event::Refused(why));
+            }
+        });
     }
     let (tap_tx, sink_tx) = (tx.clone(), tx.clone());
     let handle = Arc::clone(&producer.handle);

@@ -41,13 +41,7 @@ pub(super) fn judged(
         )
         .disk("nothing was changed in the target: psql was not started")
     };
-    let kept = decrypt(
-        &sealed.opened,
-        &sealed.sha256,
-        manifest,
-        key,
-        Kept(Vec::new()),
-    )?;
+    let kept = decrypt(sealed, manifest, key, Kept(Vec::new()))?;
     let Kept(text) = kept.map_err(|(_, why)| refused(why))?.sink;
     read(&text, missing).map_err(refused)
 }

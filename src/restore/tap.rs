@@ -5,39 +5,12 @@ use super::gate::Gate;
 use crate::error::{Code, Error};
 use crate::manifest::{Manifest, Table};
 use crate::pg::scan::{Block, Scan};
-use crate::pipeline::{Halt, Sink, Source, Tap};
-use crate::verify::{Ciphertext, Inflate};
+use crate::pipeline::{Halt, Sink, Tap};
+use crate::verify::Inflate;
 use sha2::{Digest, Sha256};
 use std::io::{PipeWriter, Write};
-use std::sync::{Arc, Mutex, PoisonError};
 
 type Passed = Result<(), Halt>;
-
-/// The SHA-256 of what gpg was fed, once it was fed all of it.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Fed(Arc<Mutex<Option<String>>>);
-
-impl Fed {
-    fn get(&self) -> Option<String> {
-        let fed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        fed.clone()
-    }
-}
-
-/// Feeds gpg, and tells the hash before gpg can see the end.
-pub(crate) struct Feed {
-    pub from: Ciphertext,
-    pub fed: Fed,
-}
-
-impl Source for Feed {
-    fn pour(&mut self, to: &mut dyn Write) -> Passed {
-        self.from.pour(to)?;
-        let mut fed = self.fed.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *fed = Some(self.from.sha256());
-        Ok(())
-    }
-}
 
 pub(crate) struct RestoreTap {
     pub inflate: Inflate,
@@ -46,9 +19,6 @@ pub(crate) struct RestoreTap {
     pub head: Vec<u8>,
     /// What psql reads last.
     pub tail: Vec<u8>,
-    pub fed: Fed,
-    /// Of the artifact, as it was read before.
-    pub sha256: String,
     /// Of the manifest.
     pub plaintext_sha256: String,
     pub tables: Vec<Table>,
@@ -115,9 +85,6 @@ impl RestoreTap {
         if sha256 != self.plaintext_sha256 {
             let said = &self.plaintext_sha256;
             return Err(format!("its SHA-256 is {sha256}, the manifest says {said}"));
-        }
-        if self.fed.get().as_ref() != Some(&self.sha256) {
-            return Err("the artifact changed while it was read".into());
         }
         for block in &self.blocks {
             let table = self

@@ -4,8 +4,9 @@
 //! none: it owns the database, and is a member of the roles that the dump names, all without any
 //! power of their own.
 
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::names::quoted;
+use crate::random;
 
 /// Names that no dump can know: one that named the superuser would be given its rights.
 pub(super) struct Names {
@@ -15,10 +16,7 @@ pub(super) struct Names {
 
 impl Names {
     pub(super) fn random() -> Result<Names> {
-        let mut random = [0; 8];
-        getrandom::fill(&mut random)
-            .map_err(|err| Error::new(Code::StageFailed, format!("no random bytes: {err}")))?;
-        let random = hex::encode(random);
+        let random = hex::encode(random::bytes::<8>()?);
         Ok(Names {
             superuser: format!("pgseal_super_{random}"),
             restorer: format!("pgseal_restorer_{random}"),

@@ -1,7 +1,7 @@
 //! The second file: what the tables need around them, made of pg_dump's text on its way to gpg.
 
 use super::tap::broken;
-use super::{Way, Written, through};
+use super::{Bond, Way, Written, through};
 use crate::compression::Compression;
 use crate::error::{Code, Error, Result};
 use crate::gnupg::frame::Seal;
@@ -21,12 +21,14 @@ pub(crate) struct SealedPrelude {
 pub(crate) fn seal_prelude(
     way: &Way<'_>,
     closure: &Closure,
+    bond: &Bond,
     partial: Partial,
     watch: &Watch,
 ) -> Result<SealedPrelude> {
     let tap = PreludeTap {
         closure: closure.clone(),
         compression: way.compression.of_prelude(),
+        name: bond.name(),
         dump: Vec::new(),
         absent: Vec::new(),
     };
@@ -43,6 +45,7 @@ const LIMIT: usize = 256 * 1024 * 1024;
 struct PreludeTap {
     closure: Closure,
     compression: Compression,
+    name: String,
     dump: Vec<u8>,
     absent: Vec<Object>,
 }
@@ -51,7 +54,7 @@ impl Tap for PreludeTap {
     type Stream = Seal<PipeWriter>;
 
     fn open(&mut self, to: PipeWriter) -> std::result::Result<Self::Stream, Halt> {
-        Seal::new(to, self.compression, "").map_err(broken)
+        Seal::new(to, self.compression, &self.name).map_err(broken)
     }
 
     fn push(&mut self, bytes: &[u8], _: &mut Self::Stream) -> std::result::Result<(), Halt> {

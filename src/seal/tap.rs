@@ -1,7 +1,6 @@
 //! Between pg_dump and gpg: the plaintext is hashed, scanned, compressed and passed on.
 
 use super::Shared;
-use super::bond::Awaited;
 use crate::compression::Compression;
 use crate::error::{Code, Error};
 use crate::gnupg::frame::Seal;
@@ -15,7 +14,7 @@ pub(super) struct DumpTap {
     token: TokenLine,
     scan: Option<Scan>,
     compression: Compression,
-    bond: Awaited,
+    name: String,
     shared: Shared,
     pub hash: Sha256,
     pub bytes: u64,
@@ -23,19 +22,12 @@ pub(super) struct DumpTap {
     pub blocks: Vec<Block>,
 }
 
-/// Opened by the first bytes, when pg_dump has done most of its work: its head needs the
-/// prelude's hash, which may not be known sooner.
-pub(super) struct Late {
-    to: Option<PipeWriter>,
-    seal: Option<Seal<PipeWriter>>,
-}
-
 type Passed = Result<(), Halt>;
 
 impl DumpTap {
     pub(super) fn new(
         scan: Scan,
-        (compression, bond): (Compression, Awaited),
+        (compression, name): (Compression, String),
         random: [u8; 32],
         shared: Shared,
     ) -> DumpTap {
@@ -43,7 +35,7 @@ impl DumpTap {
             token: TokenLine::new(random),
             scan: Some(scan),
             compression,
-            bond,
+            name,
             shared,
             hash: Sha256::new(),
             bytes: 0,
@@ -51,53 +43,39 @@ impl DumpTap {
         }
     }
 
-    fn pass(&mut self, bytes: &[u8], to: &mut Late) -> Passed {
+    fn pass(&mut self, bytes: &[u8], to: &mut Seal<PipeWriter>) -> Passed {
         if let Some(scan) = &mut self.scan {
             scan.push(bytes).map_err(incomplete)?;
             self.bytes += bytes.len() as u64;
             self.shared.set(self.bytes, scan.current());
         }
         self.hash.update(bytes);
-        self.sealing(to)?.write_all(bytes).map_err(broken)
-    }
-
-    fn sealing<'a>(&self, late: &'a mut Late) -> Result<&'a mut Seal<PipeWriter>, Halt> {
-        if let Some(to) = late.to.take() {
-            let seal = Seal::new(to, self.compression, &self.bond.name()?);
-            late.seal = Some(seal.map_err(broken)?);
-        }
-        late.seal
-            .as_mut()
-            .ok_or_else(|| Halt::Pipe("its head was not written".into()))
+        to.write_all(bytes).map_err(broken)
     }
 }
 
 impl Tap for DumpTap {
-    type Stream = Late;
+    type Stream = Seal<PipeWriter>;
 
-    fn open(&mut self, to: PipeWriter) -> Result<Late, Halt> {
-        Ok(Late {
-            to: Some(to),
-            seal: None,
-        })
+    fn open(&mut self, to: PipeWriter) -> Result<Seal<PipeWriter>, Halt> {
+        Seal::new(to, self.compression, &self.name).map_err(broken)
     }
 
-    fn push(&mut self, bytes: &[u8], to: &mut Late) -> Passed {
+    fn push(&mut self, bytes: &[u8], to: &mut Seal<PipeWriter>) -> Passed {
         match self.token.push(bytes) {
             None => self.pass(bytes, to),
             Some(released) => self.pass(&released, to),
         }
     }
 
-    fn end(&mut self, mut to: Late) -> Passed {
+    fn end(&mut self, mut to: Seal<PipeWriter>) -> Passed {
         let held = self.token.end();
         self.pass(&held, &mut to)?;
         if let Some(scan) = self.scan.take() {
             self.blocks = scan.finish().map_err(incomplete)?;
         }
         // Not before the dump is known to be whole: a packet that is not closed cannot be opened.
-        to.seal
-            .map_or(Ok(()), |seal| seal.finish().map(drop).map_err(broken))
+        to.finish().map(drop).map_err(broken)
     }
 }
 

@@ -1,7 +1,8 @@
 //! A sealed file through gpg: fed from the one descriptor, and believed only where gpg's status,
 //! its status lines and the bytes that it was fed all say so. Streaming; nothing is written.
 
-use super::opened::{FromStart, Opened};
+use super::Sealed;
+use super::opened::Again;
 use crate::error::{Code, Error, Result};
 use crate::gnupg::Gpg;
 use crate::gnupg::opening::Asking;
@@ -11,10 +12,7 @@ use crate::pipeline::{End, Halt, Outcome, Sink, Source, stream};
 use crate::seal::{Bond, stopped};
 use crate::spec::CommandSpec;
 use crate::watch::Watch;
-use sha2::{Digest, Sha256};
-use std::io::{self, Read, Write};
-
-const BUFFER: usize = 128 * 1024;
+use std::io::{self, Write};
 
 /// How messages are opened on this host.
 pub(crate) struct Key<'a> {
@@ -44,27 +42,18 @@ impl<'a> Key<'a> {
     }
 }
 
-/// Feeds the passphrase and then the file, hashed again: what was decrypted is what was hashed.
+/// Feeds the passphrase and then the file: only bytes that were looked at before reach gpg.
 pub(crate) struct Ciphertext {
     passphrase: Vec<u8>,
-    from: FromStart,
-    hash: Sha256,
+    file: Again,
 }
 
 impl Ciphertext {
-    pub(crate) fn new(opened: &Opened, key: &Key<'_>) -> Result<Ciphertext> {
+    pub(crate) fn new(sealed: &Sealed, key: &Key<'_>) -> Result<Ciphertext> {
         Ok(Ciphertext {
             passphrase: key.passphrase.clone().unwrap_or_default(),
-            from: opened
-                .reader()
-                .map_err(|err| Error::io(Code::Store, "read", &opened.path, &err))?,
-            hash: Sha256::new(),
+            file: Again::new(&sealed.opened, &sealed.marks)?,
         })
-    }
-
-    /// Of what was fed so far.
-    pub(crate) fn sha256(&self) -> String {
-        hex::encode(self.hash.clone().finalize())
     }
 }
 
@@ -72,19 +61,12 @@ impl Source for Ciphertext {
     fn pour(&mut self, to: &mut dyn Write) -> std::result::Result<(), Halt> {
         let broken = |err: io::Error| Halt::Pipe(err.to_string());
         to.write_all(&self.passphrase).map_err(broken)?;
-        let mut buffer = vec![0; BUFFER];
         loop {
-            let n = match self.from.read(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(n) => n,
-                Err(err) if err.kind() == io::ErrorKind::Interrupted => continue,
-                Err(err) => {
-                    let what = format!("the artifact cannot be read: {err}");
-                    return Err(Halt::Own(Error::new(Code::Store, what)));
-                }
-            };
-            self.hash.update(&buffer[..n]);
-            to.write_all(&buffer[..n]).map_err(broken)?;
+            let block = self.file.block().map_err(Halt::Own)?;
+            if block.is_empty() {
+                return Ok(());
+            }
+            to.write_all(block).map_err(broken)?;
         }
     }
 }
@@ -100,13 +82,12 @@ pub(crate) struct Decrypted<S> {
 pub(crate) type Judged<S> = std::result::Result<Decrypted<S>, (&'static str, String)>;
 
 pub(crate) fn decrypt<S: Sink>(
-    opened: &Opened,
-    sha256: &str,
+    sealed: &Sealed,
     manifest: &Manifest,
     key: &Key<'_>,
     sink: S,
 ) -> Result<Judged<S>> {
-    let source = Ciphertext::new(opened, key)?;
+    let source = Ciphertext::new(sealed, key)?;
     let streamed = stream(&key.spec, Some(source), sink, key.watch);
     let outcome = streamed.outcome;
     if let Some(stop) = streamed.stop {
@@ -116,10 +97,13 @@ pub(crate) fn decrypt<S: Sink>(
         let what = format!("`{}` could not be started: {why}", outcome.spec.program());
         return Err(Error::new(Code::ToolUnfit, what).hint("Reinstall it, or take it out of PATH."));
     }
-    let (source, poured) = match streamed.source {
+    let poured = match streamed.source {
+        Some((_, Err(Halt::Own(error)))) if error.code == Code::NotVerified => {
+            return Ok(Err(("decryption", error.message)));
+        }
         Some((_, Err(Halt::Own(error)))) => return Err(error),
-        Some((source, poured)) => (Some(source), poured),
-        None => (None, Err(Halt::Pipe("it was not read to its end".into()))),
+        Some((_, poured)) => poured.is_ok(),
+        None => false,
     };
     // The scan refused what it saw, and gpg was ended for it.
     if let Some((_, Err(Halt::Own(error)))) = streamed.sink {
@@ -128,22 +112,14 @@ pub(crate) fn decrypt<S: Sink>(
     if let Err(why) = opens(&outcome, manifest)? {
         return Ok(Err(("decryption", why)));
     }
-    let again = source.map(|source| source.sha256());
-    if poured.is_err() || again.as_deref() != Some(sha256) {
-        let why = "the file changed while it was read";
-        return Ok(Err(("decryption", why.into())));
-    }
     match streamed.sink {
-        Some((sink, Ok(()))) => {
+        Some((sink, Ok(()))) if poured => {
             let by = status::opened_by(&outcome.status).unwrap_or("a key that gpg does not name");
             let detail = format!("gpg opened it with {by} and found it unchanged");
             let bond = status::literal_name(&outcome.status).and_then(Bond::parse);
             Ok(Ok(Decrypted { sink, detail, bond }))
         }
-        _ => Ok(Err((
-            "decryption",
-            "gpg's output was not read to its end".into(),
-        ))),
+        _ => Ok(Err(("decryption", "it was not read to its end".into()))),
     }
 }
 

@@ -1,9 +1,9 @@
 //! What only the holder of the secret key can prove: that the message opens, was not changed, and
 //! holds the rows that the manifest counts; and that its prelude is the one that it names.
 
+use super::Sealed;
 use super::decrypt::{Key, decrypt};
 use super::findings::Findings;
-use super::opened::Opened;
 use super::plaintext::{Plain, Seen};
 use crate::compression::Compression;
 use crate::error::Result;
@@ -23,27 +23,27 @@ impl Sink for Discard {
     }
 }
 
-/// The dump itself: gpg's word, the plaintext's hash and size, every table's rows.
+/// The dump itself: gpg's word, the plaintext's hash and size, every table's rows. What it says of
+/// its prelude, where it could be read.
 pub(super) fn artifact(
-    opened: &Opened,
-    sha256: &str,
+    sealed: &Sealed,
     manifest: &Manifest,
     key: &Key<'_>,
     findings: &mut Findings,
-) -> Result<()> {
+) -> Result<Option<Bond>> {
     let compression = match Compression::parse(&manifest.compression) {
         Ok(compression) => compression,
         Err(why) => {
             findings.judge("decryption", Err(why));
-            return Ok(());
+            return Ok(None);
         }
     };
     let sink = Plain::new(manifest, compression)?;
-    let decrypted = match decrypt(opened, sha256, manifest, key, sink)? {
+    let decrypted = match decrypt(sealed, manifest, key, sink)? {
         Ok(decrypted) => decrypted,
         Err((check, why)) => {
             findings.judge(check, Err(why));
-            return Ok(());
+            return Ok(None);
         }
     };
     findings.judge("decryption", Ok(decrypted.detail));
@@ -51,7 +51,7 @@ pub(super) fn artifact(
         Ok(seen) => seen,
         Err(why) => {
             findings.judge("content", Err(format!("the dump is not whole: {why}")));
-            return Ok(());
+            return Ok(None);
         }
     };
     findings.judge(
@@ -60,29 +60,33 @@ pub(super) fn artifact(
     );
     findings.judge("plaintext", plaintext(&seen, manifest));
     findings.judge("rows", rows(&seen, manifest));
-    bound(decrypted.bond, manifest, findings);
-    Ok(())
+    Ok(decrypted.bond)
 }
 
-/// Whether the artifact is for this prelude: its hash was sealed into it.
-fn bound(bond: Option<Bond>, manifest: &Manifest, findings: &mut Findings) {
-    let said = manifest.prelude.as_ref().map(|said| said.sha256.as_str());
-    let how = match (bond, said) {
-        (None, None) => return,
-        (None, Some(_)) => {
-            let detail = "not proved: an early artifact, which names no prelude; only the manifest vouches for it";
+/// Whether both were sealed by one run: each bears the other's token.
+pub(super) fn bound(
+    artifact: Option<Bond>,
+    prelude: Option<Bond>,
+    manifest: &Manifest,
+    findings: &mut Findings,
+) {
+    let how = match (&artifact, &prelude, &manifest.prelude) {
+        (None, _, None) => return,
+        (None, _, Some(_)) => {
+            let detail = "not proved: an early artifact, which says nothing of its prelude; only the manifest vouches for it";
             return findings.open(BOND, detail);
         }
-        (Some(Bond::Prelude(named)), Some(said)) if named == said => {
-            Ok("the artifact names it by its SHA-256".into())
-        }
-        (Some(Bond::Alone), None) => {
+        (Some(Bond::Alone), None, None) => {
             Ok("the artifact was sealed without one, as the manifest says".into())
         }
-        (Some(Bond::Alone), Some(_)) => Err("the artifact was sealed without one".into()),
-        (Some(Bond::Prelude(named)), _) => {
-            Err(format!("the artifact names one of SHA-256 {named}"))
+        (Some(Bond::Alone), ..) => Err("the artifact was sealed without one".into()),
+        (Some(Bond::Prelude(_)), _, None) => {
+            Err("the artifact was sealed with one, the manifest names none".into())
         }
+        (Some(Bond::Prelude(one)), Some(Bond::Prelude(other)), _) if one == other => {
+            Ok("artifact and prelude were sealed by one run: both bear its token".into())
+        }
+        _ => Err("it is not the one that was sealed with the artifact".into()),
     };
     findings.judge(BOND, how);
 }
@@ -128,16 +132,21 @@ fn rows(seen: &Seen, manifest: &Manifest) -> std::result::Result<String, String>
     }
 }
 
-/// A file that shall only be seen to open and to be whole.
+/// A file that shall only be seen to open and to be whole. What it says of its artifact.
 pub(super) fn prelude(
-    opened: &Opened,
-    sha256: &str,
+    sealed: &Sealed,
     manifest: &Manifest,
     key: &Key<'_>,
     findings: &mut Findings,
-) -> Result<()> {
-    let how = decrypt(opened, sha256, manifest, key, Discard)?;
-    let how = how.map(|it| it.detail).map_err(|(_, why)| why);
-    findings.judge("prelude decryption", how);
-    Ok(())
+) -> Result<Option<Bond>> {
+    match decrypt(sealed, manifest, key, Discard)? {
+        Ok(decrypted) => {
+            findings.judge("prelude decryption", Ok(decrypted.detail));
+            Ok(decrypted.bond)
+        }
+        Err((_, why)) => {
+            findings.judge("prelude decryption", Err(why));
+            Ok(None)
+        }
+    }
 }

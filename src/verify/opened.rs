@@ -12,7 +12,12 @@ use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-const BUFFER: usize = 256 * 1024;
+/// A file is hashed in blocks of this many bytes.
+const BLOCK: usize = 256 * 1024;
+
+/// The SHA-256 of a file up to the end of each of its blocks: whoever reads it again can tell a
+/// changed block before it is used.
+pub(crate) type Marks = Vec<[u8; 32]>;
 
 #[derive(Debug)]
 pub(crate) struct Opened {
@@ -27,6 +32,7 @@ pub(crate) struct Opened {
 pub(crate) struct Outside {
     pub sha256: String,
     pub bytes: u64,
+    pub marks: Marks,
     pub framing: std::result::Result<Message, FramingError>,
 }
 
@@ -98,18 +104,17 @@ impl Opened {
         let trouble = |err| Error::io(Code::Store, "read", &self.path, &err);
         let mut reader = self.reader().map_err(trouble)?;
         let (mut hash, mut framing, mut bytes) = (Sha256::new(), Framing::new(), 0);
-        let mut buffer = vec![0; BUFFER];
+        let (mut block, mut marks) = (vec![0; BLOCK], Marks::new());
         loop {
-            let n = match reader.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(n) => n,
-                Err(err) if err.kind() == io::ErrorKind::Interrupted => 0,
-                Err(err) => return Err(trouble(err)),
-            };
-            hash.update(&buffer[..n]);
+            let n = reader.fill(&mut block).map_err(trouble)?;
+            if n == 0 {
+                break;
+            }
+            hash.update(&block[..n]);
+            marks.push(hash.clone().finalize().into());
             bytes += n as u64;
             // A failed push is kept for finish; the hash goes on to the end.
-            let _ = framing.push(&buffer[..n]);
+            let _ = framing.push(&block[..n]);
             if let Some(stop) = watch.stop() {
                 return Err(stopped(stop));
             }
@@ -117,6 +122,7 @@ impl Opened {
         Ok(Outside {
             sha256: hex::encode(hash.finalize()),
             bytes,
+            marks,
             framing: framing.finish(),
         })
     }
@@ -126,6 +132,62 @@ impl Opened {
 pub(crate) struct FromStart {
     file: File,
     at: u64,
+}
+
+impl FromStart {
+    /// As much as there is room for; less only at the end.
+    fn fill(&mut self, block: &mut [u8]) -> io::Result<usize> {
+        let mut held = 0;
+        while held < block.len() {
+            match self.read(&mut block[held..]) {
+                Ok(0) => break,
+                Ok(n) => held += n,
+                Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+                Err(err) => return Err(err),
+            }
+        }
+        Ok(held)
+    }
+}
+
+/// The same file once more, block by block, each as it was before.
+pub(crate) struct Again {
+    from: FromStart,
+    hash: Sha256,
+    marks: std::vec::IntoIter<[u8; 32]>,
+    block: Vec<u8>,
+}
+
+impl Again {
+    pub(crate) fn new(opened: &Opened, marks: &Marks) -> Result<Again> {
+        let from = opened
+            .reader()
+            .map_err(|err| Error::io(Code::Store, "read", &opened.path, &err))?;
+        Ok(Again {
+            from,
+            hash: Sha256::new(),
+            marks: marks.clone().into_iter(),
+            block: vec![0; BLOCK],
+        })
+    }
+
+    /// The next block, empty at the end.
+    pub(crate) fn block(&mut self) -> Result<&[u8]> {
+        let n = self.from.fill(&mut self.block).map_err(|err| {
+            let what = format!("the artifact cannot be read: {err}");
+            Error::new(Code::Store, what)
+        })?;
+        let block = &self.block[..n];
+        self.hash.update(block);
+        let mark = (n > 0).then(|| self.hash.clone().finalize().into());
+        match self.marks.next() == mark {
+            true => Ok(block),
+            false => Err(Error::new(
+                Code::NotVerified,
+                "the file changed while it was read",
+            )),
+        }
+    }
 }
 
 impl Read for FromStart {

@@ -78,19 +78,29 @@ fn another_prelude_is_refused() {
     let sealed = test.sealed(&test.backup(&["public.a"]).run());
     let hostile = format!("DO $$ BEGIN CREATE TABLE taken (x int); END $$;\n{END}");
     forge_prelude(&test, hostile.as_bytes(), &sealed.run_id);
-    refused(&sealed, "the artifact names one of SHA-256");
+    let other = "it is not the one that was sealed with the artifact";
+    refused(&sealed, other);
+
+    // A genuine one, of another run.
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    let another = test.sealed(&test.backup(&["public.a"]).run());
+    let file = |run_id: &str| test.store().join(format!("{run_id}.prelude.sql.gpg"));
+    std::fs::copy(file(&another.run_id), file(&sealed.run_id)).unwrap();
+    rewrite(&test, &sealed.run_id, |m| {
+        let name = m["prelude"]["file"].clone();
+        m["prelude"] = another.manifest["prelude"].clone();
+        m["prelude"]["file"] = name;
+    });
+    refused(&sealed, other);
 
     // One put beside an artifact that had none, and one taken away.
     let sealed = test.sealed(&test.backup(&["public.a"]).arg("--no-prelude").run());
     forge_prelude(&test, hostile.as_bytes(), &sealed.run_id);
     refused(&sealed, "the artifact was sealed without one");
     let sealed = test.sealed(&test.backup(&["public.a"]).run());
-    let prelude = test
-        .store()
-        .join(format!("{}.prelude.sql.gpg", sealed.run_id));
-    std::fs::remove_file(prelude).unwrap();
+    std::fs::remove_file(file(&sealed.run_id)).unwrap();
     rewrite(&test, &sealed.run_id, |m| m["prelude"] = Value::Null);
-    refused(&sealed, "the artifact names one of SHA-256");
+    refused(&sealed, "sealed with one, the manifest names none");
 }
 
 /// The artifact was proved before psql is started: what changes in between is seen by the second
@@ -195,7 +205,7 @@ fn an_early_artifact_does_not_vouch_for_its_prelude() {
     restore(&test, &path, &target)
         .run()
         .exits(0)
-        .prints(&["RESTORE: PASS", "names no prelude"]);
+        .prints(&["RESTORE: PASS", "says nothing of its prelude"]);
 }
 
 #[test]

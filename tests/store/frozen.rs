@@ -102,13 +102,13 @@ fn what_gpg_2_4_sealed_restores() {
 }
 
 #[test]
-fn what_names_its_prelude_verifies() {
+fn what_is_tied_to_its_prelude_verifies() {
     let report = verifies("frozen-bond", "7 in 2 tables");
     assert_eq!(check(&report, "prelude bond").unwrap().0, "PROVED");
 }
 
 #[test]
-fn what_names_its_prelude_restores() {
+fn what_is_tied_to_its_prelude_restores() {
     restores(
         "frozen-bond",
         &["--envelope=-"],

@@ -1,6 +1,7 @@
 //! A passphrase that must be found nowhere.
 
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
+use crate::random;
 use crate::report::Exposed;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -26,13 +27,10 @@ const PIECE: usize = 1024 * 1024;
 
 impl Canary {
     pub(crate) fn new() -> Result<Canary> {
-        let mut random = [0; 16];
-        getrandom::fill(&mut random)
-            .map_err(|err| Error::new(Code::StageFailed, format!("no random bytes: {err}")))?;
         // Clocks of file systems are coarse: a little early searches more, never less.
         let born = SystemTime::now() - std::time::Duration::from_secs(2);
         Ok(Canary {
-            text: format!("canary-{}", hex::encode(random)),
+            text: format!("canary-{}", hex::encode(random::bytes::<16>()?)),
             born,
         })
     }

@@ -9,6 +9,7 @@ use crate::gnupg::packets::Framing;
 use crate::gnupg::{colons, frame, status};
 use crate::names::Fingerprint;
 use crate::pipeline::{Input, Ran, run};
+use crate::random;
 use crate::report::Step;
 use crate::scratch::EphemeralHome;
 use crate::seal::stopped;
@@ -41,8 +42,7 @@ impl<'a> Trial<'a> {
         canary: &'a Canary,
     ) -> Result<Trial<'a>> {
         let mut sample = vec![0; SAMPLE];
-        getrandom::fill(&mut sample)
-            .map_err(|err| Error::new(Code::StageFailed, format!("no random bytes: {err}")))?;
+        random::fill(&mut sample)?;
         Ok(Trial {
             config,
             watch,
