@@ -53,10 +53,16 @@ pub(crate) fn decrypted(status: &[String]) -> Result<(), String> {
             .iter()
             .any(|l| l.split_whitespace().next() == Some(word))
     };
-    for bad in ["BADMDC", "DECRYPTION_FAILED", "NODATA", "ERROR", "FAILURE"] {
+    for bad in ["BADMDC", "DECRYPTION_FAILED", "NODATA", "FAILURE"] {
         if has(bad) {
             return Err(format!("gpg reported {bad}"));
         }
+    }
+    // Of several recipients one key is enough; what kept gpg from using another is no fault.
+    let other_key = |l: &&String| !l.starts_with("ERROR pkdecrypt_failed ");
+    let mut errors = status.iter().filter(|l| l.starts_with("ERROR "));
+    if let Some(line) = errors.find(other_key) {
+        return Err(format!("gpg reported {line}"));
     }
     for needed in ["DECRYPTION_OKAY", "GOODMDC", "PLAINTEXT"] {
         if !has(needed) {
@@ -96,12 +102,13 @@ pub(crate) fn locked(status: &[String]) -> Option<Locked> {
     }
 }
 
-/// The subkey that opened the message, where this gpg tells.
-pub(crate) fn opened_by(status: &[String]) -> Option<&str> {
+/// The subkey that opened the message, and its primary key, where this gpg tells.
+pub(crate) fn opened_by(status: &[String]) -> Option<(&str, &str)> {
     let line = status
         .iter()
         .find_map(|l| l.strip_prefix("DECRYPTION_KEY "))?;
-    line.split_whitespace().next()
+    let mut words = line.split_whitespace();
+    Some((words.next()?, words.next()?))
 }
 
 /// The name in the message's literal packet; None where there is none, or more than one packet.
@@ -169,10 +176,14 @@ mod tests {
     fn decryption() {
         let good = "BEGIN_DECRYPTION|PLAINTEXT 62 0 |DECRYPTION_OKAY|GOODMDC|END_DECRYPTION";
         assert_eq!(decrypted(&lines(good)), Ok(()));
+        // With the key of another recipient.
+        let other = format!("NO_SECKEY AA|ERROR pkdecrypt_failed 67108949|{good}");
+        assert_eq!(decrypted(&lines(&other)), Ok(()));
         for bad in [
             "PLAINTEXT 62 0 |END_DECRYPTION".to_string(),
             format!("{good}|BADMDC"),
             format!("{good}|NODATA 3"),
+            format!("{good}|ERROR proc_pkt.plaintext 89"),
             String::new(),
         ] {
             assert!(decrypted(&lines(&bad)).is_err(), "{bad}");

@@ -114,7 +114,8 @@ pub(crate) fn decrypt<S: Sink>(
     }
     match streamed.sink {
         Some((sink, Ok(()))) if poured => {
-            let by = status::opened_by(&outcome.status).unwrap_or("a key that gpg does not name");
+            let by = status::opened_by(&outcome.status);
+            let by = by.map_or("a key that gpg does not name", |(subkey, _)| subkey);
             let detail = format!("gpg opened it with {by} and found it unchanged");
             let bond = status::literal_name(&outcome.status).and_then(Bond::parse);
             Ok(Ok(Decrypted { sink, detail, bond }))
@@ -128,7 +129,38 @@ pub(crate) fn opens(
     outcome: &Outcome,
     manifest: &Manifest,
 ) -> Result<std::result::Result<(), String>> {
-    match status::locked(&outcome.status) {
+    let word = status::decrypted(&outcome.status);
+    let refused = !outcome.end.ok() || word.is_err();
+    if let Some(why) = refused.then(|| locked(outcome)).transpose()?.flatten() {
+        return Ok(Err(why));
+    }
+    if !outcome.end.ok() {
+        let said = outcome.talk.lines().rfind(|line| !line.trim().is_empty());
+        let said = said.unwrap_or("no message").trim();
+        return Ok(Err(format!("gpg ended with {}: {said}", outcome.end)));
+    }
+    if let Err(why) = word {
+        return Ok(Err(why));
+    }
+    // Key ids in the ciphertext are nobody's word; which key did open it is.
+    let meant = |(subkey, primary): (&str, &str)| {
+        manifest
+            .recipients
+            .iter()
+            .any(|r| r.encryption_subkey == subkey && r.fingerprint == primary)
+    };
+    Ok(match status::opened_by(&outcome.status) {
+        Some(by) if !meant(by) => Err(format!(
+            "it was opened by {} of {}, which the manifest does not name",
+            by.0, by.1
+        )),
+        _ => Ok(()),
+    })
+}
+
+/// Why no key of the keyring could open it.
+fn locked(outcome: &Outcome) -> Result<Option<String>> {
+    Ok(match status::locked(&outcome.status) {
         Some(Locked::NobodyToAsk) => {
             return Err(Error::new(
                 Code::KeyUnfit,
@@ -136,33 +168,9 @@ pub(crate) fn opens(
             )
             .hint("Give the passphrase by --passphrase-fd N, or run it on a terminal."));
         }
-        Some(Locked::BadPassphrase) => return Ok(Err("the passphrase is wrong".into())),
-        Some(Locked::Cancelled) => return Ok(Err("the passphrase was not given".into())),
-        Some(Locked::NoSecretKey) => {
-            return Ok(Err("the keyring has no secret key that opens it".into()));
-        }
-        None => {}
-    }
-    if !outcome.end.ok() {
-        let said = outcome.talk.lines().rfind(|line| !line.trim().is_empty());
-        let said = said.unwrap_or("no message").trim();
-        return Ok(Err(format!("gpg ended with {}: {said}", outcome.end)));
-    }
-    if let Err(why) = status::decrypted(&outcome.status) {
-        return Ok(Err(why));
-    }
-    // Key ids in the ciphertext are nobody's word; which key did open it is.
-    let by = status::opened_by(&outcome.status);
-    let meant = |fpr: &str| {
-        manifest
-            .recipients
-            .iter()
-            .any(|r| r.encryption_subkey == fpr)
-    };
-    Ok(match by {
-        Some(fpr) if !meant(fpr) => Err(format!(
-            "it was opened by {fpr}, which the manifest does not name"
-        )),
-        _ => Ok(()),
+        Some(Locked::BadPassphrase) => Some("the passphrase is wrong".into()),
+        Some(Locked::Cancelled) => Some("the passphrase was not given".into()),
+        Some(Locked::NoSecretKey) => Some("the keyring has no secret key that opens it".into()),
+        None => None,
     })
 }

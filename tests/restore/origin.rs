@@ -1,7 +1,7 @@
 //! Whose word an artifact and its prelude are, and what may be done on nobody's.
 
 use super::forge::{Prints, Target, forge, forge_prelude, prove, restore, secret};
-use crate::support::{Ran, Sealed, Test};
+use crate::support::{Home, Ran, Ring, Sealed, Test, keys, tool};
 use serde_json::{Value, json};
 
 const TABLE: &str = "CREATE TYPE mood AS ENUM ('sad', 'ok');
@@ -101,6 +101,39 @@ fn another_prelude_is_refused() {
     std::fs::remove_file(file(&sealed.run_id)).unwrap();
     rewrite(&test, &sealed.run_id, |m| m["prelude"] = Value::Null);
     refused(&sealed, "sealed with one, the manifest names none");
+}
+
+/// Each of several recipients can open it alone.
+#[test]
+fn one_secret_key_of_several_is_enough() {
+    let test = Test::of(TABLE);
+    let both = [&keys().good, &keys().second];
+    let backup = test.backup(&["public.a"]).unset("BACKUP_GPG_FPR");
+    let backup = backup.args(both.map(|fpr| format!("--recipient={fpr}")));
+    let sealed = test.sealed(&backup.run());
+    for (n, fpr) in both.into_iter().enumerate() {
+        let home = Home::new(test.dir.join(format!("k{n}")), &Ring::new());
+        let mut export = keys().secret.gpg();
+        home.import(&tool(export.args(["--export-secret-keys", fpr]), b""));
+        let target = Target::new();
+        restore(&test, &sealed.path, &target)
+            .env("GNUPGHOME", home.path.clone())
+            .run()
+            .exits(0)
+            .prints(&["RESTORE: PASS"]);
+    }
+    // A recipient that gpg does not name is a lie.
+    rewrite(&test, &sealed.run_id, |m| {
+        let lie = json!("A".repeat(40));
+        m["envelope"]["gpg_fpr"] = lie.clone();
+        m["recipients"][0]["fingerprint"] = lie.clone();
+        m["recipients"][1]["fingerprint"] = lie;
+    });
+    let report = verify(&test, &sealed, &["--decrypt"]);
+    let checks = report["checks"].as_array().unwrap();
+    let found = checks.iter().find(|c| c["check"] == "decryption").unwrap();
+    let said = found["detail"].as_str().unwrap();
+    assert!(said.contains("which the manifest does not name"), "{said}");
 }
 
 /// The artifact was proved before psql is started: what changes in between is seen by the second
