@@ -1,7 +1,7 @@
 //! A throw-away PostgreSQL cluster: a private folder, a socket in it, a server that is our child.
 
 use super::owner::{self, Owner};
-use super::roles::Names;
+use super::roles::{Names, literal};
 use crate::config::{Config, Env};
 use crate::conninfo::ConnInfo;
 use crate::error::{Code, Error, Result};
@@ -147,7 +147,6 @@ impl ScratchCluster {
     }
 
     fn create(&mut self, like: &Server, watch: &Watch) -> Result<()> {
-        let literal = |text: &str| format!("'{}'", text.replace('\'', "''"));
         let owner = self.names.restorer.clone();
         let create = |collate: &str, ctype: &str| {
             format!(
@@ -176,13 +175,14 @@ impl ScratchCluster {
     fn sql(&self, script: &str, watch: &Watch) -> Result<()> {
         let spec = pg::writer(&self.tools.psql, &self.admin);
         let what = "cannot prepare the throw-away database";
-        let input = Input::Bytes(script.into());
+        let input = Input::Bytes(self.names.restricted(script).into());
         inspect::ask(&spec, input, watch, Code::StageFailed, what).map(drop)
     }
 
     /// None where it says no.
     fn ask(&self, script: &str, watch: &Watch) -> Result<Option<String>> {
         let spec = pg::writer(&self.tools.psql, &self.admin);
+        let script = self.names.restricted(script);
         let ran = run(&spec, Input::Bytes(script.into()), watch);
         match ran.stop {
             Some(stop) => Err(stopped(stop)),

@@ -5,7 +5,6 @@
 //! power of their own.
 
 use crate::error::Result;
-use crate::names::quoted;
 use crate::random;
 
 /// Names that no dump can know: one that named the superuser would be given its rights.
@@ -33,25 +32,53 @@ impl Names {
         format!("CREATE ROLE {} LOGIN BYPASSRLS {rights};\n", self.restorer)
     }
 
-    /// Makes the roles that are not there. A role of the server's own is there, and is not given
-    /// to the restorer: some may run programs.
+    /// Makes the roles that are not there. A role of the server's own is not given to the
+    /// restorer: some may run programs. The names are the manifest's, so anybody's: they are data
+    /// here, and the server quotes them.
     pub(super) fn roles(&self, names: &[String], database: &str) -> String {
         let restorer = &self.restorer;
-        let mut script = String::from("SET client_min_messages = error;\n");
-        for name in names {
-            let literal = name.replace('\\', "\\\\").replace('\'', "''");
-            let role = quoted(name);
-            script += &format!(
-                "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = E'{literal}') AS new \\gset\n\
-                 \\if :new\n\
-                 CREATE ROLE {role} NOLOGIN;\n\
-                 GRANT {role} TO {restorer};\n\
-                 GRANT CREATE ON DATABASE {database} TO {role};\n\
-                 GRANT USAGE, CREATE ON SCHEMA public TO {role};\n\
-                 ALTER DEFAULT PRIVILEGES FOR ROLE {restorer} GRANT USAGE, CREATE ON SCHEMAS TO {role};\n\
-                 \\endif\n"
-            );
-        }
-        script
+        let names = literal(&serde_json::json!(names).to_string());
+        format!(
+            "SET client_min_messages = error;\n\
+             SELECT set_config('pgseal.roles', {names}, false);\n\
+             DO $$\n\
+             DECLARE name text;\n\
+             BEGIN\n\
+             FOR name IN SELECT DISTINCT * FROM json_array_elements_text(current_setting('pgseal.roles')::json) LOOP\n\
+               CONTINUE WHEN name IN ('', 'public', 'none') OR name ~ '^pg_'\n\
+                 OR EXISTS (SELECT FROM pg_roles WHERE rolname = name);\n\
+               EXECUTE format('CREATE ROLE %I NOLOGIN', name);\n\
+               EXECUTE format('GRANT %I TO {restorer}', name);\n\
+               EXECUTE format('GRANT CREATE ON DATABASE {database} TO %I', name);\n\
+               EXECUTE format('GRANT USAGE, CREATE ON SCHEMA public TO %I', name);\n\
+               EXECUTE format('ALTER DEFAULT PRIVILEGES FOR ROLE {restorer} GRANT USAGE, CREATE ON SCHEMAS TO %I', name);\n\
+             END LOOP;\n\
+             END $$;\n"
+        )
+    }
+
+    /// Nothing in a script but SQL.
+    pub(super) fn restricted(&self, script: &str) -> String {
+        let token = &self.restorer;
+        format!("\\restrict {token}\nSET standard_conforming_strings = on;\n{script}")
+    }
+}
+
+/// With standard_conforming_strings.
+pub(super) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_data() {
+        let names = Names::random().unwrap();
+        let hostile = "a'; \\! id\n\0\"".to_string();
+        let script = names.roles(&[hostile], "d");
+        let expected = r#"set_config('pgseal.roles', '["a''; \\! id\n\u0000\""]', false)"#;
+        assert!(script.contains(expected), "{script}");
     }
 }

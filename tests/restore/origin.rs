@@ -194,6 +194,33 @@ fn what_nobody_vouches_for_runs_no_program() {
     assert!(!marker.exists());
 }
 
+/// The manifest is nobody's word, whatever vouches for the artifact.
+#[test]
+fn a_role_of_any_name_is_only_a_name() {
+    let test = Test::of(TABLE);
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    let marker = test.dir.join("marker");
+    let touch = format!("\") AS x --' \\! touch {}\n\"", marker.display());
+    for (names, code) in [
+        (
+            vec![touch.as_str(), "\"a'b\"", "\"a\\b\"", "\":x\"", "none"],
+            0,
+        ),
+        (vec!["\"!\0\"", touch.as_str()], 4),
+    ] {
+        let mut roles = sealed.manifest["external_references"].clone();
+        let role = |name| json!({"kind": "role", "name": name, "needed_by": "table public.a"});
+        roles
+            .as_array_mut()
+            .unwrap()
+            .extend(names.into_iter().map(role));
+        rewrite(&test, &sealed.run_id, |m| m["external_references"] = roles);
+        let ran = prove(&test, &sealed.path).arg(kept(&test, &sealed)).run();
+        assert!(!marker.exists());
+        ran.exits(code);
+    }
+}
+
 #[test]
 fn what_the_caller_vouches_for_may_need_a_superuser() {
     let test = Test::of(
