@@ -58,7 +58,7 @@ fn script(
         "--no-align",
         "--set=ON_ERROR_STOP=1",
     ]);
-    connected(spec.args(more).arg("--file=-"), config)
+    connected(spec.args(more).arg("--file=-"), config).interrupted()
 }
 
 /// A question.

@@ -14,6 +14,7 @@ pub(crate) struct CommandSpec {
     env: Vec<(OsString, OsString)>,
     status_prefix: Option<&'static str>,
     expected_talk: Option<&'static str>,
+    interrupted: bool,
 }
 
 impl CommandSpec {
@@ -26,7 +27,20 @@ impl CommandSpec {
             env: Vec::new(),
             status_prefix: None,
             expected_talk: None,
+            interrupted: false,
         }
+    }
+
+    /// It is asked to end by SIGINT instead of SIGTERM.
+    pub(crate) fn interrupted(self) -> CommandSpec {
+        CommandSpec {
+            interrupted: true,
+            ..self
+        }
+    }
+
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.interrupted
     }
 
     pub(crate) fn arg(mut self, arg: impl Into<String>) -> CommandSpec {

@@ -11,8 +11,8 @@ use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How long a child has between SIGTERM and SIGKILL. pg_dump needs the SIGTERM to cancel what
-/// its backend is doing.
+/// How long a child has between the signal that asks it to end and SIGKILL. pg_dump needs a
+/// SIGTERM, psql a SIGINT, to cancel what its backend is doing.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// How long we wait for the ends of pipes after the children are gone: a grandchild may hold one.
 pub(super) const GRACE: Duration = Duration::from_secs(3);
@@ -21,6 +21,7 @@ pub(super) const TICK: Duration = Duration::from_millis(20);
 
 const TALK_KEPT: usize = 64 * 1024;
 const STATUS_KEPT: usize = 1024 * 1024;
+const SIGINT: i32 = 2;
 const SIGTERM: i32 = 15;
 
 /// How a child ended. Four kinds of failure stay four.
@@ -100,6 +101,7 @@ pub(super) enum Stdin {
 
 pub(super) struct Child {
     pub handle: Arc<Handle>,
+    signal: i32,
     ended: Option<Instant>,
     killed: bool,
 }
@@ -126,6 +128,10 @@ impl Child {
         drop(command);
         Ok(Child {
             handle: Arc::new(handle?),
+            signal: match spec.is_interrupted() {
+                true => SIGINT,
+                false => SIGTERM,
+            },
             ended: None,
             killed: false,
         })
@@ -140,7 +146,7 @@ impl Child {
             return false;
         }
         let asked = *self.ended.get_or_insert_with(|| {
-            let _ = self.handle.send_signal(SIGTERM);
+            let _ = self.handle.send_signal(self.signal);
             Instant::now()
         });
         if asked.elapsed() > PATIENCE && !self.killed {

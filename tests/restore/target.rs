@@ -1,7 +1,8 @@
 //! Where a restore may go, and what must be there.
 
-use super::forge::{Prints, Target, forge, restore, secret};
-use crate::support::{Test, cluster};
+use super::forge::{Prints, Target, forge, forge_prelude, restore, secret};
+use crate::support::{Test, cluster, eventually};
+use rustix::process::Signal;
 use serde_json::json;
 
 const TABLE: &str = "CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a VALUES (1, 'x')";
@@ -187,4 +188,37 @@ fn rows_that_the_target_swallows_are_missed() {
         ],
     );
     assert_eq!(target.sql("SELECT to_regclass('public.a') IS NULL"), "t");
+}
+
+/// Neither a statement nor a lock outlives a restore that was stopped.
+#[test]
+fn what_was_stopped_does_not_go_on_in_the_target() {
+    let test = Test::of("CREATE TABLE a (x int)");
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    let path = forge(
+        &test,
+        &sealed.manifest,
+        sealed.sql.as_bytes(),
+        "slow",
+        |_| {},
+    );
+    let sleep = "DO $$ BEGIN PERFORM pg_sleep(60); END $$;\n-- pgseal prelude complete\n";
+    forge_prelude(&test, sleep.as_bytes(), "slow");
+    let target = Target::new();
+    let active = || {
+        cluster().sql(
+            "postgres",
+            &format!(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND state = 'active'",
+                target.db
+            ),
+        )
+    };
+    let running = restore(&test, &path, &target).start();
+    eventually("it restores", || active() == "1");
+    running.signal(Signal::TERM);
+    let ran = running.wait();
+    ran.check(ran.code() == 143, "ended by the signal");
+    eventually("the statement is cancelled", || active() == "0");
+    target.is_empty();
 }
