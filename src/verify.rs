@@ -84,8 +84,9 @@ impl Examined {
         }
         let shown = self.subject.artifact.display();
         let what = format!("`{shown}` cannot be restored: {}", why.join("; "));
-        Err(Error::new(Code::NotVerified, what)
-            .hint("See all that is wrong with `pgseal verify --decrypt`."))
+        Err(Error::new(Code::NotVerified, what).hint(format!(
+            "See all that is wrong: pgseal verify --decrypt {shown}"
+        )))
     }
 
     /// Artifact and prelude are of one run: the one's origin is the other's.

@@ -1,7 +1,7 @@
 //! `pgseal prove-restore`: into a throw-away cluster, dumped again, and compared.
 
 use super::Answer;
-use super::artifact::{given, open, sound};
+use super::artifact::{Given, examine, given, open};
 use super::restore::checks;
 use crate::cli;
 use crate::config::Config;
@@ -16,7 +16,7 @@ use crate::report::Verdict;
 use crate::restore::{How, Restored, fingerprint, ready, restore, words};
 use crate::scratch::ScratchCluster;
 use crate::tools;
-use crate::verify::Findings;
+use crate::verify::{Examined, Findings};
 use crate::watch::Watch;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -27,7 +27,15 @@ pub(crate) struct Report {
     pub result: Verdict,
     pub run_id: Option<String>,
     pub artifact: String,
-    pub server: String,
+    #[serde(flatten)]
+    pub proof: Proof,
+}
+
+/// What was found, as far as it went.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Proof {
+    /// Null where nothing was restored.
+    pub server: Option<String>,
     pub prelude: bool,
     pub tables: Vec<Compared>,
     pub skipped: Vec<String>,
@@ -52,9 +60,55 @@ pub(crate) fn run(
     json: bool,
 ) -> Result<Answer> {
     let given = given(&args.named, args.passphrase_fd, watch)?;
-    // What the caller vouches for may do what a restore by an administrator does.
-    let trusted = given.origin.was_given();
-    let mut examined = sound(&args.named.target, &given, config, watch)?;
+    let mut examined = examine(&args.named.target, &given, config, watch)?;
+    let proof = match prove(args, given, &mut examined, config, watch) {
+        Ok(proof) => proof,
+        // That is the answer, and not that it could not be asked.
+        Err(error) if error.code == Code::NotVerified => Proof::no(&examined, error),
+        Err(error) => return Err(error),
+    };
+    let report = Report {
+        schema: "pgseal/prove-restore/1",
+        result: proof.checks.verdict(),
+        run_id: examined.subject().run_id.as_ref().map(ToString::to_string),
+        artifact: examined.subject().artifact.display().to_string(),
+        proof,
+    };
+    Ok(Answer {
+        out: match json {
+            true => render::json_pretty(&report)?,
+            false => render::prove_restore::text(&report),
+        },
+        notes: Vec::new(),
+        exit: match report.result {
+            Verdict::Pass => Exit::Yes,
+            Verdict::Fail => Exit::No,
+        },
+        undelivered: None,
+    })
+}
+
+impl Proof {
+    fn no(examined: &Examined, error: Error) -> Proof {
+        let mut checks = examined.findings().clone();
+        if examined.sound().is_ok() {
+            checks.judge("restored", Err(error.message));
+        }
+        Proof {
+            notes: error.hint.into_iter().collect(),
+            checks,
+            ..Proof::default()
+        }
+    }
+}
+
+fn prove(
+    args: &cli::ProveRestore,
+    given: Given,
+    examined: &mut Examined,
+    config: &Config,
+    watch: &Watch,
+) -> Result<Proof> {
     let manifest = examined.sound()?.manifest;
     let dumped = version::major(&manifest.tools.pg_dump.version).unwrap_or(0);
     let tools = tools::server(dumped, &config.env, |program, argument| {
@@ -63,7 +117,9 @@ pub(crate) fn run(
         ran.ok().then(|| ran.text())
     })?;
     let root = root(args.scratch_dir.as_deref(), manifest)?;
-    let key = open(&mut examined, given, config, watch)?;
+    // What the caller vouches for may do what a restore by an administrator does.
+    let trusted = given.origin.was_given();
+    let key = open(examined, given, config, watch)?;
     let sound = examined.sound()?;
     let manifest = sound.manifest;
     let cluster = ScratchCluster::start(tools, &root, (&manifest.server, trusted), config, watch)?;
@@ -82,9 +138,9 @@ pub(crate) fn run(
     let dump = pg::pg_dump(&cluster.tools.pg_dump, &cluster.config, &relations);
     let after = fingerprint::take(&dump, manifest.stored().map(Table::table), watch)?;
     let tables = compare(manifest, &restored, &after);
-    let mut checks = checks(&examined, &restored);
+    let mut checks = checks(examined, &restored);
     checks.judge("content after the restore", equal(&tables));
-    let (mut notes, server) = (cluster.notes.clone(), restored.target.version.clone());
+    let mut notes = cluster.notes.clone();
     let path = cluster.path().display().to_string();
     let gone = cluster.remove();
     checks.judge(
@@ -102,29 +158,13 @@ pub(crate) fn run(
     if !restored.skipped.is_empty() {
         notes.push("left out what leads beyond the backed-up tables: see `skipped`".into());
     }
-    let report = Report {
-        schema: "pgseal/prove-restore/1",
-        result: checks.verdict(),
-        run_id: examined.subject().run_id.as_ref().map(ToString::to_string),
-        artifact: examined.subject().artifact.display().to_string(),
-        server,
+    Ok(Proof {
+        server: Some(restored.target.version),
         prelude: restored.prelude,
         tables,
         skipped: restored.skipped,
         notes,
         checks,
-    };
-    Ok(Answer {
-        out: match json {
-            true => render::json_pretty(&report)?,
-            false => render::prove_restore::text(&report),
-        },
-        notes: Vec::new(),
-        exit: match report.result {
-            Verdict::Pass => Exit::Yes,
-            Verdict::Fail => Exit::No,
-        },
-        undelivered: None,
     })
 }
 

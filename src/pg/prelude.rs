@@ -12,6 +12,9 @@ use super::closure::{Closure, Object};
 use split::{Dump, Entry};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// A restore holds it in memory, and takes no larger one.
+pub(crate) const LARGEST: usize = 16 * 1024 * 1024;
+
 /// What was made of a dump.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Prelude {

@@ -6,12 +6,12 @@ use super::verify::findings;
 use crate::commands::prove_restore::Report;
 
 pub(crate) fn text(report: &Report) -> String {
-    let mut out = format!(
-        "{}\ninto a throw-away PostgreSQL {}\n\n",
-        plain(&report.artifact),
-        plain(&report.server)
-    );
-    for table in &report.tables {
+    let proof = &report.proof;
+    let mut out = format!("{}\n", plain(&report.artifact));
+    if let Some(server) = &proof.server {
+        out += &format!("into a throw-away PostgreSQL {}\n\n", plain(server));
+    }
+    for table in &proof.tables {
         let equal = if table.content_equal {
             "equal"
         } else {
@@ -20,11 +20,11 @@ pub(crate) fn text(report: &Report) -> String {
         let rows = thousands(table.sealed_rows);
         out += &format!("  {:<48} {rows:>16} rows  {equal}\n", plain(&table.table));
     }
-    out += &skipped(&report.skipped);
-    for note in &report.notes {
+    out += &skipped(&proof.skipped);
+    for note in &proof.notes {
         out += &format!("note: {}\n", plain(note));
     }
     out += "\n";
-    out += &findings(&report.checks);
+    out += &findings(&proof.checks);
     out + &format!("\nPROVE_RESTORE: {}\n", report.result.as_str())
 }

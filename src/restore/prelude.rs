@@ -5,11 +5,10 @@ use super::rules::{Missing, Part, Rules};
 use crate::error::{Code, Error, Result};
 use crate::manifest::Manifest;
 use crate::pg::lexer::{Lexer, Token};
+use crate::pg::prelude::LARGEST;
 use crate::pg::scan::Listener;
 use crate::pipeline::{Halt, Sink};
 use crate::verify::{Key, Sealed, decrypt};
-
-const LARGEST: usize = 16 * 1024 * 1024;
 
 /// Its last line.
 const END: &str = "-- pgseal prelude complete";

@@ -6,7 +6,7 @@ use crate::compression::Compression;
 use crate::error::{Code, Error, Result};
 use crate::gnupg::frame::Seal;
 use crate::pg::closure::{Closure, Object};
-use crate::pg::prelude::prelude;
+use crate::pg::prelude::{LARGEST, prelude};
 use crate::pipeline::{Halt, Tap};
 use crate::store::Partial;
 use crate::watch::Watch;
@@ -67,6 +67,9 @@ impl Tap for PreludeTap {
 
     fn end(&mut self, mut to: Self::Stream) -> std::result::Result<(), Halt> {
         let made = prelude(&self.dump, &self.closure).map_err(|why| unfit(&why))?;
+        if made.sql.len() > LARGEST {
+            return Err(unfit(&format!("it would have more than {LARGEST} bytes")));
+        }
         self.absent = made.absent;
         to.write_all(&made.sql).map_err(broken)?;
         to.finish().map(drop).map_err(broken)

@@ -297,3 +297,17 @@ fn a_prelude_that_fails_leaves_nothing_and_stops_the_dump() {
     assert!(since.elapsed().as_secs() < 30);
     assert!(crate::support::names(&test.store()).is_empty());
 }
+
+/// What could never be restored is not sealed.
+#[test]
+fn a_prelude_that_is_too_large_is_refused() {
+    let test = Test::of(
+        "CREATE TABLE a (x int);
+         DO $$ BEGIN EXECUTE format('CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS %L',
+           'BEGIN RETURN NEW; -- ' || repeat('x', 17000000) || E'\\n' || 'END') ; END $$;
+         CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW EXECUTE FUNCTION f()",
+    );
+    let ran = test.backup(&["public.a"]).run();
+    ran.fails(4, &["more than 16777216 bytes", "--no-prelude"]);
+    test.store_is_empty();
+}

@@ -272,12 +272,34 @@ fn an_early_artifact_does_not_vouch_for_its_prelude() {
 fn a_backup_that_does_not_come_back_by_itself() {
     let test = Test::of(TABLE);
     let sealed = test.sealed(&test.backup(&["public.a"]).arg("--no-prelude").run());
-    prove(&test, &sealed.path).run().fails(
-        1,
-        &[
-            "does not come back by itself",
-            "type public.mood",
-            "prelude",
-        ],
-    );
+    prove(&test, &sealed.path).run().exits(1).prints(&[
+        "it does not come back by itself",
+        "type public.mood",
+        "note: Take the backup with its prelude",
+        "PROVE_RESTORE: FAIL",
+    ]);
+}
+
+#[test]
+fn a_damaged_artifact_is_a_no_and_no_error() {
+    let test = Test::of(TABLE);
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    let mut bytes = std::fs::read(&sealed.path).unwrap();
+    let end = bytes.len() - 30;
+    bytes[end] ^= 1;
+    std::fs::write(&sealed.path, &bytes).unwrap();
+    let failed = |check: &str| {
+        let ran = prove(&test, &sealed.path).arg("--json").run().exits(1);
+        let report = ran.json();
+        assert_eq!(report["result"], "FAIL");
+        assert_eq!(report["server"], Value::Null);
+        let checks = report["checks"].as_array().unwrap();
+        let failed = checks.iter().find(|c| c["standing"] == "FAILED").unwrap();
+        assert_eq!(failed["check"], check);
+    };
+    failed("sha256");
+    rewrite(&test, &sealed.run_id, |m| {
+        m["envelope"]["sha256"] = json!(crate::support::sha256(&bytes));
+    });
+    failed("decryption");
 }
