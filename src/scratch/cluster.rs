@@ -1,5 +1,6 @@
 //! A throw-away PostgreSQL cluster: a private folder, a socket in it, a server that is our child.
 
+use super::leftovers;
 use super::owner::{self, Owner};
 use super::roles::{Names, literal};
 use crate::config::{Config, Env};
@@ -13,6 +14,7 @@ use crate::seal::stopped;
 use crate::spec::CommandSpec;
 use crate::tools::ServerTools;
 use crate::watch::Watch;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -34,6 +36,8 @@ pub(crate) struct ScratchCluster {
     server: Option<Service>,
     dir: Option<TempDir>,
     path: PathBuf,
+    /// Held while we live.
+    _lock: Option<File>,
 }
 
 impl ScratchCluster {
@@ -47,9 +51,13 @@ impl ScratchCluster {
         watch: &Watch,
     ) -> Result<ScratchCluster> {
         let owner = owner::choose(&config.env)?;
-        let dir = tempfile::Builder::new().prefix("pgs").tempdir_in(root);
+        let left = leftovers::sweep(root, &owner);
+        let dir = tempfile::Builder::new()
+            .prefix(leftovers::PREFIX)
+            .tempdir_in(root);
         let dir = dir.map_err(|err| Error::io(Code::Store, "make a folder in", root, &err))?;
         let path = dir.path().to_path_buf();
+        let lock = leftovers::lock(&path);
         owner.give(&path)?;
         let env = without_postgres(&config.env);
         let names = Names::random()?;
@@ -62,10 +70,14 @@ impl ScratchCluster {
             admin: reaching(&names.superuser, "postgres")?,
             names,
             tools,
-            notes: Vec::new(),
+            notes: left
+                .iter()
+                .map(|path| format!("removed what a killed proof left: `{}`", path.display()))
+                .collect(),
             server: None,
             dir: Some(dir),
             path,
+            _lock: lock,
         };
         cluster.init(&owner, watch)?;
         cluster.serve(&owner, watch)?;

@@ -28,9 +28,9 @@ pub(crate) fn choose(env: &Env) -> Result<Owner> {
     let number = |name: &str| env.get(name)?.to_str()?.parse::<u32>().ok();
     let sudo = number("SUDO_UID").zip(number("SUDO_GID"));
     let mut candidates = sudo.into_iter().chain(nobody());
-    // One that is ending looks like nobody's for a moment.
+    // One whose pgseal was killed needs a moment to end.
     let busy = |uid| {
-        (0..5).all(|at| {
+        (0..50).all(|at| {
             std::thread::sleep(Duration::from_millis(if at == 0 { 0 } else { 100 }));
             owns_a_server(uid)
         })
@@ -65,6 +65,12 @@ impl Owner {
         // It dies with us, even where we are killed.
         spec.args(["--no-new-privs", "--pdeathsig=QUIT", "--"])
             .arg(program)
+    }
+
+    /// Whose folders are ours.
+    pub(crate) fn is(&self, uid: u32) -> bool {
+        let us = rustix::process::geteuid().as_raw();
+        uid == us || self.down.is_some_and(|(down, _)| uid == down)
     }
 
     pub(crate) fn give(&self, dir: &Path) -> Result<()> {

@@ -212,7 +212,7 @@ fn a_look_at_the_server_that_hangs() {
     assert!(asked.exists());
 }
 
-/// Its folder stays then, which nobody is left to remove; its server does not.
+/// Its folder stays then, with rows in the clear, until the next proof removes it.
 #[test]
 fn no_server_outlives_a_kill() {
     let test = Test::of(TABLE);
@@ -234,6 +234,23 @@ fn no_server_outlives_a_kill() {
         !processes(&scratch).iter().any(|p| p.contains("postgres"))
     });
     drop(running.wait());
+    std::fs::remove_file(test.dir.join("bin/psql")).unwrap();
+    let left = names(place.path());
+    let again = || {
+        prove(&test, &sealed.path)
+            .arg(format!("--scratch-dir={}", place.path().display()))
+            .run()
+            .exits(0)
+            .stdout
+    };
+    // It might be another's that has only just begun.
+    assert!(!again().contains("a killed proof left"));
+    assert_eq!(names(place.path()), left);
+    let folder = std::fs::File::open(place.path().join(&left[0])).unwrap();
+    let old = std::time::SystemTime::now() - std::time::Duration::from_secs(90);
+    folder.set_modified(old).unwrap();
+    assert!(again().contains("removed what a killed proof left"));
+    assert_eq!(names(place.path()), [""; 0]);
 }
 
 #[test]
