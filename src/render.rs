@@ -40,7 +40,7 @@ pub(crate) fn answer(answer: &Answer, json: bool) -> Exit {
                 Code::Output,
                 format!("cannot write to standard output: {err}"),
             )
-            .hint("Run it again with a standard output that can be written to.");
+            .hint("Give it a standard output that can be written to.");
             trouble.disk = answer.undelivered.clone();
             error(&trouble, json)
         }

@@ -219,7 +219,7 @@ fn program(spec: &CommandSpec) -> &str {
 }
 
 /// pg_dump speaks English here (LC_ALL=C).
-fn dump_hint(outcome: &Outcome) -> &'static str {
+pub(crate) fn dump_hint(outcome: &Outcome) -> &'static str {
     let said = |words: &str| outcome.talk.contains(words);
     // pg_dump turns --lock-wait-timeout into a statement timeout while it locks.
     let waited = said("statement timeout") && said("LOCK TABLE");

@@ -33,7 +33,7 @@ pub(crate) fn prepare(
     let (manifest, warnings) = backup(run_id.clone(), config, watch, show)?;
     let mut notes = render::warnings(&warnings);
     notes.extend(render::backup::summary(&manifest));
-    let ready = Ready {
+    let mut ready = Ready {
         notes,
         run_id: manifest.run_id,
         envelope: manifest.envelope,
@@ -55,6 +55,8 @@ pub(crate) fn prepare(
             .disk(ready.kept())
             .hint("Look for a disk that loses writes, or for somebody else in the store."));
     }
+    let verified = "it verifies: what is in the store is what was sealed";
+    ready.notes.push(verified.into());
     Ok(ready)
 }
 

@@ -5,7 +5,7 @@ use crate::error::{Code, Error, Result};
 use crate::names::TableName;
 use crate::pg::scan::{Listener, Scan};
 use crate::pipeline::{End, Halt, Sink, stream};
-use crate::seal::stopped;
+use crate::seal::{dump_hint, stopped};
 use crate::spec::CommandSpec;
 use crate::watch::Watch;
 
@@ -74,7 +74,8 @@ pub(crate) fn take(
     }
     if streamed.outcome.end != End::Code(0) {
         let what = format!("pg_dump ended with {}", streamed.outcome.end);
-        return Err(Error::new(Code::StageFailed, what).stages(report()));
+        let error = Error::new(Code::StageFailed, what).hint(dump_hint(&streamed.outcome));
+        return Err(error.stages(report()));
     }
     let Some((Dump { scan, sums }, Ok(()))) = streamed.sink else {
         return Err(incomplete("it was not read to its end"));

@@ -60,6 +60,7 @@ fn command_is_itself() {
     let envelope: Value = serde_json::from_str(lines[4]).unwrap();
     assert_eq!(envelope, manifest["envelope"]);
     assert!(ran.stderr.contains("sealed run g1"), "{}", ran.stderr);
+    assert!(ran.stderr.ends_with("what was sealed\n"), "{}", ran.stderr);
 
     let ran = site.guard(&[], &["bash", "-c", "kill -KILL $$"], b"");
     assert_eq!(ran.code(), -9);
