@@ -79,7 +79,11 @@ fn every_type() {
         ALTER TABLE empty ADD CHECK (b ~ '^\\[a-z]:x$');
         CREATE INDEX ON empty ((b || ':x'));
         CREATE RULE twice AS ON UPDATE TO empty DO ALSO (DELETE FROM nothing; DELETE FROM nothing);
-        CREATE TABLE slice (a int[] CHECK (a[1:2] = '{1,2}'), n int, CHECK (a[1:n] IS NOT NULL));
+        CREATE TABLE slice (a int[] CHECK (a[1:2] = '{1,2}'), n int, CHECK (a[1:n] IS NOT NULL),
+          "N" int, "HOST" int, "DBNAME" int,
+          x int[] GENERATED ALWAYS AS (a[1:"N"]) STORED,
+          y text GENERATED ALWAYS AS ((a["HOST":"DBNAME"])::text || ':HOST') STORED);
+        INSERT INTO slice VALUES ('{1,2}', 1, 1, 2, 2);
     "#);
     let tables = [
         "public.types",
