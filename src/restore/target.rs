@@ -10,6 +10,7 @@ use crate::manifest::{ExternalReference, Manifest};
 use crate::names::{TableName, quoted};
 use crate::pg::{self, version};
 use crate::pipeline::Input;
+use crate::render::term::plain;
 use crate::tools::{self, Tool};
 use crate::watch::Watch;
 use serde::Deserialize;
@@ -125,16 +126,17 @@ impl Target {
 
 /// The statement that makes it, or what to do.
 fn mend(reference: &ExternalReference) -> String {
-    let name = &reference.name;
-    // The manifest may be anybody's: only what is one name may stand in SQL that is copied.
-    let spelt = identifier(name).map(|name| quoted(&name));
+    // The manifest may be anybody's: only what is one name may stand in SQL that is copied, and
+    // nothing in a line of its own.
+    let name = plain(&reference.name);
+    let spelt = identifier(&name).map(|name| quoted(&name));
     match (reference.kind.as_str(), spelt) {
         ("role", Some(name)) => format!("CREATE ROLE {name} NOLOGIN;"),
         ("tablespace", Some(name)) => format!("CREATE TABLESPACE {name} LOCATION '…';"),
         ("extension", _) => {
             format!("install the package of the extension {name} on the target's host")
         }
-        (kind, _) => format!("create the {} {name}", kind.replace('_', " ")),
+        (kind, _) => format!("create the {} {name}", plain(&kind.replace('_', " "))),
     }
 }
 
@@ -216,5 +218,6 @@ mod tests {
         for kind in ["role", "tablespace"] {
             assert!(!mend(kind, hostile).contains("CREATE"), "{kind}");
         }
+        assert!(!mend("function", "f()\nDROP TABLE x;").contains('\n'));
     }
 }
