@@ -123,7 +123,7 @@ impl Frame {
         out + &format!(
             "SELECT '{token}', at, rows FROM {counts} ORDER BY at;\n\
              UPDATE {latch} SET b = a WHERE NOT EXISTS \
-             (SELECT FROM {counts} WHERE rows <> told);\n\
+             (SELECT FROM {counts} WHERE rows OPERATOR(pg_catalog.<>) told);\n\
              COMMIT;\n\
              \\unrestrict {token}\n",
             token = self.token
@@ -144,6 +144,7 @@ impl Frame {
     }
 }
 
-/// How the rest is read. A function of the prelude, or of a table, could have changed it.
-pub(crate) const SETTINGS: &str =
-    "SET standard_conforming_strings = on;\nSET client_encoding = 'UTF8';\n";
+/// How the rest is read. A function of the prelude, or of a table, could have changed it: names
+/// and operators too, which are the catalog's where no other schema is searched.
+pub(crate) const SETTINGS: &str = "SET standard_conforming_strings = on;\n\
+    SET client_encoding = 'UTF8';\nSET search_path = '';\n";

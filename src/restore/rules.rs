@@ -2,8 +2,8 @@
 //! passes only where it is one that pg_dump writes, and where what it changes came with the
 //! artifact itself.
 
-use super::allowed::{PRELUDE, SETTINGS, TABLES};
-use super::changed::{changed, makes_index};
+use super::allowed::{PRELUDE, SETTINGS};
+use super::changed::{Kind, Object, creates};
 use super::words::{Statement, Word, head, qualified, relation};
 use crate::names::TableName;
 use std::collections::BTreeSet;
@@ -38,7 +38,7 @@ pub(crate) struct Rules {
     /// The relations of the manifest.
     scope: BTreeSet<TableName>,
     /// What the stream has created so far.
-    created: BTreeSet<TableName>,
+    created: BTreeSet<Object>,
     missing: Missing,
 }
 
@@ -64,22 +64,20 @@ impl Rules {
         if statement.begins(&["select"]) {
             return self.select(words);
         }
-        let list = match self.part {
-            Part::Prelude => PRELUDE,
-            Part::Tables => TABLES,
+        let created = match self.part {
+            Part::Tables => self.within(words)?,
+            Part::Prelude if PRELUDE.iter().any(|head| statement.begins(head)) => None,
+            Part::Prelude => {
+                return Err(format!(
+                    "it holds a statement that is not pg_dump's: {}",
+                    head(words)
+                ));
+            }
         };
-        if !list.iter().any(|head| statement.begins(head)) {
-            return Err(format!(
-                "it holds a statement that is not pg_dump's: {}",
-                head(words)
-            ));
-        }
         if let Some(skipped) = self.skipped(words) {
             return Ok(Ruling::Skip(skipped));
         }
-        if self.part == Part::Tables {
-            self.within(statement)?;
-        }
+        self.created.extend(created);
         Ok(Ruling::Pass)
     }
 
@@ -138,8 +136,8 @@ impl Rules {
                 let number = matches!(value, [Word::Number(_)])
                     || matches!(value, [Word::Mark('-'), Word::Number(_)]);
                 let called = called.is("true") || called.is("false");
-                let name = name.replace("''", "'");
-                let ours = relation(&name).is_some_and(|name| self.created.contains(&name));
+                let ours = relation(name)
+                    .is_some_and(|name| self.created.contains(&(Kind::Sequence, name)));
                 match c1.mark(',') && c2.mark(',') && number && called && ours {
                     true => Ok(Ruling::Pass),
                     false => refused(),
@@ -149,54 +147,15 @@ impl Rules {
         }
     }
 
-    /// Whether what a statement of the dump changes came with the dump.
-    fn within(&mut self, statement: &Statement) -> Result<(), String> {
-        let words = &statement.words[..];
-        let object = |at: usize| qualified(&words[at.min(words.len())..]);
-        let foreign = || {
-            Err(format!(
-                "it changes what it did not create: {}",
-                head(words)
-            ))
-        };
-        for kind in ["table", "sequence"] {
-            for at in [2, 3] {
-                let create: &[&str] = match at {
-                    2 => &["create", kind],
-                    _ => &["create", "unlogged", kind],
-                };
-                if !statement.begins(create) {
-                    continue;
-                }
-                let Some(name) = object(at) else {
-                    return foreign();
-                };
-                if kind == "table" && !self.scope.contains(&name) {
-                    return Err(format!(
-                        "it creates `{name}`, which the manifest does not name"
-                    ));
-                }
-                self.created.insert(name);
-                return Ok(());
-            }
+    /// What a statement of the dump creates; what it changes must have come with the dump.
+    fn within(&self, words: &[Word]) -> Result<Option<Object>, String> {
+        let created = creates(words, |object| self.created.contains(object))?;
+        match &created {
+            Some((Kind::Table, name)) if !self.scope.contains(name) => Err(format!(
+                "it creates `{name}`, which the manifest does not name"
+            )),
+            _ => Ok(created),
         }
-        // A sequence of an identity column: SEQUENCE NAME x.
-        if statement.begins(&["alter", "table"]) {
-            let named = words
-                .windows(2)
-                .position(|w| w[0].is("sequence") && w[1].is("name"));
-            self.created.extend(named.and_then(|at| object(at + 2)));
-        }
-        let changed = changed(statement);
-        let Some(name) = changed.filter(|name| self.created.contains(name)) else {
-            return foreign();
-        };
-        self.created
-            .extend(makes_index(statement).map(|index| TableName {
-                schema: name.schema,
-                name: index.into(),
-            }));
-        Ok(())
     }
 
     /// What `--skip-external` leaves out: statements that need what is declared and missing.
@@ -346,6 +305,44 @@ mod tests {
             "CHECKPOINT",
         ] {
             assert!(judge(&[CREATE, sql]).is_err(), "{sql}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_created_stays_foreign() {
+        let setval = "SELECT pg_catalog.setval('public.v', 999, true)";
+        let check = "ALTER TABLE public.a ADD CONSTRAINT v CHECK (true)";
+        let unique = "ALTER TABLE public.a ADD CONSTRAINT v UNIQUE (x)";
+        // Left out, it makes no index either.
+        let skipped = "ALTER TABLE public.a ADD CONSTRAINT v EXCLUDE (x WITH =) WHERE (foreign key references public.users)";
+        let other = "ALTER TABLE public.v ALTER COLUMN a TYPE int USING 0";
+        let index = "ALTER INDEX public.v ALTER COLUMN 1 SET STATISTICS 1";
+        for (first, second) in [
+            (check, setval),
+            (check, other),
+            (check, index),
+            (unique, setval),
+            (unique, other),
+            (skipped, index),
+        ] {
+            assert!(judge(&[CREATE, first]).is_ok(), "{first}");
+            assert!(
+                judge(&[CREATE, first, second]).is_err(),
+                "{first}; {second}"
+            );
+        }
+        assert_eq!(judge(&[CREATE, unique, index]), Ok(Ruling::Pass));
+    }
+
+    #[test]
+    fn a_name_is_what_the_server_reads() {
+        for (made, named) in [
+            ("\"\\166\"", "E'public.\"\\166\"'"),
+            ("\"a'b\"", "$$public.\"a''b\"$$"),
+        ] {
+            let sequence = format!("CREATE SEQUENCE public.{made}");
+            let setval = format!("SELECT pg_catalog.setval({named}, 999, true)");
+            assert!(judge(&[&sequence, &setval]).is_err(), "{setval}");
         }
     }
 

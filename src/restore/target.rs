@@ -7,9 +7,10 @@ use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::inspect;
 use crate::manifest::{ExternalReference, Manifest};
-use crate::names::TableName;
+use crate::names::{TableName, quoted};
 use crate::pg::{self, version};
 use crate::pipeline::Input;
+use crate::render::term::plain;
 use crate::tools::{self, Tool};
 use crate::watch::Watch;
 use serde::Deserialize;
@@ -125,12 +126,17 @@ impl Target {
 
 /// The statement that makes it, or what to do.
 fn mend(reference: &ExternalReference) -> String {
-    let name = &reference.name;
-    match reference.kind.as_str() {
-        "role" => format!("CREATE ROLE {name} NOLOGIN;"),
-        "extension" => format!("install the package of the extension {name} on the target's host"),
-        "tablespace" => format!("CREATE TABLESPACE {name} LOCATION '…';"),
-        kind => format!("create the {} {name}", kind.replace('_', " ")),
+    // The manifest may be anybody's: only what is one name may stand in SQL that is copied, and
+    // nothing in a line of its own.
+    let name = plain(&reference.name);
+    let spelt = identifier(&name).map(|name| quoted(&name));
+    match (reference.kind.as_str(), spelt) {
+        ("role", Some(name)) => format!("CREATE ROLE {name} NOLOGIN;"),
+        ("tablespace", Some(name)) => format!("CREATE TABLESPACE {name} LOCATION '…';"),
+        ("extension", _) => {
+            format!("install the package of the extension {name} on the target's host")
+        }
+        (kind, _) => format!("create the {} {name}", plain(&kind.replace('_', " "))),
     }
 }
 
@@ -189,4 +195,29 @@ pub(crate) fn settle(missing: &[&ExternalReference], how: How) -> Result<Missing
         mends.push("or leave out foreign keys, owners and privileges: --skip-external".into());
     }
     Err(Error::new(Code::Database, what).hint(mends.join("\n      ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_holds_no_sql_of_the_manifest() {
+        let mend = |kind: &str, name: &str| {
+            let reference = serde_json::json!({
+                "kind": kind, "name": name, "needed_by": "public.a", "status": "", "detail": ""
+            });
+            mend(&serde_json::from_value(reference).unwrap())
+        };
+        assert_eq!(mend("role", "app"), "CREATE ROLE \"app\" NOLOGIN;");
+        assert_eq!(
+            mend("role", "\"a\"\"; b\""),
+            "CREATE ROLE \"a\"\"; b\" NOLOGIN;"
+        );
+        let hostile = "x SUPERUSER LOGIN PASSWORD 'a'; --";
+        for kind in ["role", "tablespace"] {
+            assert!(!mend(kind, hostile).contains("CREATE"), "{kind}");
+        }
+        assert!(!mend("function", "f()\nDROP TABLE x;").contains('\n'));
+    }
 }

@@ -10,8 +10,10 @@ pub(crate) enum Word {
     Bare(String),
     /// What stood in `"`.
     Quoted(String),
-    /// What stood in `'` or between dollars, as written.
+    /// What `'…'` or `$…$` means.
     Text(String),
+    /// A string with backslashes that escape; nobody has to know what it means.
+    Escaped,
     Number(String),
     Mark(char),
 }
@@ -94,7 +96,7 @@ pub(super) fn head(words: &[Word]) -> String {
     let shown = words.iter().take(6).map(|word| match word {
         Word::Bare(text) => text.to_uppercase(),
         Word::Quoted(text) => crate::names::quoted(text),
-        Word::Text(_) => "'…'".into(),
+        Word::Text(_) | Word::Escaped => "'…'".into(),
         Word::Number(text) => text.clone(),
         Word::Mark(mark) => mark.to_string(),
     });

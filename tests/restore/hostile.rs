@@ -117,6 +117,43 @@ fn statements_that_are_not_pg_dumps() {
             before_copy("SELECT pg_catalog.setval('public.bystander_id_seq', 999, true);"),
         ),
         (
+            "a constraint for a table",
+            before_copy(
+                "ALTER TABLE public.a ADD CONSTRAINT bystander CHECK (true);
+                 ALTER TABLE public.bystander ALTER COLUMN id TYPE bigint USING 0;",
+            ),
+        ),
+        (
+            "a constraint for a sequence",
+            before_copy(
+                "ALTER TABLE public.a ADD CONSTRAINT bystander_id_seq CHECK (true);
+                 SELECT pg_catalog.setval('public.bystander_id_seq', 999, true);",
+            ),
+        ),
+        (
+            "a sequence that is not made",
+            before_copy(
+                "ALTER TABLE public.a ADD COLUMN IF NOT EXISTS id int
+                   GENERATED ALWAYS AS IDENTITY (SEQUENCE NAME public.bystander_id_seq);
+                 SELECT pg_catalog.setval('public.bystander_id_seq', 999, true);",
+            ),
+        ),
+        (
+            "a sequence under a name that escapes",
+            before_copy(
+                "CREATE SEQUENCE public.\"bystander_id_se\\161\";
+                 SELECT pg_catalog.setval(E'public.\"bystander_id_se\\161\"', 999, true);",
+            ),
+        ),
+        (
+            "privileges of another table",
+            before_copy("GRANT ALL ON TABLE public.a, public.bystander TO PUBLIC;"),
+        ),
+        (
+            "privileges taken of another table",
+            before_copy("REVOKE ALL ON TABLE public.a, public.bystander FROM PUBLIC;"),
+        ),
+        (
             "another table to create",
             before_copy("CREATE TABLE public.b (x int);"),
         ),
@@ -285,6 +322,44 @@ fn a_hostile_prelude_is_not_even_begun() {
             }
         }
     }
+}
+
+/// Operators that lie are the prelude's, and a trigger keeps every row out.
+#[test]
+fn a_count_is_compared_by_the_catalogs_operators() {
+    let test = Test::of(TABLE);
+    let (manifest, sql, _) = honest(&test);
+    let path = "SELECT pg_catalog.set_config('search_path', '', false);\n";
+    let copy = "COPY public.a (id, x) FROM stdin;\n";
+    assert!(sql.contains(path) && sql.contains(copy));
+    let keep_out =
+        "CREATE TRIGGER g BEFORE INSERT ON public.a FOR EACH ROW EXECUTE FUNCTION ev.none();\n";
+    let sql = sql
+        .replacen(path, "", 1)
+        .replacen(copy, &format!("{keep_out}{copy}"), 1);
+    let path = forge(&test, &manifest, sql.as_bytes(), "lies", |_| {});
+    let prelude = "DO $$ BEGIN
+          CREATE SCHEMA ev;
+          CREATE FUNCTION ev.ne(bigint, bigint) RETURNS boolean LANGUAGE sql AS 'SELECT false';
+          CREATE OPERATOR ev.<> (FUNCTION = ev.ne, LEFTARG = bigint, RIGHTARG = bigint);
+          CREATE FUNCTION ev.none() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+          PERFORM pg_catalog.set_config('search_path', 'ev, pg_catalog', false);
+        END $$;
+        -- pgseal prelude complete\n";
+    forge_prelude(
+        &test,
+        prelude.replace("        --", "--").as_bytes(),
+        "lies",
+    );
+    let target = Target::new();
+    restore(&test, &path, &target).run().fails(
+        1,
+        &[
+            "has 0 rows in the target, the manifest says 50",
+            "rolled back",
+        ],
+    );
+    target.is_empty();
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn what_lies_beyond_is_asked_for_or_left_out() {
         3,
         &[
             "the target has no foreign key public.users",
-            "CREATE ROLE pgseal_nobody NOLOGIN;",
+            "CREATE ROLE \"pgseal_nobody\" NOLOGIN;",
             "--skip-external",
         ],
     );
