@@ -83,8 +83,8 @@ impl Frame {
     }
 
     /// psql's first lines. `\restrict` forbids every other backslash command. The latch is a row
-    /// that breaks a constraint which is only looked at when the transaction commits: until it is
-    /// mended, which is the last thing that happens, no COMMIT can succeed.
+    /// that breaks a constraint which is only looked at when the transaction commits: until the
+    /// tail mends it no COMMIT can succeed.
     pub(crate) fn head(&self) -> String {
         let latch = self.latch();
         format!(
@@ -104,13 +104,16 @@ impl Frame {
         format!("pg_temp.pgseal_{}", self.token)
     }
 
-    /// Tells the rows of every table on standard output, and opens the latch if they are right.
-    /// Without another word the end of input rolls all back.
+    /// Opens the latch, lets whatever was put off until COMMIT happen now, tells the rows of every
+    /// table on standard output, and fails where they are not right. Without its last word the end
+    /// of input rolls all back.
     pub(crate) fn tail(&self, tables: &[&Table]) -> String {
         let latch = self.latch();
         let counts = format!("{latch}_rows");
         let mut out = format!(
             "{SETTINGS}SET row_security = off;\n\
+             UPDATE {latch} SET b = a;\n\
+             SET CONSTRAINTS ALL IMMEDIATE;\n\
              CREATE TEMPORARY TABLE {counts} (at int, rows bigint, told bigint) ON COMMIT DROP;\n"
         );
         for (at, table) in tables.iter().enumerate() {
@@ -122,8 +125,8 @@ impl Frame {
         }
         out + &format!(
             "SELECT '{token}', at, rows FROM {counts} ORDER BY at;\n\
-             UPDATE {latch} SET b = a WHERE NOT EXISTS \
-             (SELECT FROM {counts} WHERE rows OPERATOR(pg_catalog.<>) told);\n\
+             SELECT 1 OPERATOR(pg_catalog./) CASE WHEN EXISTS \
+             (SELECT FROM {counts} WHERE rows OPERATOR(pg_catalog.<>) told) THEN 0 ELSE 1 END;\n\
              COMMIT;\n\
              \\unrestrict {token}\n",
             token = self.token
@@ -147,4 +150,4 @@ impl Frame {
 /// How the rest is read. A function of the prelude, or of a table, could have changed it: names
 /// and operators too, which are the catalog's where no other schema is searched.
 pub(crate) const SETTINGS: &str = "SET standard_conforming_strings = on;\n\
-    SET client_encoding = 'UTF8';\nSET search_path = '';\n";
+    SET client_encoding = 'UTF8';\nSET search_path = '';\nSET array_nulls = on;\n";

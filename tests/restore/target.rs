@@ -169,25 +169,56 @@ fn rows_that_the_target_swallows_are_missed() {
         "CREATE TABLE a (id int, x text); INSERT INTO a SELECT n, 'x' FROM generate_series(1, 9) n",
     );
     let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    let eat = "IF NEW.id = 5 THEN RETURN NULL; END IF; RETURN NEW";
+    let late = "DELETE FROM public.a WHERE id = 5; RETURN NULL";
+    for (eat, trigger, role) in [
+        (eat, "TRIGGER eat BEFORE INSERT ON public.a", "origin"),
+        // Foreign keys are not looked at there.
+        (eat, "TRIGGER eat BEFORE INSERT ON public.a", "replica"),
+        (
+            late,
+            "CONSTRAINT TRIGGER eat AFTER INSERT ON public.a DEFERRABLE INITIALLY DEFERRED",
+            "origin",
+        ),
+    ] {
+        let target = Target::new();
+        target.sql(&format!(
+            "CREATE FUNCTION eat() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {eat}; END $$;
+             CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+               IF to_regclass('public.a') IS NOT NULL AND NOT EXISTS (
+                   SELECT FROM pg_trigger WHERE tgrelid = to_regclass('public.a')) THEN
+                 CREATE {trigger} FOR EACH ROW EXECUTE FUNCTION public.eat();
+                 ALTER TABLE public.a ENABLE ALWAYS TRIGGER eat;
+               END IF; END $$;
+             CREATE EVENT TRIGGER meddle ON ddl_command_end WHEN TAG IN ('CREATE TABLE')
+               EXECUTE FUNCTION meddle();
+             ALTER EVENT TRIGGER meddle ENABLE ALWAYS;
+             ALTER DATABASE {} SET session_replication_role = {role}",
+            target.db
+        ));
+        restore(&test, &sealed.path, &target).run().fails(
+            1,
+            &[
+                "`public.a` has 8 rows in the target, the manifest says 9",
+                "rolled back",
+            ],
+        );
+        assert_eq!(target.sql("SELECT to_regclass('public.a') IS NULL"), "t");
+    }
+}
+
+/// What a setting of the target would make of the text.
+#[test]
+fn settings_of_the_target_change_nothing() {
+    let test = Test::of("CREATE TABLE a AS SELECT array[NULL, 'b'] AS x");
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
     let target = Target::new();
-    target.sql(
-        "CREATE FUNCTION eat() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-           IF NEW.id = 5 THEN RETURN NULL; END IF; RETURN NEW; END $$;
-         CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
-           IF to_regclass('public.a') IS NOT NULL AND NOT EXISTS (
-               SELECT FROM pg_trigger WHERE tgrelid = to_regclass('public.a')) THEN
-             CREATE TRIGGER eat BEFORE INSERT ON public.a FOR EACH ROW EXECUTE FUNCTION public.eat();
-           END IF; END $$;
-         CREATE EVENT TRIGGER meddle ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION meddle();",
-    );
-    restore(&test, &sealed.path, &target).run().fails(
-        1,
-        &[
-            "`public.a` has 8 rows in the target, the manifest says 9",
-            "rolled back",
-        ],
-    );
-    assert_eq!(target.sql("SELECT to_regclass('public.a') IS NULL"), "t");
+    target.sql(&format!(
+        "ALTER DATABASE {} SET array_nulls = off",
+        target.db
+    ));
+    restore(&test, &sealed.path, &target).run().exits(0);
+    assert_eq!(target.sql("SELECT x[1] IS NULL FROM a"), "t");
 }
 
 /// Neither a statement nor a lock outlives a restore that was stopped.
