@@ -58,6 +58,7 @@ impl Listener for Gate {
                 }
             }
             Ruling::Skip(what) => self.skipped.push(what),
+            Ruling::Aside => {}
         }
         Ok(())
     }

@@ -12,8 +12,10 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Ruling {
     Pass,
-    /// Left out, by `--skip-external`: what it is.
+    /// Left out, and told: what it is.
     Skip(String),
+    /// Left out with another.
+    Aside,
 }
 
 /// Which of the two streams a statement stands in.
@@ -39,6 +41,8 @@ pub(crate) struct Rules {
     scope: BTreeSet<TableName>,
     /// What the stream has created so far.
     created: BTreeSet<Object>,
+    /// In whose name pg_dump goes on granting, where it is not the owner's.
+    grantor: Option<String>,
     missing: Missing,
 }
 
@@ -52,12 +56,16 @@ impl Rules {
             part,
             scope: scope.into_iter().collect(),
             created: BTreeSet::new(),
+            grantor: None,
             missing,
         }
     }
 
     pub(crate) fn judge(&mut self, statement: &Statement) -> Result<Ruling, String> {
         let words = &statement.words[..];
+        if let Some(ruling) = self.granting(words) {
+            return ruling;
+        }
         if statement.begins(&["set"]) {
             return self.setting(words);
         }
@@ -79,6 +87,39 @@ impl Rules {
         }
         self.created.extend(created);
         Ok(Ruling::Pass)
+    }
+
+    /// What one who was granted a privilege granted on stands between `SET SESSION AUTHORIZATION`
+    /// and its RESET. It takes a superuser to say that again, so it is left out.
+    fn granting(&mut self, words: &[Word]) -> Option<Result<Ruling, String>> {
+        match (&self.grantor, words) {
+            (None, [set, session, authorization, name])
+                if self.part == Part::Tables
+                    && set.is("set")
+                    && session.is("session")
+                    && authorization.is("authorization") =>
+            {
+                self.grantor = Some(name.name()?.into());
+                Some(Ok(Ruling::Aside))
+            }
+            (None, _) => None,
+            (Some(_), [reset, session, authorization])
+                if reset.is("reset")
+                    && session.is("session")
+                    && authorization.is("authorization") =>
+            {
+                self.grantor = None;
+                Some(Ok(Ruling::Aside))
+            }
+            (Some(grantor), [first, ..]) if first.is("grant") || first.is("revoke") => {
+                let what = format!("{}, by {grantor}", head(words));
+                Some(self.within(words).map(|_| Ruling::Skip(what)))
+            }
+            (Some(grantor), _) => Some(Err(format!(
+                "it holds a statement in the name of {grantor} that is no grant: {}",
+                head(words)
+            ))),
+        }
     }
 
     fn setting(&self, words: &[Word]) -> Result<Ruling, String> {
@@ -193,6 +234,15 @@ impl Rules {
             {
                 return Some(format!("partition of {name}: {shown}"));
             }
+            // Its index goes the way of the parent that is not there.
+            let attached = after(&["attach", "partition"]).is_some();
+            if attached
+                && !self.missing.relations.is_empty()
+                && let Some(name) = after(&["alter", "index"]).and_then(qualified)
+                && !self.created.contains(&(Kind::Index, name.clone()))
+            {
+                return Some(format!("partition of {name}: {shown}"));
+            }
         }
         let (word, privilege) = match first {
             word if word.is("grant") => ("to", true),
@@ -271,7 +321,7 @@ mod tests {
             "COMMENT ON CONSTRAINT c ON public.other IS 'x'",
             "PREPARE TRANSACTION 'x'",
             "COMMIT PREPARED 'x'",
-            "SET SESSION AUTHORIZATION postgres",
+            "RESET SESSION AUTHORIZATION",
             "SET ROLE postgres",
             "RESET ALL",
             "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY",
@@ -305,6 +355,27 @@ mod tests {
             "CHECKPOINT",
         ] {
             assert!(judge(&[CREATE, sql]).is_err(), "{sql}");
+        }
+    }
+
+    #[test]
+    fn what_others_granted_is_left_out() {
+        let bob = "SET SESSION AUTHORIZATION bob";
+        let reset = "RESET SESSION AUTHORIZATION";
+        let grant = "GRANT SELECT ON TABLE public.a TO carol";
+        let skipped = judge(&[CREATE, bob, grant]);
+        assert!(matches!(skipped, Ok(Ruling::Skip(what)) if what.ends_with("by bob")));
+        assert_eq!(judge(&[CREATE, bob, grant, reset]), Ok(Ruling::Aside));
+        assert_eq!(judge(&[CREATE, bob, reset, grant]), Ok(Ruling::Pass));
+        for sql in [
+            CREATE,
+            bob,
+            "COPY public.a (x) FROM stdin",
+            "SET statement_timeout = 0",
+            "GRANT SELECT ON TABLE public.other TO carol",
+            "GRANT postgres TO carol",
+        ] {
+            assert!(judge(&[CREATE, bob, sql]).is_err(), "{sql}");
         }
     }
 

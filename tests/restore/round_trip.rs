@@ -1,6 +1,6 @@
 //! What was sealed comes back equal.
 
-use super::forge::{Target, content, restore};
+use super::forge::{Prints, Target, content, prove, restore};
 use crate::support::{Test, cluster};
 
 fn round_trip(test: &Test, tables: &[&str], options: &[&str], prepare: &str) {
@@ -229,4 +229,53 @@ fn origin_is_proved_only_by_what_was_kept() {
             ],
         );
     target.is_empty();
+}
+
+/// What bob was given and gave on takes a superuser to give again in his name.
+#[test]
+fn grants_of_others_are_left_out_and_told() {
+    let test = Test::of("CREATE TABLE a (x int); INSERT INTO a VALUES (1)");
+    let role = |name: &str| format!("{name}_{}", test.db);
+    let [bob, carol] = ["bob", "carol"].map(role);
+    test.sql(&format!(
+        "CREATE ROLE {bob}; CREATE ROLE {carol};
+         GRANT SELECT ON a TO {bob} WITH GRANT OPTION;
+         SET ROLE {bob}; GRANT SELECT ON a TO {carol}"
+    ));
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    assert!(sealed.sql.contains("SET SESSION AUTHORIZATION"));
+    let target = Target::new();
+    restore(&test, &sealed.path, &target)
+        .run()
+        .exits(0)
+        .prints(&["RESTORE: PASS", &format!("by {bob}")]);
+    let may = |role: &str| {
+        target.sql(&format!(
+            "SELECT has_table_privilege('{role}', 'a', 'SELECT')"
+        ))
+    };
+    assert_eq!([may(&bob), may(&carol)], ["t", "f"]);
+    drop(target);
+    test.sql(&format!(
+        "DROP OWNED BY {bob}, {carol} CASCADE; DROP ROLE {bob}, {carol}"
+    ));
+}
+
+/// Of a parent that is out of scope, so is the parent's index.
+#[test]
+fn one_leaf_comes_back_without_its_parent() {
+    let test = Test::of(
+        "CREATE TABLE pt (id int PRIMARY KEY) PARTITION BY RANGE (id);
+         CREATE TABLE leaf PARTITION OF pt FOR VALUES FROM (0) TO (10);
+         INSERT INTO pt VALUES (7)",
+    );
+    let sealed = test.sealed(&test.backup(&["public.leaf"]).run());
+    let target = Target::new();
+    restore(&test, &sealed.path, &target)
+        .arg("--skip-external")
+        .run()
+        .exits(0)
+        .prints(&["partition of public.pt:", "partition of public.pt_pkey:"]);
+    assert_eq!(target.sql("SELECT id FROM leaf"), "7");
+    prove(&test, &sealed.path).run().exits(0);
 }
