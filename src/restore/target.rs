@@ -31,17 +31,15 @@ pub(crate) struct Target {
 pub(crate) fn ask(config: &Config, manifest: &Manifest, watch: &Watch) -> Result<Target> {
     let psql = tools::find(Tool::Psql, &config.env)?;
     let names: Vec<TableName> = manifest.tables.iter().map(|table| table.table()).collect();
-    let variables = [
+    let references = serde_json::json!(manifest.external_references);
+    let variables = pg::variables(&[
         ("tables", serde_json::json!(names).to_string()),
-        (
-            "references",
-            serde_json::json!(manifest.external_references).to_string(),
-        ),
-    ];
-    let spec = pg::psql(&psql, config, &variables);
+        ("references", references.to_string()),
+    ]);
+    let spec = pg::psql(&psql, config);
     let script = include_str!("target.sql");
-    // The variables are psql's own, and put in by it: only what follows is restricted.
-    let script = format!("\\restrict pgseal\n\\unrestrict pgseal\n{script}");
+    // A restricted psql does not set variables: the two lines only ask whether it knows the word.
+    let script = format!("\\restrict pgseal\n\\unrestrict pgseal\n{variables}{script}");
     let what = "cannot ask the target database";
     let ran = inspect::ask(&spec, Input::Bytes(script.into()), watch, Code::Database, what)
         .map_err(|error| {

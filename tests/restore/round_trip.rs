@@ -1,6 +1,6 @@
 //! What was sealed comes back equal.
 
-use super::forge::{Target, content, restore};
+use super::forge::{Target, content, prove, restore};
 use crate::support::{Test, cluster};
 
 fn round_trip(test: &Test, tables: &[&str], options: &[&str], prepare: &str) {
@@ -175,4 +175,54 @@ fn origin_is_proved_only_by_what_was_kept() {
             ],
         );
     target.is_empty();
+}
+
+/// The names of many partitions are longer than one argument of a command may be.
+#[test]
+fn many_partitions_with_long_names() {
+    let schema = "\\'".repeat(31);
+    let test = Test::of(&format!(
+        r#"CREATE SCHEMA "{schema}"; CREATE TABLE p (a int) PARTITION BY LIST (a);
+        DO $$ BEGIN FOR n IN 100..750 LOOP
+          EXECUTE format('CREATE TABLE %I.%I PARTITION OF p FOR VALUES IN (%s)',
+            '{}', n || repeat('\''', 29), n);
+        END LOOP; END $$;
+        INSERT INTO p SELECT generate_series(100, 750);"#,
+        schema.replace('\'', "''")
+    ));
+    let names = test.sql(
+        "SELECT length(json_agg(json_build_object('schema', nspname, 'name', relname))::text)
+         FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relispartition",
+    );
+    assert!(names.parse::<usize>().unwrap() > 128 * 1024, "{names}");
+    let sealed = test.sealed(&test.backup(&["public.p"]).run());
+    let target = Target::new();
+    restore(&test, &sealed.path, &target).run().exits(0);
+    let rows = "SELECT count(DISTINCT tableoid), sum(a) FROM p";
+    assert_eq!(test.sql(rows), target.sql(rows));
+}
+
+/// What a database sets for its sessions changes neither the dump nor how names are compared.
+#[test]
+fn settings_of_the_database() {
+    let test = Test::of(
+        r#"CREATE TABLE a (x text DEFAULT E'\\', "order" int); INSERT INTO a VALUES ('it''s \', 1)"#,
+    );
+    let set = |db: &str| {
+        for setting in [
+            "standard_conforming_strings = off",
+            "quote_all_identifiers = on",
+        ] {
+            cluster().sql("postgres", &format!("ALTER DATABASE {db} SET {setting}"));
+        }
+    };
+    set(&test.db);
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    let target = Target::new();
+    set(&target.db);
+    restore(&test, &sealed.path, &target).run().exits(0);
+    assert_eq!(content(&test.db), content(&target.db));
+    let default = "SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef";
+    assert_eq!(test.sql(default), target.sql(default));
+    prove(&test, &sealed.path).run().exits(0);
 }
