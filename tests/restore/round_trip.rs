@@ -226,3 +226,24 @@ fn settings_of_the_database() {
     assert_eq!(test.sql(default), target.sql(default));
     prove(&test, &sealed.path).run().exits(0);
 }
+
+/// It hangs on two tables that were named, and is one relation.
+#[test]
+fn a_child_of_two_tables() {
+    let test = Test::of(
+        "CREATE TABLE i1 (a int); CREATE TABLE i2 (b int); CREATE TABLE i3 () INHERITS (i1, i2);
+         CREATE TABLE i4 () INHERITS (i3); INSERT INTO i1 VALUES (1); INSERT INTO i3 VALUES (2, 3), (4, 5)",
+    );
+    let tables = ["public.i2", "public.i1"];
+    let sealed = test.sealed(&test.backup(&tables).run());
+    assert_eq!(
+        sealed.rows(),
+        ["public.i2=0", "public.i3=2", "public.i4=0", "public.i1=1"]
+    );
+    assert_eq!(sealed.manifest["tables"][1]["target"], "public.i2");
+    test.pgseal("verify").arg(&sealed.run_id).run().exits(0);
+    round_trip(&test, &tables, &[], "");
+    test.backup(&["public.i1", "public.i2", "public.i3"])
+        .run()
+        .fails(3, &["`public.i3` is named twice"]);
+}
