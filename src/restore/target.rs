@@ -139,20 +139,29 @@ fn keep<T: Ord>(names: &mut BTreeSet<T>, name: Option<T>) -> bool {
     known
 }
 
+/// Whether the gate leaves out what needs this: foreign keys, the attaching of partitions, owners
+/// and privileges. A policy that names a role, or a table that names another's row type, stays.
+fn leave_out(missing: &mut Missing, reference: &ExternalReference) -> bool {
+    let (kind, name, by) = (&*reference.kind, &reference.name, &reference.needed_by);
+    match kind {
+        "role" if by.starts_with("owner of ") || by.starts_with("privileges on ") => {
+            keep(&mut missing.roles, identifier(name))
+        }
+        "tablespace" => keep(&mut missing.tablespaces, identifier(name)),
+        "foreign_key" | "partitioned_table" => keep(&mut missing.relations, relation(name)),
+        _ => false,
+    }
+}
+
 /// Refuses what is missing, or turns it into what the gate leaves out.
 pub(crate) fn settle(missing: &[&ExternalReference], how: How) -> Result<Missing> {
     let mut left_out = Missing::default();
     let mut refused: Vec<&ExternalReference> = Vec::new();
+    let mut skipping_helps = true;
     for reference in missing {
-        let (kind, name) = (reference.kind.as_str(), &reference.name);
-        let taken = how.skip_external
-            && match kind {
-                "role" => keep(&mut left_out.roles, identifier(name)),
-                "tablespace" => keep(&mut left_out.tablespaces, identifier(name)),
-                "foreign_key" | "table" => keep(&mut left_out.relations, relation(name)),
-                _ => false,
-            };
-        if !taken {
+        let can = leave_out(&mut left_out, reference);
+        if !(can && how.skip_external) {
+            skipping_helps &= can;
             refused.push(reference);
         }
     }
@@ -183,7 +192,7 @@ pub(crate) fn settle(missing: &[&ExternalReference], how: How) -> Result<Missing
             "Take the backup with its prelude, or restore into a database that has the rest.",
         ));
     }
-    if !how.skip_external {
+    if skipping_helps {
         mends.push("or leave out foreign keys, owners and privileges: --skip-external".into());
     }
     Err(Error::new(Code::Database, what).hint(mends.join("\n      ")))
