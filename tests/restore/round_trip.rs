@@ -208,23 +208,22 @@ fn settings_of_the_database() {
     let test = Test::of(
         r#"CREATE TABLE a (x text DEFAULT E'\\', "order" int); INSERT INTO a VALUES ('it''s \', 1)"#,
     );
-    let set = |db: &str| {
-        for setting in [
-            "standard_conforming_strings = off",
-            "quote_all_identifiers = on",
-        ] {
-            cluster().sql("postgres", &format!("ALTER DATABASE {db} SET {setting}"));
-        }
+    let set = |db: &str, setting: &str| {
+        let sql = format!("ALTER DATABASE {db} RESET ALL; ALTER DATABASE {db} SET {setting}");
+        cluster().sql("postgres", &sql);
     };
-    set(&test.db);
-    let sealed = test.sealed(&test.backup(&["public.a"]).run());
-    let target = Target::new();
-    set(&target.db);
-    restore(&test, &sealed.path, &target).run().exits(0);
-    assert_eq!(content(&test.db), content(&target.db));
-    let default = "SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef";
-    assert_eq!(test.sql(default), target.sql(default));
-    prove(&test, &sealed.path).run().exits(0);
+    let quotes = "quote_all_identifiers = on";
+    let strings = "standard_conforming_strings = off";
+    for (source, target) in [(quotes, strings), (strings, quotes)] {
+        set(&test.db, source);
+        let sealed = test.sealed(&test.backup(&["public.a"]).run());
+        prove(&test, &sealed.path).run().exits(0);
+        let place = Target::new();
+        set(&place.db, target);
+        restore(&test, &sealed.path, &place).run().exits(0);
+        let rows = "BEGIN; INSERT INTO a DEFAULT VALUES; TABLE a; ROLLBACK";
+        assert_eq!(test.sql(rows), place.sql(rows));
+    }
 }
 
 /// It hangs on two tables that were named, and is one relation.
