@@ -45,6 +45,9 @@ impl Manifest {
                 head.schema
             ));
         }
+        if holds_nul(bytes) {
+            return Err("it holds a NUL character".into());
+        }
         serde_json::from_slice(bytes).map_err(broken)
     }
 
@@ -57,6 +60,20 @@ impl Manifest {
         let rows = self.tables.iter().map(|table| table.rows);
         rows.fold(0, u64::saturating_add)
     }
+}
+
+/// Whether any string of this JSON does, which no server and no program can be told. JSON has it
+/// only as an escape, and a backslash only in strings.
+fn holds_nul(json: &[u8]) -> bool {
+    let mut rest = json;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        let escape = &rest[at + 1..];
+        if escape.starts_with(b"u0000") {
+            return true;
+        }
+        rest = escape.get(1..).unwrap_or_default();
+    }
+    false
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -148,4 +165,26 @@ pub(crate) struct Timing {
     /// RFC 3339, UTC.
     pub started_at: String,
     pub seconds: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_string_holds_a_nul() {
+        let parse = |more: &str| {
+            let text = format!(r#"{{"schema": "{SCHEMA}", {more}}}"#);
+            Manifest::parse(text.as_bytes()).unwrap_err()
+        };
+        for nul in [
+            r#""a": "\u0000""#,
+            r#""a\\\u0000": 1"#,
+            r#""a": [{"b": "x\"\u0000"}]"#,
+            r#""a": "\u0000", "a": 1"#,
+        ] {
+            assert_eq!(parse(nul), "it holds a NUL character", "{nul}");
+        }
+        assert!(parse(r#""a": "\\u0000 \u0001""#).contains("missing field"));
+    }
 }

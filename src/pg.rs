@@ -15,14 +15,19 @@ use crate::spec::CommandSpec;
 /// What libpq's tools take from our environment.
 const ALLOWED: &[&str] = &["PATH", "HOME", "PG*", "KRB5*", "SSL_CERT_*"];
 
-/// A client tool: never prompts, reads and writes UTF-8, and asks for read-only transactions,
-/// which the first query reads back.
+/// Every session asks for read-only transactions, which the first query reads back. The rest is
+/// what a database or a role may have set otherwise: pg_dump copies the first into its output, and
+/// the second would change how the server spells names.
+const OPTIONS: &str = "-c default_transaction_read_only=on -c standard_conforming_strings=on \
+                       -c quote_all_identifiers=off";
+
+/// A client tool: never prompts, reads and writes UTF-8.
 fn client(stage: &'static str, program: &str, env: &Env) -> CommandSpec {
     let mut options = env.get("PGOPTIONS").unwrap_or_default().to_os_string();
     if !options.is_empty() {
         options.push(" ");
     }
-    options.push("-c default_transaction_read_only=on");
+    options.push(OPTIONS);
     let mut spec = CommandSpec::new(stage, program)
         .inherit(env, ALLOWED)
         .env("LC_ALL", "C")
@@ -44,7 +49,7 @@ fn connected(spec: CommandSpec, config: &Config) -> CommandSpec {
 }
 
 /// One script on standard input, answers alone on standard output. `-f -` and not `-c`: only in
-/// a script does psql put in `:'variables'`.
+/// a script does psql know `\set` and put in `:'variables'`.
 fn script(
     spec: CommandSpec,
     more: impl IntoIterator<Item = String>,
@@ -62,10 +67,24 @@ fn script(
 }
 
 /// A question.
-pub(crate) fn psql(program: &str, config: &Config, variables: &[(&str, String)]) -> CommandSpec {
-    let set = |(name, value): &(&str, String)| format!("--set={name}={value}");
+pub(crate) fn psql(program: &str, config: &Config) -> CommandSpec {
     let spec = client("catalog", program, &config.env);
-    script(spec, variables.iter().map(set), config)
+    script(spec, [], config)
+}
+
+/// The lines of a script that set its variables: one argument of a command may hold 128 KiB, the
+/// names of many partitions are longer.
+pub(crate) fn variables(values: &[(&str, String)]) -> String {
+    let mut lines = String::new();
+    for (name, value) in values {
+        // A backslash escapes within psql's quotes, and a line's end would end the command.
+        let value = value
+            .replace('\\', "\\\\")
+            .replace('\'', "''")
+            .replace('\n', "\\n");
+        lines += &format!("\\set {name} '{value}'\n");
+    }
+    lines
 }
 
 /// A script on a throw-away server, each statement by itself.
@@ -132,4 +151,16 @@ pub(crate) fn version(program: &str, env: &Env) -> CommandSpec {
 /// Asks a tool about itself.
 pub(crate) fn about(program: &str, env: &Env, option: &str) -> CommandSpec {
     client("version", program, env).arg(option)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_is_one_line_of_the_script() {
+        let values = [("a", r#"["it's \\ :b"]"#.to_string()), ("b", "\n".into())];
+        let lines = variables(&values);
+        assert_eq!(lines, "\\set a '[\"it''s \\\\\\\\ :b\"]'\n\\set b '\\n'\n");
+    }
 }

@@ -20,7 +20,7 @@ fn scope<'a>(host: &'a Host) -> &'a [TableName] {
 }
 
 fn asked(host: &Host) -> Option<CommandSpec> {
-    inspect::catalog_query(host.config, scope(host)).ok()
+    inspect::catalog_query(host.config).ok()
 }
 
 pub(super) fn server(host: &Host, catalog: &Result<Catalog>) -> Finding {

@@ -164,7 +164,7 @@ fn session(config: &Config, watch: &Watch) -> Result<Session> {
         'transaction_read_only', pg_catalog.current_setting('transaction_read_only'), \
         'transaction_id', pg_catalog.txid_current_if_assigned()::text);\nCOMMIT;\n";
     let psql = tools::find(Tool::Psql, &config.env)?;
-    let spec = crate::pg::psql(&psql, config, &[]);
+    let spec = crate::pg::psql(&psql, config);
     let what = "cannot ask what our sessions may do";
     let ran = inspect::ask(
         &spec,

@@ -49,8 +49,13 @@ pub(crate) fn closure(config: &Config, tables: &[TableName], watch: &Watch) -> R
 }
 
 fn query(config: &Config, tables: &[TableName], sql: &str, watch: &Watch) -> Result<String> {
-    let spec = catalog_query(config, tables)?;
-    let input = Input::Bytes(sql.into());
+    let spec = catalog_query(config)?;
+    let variables = pg::variables(&[
+        ("targets", serde_json::json!(tables).to_string()),
+        ("lock_timeout", config.lock_wait.as_millis().to_string()),
+        ("statement_timeout", QUERY_LIMIT_MS.to_string()),
+    ]);
+    let input = Input::Bytes([&variables, sql].concat().into());
     let what = "cannot ask the database";
     let ran = ask(&spec, input, watch, Code::Database, what).map_err(|error| {
         let talk = error.stages.iter().flat_map(|stage| &stage.said);
@@ -63,15 +68,9 @@ fn query(config: &Config, tables: &[TableName], sql: &str, watch: &Watch) -> Res
     Ok(ran.text())
 }
 
-pub(crate) fn catalog_query(config: &Config, tables: &[TableName]) -> Result<CommandSpec> {
+pub(crate) fn catalog_query(config: &Config) -> Result<CommandSpec> {
     let psql = tools::find(Tool::Psql, &config.env)?;
-    let targets = serde_json::json!(tables).to_string();
-    let variables = [
-        ("targets", targets),
-        ("lock_timeout", config.lock_wait.as_millis().to_string()),
-        ("statement_timeout", QUERY_LIMIT_MS.to_string()),
-    ];
-    Ok(pg::psql(&psql, config, &variables))
+    Ok(pg::psql(&psql, config))
 }
 
 /// psql speaks English here (LC_ALL=C).

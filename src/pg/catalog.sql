@@ -22,6 +22,11 @@ WITH RECURSIVE target AS (
   SELECT ord, rel FROM found WHERE rel IS NOT NULL
   UNION
   SELECT tree.ord, i.inhrelid FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.rel
+), part(ord, rel) AS (
+  -- a child of two targets is the first one's; one that is a target itself is told with each
+  SELECT min(ord), rel FROM tree GROUP BY rel
+  UNION
+  SELECT ord, rel FROM tree WHERE rel IN (SELECT rel FROM found)
 )
 SELECT pg_catalog.json_build_object(
   'session', pg_catalog.json_build_object(
@@ -50,7 +55,7 @@ SELECT pg_catalog.json_build_object(
   ),
   'relations', (
     SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
-      'target', tree.ord - 1,
+      'target', part.ord - 1,
       'oid', c.oid::bigint,
       'schema', n.nspname,
       'name', c.relname,
@@ -80,10 +85,10 @@ SELECT pg_catalog.json_build_object(
       'bytes_estimate', (greatest(c.relpages, 0)::bigint + coalesce((
           SELECT greatest(t.relpages, 0) FROM pg_catalog.pg_class t WHERE t.oid = c.reltoastrelid
         ), 0)::bigint) * pg_catalog.current_setting('block_size')::bigint
-      ) ORDER BY tree.ord, c.oid <> found.rel, n.nspname, c.relname, c.oid), '[]')
-    FROM tree
-    JOIN found ON found.ord = tree.ord
-    JOIN pg_catalog.pg_class c ON c.oid = tree.rel
+      ) ORDER BY part.ord, c.oid <> found.rel, n.nspname, c.relname, c.oid), '[]')
+    FROM part
+    JOIN found ON found.ord = part.ord
+    JOIN pg_catalog.pg_class c ON c.oid = part.rel
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   )
 );

@@ -180,8 +180,22 @@ coltype(relid, attnum, typid) AS (
 ),
 -- The thing by name, or by classid, objid; and for which object, and why.
 ref(kind, name, classid, objid, objsubid, why, byclass, byobj) AS (
-  SELECT CASE WHEN k.contype = 'f' THEN 'foreign_key' END, NULL::text, e.tclass, e.tobj, 0, '',
-    e.fclass, e.fobj
+  SELECT CASE
+      WHEN e.beyond AND k.contype = 'f' THEN 'foreign_key'
+      -- by a statement of its own pg_dump attaches a table, and so brings the parent's triggers
+      WHEN e.beyond AND e.fclass = 'pg_trigger'::regclass AND EXISTS (
+          SELECT FROM pg_trigger t WHERE t.oid = e.fobj AND to_jsonb(t) ->> 'tgparentid' <> '0')
+        THEN 'partitioned_table'
+      WHEN e.tclass = 'pg_class'::regclass AND e.fclass = e.tclass AND EXISTS (
+          SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
+          WHERE i.inhrelid = e.fobj AND i.inhparent = e.tobj)
+        THEN 'partitioned_table'
+      WHEN e.beyond AND e.tclass = 'pg_class'::regclass AND (k.contype <> 'f' AND k.conparentid <> 0
+          OR e.fclass = e.tclass AND EXISTS (
+            SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid AND c.relkind IN ('i', 'I')
+            WHERE i.inhrelid = e.fobj))
+        THEN 'partitioned_table' END,
+    NULL::text, e.tclass, e.tobj, 0, '', e.fclass, e.fobj
   FROM edge e LEFT JOIN pg_constraint k ON e.fclass = 'pg_constraint'::regclass AND k.oid = e.fobj
   WHERE e.beyond AND NOT (e.f_mine AND e.tobj IN (SELECT oid FROM seq))
     OR e.tclass = 'pg_extension'::regclass

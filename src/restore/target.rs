@@ -32,17 +32,15 @@ pub(crate) struct Target {
 pub(crate) fn ask(config: &Config, manifest: &Manifest, watch: &Watch) -> Result<Target> {
     let psql = tools::find(Tool::Psql, &config.env)?;
     let names: Vec<TableName> = manifest.tables.iter().map(|table| table.table()).collect();
-    let variables = [
+    let references = serde_json::json!(manifest.external_references);
+    let variables = pg::variables(&[
         ("tables", serde_json::json!(names).to_string()),
-        (
-            "references",
-            serde_json::json!(manifest.external_references).to_string(),
-        ),
-    ];
-    let spec = pg::psql(&psql, config, &variables);
+        ("references", references.to_string()),
+    ]);
+    let spec = pg::psql(&psql, config);
     let script = include_str!("target.sql");
-    // The variables are psql's own, and put in by it: only what follows is restricted.
-    let script = format!("\\restrict pgseal\n\\unrestrict pgseal\n{script}");
+    // A restricted psql does not set variables: the two lines only ask whether it knows the word.
+    let script = format!("\\restrict pgseal\n\\unrestrict pgseal\n{variables}{script}");
     let what = "cannot ask the target database";
     let ran = inspect::ask(&spec, Input::Bytes(script.into()), watch, Code::Database, what)
         .map_err(|error| {
@@ -147,20 +145,29 @@ fn keep<T: Ord>(names: &mut BTreeSet<T>, name: Option<T>) -> bool {
     known
 }
 
+/// Whether the gate leaves out what needs this: foreign keys, the attaching of partitions, owners
+/// and privileges. A policy that names a role, or a table that names another's row type, stays.
+fn leave_out(missing: &mut Missing, reference: &ExternalReference) -> bool {
+    let (kind, name, by) = (&*reference.kind, &reference.name, &reference.needed_by);
+    match kind {
+        "role" if by.starts_with("owner of ") || by.starts_with("privileges on ") => {
+            keep(&mut missing.roles, identifier(name))
+        }
+        "tablespace" => keep(&mut missing.tablespaces, identifier(name)),
+        "foreign_key" | "partitioned_table" => keep(&mut missing.relations, relation(name)),
+        _ => false,
+    }
+}
+
 /// Refuses what is missing, or turns it into what the gate leaves out.
 pub(crate) fn settle(missing: &[&ExternalReference], how: How) -> Result<Missing> {
     let mut left_out = Missing::default();
     let mut refused: Vec<&ExternalReference> = Vec::new();
+    let mut skipping_helps = true;
     for reference in missing {
-        let (kind, name) = (reference.kind.as_str(), &reference.name);
-        let taken = how.skip_external
-            && match kind {
-                "role" => keep(&mut left_out.roles, identifier(name)),
-                "tablespace" => keep(&mut left_out.tablespaces, identifier(name)),
-                "foreign_key" | "table" => keep(&mut left_out.relations, relation(name)),
-                _ => false,
-            };
-        if !taken {
+        let can = leave_out(&mut left_out, reference);
+        if !(can && how.skip_external) {
+            skipping_helps &= can;
             refused.push(reference);
         }
     }
@@ -191,7 +198,7 @@ pub(crate) fn settle(missing: &[&ExternalReference], how: How) -> Result<Missing
             "Take the backup with its prelude, or restore into a database that has the rest.",
         ));
     }
-    if !how.skip_external {
+    if skipping_helps {
         mends.push("or leave out foreign keys, owners and privileges: --skip-external".into());
     }
     Err(Error::new(Code::Database, what).hint(mends.join("\n      ")))

@@ -3,6 +3,11 @@
 SET search_path = pg_catalog;
 SET statement_timeout = '60s';
 BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
+-- References are named as closure.sql names them. To look a name up by to_regclass and the like is
+-- an error where its schema, or a type of its arguments, is not there.
+WITH relation(name) AS (
+  SELECT (pg_identify_object('pg_class'::regclass, oid, 0)).identity FROM pg_class
+)
 SELECT json_build_object(
   'version', current_setting('server_version'),
   'version_num', current_setting('server_version_num')::int,
@@ -22,14 +27,20 @@ SELECT json_build_object(
       WHEN 'tablespace' THEN EXISTS (SELECT FROM pg_tablespace WHERE quote_ident(spcname) = item->>'name')
       WHEN 'extension' THEN
         EXISTS (SELECT FROM pg_available_extensions WHERE quote_ident(name) = item->>'name')
-      WHEN 'foreign_key' THEN to_regclass(item->>'name') IS NOT NULL
-      WHEN 'table' THEN to_regclass(item->>'name') IS NOT NULL
-      WHEN 'view' THEN to_regclass(item->>'name') IS NOT NULL
-      WHEN 'materialized_view' THEN to_regclass(item->>'name') IS NOT NULL
-      WHEN 'foreign_table' THEN to_regclass(item->>'name') IS NOT NULL
-      WHEN 'sequence' THEN to_regclass(item->>'name') IS NOT NULL
-      WHEN 'type' THEN to_regtype(item->>'name') IS NOT NULL
-      WHEN 'function' THEN to_regprocedure(item->>'name') IS NOT NULL
+      WHEN 'foreign_key' THEN item->>'name' IN (SELECT name FROM relation)
+      WHEN 'table' THEN item->>'name' IN (SELECT name FROM relation)
+      WHEN 'partitioned_table' THEN item->>'name' IN (SELECT name FROM relation)
+      WHEN 'view' THEN item->>'name' IN (SELECT name FROM relation)
+      WHEN 'materialized_view' THEN item->>'name' IN (SELECT name FROM relation)
+      WHEN 'foreign_table' THEN item->>'name' IN (SELECT name FROM relation)
+      WHEN 'sequence' THEN item->>'name' IN (SELECT name FROM relation)
+      WHEN 'schema' THEN item->>'name' IN (SELECT quote_ident(nspname) FROM pg_namespace)
+      WHEN 'collation' THEN item->>'name' IN (
+        SELECT (pg_identify_object('pg_collation'::regclass, oid, 0)).identity FROM pg_collation)
+      WHEN 'type' THEN item->>'name' IN (
+        SELECT (pg_identify_object('pg_type'::regclass, oid, 0)).identity FROM pg_type)
+      WHEN 'function' THEN item->>'name' IN (
+        SELECT (pg_identify_object('pg_proc'::regclass, oid, 0)).identity FROM pg_proc)
       END ORDER BY ord), '[]')
     FROM json_array_elements(:'references'::json) WITH ORDINALITY AS t(item, ord))
 );

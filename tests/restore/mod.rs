@@ -3,6 +3,7 @@
 pub mod forge;
 mod hostile;
 mod large;
+mod missing;
 mod origin;
 mod prove;
 mod round_trip;

@@ -279,3 +279,73 @@ fn one_leaf_comes_back_without_its_parent() {
     assert_eq!(target.sql("SELECT id FROM leaf"), "7");
     prove(&test, &sealed.path).run().exits(0);
 }
+
+/// The names of many partitions are longer than one argument of a command may be.
+#[test]
+fn many_partitions_with_long_names() {
+    let schema = "\\'".repeat(31);
+    let test = Test::of(&format!(
+        r#"CREATE SCHEMA "{schema}"; CREATE TABLE p (a int) PARTITION BY LIST (a);
+        DO $$ BEGIN FOR n IN 100..750 LOOP
+          EXECUTE format('CREATE TABLE %I.%I PARTITION OF p FOR VALUES IN (%s)',
+            '{}', n || repeat('\''', 29), n);
+        END LOOP; END $$;
+        INSERT INTO p SELECT generate_series(100, 750);"#,
+        schema.replace('\'', "''")
+    ));
+    let names = test.sql(
+        "SELECT length(json_agg(json_build_object('schema', nspname, 'name', relname))::text)
+         FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE relispartition",
+    );
+    assert!(names.parse::<usize>().unwrap() > 128 * 1024, "{names}");
+    let sealed = test.sealed(&test.backup(&["public.p"]).run());
+    let target = Target::new();
+    restore(&test, &sealed.path, &target).run().exits(0);
+    let rows = "SELECT count(DISTINCT tableoid), sum(a) FROM p";
+    assert_eq!(test.sql(rows), target.sql(rows));
+}
+
+/// What a database sets for its sessions changes neither the dump nor how names are compared.
+#[test]
+fn settings_of_the_database() {
+    let test = Test::of(
+        r#"CREATE TABLE a (x text DEFAULT E'\\', "order" int); INSERT INTO a VALUES ('it''s \', 1)"#,
+    );
+    let set = |db: &str, setting: &str| {
+        let sql = format!("ALTER DATABASE {db} RESET ALL; ALTER DATABASE {db} SET {setting}");
+        cluster().sql("postgres", &sql);
+    };
+    let quotes = "quote_all_identifiers = on";
+    let strings = "standard_conforming_strings = off";
+    for (source, target) in [(quotes, strings), (strings, quotes)] {
+        set(&test.db, source);
+        let sealed = test.sealed(&test.backup(&["public.a"]).run());
+        prove(&test, &sealed.path).run().exits(0);
+        let place = Target::new();
+        set(&place.db, target);
+        restore(&test, &sealed.path, &place).run().exits(0);
+        let rows = "BEGIN; INSERT INTO a DEFAULT VALUES; TABLE a; ROLLBACK";
+        assert_eq!(test.sql(rows), place.sql(rows));
+    }
+}
+
+/// It hangs on two tables that were named, and is one relation.
+#[test]
+fn a_child_of_two_tables() {
+    let test = Test::of(
+        "CREATE TABLE i1 (a int); CREATE TABLE i2 (b int); CREATE TABLE i3 () INHERITS (i1, i2);
+         CREATE TABLE i4 () INHERITS (i3); INSERT INTO i1 VALUES (1); INSERT INTO i3 VALUES (2, 3), (4, 5)",
+    );
+    let tables = ["public.i2", "public.i1"];
+    let sealed = test.sealed(&test.backup(&tables).run());
+    assert_eq!(
+        sealed.rows(),
+        ["public.i2=0", "public.i3=2", "public.i4=0", "public.i1=1"]
+    );
+    assert_eq!(sealed.manifest["tables"][1]["target"], "public.i2");
+    test.pgseal("verify").arg(&sealed.run_id).run().exits(0);
+    round_trip(&test, &tables, &[], "");
+    test.backup(&["public.i1", "public.i2", "public.i3"])
+        .run()
+        .fails(3, &["`public.i3` is named twice"]);
+}

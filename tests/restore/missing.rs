@@ -1,0 +1,191 @@
+//! What the manifest declares and the target has not.
+
+use super::forge::{Target, content, forge, prove, restore};
+use crate::support::{Sealed, Test, cluster};
+use serde_json::json;
+
+fn sealed(test: &Test, tables: &[&str], options: &[&str]) -> Sealed {
+    test.sealed(&test.backup(tables).args(options.iter().copied()).run())
+}
+
+/// A name is looked up whatever of it is missing.
+#[test]
+fn names_of_every_kind_are_looked_up() {
+    let test = Test::of(
+        r#"CREATE SCHEMA "S p"; CREATE TYPE "S p"."Mo.od" AS ENUM ('x'); CREATE COLLATION "S p".c FROM "C";
+        CREATE TABLE "S p".a (m "S p"."Mo.od" DEFAULT 'x', t text COLLATE "S p".c);
+        CREATE FUNCTION "S p"."f f"(a text, "S p"."Mo.od", int[], VARIADIC numeric[]) RETURNS bool
+          LANGUAGE sql IMMUTABLE AS 'SELECT true';
+        CREATE FUNCTION nothing() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+        ALTER TABLE "S p".a ADD CHECK ("S p"."f f"(t, m, '{}', 1)), ADD n int DEFAULT nothing();
+        INSERT INTO "S p".a VALUES ('x', 'y')"#,
+    );
+    let sealed = sealed(&test, &[r#""S p".a"#], &["--no-prelude"]);
+    let target = Target::new();
+    let fails = |missing: &str| {
+        let said = format!("the target has no {missing}, which");
+        let ran = restore(&test, &sealed.path, &target).run();
+        ran.fails(3, &[&said]);
+    };
+    fails(r#"collation "S p".c"#);
+    target.sql(r#"CREATE SCHEMA "S p"; CREATE COLLATION "S p".c FROM "C""#);
+    fails(r#"function "S p"."f f"(pg_catalog.text,"S p"."Mo.od",integer[],numeric[])"#);
+    target.sql(r#"CREATE TYPE "S p"."Mo.od" AS ENUM ('x')"#);
+    fails(r#"function "S p"."f f"(pg_catalog.text,"S p"."Mo.od",integer[],numeric[])"#);
+    target.sql(
+        r#"CREATE FUNCTION "S p"."f f"(text, "S p"."Mo.od", int[], VARIADIC numeric[]) RETURNS bool
+          LANGUAGE sql IMMUTABLE AS 'SELECT true'"#,
+    );
+    fails("function public.nothing()");
+    target.sql("CREATE FUNCTION nothing() RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1'");
+    let ran = restore(&test, &sealed.path, &target).run().exits(0);
+    ran.check(!ran.stdout.contains("not looked up"), "all was looked up");
+    assert_eq!(content(&test.db), content(&target.db));
+}
+
+/// What a statement needs that is not left out is refused before anything is restored.
+#[test]
+fn only_what_can_be_left_out_is() {
+    let test = Test::of(
+        "CREATE ROLE missing_bob; CREATE TABLE other (id int PRIMARY KEY);
+         CREATE TABLE a (id int PRIMARY KEY REFERENCES other);
+         CREATE TABLE policed (id int); CREATE POLICY p ON policed TO missing_bob USING (true);
+         GRANT SELECT ON policed TO missing_bob;
+         CREATE TABLE looking (id int); CREATE POLICY p ON looking USING (id IN (SELECT id FROM other));
+         CREATE TABLE ruled (id int); CREATE RULE r AS ON INSERT TO ruled DO ALSO DELETE FROM other;
+         CREATE TABLE typed (o other); CREATE TABLE child () INHERITS (other);
+         CREATE TABLE parent (id int) PARTITION BY LIST (id);
+         CREATE TABLE leaf PARTITION OF parent FOR VALUES IN (1); INSERT INTO leaf VALUES (1);
+         CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+         CREATE TRIGGER t BEFORE INSERT ON parent FOR EACH ROW EXECUTE FUNCTION f();
+         CREATE TABLE keyed (id int PRIMARY KEY) PARTITION BY LIST (id);
+         CREATE TABLE keyed_1 PARTITION OF keyed DEFAULT;",
+    );
+    let backup = |table: &str| sealed(&test, &[table], &[]);
+    let owner = |sealed: &Sealed, role: &str| {
+        let sql = sealed
+            .sql
+            .replace("OWNER TO postgres", &format!("OWNER TO {role}"));
+        sql.replace("TO missing_bob", &format!("TO {role}"))
+    };
+    let skip = "--skip-external";
+    for (table, what) in [
+        (
+            "public.looking",
+            "table public.other, which policy p on public.looking",
+        ),
+        ("public.ruled", "table public.other, which rule"),
+        (
+            "public.typed",
+            "table public.other, which table public.typed",
+        ),
+        (
+            "public.child",
+            "table public.other, which table public.child",
+        ),
+        // Its index is attached by a statement that is not left out.
+        ("public.keyed_1", "table public.keyed, which"),
+    ] {
+        let sealed = backup(table);
+        let target = Target::new();
+        for option in [&[][..], &[skip]] {
+            let ran = restore(&test, &sealed.path, &target);
+            let ran = ran.args(option.iter().copied()).run().fails(3, &[what]);
+            ran.check(!ran.stderr.contains("leave out"), "skipping would not help");
+        }
+        target.is_empty();
+    }
+
+    let what = "it does not come back by itself: the target has no table public.other";
+    prove(&test, backup("public.child").path)
+        .run()
+        .fails(1, &[what]);
+
+    // Roles are the server's, so the missing one is another.
+    let policed = backup("public.policed");
+    let path = forge(
+        &test,
+        &policed.manifest,
+        owner(&policed, "gone").as_bytes(),
+        "gone",
+        |manifest| {
+            let text = manifest["external_references"].to_string();
+            manifest["external_references"] =
+                serde_json::from_str(&text.replace("missing_bob", "gone")).unwrap();
+        },
+    );
+    let target = Target::new();
+    for option in [&[][..], &[skip]] {
+        let ran = restore(&test, &path, &target)
+            .args(option.iter().copied())
+            .run();
+        let what = "the target has no role gone, which policy p on public.policed needs";
+        let ran = match option {
+            [] => ran.fails(3, &["the target has no role gone", "(and 1 more)"]),
+            _ => ran.fails(3, &[what]),
+        };
+        ran.check(!ran.stderr.contains("(and 2 more)"), "two in all");
+        ran.check(!ran.stderr.contains("leave out"), "skipping would not help");
+    }
+    prove(&test, &path).run().exits(0);
+
+    for (table, what) in [
+        ("public.a", "foreign key public.other"),
+        ("public.leaf", "partitioned table public.parent"),
+    ] {
+        let sealed = backup(table);
+        let target = Target::new();
+        let what = format!("the target has no {what}, which");
+        let run = || restore(&test, &sealed.path, &target);
+        run().run().fails(3, &[&what, "or leave out", skip]);
+        run().arg(skip).run().exits(0);
+        prove(&test, &sealed.path).run().exits(0);
+    }
+    test.sql("DROP OWNED BY missing_bob");
+    cluster().sql("postgres", "DROP ROLE missing_bob");
+}
+
+/// An extension's operator is no relation, though a foreign key needs it.
+#[test]
+fn a_foreign_key_of_an_extensions_type() {
+    let test = Test::of(
+        "CREATE EXTENSION citext; CREATE TABLE a (id citext PRIMARY KEY);
+         CREATE TABLE b (id citext REFERENCES a); INSERT INTO a VALUES ('x'); INSERT INTO b VALUES ('x')",
+    );
+    let sealed = sealed(&test, &["public.a", "public.b"], &[]);
+    let target = Target::new();
+    restore(&test, &sealed.path, &target).run().exits(0);
+    assert_eq!(target.sql("SELECT count(*) FROM b"), "1");
+}
+
+/// Its own tables are not beyond it: what leads to them is never left out.
+#[test]
+fn a_reference_to_its_own_table_is_a_forgery() {
+    let test = Test::of(
+        r#"CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1);
+        CREATE TABLE "B ""b" (id int PRIMARY KEY REFERENCES a); CREATE TABLE c (id int REFERENCES "B ""b")"#,
+    );
+    let honest = sealed(&test, &["public.a", r#"public."B ""b""#, "public.c"], &[]);
+    for (at, (kind, name)) in [
+        ("foreign_key", "public.a"),
+        ("table", "PUBLIC.a"),
+        ("foreign_key", r#""public" . "B ""b""#),
+        ("partitioned_table", "public.c"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let lie = |manifest: &mut serde_json::Value| {
+            let references = manifest["external_references"].as_array_mut().unwrap();
+            references.push(json!({"kind": kind, "name": name, "needed_by": "x"}));
+        };
+        let run_id = format!("forged-{at}");
+        let path = forge(&test, &honest.manifest, honest.sql.as_bytes(), &run_id, lie);
+        let what = format!("`{name}` is in it, and an external reference");
+        let target = Target::new();
+        let ran = restore(&test, &path, &target).arg("--skip-external");
+        ran.run().fails(1, &[&what]);
+        target.is_empty();
+        prove(&test, &path).run().fails(1, &[&what]);
+    }
+}
