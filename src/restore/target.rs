@@ -129,12 +129,31 @@ fn mend(reference: &ExternalReference) -> String {
     let name = plain(&reference.name);
     let spelt = identifier(&name).map(|name| quoted(&name));
     match (reference.kind.as_str(), spelt) {
+        ("role", Some(name)) if owns(reference) => {
+            format!(
+                "CREATE ROLE {name} NOLOGIN; or, where it is there: GRANT {name} TO CURRENT_USER;"
+            )
+        }
         ("role", Some(name)) => format!("CREATE ROLE {name} NOLOGIN;"),
+        ("schema", Some(name)) => format!("CREATE SCHEMA {name};"),
         ("tablespace", Some(name)) => format!("CREATE TABLESPACE {name} LOCATION '…';"),
         ("extension", _) => {
             format!("install the package of the extension {name} on the target's host")
         }
-        (kind, _) => format!("create the {} {name}", plain(&kind.replace('_', " "))),
+        (kind, _) => format!("create the {} {name}", thing(kind)),
+    }
+}
+
+/// An owner must be one whom the restoring role may act for.
+fn owns(reference: &ExternalReference) -> bool {
+    reference.kind == "role" && reference.needed_by.starts_with("owner of ")
+}
+
+/// What is missing, as a reader calls it.
+fn thing(kind: &str) -> String {
+    match kind {
+        "foreign_key" | "partitioned_table" => "table".into(),
+        kind => plain(&kind.replace('_', " ")),
     }
 }
 
@@ -178,12 +197,12 @@ pub(crate) fn settle(missing: &[&ExternalReference], how: How) -> Result<Missing
         1 => String::new(),
         n => format!(" (and {} more)", n - 1),
     };
-    let what = format!(
-        "the target has no {} {}, which {} needs{more}",
-        first.kind.replace('_', " "),
-        first.name,
-        first.needed_by
-    );
+    let mine = match owns(first) {
+        true => " that this user is a member of",
+        false => "",
+    };
+    let (kind, name, by) = (thing(&first.kind), &first.name, &first.needed_by);
+    let what = format!("the target has no {kind} {name}{mine}, which {by} needs{more}");
     let mut mends: Vec<String> = refused.iter().map(|reference| mend(reference)).collect();
     mends.sort();
     mends.dedup();

@@ -23,7 +23,9 @@ SELECT json_build_object(
     JOIN pg_class c ON c.relnamespace = n.oid AND c.relname::text = t.item->>'name'),
   'references', (
     SELECT coalesce(json_agg(CASE item->>'kind'
-      WHEN 'role' THEN EXISTS (SELECT FROM pg_roles WHERE quote_ident(rolname) = item->>'name')
+      WHEN 'role' THEN EXISTS (
+        SELECT FROM pg_roles WHERE quote_ident(rolname) = item->>'name'
+          AND (item->>'needed_by' NOT LIKE 'owner of %' OR pg_has_role(oid, 'MEMBER')))
       WHEN 'tablespace' THEN EXISTS (SELECT FROM pg_tablespace WHERE quote_ident(spcname) = item->>'name')
       WHEN 'extension' THEN
         EXISTS (SELECT FROM pg_available_extensions WHERE quote_ident(name) = item->>'name')

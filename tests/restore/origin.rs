@@ -209,7 +209,8 @@ fn a_role_of_any_name_is_only_a_name() {
         (vec!["\"!\0\"", touch.as_str()], 1),
     ] {
         let mut roles = sealed.manifest["external_references"].clone();
-        let role = |name| json!({"kind": "role", "name": name, "needed_by": "owner of table public.a"});
+        let role =
+            |name| json!({"kind": "role", "name": name, "needed_by": "owner of table public.a"});
         roles
             .as_array_mut()
             .unwrap()

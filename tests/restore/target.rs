@@ -115,7 +115,7 @@ fn what_lies_beyond_is_asked_for_or_left_out() {
     restore(&test, &path, &target).run().fails(
         3,
         &[
-            "the target has no foreign key public.users",
+            "the target has no table public.users",
             "CREATE ROLE \"pgseal_nobody\" NOLOGIN;",
             "--skip-external",
         ],
@@ -252,4 +252,43 @@ fn what_was_stopped_does_not_go_on_in_the_target() {
     ran.check(ran.code() == 143, "ended by the signal");
     eventually("the statement is cancelled", || active() == "0");
     target.is_empty();
+}
+
+/// Who may create a database, and is nobody's member, restores what is his then.
+#[test]
+fn an_ordinary_role_restores_without_the_owners() {
+    let test = Test::cutter();
+    let tables = ["public.information_unit", "public.unit_version"];
+    let sealed = test.sealed(&test.backup(&tables).run());
+    let target = Target::new();
+    let role = format!("op_{}", target.db);
+    target.sql(&format!(
+        "CREATE ROLE {role} LOGIN CREATEDB; ALTER DATABASE {} OWNER TO {role}",
+        target.db
+    ));
+    let as_op = || {
+        let conninfo = format!("dbname={} user={role}", target.db);
+        test.pgseal("restore")
+            .arg(&sealed.path)
+            .arg(format!("--dbname={conninfo}"))
+            .env("GNUPGHOME", secret())
+    };
+    as_op().run().fails(
+        3,
+        &[
+            "that this user is a member of",
+            "CURRENT_USER",
+            "--skip-external",
+        ],
+    );
+    as_op()
+        .arg("--skip-external")
+        .run()
+        .exits(0)
+        .prints(&["RESTORE: PASS", "owner postgres"]);
+    let owner = "SELECT DISTINCT tableowner FROM pg_tables WHERE tablename IN ('information_unit', 'unit_version')";
+    assert_eq!(target.sql(owner), role);
+    let db = target.db.clone();
+    drop(target);
+    cluster().sql("postgres", &format!("DROP ROLE op_{db}"));
 }
