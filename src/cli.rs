@@ -115,7 +115,7 @@ pub(crate) struct Verify {
 pub(crate) struct Restore {
     #[command(flatten)]
     pub named: Named,
-    /// Leave out the foreign keys, owners and privileges whose other end the target has not
+    /// Leave out the foreign keys, partitions, owners and privileges whose other end is not there
     #[arg(long)]
     pub skip_external: bool,
     /// Read the secret key's passphrase from this descriptor [default: the agent asks]

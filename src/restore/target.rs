@@ -218,7 +218,9 @@ pub(crate) fn settle(missing: &[&ExternalReference], how: How) -> Result<Missing
         ));
     }
     if skipping_helps {
-        mends.push("or leave out foreign keys, owners and privileges: --skip-external".into());
+        mends.push(
+            "or leave out foreign keys, partitions, owners and privileges: --skip-external".into(),
+        );
     }
     Err(Error::new(Code::Database, what).hint(mends.join("\n      ")))
 }
