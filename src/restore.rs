@@ -86,9 +86,9 @@ pub(crate) fn ready(
 ) -> Result<Ready> {
     let target = target::ask(config, manifest, watch)?;
     target.check(manifest)?;
-    let (missing, unknown) = target.missing(manifest);
+    let (lacks, unknown) = target.missing(manifest);
     Ok(Ready {
-        missing: target::settle(&missing, how)?,
+        missing: target::settle(&lacks, how)?,
         unknown: unknown.into_iter().cloned().collect(),
         target,
         how,
@@ -244,8 +244,9 @@ fn failure(piped: &Piped<RestoreTap, Answer>, sound: &Sound<'_>) -> Result<Optio
         Blame::Consumer => Error::new(Code::StageFailed, format!("psql ended with {}", psql.end))
             .hint("What psql said is above; the target lacks what it names, or forbids it."),
     };
-    // psql exits with 3 for an error of a statement, which the server has rolled back.
-    let unknown = said && psql.end != crate::pipeline::End::Code(3);
+    // psql exits with 3 for an error of a statement, which the server has rolled back; and where
+    // it was told to end, whatever became of the COMMIT.
+    let unknown = said && (psql.stopped || psql.end != crate::pipeline::End::Code(3));
     let disk = match unknown {
         true => "whether the transaction was committed is not known: look for the tables",
         false => ROLLED_BACK,

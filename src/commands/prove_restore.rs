@@ -156,7 +156,7 @@ fn prove(
         );
     }
     if !restored.skipped.is_empty() {
-        notes.push("left out what leads beyond the backed-up tables: see `skipped`".into());
+        notes.push("not all of it was restored: see what was left out".into());
     }
     Ok(Proof {
         server: Some(restored.target.version),

@@ -23,7 +23,7 @@ pub(crate) struct Report {
     pub target: Place,
     pub prelude: bool,
     pub tables: Vec<Rows>,
-    /// Statements that were left out by --skip-external.
+    /// Statements that were left out: by --skip-external, or as grants of others.
     pub skipped: Vec<String>,
     pub checks: Findings,
 }

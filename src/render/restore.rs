@@ -30,7 +30,7 @@ pub(super) fn skipped(statements: &[String]) -> String {
     if statements.is_empty() {
         return String::new();
     }
-    let mut out = format!("\nleft out, {} statements:\n", statements.len());
+    let mut out = "\nleft out:\n".to_string();
     for statement in statements {
         out += &format!("  {}\n", plain(statement));
     }

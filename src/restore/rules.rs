@@ -4,7 +4,7 @@
 
 use super::allowed::{PRELUDE, SETTINGS};
 use super::changed::{Kind, Object, creates};
-use super::words::{Statement, Word, head, qualified, relation};
+use super::words::{Statement, Word, head, qualified, relation, shown};
 use crate::names::TableName;
 use std::collections::BTreeSet;
 
@@ -30,6 +30,8 @@ pub(crate) enum Part {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Missing {
     pub roles: BTreeSet<String>,
+    /// They are there, and the restoring role may not act for them.
+    pub owners: BTreeSet<String>,
     pub relations: BTreeSet<TableName>,
     pub tablespaces: BTreeSet<String>,
 }
@@ -41,6 +43,8 @@ pub(crate) struct Rules {
     scope: BTreeSet<TableName>,
     /// What the stream has created so far.
     created: BTreeSet<Object>,
+    /// A partition was not attached: neither are its indexes.
+    detached: bool,
     /// In whose name pg_dump goes on granting, where it is not the owner's.
     grantor: Option<String>,
     missing: Missing,
@@ -56,6 +60,7 @@ impl Rules {
             part,
             scope: scope.into_iter().collect(),
             created: BTreeSet::new(),
+            detached: false,
             grantor: None,
             missing,
         }
@@ -112,7 +117,7 @@ impl Rules {
                 Some(Ok(Ruling::Aside))
             }
             (Some(grantor), [first, ..]) if first.is("grant") || first.is("revoke") => {
-                let what = format!("{}, by {grantor}", head(words));
+                let what = format!("{}, by {grantor}", shown(words));
                 Some(self.within(words).map(|_| Ruling::Skip(what)))
             }
             (Some(grantor), _) => Some(Err(format!(
@@ -200,7 +205,7 @@ impl Rules {
     }
 
     /// What `--skip-external` leaves out: statements that need what is declared and missing.
-    fn skipped(&self, words: &[Word]) -> Option<String> {
+    fn skipped(&mut self, words: &[Word]) -> Option<String> {
         let after = |keywords: &[&str]| {
             let found = words.windows(keywords.len()).position(|window| {
                 window
@@ -210,18 +215,20 @@ impl Rules {
             });
             found.map(|at| &words[at + keywords.len()..])
         };
-        let role = |rest: Option<&[Word]>| {
+        let role = |rest: Option<&[Word]>, missing: &[&BTreeSet<String>]| {
             let name = rest?.first()?.name()?;
-            self.missing.roles.contains(name).then(|| name.to_string())
+            let is = missing.iter().any(|roles| roles.contains(name));
+            is.then(|| name.to_string())
         };
         let relation = |rest: Option<&[Word]>| {
             let name = qualified(rest?)?;
             self.missing.relations.contains(&name).then_some(name)
         };
-        let shown = head(words);
+        let shown = shown(words);
         let first = words.first()?;
         if first.is("alter") {
-            if let Some(name) = role(after(&["owner", "to"])) {
+            let owner = after(&["owner", "to"]);
+            if let Some(name) = role(owner, &[&self.missing.roles, &self.missing.owners]) {
                 return Some(format!("owner {name}: {shown}"));
             }
             if let Some(name) = relation(after(&["references"]))
@@ -232,12 +239,13 @@ impl Rules {
             if after(&["attach", "partition"]).is_some()
                 && let Some(name) = relation(after(&["only"]))
             {
+                self.detached = true;
                 return Some(format!("partition of {name}: {shown}"));
             }
             // Its index goes the way of the parent that is not there.
             let attached = after(&["attach", "partition"]).is_some();
             if attached
-                && !self.missing.relations.is_empty()
+                && self.detached
                 && let Some(name) = after(&["alter", "index"]).and_then(qualified)
                 && !self.created.contains(&(Kind::Index, name.clone()))
             {
@@ -249,7 +257,8 @@ impl Rules {
             word if word.is("revoke") => ("from", true),
             _ => ("", false),
         };
-        let name = privilege.then(|| role(after(&[word]))).flatten()?;
+        let roles = [&self.missing.roles];
+        let name = privilege.then(|| role(after(&[word]), &roles)).flatten()?;
         Some(format!("privileges of {name}: {shown}"))
     }
 }
@@ -266,6 +275,7 @@ mod tests {
     fn judge(sql: &[&str]) -> Result<Ruling, String> {
         let missing = Missing {
             roles: ["app".to_string()].into(),
+            owners: ["boss".to_string()].into(),
             relations: [table("public.users")].into(),
             tablespaces: ["fast".to_string()].into(),
         };
@@ -421,6 +431,7 @@ mod tests {
     fn only_what_is_missing_is_skipped() {
         for sql in [
             "ALTER TABLE public.a OWNER TO app",
+            "ALTER TABLE public.a OWNER TO boss",
             "ALTER TABLE ONLY public.a ADD CONSTRAINT f FOREIGN KEY (x) REFERENCES public.users(id)",
             "GRANT SELECT ON TABLE public.a TO app",
             "REVOKE SELECT ON TABLE public.a FROM app",

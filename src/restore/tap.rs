@@ -135,7 +135,7 @@ fn refuse(why: String) -> Passed {
             Code::NotVerified,
             format!("the artifact cannot be restored: {why}"),
         )
-        .hint("Look at it with `pgseal verify --decrypt`."),
+        .hint("Read it, with gpg --decrypt: this is not what pg_dump writes."),
     ))
 }
 

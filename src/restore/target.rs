@@ -26,6 +26,8 @@ pub(crate) struct Target {
     existing: Vec<TableName>,
     /// By the manifest's references: there, not there, or nobody knows.
     references: Vec<Option<bool>>,
+    /// Likewise: an owner that is there, and for whom this user may not act.
+    others: Vec<bool>,
 }
 
 /// Asks it, with the psql that will restore; one without `\restrict` is refused.
@@ -102,37 +104,45 @@ impl Target {
         }
     }
 
-    /// What the manifest declares and the target has not, with what nobody could look up.
+    /// What the manifest declares and the target lacks, with what nobody could look up.
     pub(crate) fn missing<'a>(
         &self,
         manifest: &'a Manifest,
-    ) -> (Vec<&'a ExternalReference>, Vec<&'a ExternalReference>) {
+    ) -> (Vec<Lack<'a>>, Vec<&'a ExternalReference>) {
         let all = || manifest.external_references.iter().zip(&self.references);
-        let absent = all().filter(|(_, there)| **there == Some(false));
+        let others = self.others.iter().copied().chain(std::iter::repeat(false));
+        let lacks = all()
+            .zip(others)
+            .filter_map(|((reference, there), others)| {
+                (*there == Some(false) || others).then_some(Lack { reference, others })
+            });
         // What depends on the tables, the tables do not need.
         let unknown = all().filter(|(reference, there)| {
             there.is_none()
                 && !reference.kind.starts_with("dependent")
                 && reference.kind != "statistics"
         });
-        (
-            absent.map(|(r, _)| r).collect(),
-            unknown.map(|(r, _)| r).collect(),
-        )
+        (lacks.collect(), unknown.map(|(r, _)| r).collect())
     }
 }
 
+/// One reference that the target does not serve.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Lack<'a> {
+    reference: &'a ExternalReference,
+    /// It is there: an owner for whom the restoring role may not act.
+    others: bool,
+}
+
 /// The statement that makes it, or what to do.
-fn mend(reference: &ExternalReference) -> String {
+fn mend(Lack { reference, others }: &Lack<'_>) -> String {
     // The manifest may be anybody's: only what is one name may stand in SQL that is copied, and
     // nothing in a line of its own.
     let name = plain(&reference.name);
     let spelt = identifier(&name).map(|name| quoted(&name));
     match (reference.kind.as_str(), spelt) {
-        ("role", Some(name)) if owns(reference) => {
-            format!(
-                "CREATE ROLE {name} NOLOGIN; or, where it is there: GRANT {name} TO CURRENT_USER;"
-            )
+        ("role", _) if *others => {
+            format!("restore as a member of the role {name}, or as a superuser")
         }
         ("role", Some(name)) => format!("CREATE ROLE {name} NOLOGIN;"),
         ("schema", Some(name)) => format!("CREATE SCHEMA {name};"),
@@ -140,13 +150,11 @@ fn mend(reference: &ExternalReference) -> String {
         ("extension", _) => {
             format!("install the package of the extension {name} on the target's host")
         }
+        ("partitioned_table", _) => {
+            format!("restore with --skip-external where there is no {name}, and attach it by hand")
+        }
         (kind, _) => format!("create the {} {name}", thing(kind)),
     }
-}
-
-/// An owner must be one whom the restoring role may act for.
-fn owns(reference: &ExternalReference) -> bool {
-    reference.kind == "role" && reference.needed_by.starts_with("owner of ")
 }
 
 /// What is missing, as a reader calls it.
@@ -166,9 +174,10 @@ fn keep<T: Ord>(names: &mut BTreeSet<T>, name: Option<T>) -> bool {
 
 /// Whether the gate leaves out what needs this: foreign keys, the attaching of partitions, owners
 /// and privileges. A policy that names a role, or a table that names another's row type, stays.
-fn leave_out(missing: &mut Missing, reference: &ExternalReference) -> bool {
+fn leave_out(missing: &mut Missing, Lack { reference, others }: &Lack<'_>) -> bool {
     let (kind, name, by) = (&*reference.kind, &reference.name, &reference.needed_by);
     match kind {
+        "role" if *others => keep(&mut missing.owners, identifier(name)),
         "role" if by.starts_with("owner of ") || by.starts_with("privileges on ") => {
             keep(&mut missing.roles, identifier(name))
         }
@@ -179,15 +188,15 @@ fn leave_out(missing: &mut Missing, reference: &ExternalReference) -> bool {
 }
 
 /// Refuses what is missing, or turns it into what the gate leaves out.
-pub(crate) fn settle(missing: &[&ExternalReference], how: How) -> Result<Missing> {
+pub(crate) fn settle(lacks: &[Lack<'_>], how: How) -> Result<Missing> {
     let mut left_out = Missing::default();
-    let mut refused: Vec<&ExternalReference> = Vec::new();
+    let mut refused: Vec<&Lack<'_>> = Vec::new();
     let mut skipping_helps = true;
-    for reference in missing {
-        let can = leave_out(&mut left_out, reference);
+    for lack in lacks {
+        let can = leave_out(&mut left_out, lack);
         if !(can && how.skip_external) {
             skipping_helps &= can;
-            refused.push(reference);
+            refused.push(lack);
         }
     }
     let Some(first) = refused.first() else {
@@ -197,25 +206,27 @@ pub(crate) fn settle(missing: &[&ExternalReference], how: How) -> Result<Missing
         1 => String::new(),
         n => format!(" (and {} more)", n - 1),
     };
-    let mine = match owns(first) {
-        true => " that this user is a member of",
-        false => "",
+    let Lack { reference, others } = first;
+    let (kind, by) = (thing(&reference.kind), &reference.needed_by);
+    let name = &reference.name;
+    let what = match others {
+        false => format!("the target has no {kind} {name}, which {by} needs{more}"),
+        true => format!("the restoring role may not act for {name}, the {by}{more}"),
     };
-    let (kind, name, by) = (thing(&first.kind), &first.name, &first.needed_by);
-    let what = format!("the target has no {kind} {name}{mine}, which {by} needs{more}");
-    let mut mends: Vec<String> = refused.iter().map(|reference| mend(reference)).collect();
+    let mut mends: Vec<String> = refused.iter().map(|lack| mend(lack)).collect();
     mends.sort();
     mends.dedup();
     // The host's packages are not the backup's to bring.
     if how.proof
         && refused
             .iter()
-            .any(|reference| reference.kind != "extension")
+            .any(|lack| lack.reference.kind != "extension")
     {
         let what = format!("it does not come back by itself: {what}");
-        return Err(Error::new(Code::NotVerified, what).hint(
-            "Take the backup with its prelude, or restore into a database that has the rest.",
-        ));
+        let rest =
+            "Take the backup with its prelude, or restore into a database that has the rest:";
+        let hint = format!("{rest} {}", mends.join("; "));
+        return Err(Error::new(Code::NotVerified, what).hint(hint));
     }
     if skipping_helps {
         mends.push(
@@ -235,7 +246,11 @@ mod tests {
             let reference = serde_json::json!({
                 "kind": kind, "name": name, "needed_by": "public.a", "status": "", "detail": ""
             });
-            mend(&serde_json::from_value(reference).unwrap())
+            let reference: ExternalReference = serde_json::from_value(reference).unwrap();
+            mend(&Lack {
+                reference: &reference,
+                others: false,
+            })
         };
         assert_eq!(mend("role", "app"), "CREATE ROLE \"app\" NOLOGIN;");
         assert_eq!(

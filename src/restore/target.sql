@@ -1,5 +1,5 @@
 -- What a restore must know of its target. Read only, pg_catalog only.
--- psql variables: tables, a JSON list of {"schema", "name"}; references, one of {"kind", "name"}.
+-- psql variables: tables, a JSON list of {"schema", "name"}; references, one of {"kind", "name", "needed_by"}.
 SET search_path = pg_catalog;
 SET statement_timeout = '60s';
 BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
@@ -21,11 +21,16 @@ SELECT json_build_object(
     FROM json_array_elements(:'tables'::json) WITH ORDINALITY AS t(item, ord)
     JOIN pg_namespace n ON n.nspname::text = t.item->>'schema'
     JOIN pg_class c ON c.relnamespace = n.oid AND c.relname::text = t.item->>'name'),
+  -- to own for another takes SET, which MEMBER was before version 16
+  'others', (
+    SELECT coalesce(json_agg(item->>'kind' = 'role' AND item->>'needed_by' LIKE 'owner of %' AND EXISTS (
+        SELECT FROM pg_roles WHERE quote_ident(rolname) = item->>'name' AND NOT pg_has_role(oid,
+          CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END))
+      ORDER BY ord), '[]')
+    FROM json_array_elements(:'references'::json) WITH ORDINALITY AS t(item, ord)),
   'references', (
     SELECT coalesce(json_agg(CASE item->>'kind'
-      WHEN 'role' THEN EXISTS (
-        SELECT FROM pg_roles WHERE quote_ident(rolname) = item->>'name'
-          AND (item->>'needed_by' NOT LIKE 'owner of %' OR pg_has_role(oid, 'MEMBER')))
+      WHEN 'role' THEN EXISTS (SELECT FROM pg_roles WHERE quote_ident(rolname) = item->>'name')
       WHEN 'tablespace' THEN EXISTS (SELECT FROM pg_tablespace WHERE quote_ident(spcname) = item->>'name')
       WHEN 'extension' THEN
         EXISTS (SELECT FROM pg_available_extensions WHERE quote_ident(name) = item->>'name')

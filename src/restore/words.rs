@@ -102,3 +102,22 @@ pub(super) fn head(words: &[Word]) -> String {
     });
     shown.collect::<Vec<_>>().join(" ")
 }
+
+/// As much of a statement as tells what it is of, without the texts in it.
+pub(super) fn shown(words: &[Word]) -> String {
+    let mut out = String::new();
+    for word in words.iter().take(32) {
+        let text = match word {
+            Word::Bare(text) | Word::Number(text) => text.clone(),
+            Word::Quoted(text) => crate::names::quoted(text),
+            Word::Text(_) | Word::Escaped => "'…'".into(),
+            Word::Mark(mark) => mark.to_string(),
+        };
+        let tight = matches!(word, Word::Mark('.' | ',' | ')')) || out.ends_with(['.', '(']);
+        if !(tight || out.is_empty()) {
+            out.push(' ');
+        }
+        out += &text;
+    }
+    out
+}

@@ -50,6 +50,14 @@ pub(crate) fn choose(env: &Env) -> Result<Owner> {
 }
 
 impl Owner {
+    #[cfg(test)]
+    pub(crate) fn us() -> Owner {
+        Owner {
+            setpriv: None,
+            down: None,
+        }
+    }
+
     pub(crate) fn run_as(&self, stage: &'static str, program: &str) -> CommandSpec {
         let Some(setpriv) = &self.setpriv else {
             return CommandSpec::new(stage, program);

@@ -1,5 +1,5 @@
 //! What only the holder of the secret key can prove: that the message opens, was not changed, and
-//! holds the rows that the manifest counts; and that its prelude is the one that it names.
+//! holds the rows that the manifest counts; and that its prelude is the one that was sealed with it.
 
 use super::Sealed;
 use super::decrypt::{Key, decrypt};
@@ -63,7 +63,7 @@ pub(super) fn artifact(
     Ok(decrypted.bond)
 }
 
-/// Whether both were sealed by one run: each bears the other's token.
+/// Whether both were sealed by one run: both bear one token.
 pub(super) fn bound(
     artifact: Option<Bond>,
     prelude: Option<Bond>,

@@ -11,13 +11,14 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A file is hashed in blocks of this many bytes.
 const BLOCK: usize = 256 * 1024;
 
 /// The SHA-256 of a file up to the end of each of its blocks: whoever reads it again can tell a
 /// changed block before it is used.
-pub(crate) type Marks = Vec<[u8; 32]>;
+pub(crate) type Marks = Arc<[[u8; 32]]>;
 
 #[derive(Debug)]
 pub(crate) struct Opened {
@@ -104,7 +105,7 @@ impl Opened {
         let trouble = |err| Error::io(Code::Store, "read", &self.path, &err);
         let mut reader = self.reader().map_err(trouble)?;
         let (mut hash, mut framing, mut bytes) = (Sha256::new(), Framing::new(), 0);
-        let (mut block, mut marks) = (vec![0; BLOCK], Marks::new());
+        let (mut block, mut marks) = (vec![0; BLOCK], Vec::new());
         loop {
             let n = reader.fill(&mut block).map_err(trouble)?;
             if n == 0 {
@@ -122,7 +123,7 @@ impl Opened {
         Ok(Outside {
             sha256: hex::encode(hash.finalize()),
             bytes,
-            marks,
+            marks: marks.into(),
             framing: framing.finish(),
         })
     }
@@ -154,7 +155,8 @@ impl FromStart {
 pub(crate) struct Again {
     from: FromStart,
     hash: Sha256,
-    marks: std::vec::IntoIter<[u8; 32]>,
+    marks: Marks,
+    at: usize,
     block: Vec<u8>,
 }
 
@@ -166,7 +168,8 @@ impl Again {
         Ok(Again {
             from,
             hash: Sha256::new(),
-            marks: marks.clone().into_iter(),
+            marks: Arc::clone(marks),
+            at: 0,
             block: vec![0; BLOCK],
         })
     }
@@ -174,13 +177,15 @@ impl Again {
     /// The next block, empty at the end.
     pub(crate) fn block(&mut self) -> Result<&[u8]> {
         let n = self.from.fill(&mut self.block).map_err(|err| {
-            let what = format!("the artifact cannot be read: {err}");
+            let what = format!("the sealed file cannot be read: {err}");
             Error::new(Code::Store, what)
         })?;
         let block = &self.block[..n];
         self.hash.update(block);
         let mark = (n > 0).then(|| self.hash.clone().finalize().into());
-        match self.marks.next() == mark {
+        let expected = self.marks.get(self.at).copied();
+        self.at += 1;
+        match expected == mark {
             true => Ok(block),
             false => Err(Error::new(
                 Code::NotVerified,
