@@ -114,8 +114,10 @@ pub(crate) fn restore(
     let frame = Frame::new(random::bytes()?);
     let mut head = frame.head().into_bytes();
     let mut skipped = Vec::new();
-    if let Some(sealed) = sound.prelude {
-        let (text, left_out) = prelude::judged(sealed, manifest, key, missing.clone())?;
+    if sound.prelude.is_some() {
+        let unopened = || Error::new(Code::NotVerified, "the prelude was not opened");
+        let sql = sound.prelude_sql.ok_or_else(unopened)?;
+        let (text, left_out) = prelude::judged(sql, missing.clone())?;
         head.extend(text);
         skipped.extend(left_out);
     }

@@ -1,48 +1,21 @@
-//! The prelude: small, decrypted into memory, and judged in whole before psql sees a line of it.
+//! The prelude: small, in memory, and judged in whole before psql sees a line of it.
 
 use super::gate::{Gate, LONGEST};
 use super::rules::{Missing, Part, Rules};
 use crate::error::{Code, Error, Result};
-use crate::manifest::Manifest;
 use crate::pg::lexer::{Lexer, Token};
-use crate::pg::prelude::LARGEST;
 use crate::pg::scan::Listener;
-use crate::pipeline::{Halt, Sink};
-use crate::verify::{Key, Sealed, decrypt};
 
 /// Its last line.
 const END: &str = "-- pgseal prelude complete";
 
-struct Kept(Vec<u8>);
-
-impl Sink for Kept {
-    fn push(&mut self, bytes: &[u8]) -> std::result::Result<(), Halt> {
-        if self.0.len() + bytes.len() > LARGEST {
-            let what = format!("the prelude has more than {LARGEST} bytes");
-            return Err(Halt::Own(Error::new(Code::NotVerified, what)));
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(())
-    }
-}
-
 /// What psql may have of it, and what was left out.
-pub(super) fn judged(
-    sealed: &Sealed,
-    manifest: &Manifest,
-    key: &Key<'_>,
-    missing: Missing,
-) -> Result<(Vec<u8>, Vec<String>)> {
-    let refused = |why: String| {
-        Error::new(
-            Code::NotVerified,
-            format!("the prelude cannot be restored: {why}"),
-        )
-        .disk("nothing was changed in the target: psql was not started")
-    };
-    let kept = decrypt(sealed, manifest, key, Kept(Vec::new()))?;
-    let Kept(text) = kept.map_err(|(_, why)| refused(why))?.sink;
-    read(&text, missing).map_err(refused)
+pub(super) fn judged(sql: &[u8], missing: Missing) -> Result<(Vec<u8>, Vec<String>)> {
+    read(sql, missing).map_err(|why| {
+        let what = format!("the prelude cannot be restored: {why}");
+        Error::new(Code::NotVerified, what)
+            .disk("nothing was changed in the target: psql was not started")
+    })
 }
 
 fn read(text: &[u8], missing: Missing) -> std::result::Result<(Vec<u8>, Vec<String>), String> {

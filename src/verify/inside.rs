@@ -6,19 +6,25 @@ use super::decrypt::{Key, decrypt};
 use super::findings::Findings;
 use super::plaintext::{Plain, Seen};
 use crate::compression::Compression;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::manifest::Manifest;
+use crate::pg::prelude::LARGEST;
 use crate::pipeline::{Halt, Sink};
 use crate::seal::Bond;
 
 /// The check of what ties the prelude to the artifact.
 pub(super) const BOND: &str = "prelude bond";
 
-/// Reads a plaintext to its end and keeps nothing.
-pub(super) struct Discard;
+/// A small plaintext, in memory.
+struct Kept(Vec<u8>);
 
-impl Sink for Discard {
-    fn push(&mut self, _bytes: &[u8]) -> std::result::Result<(), Halt> {
+impl Sink for Kept {
+    fn push(&mut self, bytes: &[u8]) -> std::result::Result<(), Halt> {
+        if self.0.len() + bytes.len() > LARGEST {
+            let what = format!("it has more than {LARGEST} bytes");
+            return Err(Halt::Own(Error::new(Code::NotVerified, what)));
+        }
+        self.0.extend_from_slice(bytes);
         Ok(())
     }
 }
@@ -132,17 +138,17 @@ fn rows(seen: &Seen, manifest: &Manifest) -> std::result::Result<String, String>
     }
 }
 
-/// A file that shall only be seen to open and to be whole. What it says of its artifact.
+/// The other file: its SQL, and what it says of its artifact.
 pub(super) fn prelude(
     sealed: &Sealed,
     manifest: &Manifest,
     key: &Key<'_>,
     findings: &mut Findings,
-) -> Result<Option<Bond>> {
-    match decrypt(sealed, manifest, key, Discard)? {
+) -> Result<Option<(Vec<u8>, Option<Bond>)>> {
+    match decrypt(sealed, manifest, key, Kept(Vec::new()))? {
         Ok(decrypted) => {
             findings.judge("prelude decryption", Ok(decrypted.detail));
-            Ok(decrypted.bond)
+            Ok(Some((decrypted.sink.0, decrypted.bond)))
         }
         Err((_, why)) => {
             findings.judge("prelude decryption", Err(why));

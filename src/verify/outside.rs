@@ -1,0 +1,151 @@
+//! What can be proved without a secret key: that the files are there, are ours, are the bytes that
+//! the manifest names, and are framed as one message to the right keys.
+
+use super::findings::Findings;
+use super::judging::{framing, sizes};
+use super::opened::{Opened, Outside};
+use super::origin::Origin;
+use super::subject::Subject;
+use super::{Examined, Sealed, consistency};
+use crate::error::Result;
+use crate::manifest::{Manifest, Prelude};
+use crate::store::{MANIFEST, PRELUDE};
+use crate::watch::Watch;
+
+const LARGEST_MANIFEST: u64 = 64 * 1024 * 1024;
+
+/// All that can be proved without a secret key.
+pub(crate) fn outside(subject: Subject, origin: &Origin, watch: &Watch) -> Result<Examined> {
+    let mut findings = Findings::default();
+    let manifest = manifest(&subject, &mut findings);
+    let artifact = artifact(&subject, manifest.as_ref(), origin, watch, &mut findings)?;
+    let prelude = match manifest
+        .as_ref()
+        .and_then(|m| Some((m, m.prelude.as_ref()?)))
+    {
+        Some((manifest, said)) => prelude(&subject, manifest, said, watch, &mut findings)?,
+        None => {
+            // One that no manifest vouches for is not part of the backup.
+            let stray = subject.beside(PRELUDE).filter(|path| path.exists());
+            if let (Some(path), true) = (stray, manifest.is_some()) {
+                let why = format!("`{}` is there, the manifest names none", path.display());
+                findings.judge("prelude", Err(why));
+            }
+            None
+        }
+    };
+    Ok(Examined {
+        subject,
+        findings,
+        manifest,
+        artifact,
+        prelude,
+        prelude_sql: None,
+    })
+}
+
+fn manifest(subject: &Subject, findings: &mut Findings) -> Option<Manifest> {
+    let path = subject.beside(MANIFEST);
+    let read = || {
+        let path = path.ok_or(
+            "none can be looked up: the file's name is not <run id>.sql.gpg or .sql.zst.gpg",
+        )?;
+        if path.symlink_metadata().is_err() {
+            let path = path.display();
+            return Err(format!(
+                "`{path}` is not there: an orphan, a run that was never complete"
+            ));
+        }
+        let opened = Opened::open(&path)?;
+        opened.access.clone()?;
+        Manifest::parse(&opened.bytes(LARGEST_MANIFEST)?)
+    };
+    let manifest = match read() {
+        Ok(manifest) => manifest,
+        Err(why) => {
+            findings.judge("manifest", Err(why));
+            return None;
+        }
+    };
+    let consistent = consistency::consistent(&manifest, subject);
+    findings.judge("manifest", consistent);
+    Some(manifest)
+}
+
+fn artifact(
+    subject: &Subject,
+    manifest: Option<&Manifest>,
+    origin: &Origin,
+    watch: &Watch,
+    findings: &mut Findings,
+) -> Result<Option<Sealed>> {
+    let opened = match Opened::open(&subject.artifact) {
+        Ok(opened) => opened,
+        Err(why) => {
+            findings.judge("artifact", Err(why));
+            return Ok(None);
+        }
+    };
+    findings.judge("artifact", opened.access.clone());
+    let read = opened.outside(watch)?;
+    if let Some(manifest) = manifest {
+        let said = &manifest.envelope;
+        sizes(
+            ("size", "sha256"),
+            &read,
+            (said.size_bytes, &said.sha256),
+            findings,
+        );
+    }
+    let meant = manifest.map(consistency::key_ids);
+    framing(("framing", "recipients"), &read, meant, findings);
+    let first = manifest.map(|manifest| manifest.envelope.gpg_fpr.as_str());
+    origin.judge(subject, (&read.sha256, read.bytes), first, findings);
+    Ok(Some(sealed(opened, read)))
+}
+
+fn prelude(
+    subject: &Subject,
+    manifest: &Manifest,
+    said: &Prelude,
+    watch: &Watch,
+    findings: &mut Findings,
+) -> Result<Option<Sealed>> {
+    // By its own name: the manifest's word for it may lead anywhere.
+    let path = subject.beside(PRELUDE).unwrap_or_default();
+    let opened = Opened::open(&path).and_then(|opened| match opened.access.clone() {
+        Ok(_) => Ok(opened),
+        Err(why) => Err(why),
+    });
+    let opened = match opened {
+        Ok(opened) => opened,
+        Err(why) => {
+            findings.judge("prelude", Err(format!("`{}`: {why}", path.display())));
+            return Ok(None);
+        }
+    };
+    let read = opened.outside(watch)?;
+    sizes(
+        ("prelude size", "prelude sha256"),
+        &read,
+        (said.size_bytes, &said.sha256),
+        findings,
+    );
+    let meant = Some(consistency::key_ids(manifest));
+    framing(
+        ("prelude framing", "prelude recipients"),
+        &read,
+        meant,
+        findings,
+    );
+    Ok(Some(sealed(opened, read)))
+}
+
+fn sealed(opened: Opened, read: Outside) -> Sealed {
+    Sealed {
+        opened,
+        sha256: read.sha256,
+        bytes: read.bytes,
+        marks: read.marks,
+    }
+}
