@@ -70,6 +70,21 @@ pub(super) fn examine(
     verify::outside(Subject::find(target, &config.store)?, &given.origin, watch)
 }
 
+/// The same for what is to be restored: nothing may be wrong with it.
+pub(super) fn sound(
+    target: &verify::Target,
+    given: &Given,
+    config: &Config,
+    watch: &Watch,
+) -> Result<Examined> {
+    let examined = examine(target, given, config, watch)?;
+    let untouched = "nothing was changed: neither gpg nor psql was started";
+    match examined.sound() {
+        Ok(_) => Ok(examined),
+        Err(error) => Err(error.disk(untouched)),
+    }
+}
+
 pub(super) fn key<'a>(
     config: &Config,
     passphrase: Option<Vec<u8>>,
@@ -84,21 +99,6 @@ pub(super) fn key<'a>(
         );
     }
     Ok(Key::new(&gpg, passphrase, &config.env, watch))
-}
-
-/// The same for what is to be restored: nothing may be wrong with it.
-pub(super) fn sound(
-    target: &verify::Target,
-    given: &Given,
-    config: &Config,
-    watch: &Watch,
-) -> Result<Examined> {
-    let examined = examine(target, given, config, watch)?;
-    let untouched = "nothing was changed: neither gpg nor psql was started";
-    match examined.sound() {
-        Ok(_) => Ok(examined),
-        Err(error) => Err(error.disk(untouched)),
-    }
 }
 
 /// Opens what is to be restored, and refuses it before psql could get a line where anything is

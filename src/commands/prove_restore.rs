@@ -91,7 +91,8 @@ pub(crate) fn run(
 impl Proof {
     fn no(examined: &Examined, error: Error) -> Proof {
         let mut checks = examined.findings().clone();
-        if examined.sound().is_ok() {
+        // Whatever the reason was, it is in the report, and the answer is no.
+        if checks.verdict() == Verdict::Pass {
             checks.judge("restored", Err(error.message));
         }
         Proof {
