@@ -18,7 +18,7 @@ pub(crate) mod subject;
 pub(crate) use decrypt::{Ciphertext, Key, opens};
 pub(crate) use findings::{Finding, Report, Standing};
 pub(crate) use opened::Opened;
-pub(crate) use origin::Origin;
+pub(crate) use origin::{Origin, OriginProof};
 pub(crate) use outside::outside;
 pub(crate) use plaintext::{Inflate, plaintext_of};
 pub(crate) use subject::{Subject, Target};
@@ -36,6 +36,7 @@ use opened::Marks;
 pub(crate) struct Examined {
     subject: Subject,
     findings: Findings,
+    origin: OriginProof,
     manifest: Option<Manifest>,
     artifact: Option<Sealed>,
     prelude: Option<Sealed>,
@@ -92,9 +93,24 @@ impl Examined {
         )))
     }
 
-    /// Artifact and prelude are of one run: the one's origin is the other's.
-    pub(crate) fn bound(&self) -> bool {
-        self.prelude.is_none() || self.findings.proved(BOND)
+    /// What vouches for the run, as far as it can be told without the secret key.
+    pub(crate) fn origin(&self) -> OriginProof {
+        self.origin
+    }
+
+    /// Does without the prelude: it is neither opened nor restored.
+    pub(crate) fn leave_out_prelude(&mut self) {
+        if self.prelude.take().is_some() {
+            self.findings
+                .open(BOND, "not looked at: the prelude is left out");
+        }
+    }
+
+    /// Whether the proof of origin covers the prelude too: by the manifest, or by the token that
+    /// binds it to the artifact.
+    pub(crate) fn prelude_proved(&self) -> bool {
+        self.origin.manifest
+            || self.origin.artifact && (self.prelude.is_none() || self.findings.proved(BOND))
     }
 
     pub(crate) fn findings(&self) -> &Findings {
@@ -144,7 +160,8 @@ pub(crate) fn inside(examined: &mut Examined, key: &Key<'_>) -> Result<()> {
     {
         (examined.prelude_sql, bears) = (Some(sql), bond);
     }
-    if findings.verdict() == Verdict::Pass {
+    let left_out = manifest.prelude.is_some() && examined.prelude.is_none();
+    if findings.verdict() == Verdict::Pass && !left_out {
         inside::bound(named, bears, manifest, findings);
     }
     Ok(())

@@ -113,11 +113,35 @@ pub(super) fn open<'a>(
     let key = key(config, given.passphrase, watch)?;
     verify::inside(examined, &key)?;
     examined.sound().map_err(|error| error.disk(untouched))?;
-    if given.origin.was_given() && !examined.bound() {
-        let what = "the origin of the prelude cannot be proved: the artifact is of an early version, and says nothing of it";
-        return Err(Error::new(Code::NotVerified, what)
-            .disk(untouched)
-            .hint("Read it, with gpg --decrypt; then restore without --envelope and --sha256."));
-    }
     Ok(key)
+}
+
+/// Refuses an artifact of which nothing says who sealed it.
+pub(super) fn require_origin(examined: &Examined) -> Result<()> {
+    if examined.origin().proved() {
+        return Ok(());
+    }
+    let shown = examined.subject().artifact.display();
+    let what =
+        format!("nothing proves who sealed `{shown}`: whoever has the public key could have");
+    Err(Error::new(Code::OriginUnproved, what)
+        .disk("nothing was changed: neither gpg nor psql was started")
+        .hint(
+            "Give what you kept elsewhere: --envelope FILE, or --sha256 HEX.\n      \
+             Only if you made sure in another way: --origin-unproved; its SQL then runs with your rights.",
+        ))
+}
+
+/// Refuses a prelude that the proof of the artifact's origin does not cover.
+pub(super) fn require_prelude_origin(examined: &Examined) -> Result<()> {
+    if examined.prelude_proved() {
+        return Ok(());
+    }
+    let what = "nothing proves who sealed the prelude: the artifact is of an early version, and is not bound to it";
+    Err(Error::new(Code::OriginUnproved, what)
+        .disk("nothing was changed: psql was given nothing")
+        .hint(
+            "Restore without it, where the database has what it would bring: --no-prelude.\n      \
+             Only if you made sure in another way: --origin-unproved; its SQL then runs with your rights.",
+        ))
 }

@@ -119,8 +119,8 @@ fn prove(
     })?;
     let root = root(args.scratch_dir.as_deref(), manifest)?;
     // What the caller vouches for may do what a restore by an administrator does.
-    let trusted = given.origin.was_given();
     let key = open(examined, given, config, watch)?;
+    let trusted = examined.prelude_proved();
     let sound = examined.sound()?;
     let manifest = sound.manifest;
     let cluster = ScratchCluster::start(tools, &root, (&manifest.server, trusted), config, watch)?;

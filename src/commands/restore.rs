@@ -1,7 +1,7 @@
 //! `pgseal restore`: back into a database that has none of these tables.
 
 use super::Answer;
-use super::artifact::{given, open, sound};
+use super::artifact::{given, open, require_origin, require_prelude_origin, sound};
 use crate::cli;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
@@ -47,12 +47,12 @@ impl Place {
 
 pub(crate) fn run(
     args: &cli::Restore,
-    dbname_given: bool,
+    settings: &cli::Settings,
     config: &Config,
     watch: &Watch,
     json: bool,
 ) -> Result<Answer> {
-    if !dbname_given {
+    if settings.dbname.is_none() {
         return Err(
             Error::new(Code::Usage, "restore needs --dbname: where to, in words")
                 .hint("Name a database that has none of these tables, and that was not backed up."),
@@ -60,12 +60,21 @@ pub(crate) fn run(
     }
     let given = given(&args.named, args.passphrase_fd, watch)?;
     let mut examined = sound(&args.named.target, &given, config, watch)?;
+    if !args.origin_unproved {
+        require_origin(&examined)?;
+    }
+    if settings.no_prelude {
+        examined.leave_out_prelude();
+    }
     let how = How {
         skip_external: args.skip_external,
         proof: false,
     };
     let ready = ready(examined.sound()?.manifest, config, how, watch)?;
     let key = open(&mut examined, given, config, watch)?;
+    if !args.origin_unproved {
+        require_prelude_origin(&examined)?;
+    }
     let restored = restore(ready, &examined.sound()?, &key, config)?;
     let report = Report {
         schema: "pgseal/restore/1",

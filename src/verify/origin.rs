@@ -7,6 +7,21 @@ use super::subject::Subject;
 use crate::envelope::Envelope;
 use std::path::Path;
 
+/// What vouches for a run: each field is true where something that was kept elsewhere agreed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct OriginProof {
+    /// The artifact's hash; a prelude that is bound to the artifact is proved with it.
+    pub artifact: bool,
+    /// The manifest, and with it the hashes of all files that it names.
+    pub manifest: bool,
+}
+
+impl OriginProof {
+    pub(crate) fn proved(self) -> bool {
+        self.artifact || self.manifest
+    }
+}
+
 /// What the caller kept.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Origin {
@@ -33,17 +48,14 @@ pub(crate) fn envelope(text: &str) -> Result<Envelope, String> {
 }
 
 impl Origin {
-    pub(crate) fn was_given(&self) -> bool {
-        self.sha256.is_some() || self.envelope.is_some()
-    }
-
     pub(super) fn judge(
         &self,
         subject: &Subject,
         (sha, bytes): (&str, u64),
         first_recipient: Option<&str>,
         findings: &mut Findings,
-    ) {
+    ) -> OriginProof {
+        let mut proof = OriginProof::default();
         if self.sha256.is_none() && self.envelope.is_none() {
             findings.open(
                 "origin",
@@ -51,7 +63,7 @@ impl Origin {
             );
         }
         if let Some(kept) = &self.sha256 {
-            findings.judge(
+            proof.artifact |= findings.judge(
                 "origin",
                 match kept == sha {
                     true => Ok("proved: the SHA-256 is the one that was given".into()),
@@ -82,8 +94,9 @@ impl Origin {
                 }
                 Ok("proved: it is the artifact of the envelope that was given".into())
             });
-            findings.judge("origin", how);
+            proof.artifact |= findings.judge("origin", how);
         }
+        proof
     }
 }
 

@@ -387,6 +387,7 @@ fn without_the_secret_key() {
     let target = Target::new();
     let ran = test
         .pgseal("restore")
+        .arg("--origin-unproved")
         .arg(&path)
         .arg(format!("--dbname={}", target.db))
         .run();

@@ -1,6 +1,6 @@
 //! Whose word an artifact and its prelude are, and what may be done on nobody's.
 
-use super::forge::{Prints, Target, forge, forge_prelude, prove, restore, secret};
+use super::forge::{Prints, Target, forge, forge_prelude, prove, restore, restore_proved, secret};
 use crate::support::{Home, Ran, Ring, Sealed, Test, keys, tool};
 use serde_json::{Value, json};
 
@@ -252,21 +252,32 @@ fn an_early_artifact_does_not_vouch_for_its_prelude() {
     );
     let sha = crate::support::sha256(&std::fs::read(&path).unwrap());
     let target = Target::new();
-    restore(&test, &path, &target)
-        .arg(format!("--sha256={sha}"))
-        .run()
-        .fails(
-            1,
-            &[
-                "the origin of the prelude cannot be proved",
-                "without --envelope and --sha256",
-            ],
-        );
+    let proved = || restore_proved(&test, &path, &target).arg(format!("--sha256={sha}"));
+    proved().run().fails(
+        1,
+        &[
+            "nothing proves who sealed the prelude",
+            "--no-prelude",
+            "--origin-unproved",
+        ],
+    );
     target.is_empty();
-    restore(&test, &path, &target)
+    proved()
+        .arg("--origin-unproved")
         .run()
         .exits(0)
         .prints(&["RESTORE: PASS", "says nothing of its prelude"]);
+
+    let target = Target::new();
+    let proved = || restore_proved(&test, &path, &target).arg(format!("--sha256={sha}"));
+    proved().arg("--no-prelude").run().exits(4);
+    target.is_empty();
+    target.sql("CREATE TYPE mood AS ENUM ('sad', 'ok')");
+    proved()
+        .arg("--no-prelude")
+        .run()
+        .exits(0)
+        .prints(&["RESTORE: PASS", "the prelude is left out"]);
 }
 
 #[test]

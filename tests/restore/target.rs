@@ -13,6 +13,7 @@ fn a_target_must_be_named_and_be_another() {
     let sealed = test.sealed(&test.backup(&["public.a"]).run());
     let run = || {
         test.pgseal("restore")
+            .arg("--origin-unproved")
             .arg(&sealed.run_id)
             .env("GNUPGHOME", secret())
     };
@@ -270,6 +271,7 @@ fn an_ordinary_role_restores_without_the_owners() {
     let as_op = || {
         let conninfo = format!("dbname={} user={role}", target.db);
         test.pgseal("restore")
+            .arg("--origin-unproved")
             .arg(&sealed.path)
             .arg(format!("--dbname={conninfo}"))
             .env("GNUPGHOME", secret())
