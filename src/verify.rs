@@ -15,12 +15,13 @@ mod outside;
 mod plaintext;
 pub(crate) mod subject;
 
-pub(crate) use decrypt::{Ciphertext, Key, opens};
+pub(crate) use decrypt::{Ciphertext, Key, opened_by_recipient, opens};
 pub(crate) use findings::{Finding, Report, Standing};
+pub(crate) use inside::{BOND, Prelude, judge_bond, judge_content};
 pub(crate) use opened::Opened;
 pub(crate) use origin::{Origin, OriginProof};
 pub(crate) use outside::outside;
-pub(crate) use plaintext::{Inflate, plaintext_of};
+pub(crate) use plaintext::{Content, Inflate, plaintext_of};
 pub(crate) use subject::{Subject, Target};
 
 use crate::error::{Code, Error, Result};
@@ -29,7 +30,6 @@ use crate::report::Verdict;
 use crate::store::MANIFEST;
 pub(crate) use findings::Findings;
 use findings::SCHEMA;
-use inside::BOND;
 use opened::Marks;
 
 /// The answers so far, and what was opened for them.
@@ -40,8 +40,6 @@ pub(crate) struct Examined {
     manifest: Option<Manifest>,
     artifact: Option<Sealed>,
     prelude: Option<Sealed>,
-    /// Once it was opened.
-    prelude_sql: Option<Vec<u8>>,
 }
 
 /// An encrypted file as it was read.
@@ -56,9 +54,6 @@ pub(crate) struct Sealed {
 pub(crate) struct Sound<'a> {
     pub manifest: &'a Manifest,
     pub artifact: &'a Sealed,
-    pub prelude: Option<&'a Sealed>,
-    /// Once it was opened.
-    pub prelude_sql: Option<&'a [u8]>,
 }
 
 impl Examined {
@@ -76,12 +71,7 @@ impl Examined {
         if let (Verdict::Pass, Some(manifest), Some(artifact)) =
             (self.verdict(), &self.manifest, &self.artifact)
         {
-            return Ok(Sound {
-                manifest,
-                artifact,
-                prelude: self.prelude.as_ref(),
-                prelude_sql: self.prelude_sql.as_deref(),
-            });
+            return Ok(Sound { manifest, artifact });
         }
         if why.is_empty() {
             why.push("it has no manifest".into());
@@ -104,13 +94,6 @@ impl Examined {
             self.findings
                 .open(BOND, "not looked at: the prelude is left out");
         }
-    }
-
-    /// Whether the proof of origin covers the prelude too: by the manifest, or by the token that
-    /// binds it to the artifact.
-    pub(crate) fn prelude_proved(&self) -> bool {
-        self.origin.manifest
-            || self.origin.artifact && (self.prelude.is_none() || self.findings.proved(BOND))
     }
 
     pub(crate) fn findings(&self) -> &Findings {
@@ -154,17 +137,26 @@ pub(crate) fn inside(examined: &mut Examined, key: &Key<'_>) -> Result<()> {
         return Ok(());
     };
     let named = inside::artifact(artifact, manifest, key, findings)?;
-    let mut bears = None;
-    if let Some(prelude) = &examined.prelude
-        && let Some((sql, bond)) = inside::prelude(prelude, manifest, key, findings)?
-    {
-        (examined.prelude_sql, bears) = (Some(sql), bond);
+    let mut prelude = None;
+    if let Some(sealed) = &examined.prelude {
+        prelude = inside::prelude(sealed, manifest, key, findings)?;
     }
-    let left_out = manifest.prelude.is_some() && examined.prelude.is_none();
-    if findings.verdict() == Verdict::Pass && !left_out {
-        inside::bound(named, bears, manifest, findings);
+    if findings.verdict() == Verdict::Pass {
+        let other = prelude.as_ref().and_then(|prelude| prelude.bond.as_ref());
+        judge_bond(named.as_ref(), other, manifest, findings);
     }
     Ok(())
+}
+
+/// Opens the prelude alone. None where there is none, or it is left out.
+pub(crate) fn open_prelude(examined: &mut Examined, key: &Key<'_>) -> Result<Option<Prelude>> {
+    examined.sound()?;
+    let (Some(manifest), Some(sealed)) = (&examined.manifest, &examined.prelude) else {
+        return Ok(None);
+    };
+    let opened = inside::prelude(sealed, manifest, key, &mut examined.findings)?;
+    examined.sound()?;
+    Ok(opened)
 }
 
 /// Says what nobody asked for.

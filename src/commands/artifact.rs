@@ -101,21 +101,6 @@ pub(super) fn key<'a>(
     Ok(Key::new(&gpg, passphrase, &config.env, watch))
 }
 
-/// Opens what is to be restored, and refuses it before psql could get a line where anything is
-/// wrong inside.
-pub(super) fn open<'a>(
-    examined: &mut Examined,
-    given: Given,
-    config: &Config,
-    watch: &'a Watch,
-) -> Result<Key<'a>> {
-    let untouched = "nothing was changed: psql was given nothing";
-    let key = key(config, given.passphrase, watch)?;
-    verify::inside(examined, &key)?;
-    examined.sound().map_err(|error| error.disk(untouched))?;
-    Ok(key)
-}
-
 /// Refuses an artifact of which nothing says who sealed it.
 pub(super) fn require_origin(examined: &Examined) -> Result<()> {
     if examined.origin().proved() {
@@ -128,20 +113,6 @@ pub(super) fn require_origin(examined: &Examined) -> Result<()> {
         .disk("nothing was changed: neither gpg nor psql was started")
         .hint(
             "Give what you kept elsewhere: --envelope FILE, or --sha256 HEX.\n      \
-             Only if you made sure in another way: --origin-unproved; its SQL then runs with your rights.",
-        ))
-}
-
-/// Refuses a prelude that the proof of the artifact's origin does not cover.
-pub(super) fn require_prelude_origin(examined: &Examined) -> Result<()> {
-    if examined.prelude_proved() {
-        return Ok(());
-    }
-    let what = "nothing proves who sealed the prelude: the artifact is of an early version, and is not bound to it";
-    Err(Error::new(Code::OriginUnproved, what)
-        .disk("nothing was changed: psql was given nothing")
-        .hint(
-            "Restore without it, where the database has what it would bring: --no-prelude.\n      \
              Only if you made sure in another way: --origin-unproved; its SQL then runs with your rights.",
         ))
 }

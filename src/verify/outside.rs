@@ -47,7 +47,6 @@ pub(crate) fn outside(subject: Subject, origin: &Origin, watch: &Watch) -> Resul
         manifest,
         artifact,
         prelude,
-        prelude_sql: None,
     })
 }
 

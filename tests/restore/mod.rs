@@ -1,7 +1,6 @@
 //! Back from an artifact.
 
 pub mod forge;
-mod hostile;
 mod large;
 mod missing;
 mod origin;
