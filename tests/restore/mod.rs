@@ -1,6 +1,9 @@
 //! Back from an artifact.
 
+mod damage;
+mod errors;
 pub mod forge;
+mod honest;
 mod large;
 mod missing;
 mod origin;
