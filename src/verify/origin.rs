@@ -3,6 +3,7 @@
 //! public key can make an artifact that decrypts.
 
 use super::findings::Findings;
+use super::opened::Outside;
 use super::subject::Subject;
 use crate::envelope::Envelope;
 use std::path::Path;
@@ -40,7 +41,7 @@ impl Origin {
     pub(super) fn judge(
         &self,
         subject: &Subject,
-        (sha, bytes): (&str, u64),
+        read: &Outside,
         first_recipient: Option<&str>,
         findings: &mut Findings,
     ) {
@@ -50,6 +51,15 @@ impl Origin {
                 "not proved: no hash that was kept elsewhere was given, see --sha256 and --envelope",
             );
         }
+        let bytes = read.bytes;
+        let sha = match &read.content {
+            Ok(content) => &content.sha256,
+            Err(why) if self.was_given() => {
+                findings.judge("origin", Err(format!("not read: {why}")));
+                return;
+            }
+            Err(_) => return,
+        };
         if let Some(kept) = &self.sha256 {
             findings.judge(
                 "origin",

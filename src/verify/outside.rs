@@ -3,7 +3,7 @@
 
 use super::findings::Findings;
 use super::judging::{framing, sizes};
-use super::opened::{Opened, Outside};
+use super::opened::{Marks, Opened, Outside};
 use super::origin::Origin;
 use super::subject::Subject;
 use super::{Examined, Sealed, consistency};
@@ -87,7 +87,8 @@ fn artifact(
         }
     };
     findings.judge("artifact", opened.access.clone());
-    let read = opened.outside(watch)?;
+    let size = manifest.map(|manifest| manifest.envelope.size_bytes);
+    let read = opened.outside(size, watch)?;
     if let Some(manifest) = manifest {
         let said = &manifest.envelope;
         sizes(
@@ -100,7 +101,7 @@ fn artifact(
     let meant = manifest.map(consistency::key_ids);
     framing(("framing", "recipients"), &read, meant, findings);
     let first = manifest.map(|manifest| manifest.envelope.gpg_fpr.as_str());
-    origin.judge(subject, (&read.sha256, read.bytes), first, findings);
+    origin.judge(subject, &read, first, findings);
     Ok(Some(sealed(opened, read)))
 }
 
@@ -124,7 +125,7 @@ fn prelude(
             return Ok(None);
         }
     };
-    let read = opened.outside(watch)?;
+    let read = opened.outside(Some(said.size_bytes), watch)?;
     sizes(
         ("prelude size", "prelude sha256"),
         &read,
@@ -142,10 +143,16 @@ fn prelude(
 }
 
 fn sealed(opened: Opened, read: Outside) -> Sealed {
+    let bytes = read.bytes;
+    let (sha256, marks) = match read.content {
+        Ok(content) => (Some(content.sha256), content.marks),
+        // Without marks nothing of it can be decrypted.
+        Err(_) => (None, Marks::from([])),
+    };
     Sealed {
         opened,
-        sha256: read.sha256,
-        bytes: read.bytes,
-        marks: read.marks,
+        sha256,
+        bytes,
+        marks,
     }
 }
