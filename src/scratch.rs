@@ -1,6 +1,7 @@
 //! Throw-away homes and clusters that are removed whatever happens.
 
 mod cluster;
+mod ids;
 mod leftovers;
 mod owner;
 mod roles;

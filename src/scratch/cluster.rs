@@ -58,7 +58,6 @@ impl ScratchCluster {
         let dir = dir.map_err(|err| Error::io(Code::Store, "make a folder in", root, &err))?;
         let path = dir.path().to_path_buf();
         let lock = leftovers::lock(&path);
-        owner.give(&path)?;
         let env = without_postgres(&config.env);
         let names = Names::random()?;
         let reaching = |user: &str, database: &str| {
@@ -90,9 +89,10 @@ impl ScratchCluster {
     }
 
     fn init(&self, owner: &Owner, watch: &Watch) -> Result<()> {
+        owner.prepare(&self.path, &self.path.join("data"))?;
         let data = format!("--pgdata={}/data", self.path.display());
         let user = format!("--username={}", self.names.superuser);
-        let spec = self.command(owner, "initdb", &self.tools.initdb).args([
+        let spec = self.command(owner.run_initdb(&self.tools.initdb)).args([
             &data,
             &user,
             "--auth=trust",
@@ -102,13 +102,14 @@ impl ScratchCluster {
             "--no-instructions",
         ]);
         let what = "cannot make a throw-away cluster";
-        inspect::ask(&spec, Input::Null, watch, Code::StageFailed, what).map(drop)
+        inspect::ask(&spec, Input::Null, watch, Code::StageFailed, what)?;
+        owner.hand_over(&self.path)
     }
 
     /// In the foreground: it is ours, and ends with us.
     fn serve(&mut self, owner: &Owner, watch: &Watch) -> Result<()> {
         let dir = self.path.display();
-        let spec = self.command(owner, "server", &self.tools.postgres);
+        let spec = self.command(owner.run_server(&self.tools.postgres));
         let spec = spec.arg("-D").arg(format!("{dir}/data")).args(
             [
                 "listen_addresses=".into(),
@@ -203,8 +204,7 @@ impl ScratchCluster {
     }
 
     /// With nothing of our environment but the path.
-    fn command(&self, owner: &Owner, stage: &'static str, program: &str) -> CommandSpec {
-        let spec = owner.run_as(stage, program);
+    fn command(&self, spec: CommandSpec) -> CommandSpec {
         spec.inherit(&self.config.env, &["PATH"]).env("LC_ALL", "C")
     }
 

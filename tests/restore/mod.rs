@@ -1,5 +1,6 @@
 //! Back from an artifact.
 
+mod bounds;
 pub mod forge;
 mod hostile;
 mod large;
