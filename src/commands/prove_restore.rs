@@ -14,12 +14,11 @@ use crate::pipeline::{Input, run as run_one};
 use crate::render;
 use crate::report::Verdict;
 use crate::restore::{How, Restored, fingerprint, ready, restore, words};
-use crate::scratch::ScratchCluster;
+use crate::scratch::{self, Limits, ScratchCluster};
 use crate::tools;
-use crate::verify::{Examined, Findings};
+use crate::verify::{Examined, Findings, Key};
 use crate::watch::Watch;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
@@ -117,27 +116,32 @@ fn prove(
         let ran = run_one(&spec, Input::Null, watch);
         ran.ok().then(|| ran.text())
     })?;
-    let root = root(args.scratch_dir.as_deref(), manifest)?;
+    let root = scratch::root(args.scratch_dir.as_deref(), manifest)?;
     // What the caller vouches for may do what a restore by an administrator does.
     let trusted = given.origin.was_given();
     let key = open(examined, given, config, watch)?;
     let sound = examined.sound()?;
     let manifest = sound.manifest;
-    let cluster = ScratchCluster::start(tools, &root, (&manifest.server, trusted), config, watch)?;
-    cluster.create_roles(&roles(manifest), watch)?;
-    let how = How {
-        skip_external: true,
-        proof: true,
-    };
-    let ready = ready(manifest, &cluster.config, how, watch)?;
-    let restored = restore(ready, &sound, &key, &cluster.config);
-    let restored = restored.map_err(|error| match trusted {
-        true => error,
-        false => without_rights(error),
+    let limits = (!trusted).then(|| Limits::of(manifest));
+    let cluster = ScratchCluster::start(tools, &root, &manifest.server, limits, config, watch)?;
+    let (restored, after) = cluster.bounded(watch, |watch| {
+        let key = Key { watch, ..key };
+        cluster.create_roles(&roles(manifest), watch)?;
+        let how = How {
+            skip_external: true,
+            proof: true,
+        };
+        let ready = ready(manifest, &cluster.config, how, watch)?;
+        let restored = restore(ready, &sound, &key, &cluster.config);
+        let restored = restored.map_err(|error| match trusted {
+            true => error,
+            false => without_rights(error),
+        })?;
+        let relations: Vec<TableName> = manifest.tables.iter().map(Table::table).collect();
+        let dump = pg::pg_dump(&cluster.tools.pg_dump, &cluster.config, &relations);
+        let after = fingerprint::take(&dump, manifest.stored().map(Table::table), watch)?;
+        Ok((restored, after))
     })?;
-    let relations: Vec<TableName> = manifest.tables.iter().map(Table::table).collect();
-    let dump = pg::pg_dump(&cluster.tools.pg_dump, &cluster.config, &relations);
-    let after = fingerprint::take(&dump, manifest.stored().map(Table::table), watch)?;
     let tables = compare(manifest, &restored, &after);
     let mut checks = checks(examined, &restored);
     checks.judge("content after the restore", equal(&tables));
@@ -228,42 +232,6 @@ fn roles(manifest: &Manifest) -> Vec<String> {
     names.sort();
     names.dedup();
     names
-}
-
-/// Memory, and what it must hold as a multiple of the SQL: tables, indexes, write-ahead log.
-const MEMORY: &str = "/dev/shm";
-const FACTOR: u64 = 3;
-const EMPTY: u64 = 128 * 1024 * 1024;
-
-/// Plaintext reaches a disk only where somebody said so.
-fn root(named: Option<&Path>, manifest: &Manifest) -> Result<PathBuf> {
-    if let Some(dir) = named {
-        return std::path::absolute(dir)
-            .map_err(|err| Error::io(Code::Setting, "resolve", dir, &err));
-    }
-    let prelude = manifest
-        .prelude
-        .as_ref()
-        .map_or(0, |prelude| prelude.size_bytes);
-    let sql = manifest.plaintext.size_bytes.saturating_add(prelude);
-    let needed = sql.saturating_mul(FACTOR).saturating_add(EMPTY);
-    let room = room(Path::new(MEMORY)).unwrap_or(0);
-    if room >= needed {
-        return Ok(MEMORY.into());
-    }
-    let what = format!("the restored tables may need {needed} bytes, and {MEMORY} has {room}");
-    Err(Error::new(Code::Setting, what).hint(
-        "Name a folder for the throw-away cluster with --scratch-dir DIR; its rows will be on that disk until it is removed.",
-    ))
-}
-
-/// Bytes that are free, where it is memory.
-fn room(dir: &Path) -> Option<u64> {
-    const TMPFS: u64 = 0x0102_1994;
-    let stat = rustix::fs::statfs(dir).ok()?;
-    let memory = u64::try_from(stat.f_type).is_ok_and(|kind| kind == TMPFS);
-    let block = u64::try_from(stat.f_bsize).ok()?;
-    memory.then(|| stat.f_bavail.saturating_mul(block))
 }
 
 #[cfg(test)]
