@@ -115,6 +115,10 @@ pub(crate) struct Verify {
 pub(crate) struct Restore {
     #[command(flatten)]
     pub named: Named,
+    /// Restore although nothing proves who sealed the artifact. Its SQL then runs with all rights
+    /// of the restoring role: as a superuser it can read files and run programs on the server
+    #[arg(long)]
+    pub origin_unproved: bool,
     /// Leave out the foreign keys, partitions, owners and privileges whose other end is not there
     #[arg(long)]
     pub skip_external: bool,

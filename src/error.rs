@@ -22,6 +22,7 @@ pub(crate) enum Code {
     Output,
     NotFound,
     NotVerified,
+    OriginUnproved,
     Interrupted(i32),
 }
 
@@ -44,6 +45,7 @@ impl Code {
             Code::Output => "output",
             Code::NotFound => "not_found",
             Code::NotVerified => "not_verified",
+            Code::OriginUnproved => "origin_unproved",
             Code::Interrupted(_) => "interrupted",
         }
     }
@@ -61,7 +63,7 @@ impl Code {
             Code::Store | Code::Disk | Code::RunIdTaken | Code::LockHeld | Code::Output => {
                 Exit::Local
             }
-            Code::NotFound | Code::NotVerified => Exit::No,
+            Code::NotFound | Code::NotVerified | Code::OriginUnproved => Exit::No,
             Code::Interrupted(signal) => Exit::Signal(signal),
         }
     }

@@ -140,8 +140,7 @@ fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
             Err(ready.hand_over(&args.command, &config.env, &watch))
         }
         Command::Restore(args) => {
-            let given = cli.settings.dbname.is_some();
-            commands::restore::run(args, given, &config, &watch, json)
+            commands::restore::run(args, &cli.settings, &config, &watch, json)
         }
         Command::ProveRestore(args) => commands::prove_restore::run(args, &config, &watch, json),
         Command::ProveBackup(args) => commands::prove_backup::run(args, &config, &watch, json),

@@ -2,9 +2,11 @@
 
 pub(crate) mod catalog;
 pub(crate) mod closure;
+pub(crate) mod identifier;
 pub(crate) mod lexer;
 pub(crate) mod prelude;
 pub(crate) mod scan;
+pub(crate) mod server_error;
 pub(crate) mod token;
 pub(crate) mod version;
 
@@ -98,8 +100,13 @@ pub(crate) fn writer(program: &str, config: &Config) -> CommandSpec {
 pub(crate) fn restorer(program: &str, config: &Config) -> CommandSpec {
     let options = config.env.get("PGOPTIONS").unwrap_or_default();
     let spec = client("restore", program, &config.env).env("PGOPTIONS", options);
-    let more = ["--field-separator=|", "--set=AUTOCOMMIT=off"];
-    script(spec, more.map(String::from), config)
+    // Of an error it prints the names of objects, each on a line of its own.
+    let more = [
+        "--set=AUTOCOMMIT=off",
+        "--set=VERBOSITY=verbose",
+        "--set=SHOW_CONTEXT=never",
+    ];
+    script(spec, more.map(String::from), config).filter_stderr(server_error::filter)
 }
 
 /// The dump of exactly these relations, as text. Without `--strict-names` a table that is not

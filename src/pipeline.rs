@@ -12,6 +12,7 @@ mod handover;
 mod pipe;
 mod run;
 mod service;
+mod status_lines;
 mod stream;
 
 pub(crate) use blame::{Blame, blame};
@@ -20,4 +21,5 @@ pub(crate) use handover::hand_over;
 pub(crate) use pipe::{Halt, Piped, Sink, Tap, pipe, pipe_from};
 pub(crate) use run::{Input, Ran, run};
 pub(crate) use service::Service;
+pub(crate) use status_lines::StatusLines;
 pub(crate) use stream::{Source, stream};

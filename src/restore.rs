@@ -1,140 +1,145 @@
-//! Back into a database, in one transaction that ends well only if everything was as sealed.
+//! A restore into a database, in one transaction that is committed only if all came back.
 //!
 //! ```text
-//!  artifact ──feed──▶ gpg ──pipe──▶ tap ──pipe──▶ psql ──▶ rows as counted there
-//!            hash      decrypts      inflate, hash, scan, judge; COMMIT is the tap's last word
+//!  artifact ──feed──▶ gpg ──pipe──▶ tap ──pipe──▶ psql ──▶ rows as they are in the target
+//!            hash      decrypts      inflate, hash, scan;        │ digested, compared
+//!                                    COMMIT is its last word ◀───┘
 //! ```
 //!
-//! Anybody with the public key can make an artifact, so the stream is taken for hostile: psql is
-//! given only statements that [`statement`] could read in one way and [`rules`] let pass, and an
-//! end of input without the last word rolls all back.
+//! The artifact's SQL runs with the rights of the restoring role, so who sealed it is proved
+//! before this room is entered. What is checked here protects against damage and accidents.
 
-mod allowed;
-mod changed;
-mod digest;
+mod answers;
+pub(crate) mod digest;
+mod editor;
 pub(crate) mod fingerprint;
-mod gate;
-mod prelude;
-pub(crate) mod rules;
+mod omissions;
+mod outcome;
+mod script;
 mod statement;
-mod tap;
+mod stream;
 pub(crate) mod target;
-pub(crate) mod words;
+
+pub(crate) use stream::Compared;
 
 use crate::compression::Compression;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
-use crate::manifest::{ExternalReference, Manifest, Table};
-use crate::names::TableName;
+use crate::manifest::{ExternalReference, Manifest};
 use crate::pg;
-use crate::pipeline::{Blame, Piped, blame, pipe_from};
+use crate::pipeline::{StatusLines, pipe_from};
 use crate::random;
-use crate::seal::stopped;
 use crate::tools::{self, Tool};
-use crate::verify::{Ciphertext, Key, Sound, opens, plaintext_of};
+use crate::verify::{Ciphertext, Content, Findings, Key, Prelude, Sound, plaintext_of};
 use crate::watch::Watch;
-use digest::Sum;
-use gate::{Frame, Gate};
-use rules::{Missing, Part, Rules};
-use serde::Serialize;
-use tap::{Answer, Content, RestoreTap};
+use answers::AnswerReader;
+use digest::DigestKey;
+use editor::DumpEditor;
+use omissions::Omissions;
+use script::TransactionScript;
+use std::sync::mpsc::channel;
+use stream::{PreludeText, RestoreTap};
 use target::Target;
-
-/// One table as it was counted in the target before the transaction ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Rows {
-    pub table: String,
-    pub rows: u64,
-}
 
 /// What a restore did.
 pub(crate) struct Restored {
     pub target: Target,
-    pub tables: Vec<Rows>,
-    /// Statements that were left out.
-    pub skipped: Vec<String>,
+    pub tables: Vec<Compared>,
+    /// Statements that were left out, and why.
+    pub omitted: Vec<String>,
+    /// What the backup never held.
+    pub not_restored: Vec<String>,
     /// References that nobody could look up.
     pub unknown: Vec<ExternalReference>,
-    /// By table, where they were asked for.
-    pub sums: Vec<(TableName, Sum)>,
     pub prelude: bool,
+    /// What was proved of the artifact on the way.
+    pub findings: Findings,
+}
+
+/// How it came out where nothing failed.
+pub(crate) enum Outcome {
+    Committed(Box<Restored>),
+    /// Rolled back: a table is not what was sealed.
+    Differs(Vec<Compared>, Error),
 }
 
 /// How it is to be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct How {
+pub(crate) struct RestoreOptions {
     pub skip_external: bool,
-    /// Into a target of our own, which has nothing but what the backup brings: a digest of every
-    /// table is taken too.
+    /// Into a target of our own, which has nothing but what the backup brings.
     pub proof: bool,
+    /// The prelude is run only if it is bound to the artifact, whose origin is proved.
+    pub prelude_must_be_bound: bool,
 }
 
 /// A target that can take the backup.
-pub(crate) struct Ready {
+pub(crate) struct RestorePlan {
     target: Target,
-    missing: Missing,
+    omissions: Omissions,
     unknown: Vec<ExternalReference>,
-    how: How,
+    options: RestoreOptions,
 }
 
 /// Asks the database of `config`, and refuses one that has too much or too little.
-pub(crate) fn ready(
+pub(crate) fn plan(
     manifest: &Manifest,
     config: &Config,
-    how: How,
+    options: RestoreOptions,
     watch: &Watch,
-) -> Result<Ready> {
+) -> Result<RestorePlan> {
     let target = target::ask(config, manifest, watch)?;
     target.check(manifest)?;
-    let (lacks, unknown) = target.missing(manifest);
-    Ok(Ready {
-        missing: target::settle(&lacks, how)?,
+    let (missing, unknown) = target.missing(manifest);
+    Ok(RestorePlan {
+        omissions: target::resolve(&missing, options)?,
         unknown: unknown.into_iter().cloned().collect(),
         target,
-        how,
+        options,
     })
 }
 
-/// Restores into the database of `config`: all of it, or nothing. What is restored was decrypted
-/// before and found whole, and is held against that once more.
+/// Refuses a prelude that the proof of the artifact's origin does not cover.
+fn prelude_unproved() -> Error {
+    let what = "nothing proves who sealed the prelude: the artifact is of an early version, and is not bound to it";
+    Error::new(Code::OriginUnproved, what).hint(
+        "Restore without it, where the database has what it would bring: --no-prelude.\n      \
+         Only if you made sure in another way: --origin-unproved; its SQL then runs with your rights.",
+    )
+}
+
+/// Restores into the database of `config`: all of it, or nothing.
 pub(crate) fn restore(
-    ready: Ready,
+    plan: RestorePlan,
     sound: &Sound<'_>,
+    prelude: Option<Prelude>,
     key: &Key<'_>,
     config: &Config,
-) -> Result<Restored> {
+) -> Result<Outcome> {
     let manifest = sound.manifest;
-    let Ready {
-        target,
-        missing,
-        unknown,
-        how,
-    } = ready;
-
-    let frame = Frame::new(random::bytes()?);
-    let mut head = frame.head().into_bytes();
-    let mut skipped = Vec::new();
-    if sound.prelude.is_some() {
-        let unopened = || Error::new(Code::NotVerified, "the prelude was not opened");
-        let sql = sound.prelude_sql.ok_or_else(unopened)?;
-        let (text, left_out) = prelude::judged(sql, missing.clone())?;
-        head.extend(text);
-        skipped.extend(left_out);
-    }
-    head.extend_from_slice(gate::SETTINGS.as_bytes());
-    let stored: Vec<&Table> = manifest.stored().collect();
     let compression = Compression::parse(&manifest.compression)
         .map_err(|why| Error::new(Code::NotVerified, format!("the manifest: {why}")))?;
-    let gate = Gate::new(tables_rules(sound, missing), how.proof);
+    let script = TransactionScript::new(random::bytes()?);
+    let digest_key = DigestKey::random()?;
+    let (to, answers) = channel();
+    let has_prelude = prelude.is_some();
     let tap = RestoreTap {
         inflate: plaintext_of(compression)?,
-        content: Content::new(manifest, gate),
-        head,
-        tail: frame.tail(&stored).into_bytes(),
-        plaintext_sha256: manifest.plaintext.sha256.clone(),
-        tables: manifest.tables.clone(),
-        blocks: Vec::new(),
-        committed: false,
+        content: Some(Content::new(manifest)),
+        editor: DumpEditor::new(script.clone(), plan.omissions, digest_key),
+        script: script.clone(),
+        manifest: manifest.clone(),
+        without_prelude: manifest.prelude.is_some() && prelude.is_none(),
+        prelude: prelude.map(|prelude| PreludeText {
+            prelude,
+            must_be_bound: plan.options.prelude_must_be_bound,
+        }),
+        answers,
+        status: StatusLines::default(),
+        begun: false,
+        findings: Findings::default(),
+        compared: Vec::new(),
+        commit_sent: None,
     };
     let psql = tools::find(Tool::Psql, &config.env)?;
     let psql = pg::restorer(&psql, config);
@@ -142,118 +147,31 @@ pub(crate) fn restore(
         Some(Ciphertext::new(sound.artifact, key)?),
         [&key.spec, &psql],
         tap,
-        Answer::default(),
+        AnswerReader::new(script, digest_key, to),
         key.watch,
         &mut || {},
     );
-    if let Some(error) = failure(&piped, sound)? {
-        let answer = piped.sink.as_ref().map_or(&[][..], |(answer, _)| &answer.0);
-        return Err(match unequal(&frame.counts(answer), &stored) {
-            Some(why) => Error::new(Code::NotVerified, why)
-                .hint("Something in the target changes rows as they come: look for event triggers.")
-                .disk(ROLLED_BACK)
-                .stages(error.stages),
-            None => error,
-        });
+    if let Some(error) = outcome::failure(&piped, config)? {
+        let compared = piped.tap.map(|(tap, _)| tap.compared).unwrap_or_default();
+        return match compared.iter().all(|table| table.equal) {
+            true => Err(error),
+            false => Ok(Outcome::Differs(compared, error)),
+        };
     }
-    skipped.extend(left_out(&piped.consumer.talk));
-    let (Some((tap, _)), Some((answer, _))) = (piped.tap, piped.sink) else {
-        return Err(Error::new(
-            Code::StageFailed,
-            "the stream was not read to its end",
-        ));
+    let warned = outcome::prelude_omissions(&piped.consumer.talk);
+    let Some((tap, _)) = piped.tap else {
+        let what = "the stream was not read to its end";
+        return Err(Error::new(Code::StageFailed, what));
     };
-    let counts = frame.counts(&answer.0);
-    let rows = |at: usize| counts.iter().find(|(place, _)| *place == at);
-    let tables = stored.iter().enumerate().map(|(at, table)| {
-        let name = table.table().to_string();
-        match rows(at) {
-            Some((_, rows)) => Ok(Rows {
-                table: name,
-                rows: *rows,
-            }),
-            None => Err(Error::new(
-                Code::StageFailed,
-                format!("psql did not count `{name}`"),
-            )),
-        }
-    });
-    let tables: Vec<Rows> = tables.collect::<Result<_>>()?;
-    let gate = tap.content.gate;
-    let names = tap.blocks.into_iter().map(|block| block.table);
-    let sums = names.zip(gate.sums()).collect();
-    skipped.extend(gate.skipped);
-    Ok(Restored {
-        target,
-        tables,
-        skipped,
-        unknown,
-        sums,
-        prelude: sound.prelude.is_some(),
-    })
-}
-
-/// What the prelude's blocks left out for want of a role.
-fn left_out(talk: &str) -> Vec<String> {
-    let said = talk
-        .lines()
-        .filter_map(|line| line.split_once("pgseal: left out: "));
-    said.map(|(_, what)| format!("prelude: {what}")).collect()
-}
-
-fn tables_rules(sound: &Sound<'_>, missing: Missing) -> Rules {
-    let scope = sound.manifest.tables.iter().map(Table::table);
-    Rules::new(Part::Tables, scope, missing)
-}
-
-/// The tables whose rows in the target are not those of the manifest: then the latch stays shut.
-fn unequal(counts: &[(usize, u64)], stored: &[&Table]) -> Option<String> {
-    let wrong = counts.iter().filter_map(|(at, rows)| {
-        let table = stored.get(*at).filter(|table| table.rows != *rows)?;
-        let (name, said) = (table.table(), table.rows);
-        Some(format!(
-            "`{name}` has {rows} rows in the target, the manifest says {said}"
-        ))
-    });
-    let wrong: Vec<String> = wrong.collect();
-    (!wrong.is_empty()).then(|| wrong.join("; "))
-}
-
-const ROLLED_BACK: &str = "nothing was changed in the target: the transaction was rolled back";
-
-/// The error that names the cause. All is rolled back but where the last word was said and
-/// nobody knows what became of it.
-fn failure(piped: &Piped<RestoreTap, Answer>, sound: &Sound<'_>) -> Result<Option<Error>> {
-    let [gpg, psql] = [&piped.producer, &piped.consumer];
-    let said = piped.tap.as_ref().is_some_and(|(tap, _)| tap.committed);
-    if said && gpg.end.ok() && psql.end.ok() {
-        return Ok(None);
-    }
-    let sealed = |why: String| Error::new(Code::NotVerified, why);
-    let error = match blame(piped) {
-        Blame::Nobody => sealed("it was not read to its end".into()),
-        Blame::Stopped(stop) => stopped(stop),
-        Blame::NotStarted(at, why) => {
-            let program = [gpg, psql][at].spec.program();
-            let what = format!("`{program}` could not be started: {why}");
-            Error::new(Code::ToolUnfit, what).hint("Reinstall it, or take it out of PATH.")
-        }
-        Blame::Source(error) | Blame::Sink(error) | Blame::Tap(error) => error,
-        Blame::Producer | Blame::Both => match opens(gpg, sound.manifest)? {
-            Err(why) => sealed(format!("the artifact cannot be decrypted: {why}")),
-            Ok(()) => sealed("gpg and psql failed".into()),
-        },
-        Blame::Consumer => Error::new(Code::StageFailed, format!("psql ended with {}", psql.end))
-            .hint("What psql said is above; the target lacks what it names, or forbids it."),
-    };
-    // psql exits with 3 for an error of a statement, which the server has rolled back; and where
-    // it was told to end, whatever became of the COMMIT.
-    let unknown = said && (psql.stopped || psql.end != crate::pipeline::End::Code(3));
-    let disk = match unknown {
-        true => "whether the transaction was committed is not known: look for the tables",
-        false => ROLLED_BACK,
-    };
-    Ok(Some(
-        error.stages(vec![gpg.report(), psql.report()]).disk(disk),
-    ))
+    let mut omitted = warned;
+    omitted.extend(tap.editor.omitted);
+    Ok(Outcome::Committed(Box::new(Restored {
+        target: plan.target,
+        tables: tap.compared,
+        omitted,
+        not_restored: outcome::not_in_the_backup(manifest),
+        unknown: plan.unknown,
+        prelude: has_prelude,
+        findings: tap.findings,
+    })))
 }

@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::fmt;
 
 /// One external command: absolute program, arguments, and its whole environment.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) struct CommandSpec {
     stage: &'static str,
     program: String,
@@ -15,7 +15,16 @@ pub(crate) struct CommandSpec {
     status_prefix: Option<&'static str>,
     expected_talk: Option<&'static str>,
     interrupted: bool,
+    stderr_filter: Option<NewStderrFilter>,
 }
+
+/// Decides line by line what is kept of a command's standard error.
+pub(crate) trait StderrFilter: Send {
+    /// The text to keep of this line, or of what it completes.
+    fn line(&mut self, line: &[u8]) -> Option<String>;
+}
+
+pub(crate) type NewStderrFilter = fn() -> Box<dyn StderrFilter>;
 
 impl CommandSpec {
     /// `stage` is the word by which errors name it: `dump`, `encrypt`, `catalog`, …
@@ -28,6 +37,7 @@ impl CommandSpec {
             status_prefix: None,
             expected_talk: None,
             interrupted: false,
+            stderr_filter: None,
         }
     }
 
@@ -37,6 +47,18 @@ impl CommandSpec {
             interrupted: true,
             ..self
         }
+    }
+
+    /// Only what the filter lets through is kept of its standard error: the rest may hold rows.
+    pub(crate) fn filter_stderr(self, filter: NewStderrFilter) -> CommandSpec {
+        CommandSpec {
+            stderr_filter: Some(filter),
+            ..self
+        }
+    }
+
+    pub(crate) fn stderr_filter(&self) -> Option<NewStderrFilter> {
+        self.stderr_filter
     }
 
     pub(crate) fn is_interrupted(&self) -> bool {

@@ -15,12 +15,13 @@ mod outside;
 mod plaintext;
 pub(crate) mod subject;
 
-pub(crate) use decrypt::{Ciphertext, Key, opens};
+pub(crate) use decrypt::{Ciphertext, Key, opened_by_recipient, opens};
 pub(crate) use findings::{Finding, Report, Standing};
+pub(crate) use inside::{BOND, Prelude, judge_bond, judge_content};
 pub(crate) use opened::Opened;
-pub(crate) use origin::Origin;
+pub(crate) use origin::{Origin, OriginProof};
 pub(crate) use outside::outside;
-pub(crate) use plaintext::{Inflate, plaintext_of};
+pub(crate) use plaintext::{Content, Inflate, plaintext_of};
 pub(crate) use subject::{Subject, Target};
 
 use crate::error::{Code, Error, Result};
@@ -29,18 +30,16 @@ use crate::report::Verdict;
 use crate::store::MANIFEST;
 pub(crate) use findings::Findings;
 use findings::SCHEMA;
-use inside::BOND;
 use opened::Marks;
 
 /// The answers so far, and what was opened for them.
 pub(crate) struct Examined {
     subject: Subject,
     findings: Findings,
+    origin: OriginProof,
     manifest: Option<Manifest>,
     artifact: Option<Sealed>,
     prelude: Option<Sealed>,
-    /// Once it was opened.
-    prelude_sql: Option<Vec<u8>>,
 }
 
 /// An encrypted file as it was read.
@@ -56,9 +55,6 @@ pub(crate) struct Sealed {
 pub(crate) struct Sound<'a> {
     pub manifest: &'a Manifest,
     pub artifact: &'a Sealed,
-    pub prelude: Option<&'a Sealed>,
-    /// Once it was opened.
-    pub prelude_sql: Option<&'a [u8]>,
 }
 
 impl Examined {
@@ -76,12 +72,7 @@ impl Examined {
         if let (Verdict::Pass, Some(manifest), Some(artifact)) =
             (self.verdict(), &self.manifest, &self.artifact)
         {
-            return Ok(Sound {
-                manifest,
-                artifact,
-                prelude: self.prelude.as_ref(),
-                prelude_sql: self.prelude_sql.as_deref(),
-            });
+            return Ok(Sound { manifest, artifact });
         }
         if why.is_empty() {
             why.push("it has no manifest".into());
@@ -93,9 +84,17 @@ impl Examined {
         )))
     }
 
-    /// Artifact and prelude are of one run: the one's origin is the other's.
-    pub(crate) fn bound(&self) -> bool {
-        self.prelude.is_none() || self.findings.proved(BOND)
+    /// What vouches for the run, as far as it can be told without the secret key.
+    pub(crate) fn origin(&self) -> OriginProof {
+        self.origin
+    }
+
+    /// Does without the prelude: it is neither opened nor restored.
+    pub(crate) fn leave_out_prelude(&mut self) {
+        if self.prelude.take().is_some() {
+            self.findings
+                .open(BOND, "not looked at: the prelude is left out");
+        }
     }
 
     pub(crate) fn findings(&self) -> &Findings {
@@ -139,16 +138,26 @@ pub(crate) fn inside(examined: &mut Examined, key: &Key<'_>) -> Result<()> {
         return Ok(());
     };
     let named = inside::artifact(artifact, manifest, key, findings)?;
-    let mut bears = None;
-    if let Some(prelude) = &examined.prelude
-        && let Some((sql, bond)) = inside::prelude(prelude, manifest, key, findings)?
-    {
-        (examined.prelude_sql, bears) = (Some(sql), bond);
+    let mut prelude = None;
+    if let Some(sealed) = &examined.prelude {
+        prelude = inside::prelude(sealed, manifest, key, findings)?;
     }
     if findings.verdict() == Verdict::Pass {
-        inside::bound(named, bears, manifest, findings);
+        let other = prelude.as_ref().and_then(|prelude| prelude.bond.as_ref());
+        judge_bond(named.as_ref(), other, manifest, findings);
     }
     Ok(())
+}
+
+/// Opens the prelude alone. None where there is none, or it is left out.
+pub(crate) fn open_prelude(examined: &mut Examined, key: &Key<'_>) -> Result<Option<Prelude>> {
+    examined.sound()?;
+    let (Some(manifest), Some(sealed)) = (&examined.manifest, &examined.prelude) else {
+        return Ok(None);
+    };
+    let opened = inside::prelude(sealed, manifest, key, &mut examined.findings)?;
+    examined.sound()?;
+    Ok(opened)
 }
 
 /// Says what nobody asked for.

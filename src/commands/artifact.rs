@@ -101,23 +101,18 @@ pub(super) fn key<'a>(
     Ok(Key::new(&gpg, passphrase, &config.env, watch))
 }
 
-/// Opens what is to be restored, and refuses it before psql could get a line where anything is
-/// wrong inside.
-pub(super) fn open<'a>(
-    examined: &mut Examined,
-    given: Given,
-    config: &Config,
-    watch: &'a Watch,
-) -> Result<Key<'a>> {
-    let untouched = "nothing was changed: psql was given nothing";
-    let key = key(config, given.passphrase, watch)?;
-    verify::inside(examined, &key)?;
-    examined.sound().map_err(|error| error.disk(untouched))?;
-    if given.origin.was_given() && !examined.bound() {
-        let what = "the origin of the prelude cannot be proved: the artifact is of an early version, and says nothing of it";
-        return Err(Error::new(Code::NotVerified, what)
-            .disk(untouched)
-            .hint("Read it, with gpg --decrypt; then restore without --envelope and --sha256."));
+/// Refuses an artifact of which nothing says who sealed it.
+pub(super) fn require_origin(examined: &Examined) -> Result<()> {
+    if examined.origin().proved() {
+        return Ok(());
     }
-    Ok(key)
+    let shown = examined.subject().artifact.display();
+    let what =
+        format!("nothing proves who sealed `{shown}`: whoever has the public key could have");
+    Err(Error::new(Code::OriginUnproved, what)
+        .disk("nothing was changed: neither gpg nor psql was started")
+        .hint(
+            "Give what you kept elsewhere: --envelope FILE, or --sha256 HEX.\n      \
+             Only if you made sure in another way: --origin-unproved; its SQL then runs with your rights.",
+        ))
 }

@@ -12,6 +12,7 @@ use crate::pipeline::Input;
 use crate::prepare::prepare;
 use crate::render;
 use crate::report::Verdict;
+use crate::restore::digest::DigestKey;
 use crate::restore::fingerprint::{self, Fingerprint};
 use crate::tools::{self, Tool};
 use crate::verify::{self, Findings, Origin, Subject};
@@ -64,8 +65,9 @@ pub(crate) fn run(
     };
     let prepared = prepare(config, run_id.clone(), watch)?;
     let dump = &prepared.plan.dump;
+    let digest_key = DigestKey::random()?;
     let look = |when: &str| {
-        let taken = fingerprint::take(dump, prepared.stored(), watch);
+        let taken = fingerprint::take(dump, prepared.stored(), digest_key, watch);
         taken.map_err(|error| {
             error.while_doing(&format!("cannot read the tables {when} the backup"))
         })
@@ -136,8 +138,8 @@ fn looked(before: &Fingerprint, after: &[Fingerprint]) -> Looked {
     let found = after.iter().find(|after| after.table == before.table);
     Looked {
         table: before.table.to_string(),
-        rows_before: before.rows,
-        rows_after: found.map(|after| after.rows),
+        rows_before: before.digest.rows,
+        rows_after: found.map(|after| after.digest.rows),
         rows_changed: (found == Some(before)).then_some(0),
     }
 }

@@ -1,22 +1,22 @@
 //! `pgseal prove-restore`: into a throw-away cluster, dumped again, and compared.
 
 use super::Answer;
-use super::artifact::{Given, examine, given, open};
-use super::restore::checks;
+use super::artifact::{Given, examine, given, key};
+use super::restore::{checks, equal};
 use crate::cli;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::exit::Exit;
-use crate::manifest::{Manifest, Table};
-use crate::names::TableName;
+use crate::manifest::Manifest;
+use crate::pg::identifier::identifier;
 use crate::pg::{self, version};
 use crate::pipeline::{Input, run as run_one};
 use crate::render;
 use crate::report::Verdict;
-use crate::restore::{How, Restored, fingerprint, ready, restore, words};
+use crate::restore::{Compared, Outcome, RestoreOptions, plan, restore};
 use crate::scratch::{self, Limits, ScratchCluster};
 use crate::tools;
-use crate::verify::{Examined, Findings, Key};
+use crate::verify::{Examined, Findings, Key, open_prelude};
 use crate::watch::Watch;
 use serde::Serialize;
 
@@ -36,20 +36,33 @@ pub(crate) struct Proof {
     /// Null where nothing was restored.
     pub server: Option<String>,
     pub prelude: bool,
-    pub tables: Vec<Compared>,
+    pub tables: Vec<Equality>,
     pub skipped: Vec<String>,
+    /// What belongs to the tables and was never in the backup.
+    pub not_restored: Vec<String>,
     pub notes: Vec<String>,
     pub checks: Findings,
 }
 
 /// One table, as sealed and as it came back.
 #[derive(Debug, Serialize)]
-pub(crate) struct Compared {
+pub(crate) struct Equality {
     pub table: String,
     pub sealed_rows: u64,
-    pub restored_rows: Option<u64>,
-    /// Every row came back, and no other: by a sum of hashes that is kept in memory only.
+    pub restored_rows: u64,
+    /// Every row came back, and no other: by a digest that is kept in memory only.
     pub content_equal: bool,
+}
+
+impl Equality {
+    fn of(compared: &Compared) -> Equality {
+        Equality {
+            table: compared.table.to_string(),
+            sealed_rows: compared.sealed_rows,
+            restored_rows: compared.restored_rows,
+            content_equal: compared.equal,
+        }
+    }
 }
 
 pub(crate) fn run(
@@ -100,6 +113,18 @@ impl Proof {
             ..Proof::default()
         }
     }
+
+    /// All was restored, and is not what was sealed.
+    fn differs(examined: &Examined, compared: Vec<Compared>, error: Error) -> Proof {
+        let mut checks = examined.findings().clone();
+        checks.judge("restored", equal(&compared));
+        Proof {
+            tables: compared.iter().map(Equality::of).collect(),
+            notes: error.hint.into_iter().collect(),
+            checks,
+            ..Proof::default()
+        }
+    }
 }
 
 fn prove(
@@ -118,33 +143,34 @@ fn prove(
     })?;
     let root = scratch::root(args.scratch_dir.as_deref(), manifest)?;
     // What the caller vouches for may do what a restore by an administrator does.
-    let trusted = given.origin.was_given();
-    let key = open(examined, given, config, watch)?;
+    let trusted = examined.origin().proved();
+    let key = key(config, given.passphrase, watch)?;
+    let prelude = open_prelude(examined, &key)?;
     let sound = examined.sound()?;
     let manifest = sound.manifest;
     let limits = (!trusted).then(|| Limits::of(manifest));
     let cluster = ScratchCluster::start(tools, &root, &manifest.server, limits, config, watch)?;
-    let (restored, after) = cluster.bounded(watch, |watch| {
+    let options = RestoreOptions {
+        skip_external: true,
+        proof: true,
+        prelude_must_be_bound: trusted && !examined.origin().manifest,
+    };
+    let outcome = cluster.bounded(watch, |watch| {
         let key = Key { watch, ..key };
         cluster.create_roles(&roles(manifest), watch)?;
-        let how = How {
-            skip_external: true,
-            proof: true,
-        };
-        let ready = ready(manifest, &cluster.config, how, watch)?;
-        let restored = restore(ready, &sound, &key, &cluster.config);
-        let restored = restored.map_err(|error| match trusted {
+        let plan = plan(manifest, &cluster.config, options, watch)?;
+        let outcome = restore(plan, &sound, prelude, &key, &cluster.config);
+        outcome.map_err(|error| match trusted {
             true => error,
             false => without_rights(error),
-        })?;
-        let relations: Vec<TableName> = manifest.tables.iter().map(Table::table).collect();
-        let dump = pg::pg_dump(&cluster.tools.pg_dump, &cluster.config, &relations);
-        let after = fingerprint::take(&dump, manifest.stored().map(Table::table), watch)?;
-        Ok((restored, after))
+        })
     })?;
-    let tables = compare(manifest, &restored, &after);
+    let restored = match outcome {
+        Outcome::Committed(restored) => restored,
+        Outcome::Differs(compared, error) => return Ok(Proof::differs(examined, compared, error)),
+    };
+    let tables = restored.tables.iter().map(Equality::of).collect();
     let mut checks = checks(examined, &restored);
-    checks.judge("content after the restore", equal(&tables));
     let mut notes = cluster.notes.clone();
     let path = cluster.path().display().to_string();
     let gone = cluster.remove();
@@ -160,14 +186,15 @@ fn prove(
             "restored without a superuser's rights, for nobody vouched for the artifact: see --envelope".into(),
         );
     }
-    if !restored.skipped.is_empty() {
+    if !restored.omitted.is_empty() {
         notes.push("not all of it was restored: see what was left out".into());
     }
     Ok(Proof {
         server: Some(restored.target.version),
         prelude: restored.prelude,
         tables,
-        skipped: restored.skipped,
+        skipped: restored.omitted,
+        not_restored: restored.not_restored,
         notes,
         checks,
     })
@@ -189,66 +216,14 @@ fn without_rights(error: Error) -> Error {
     }
 }
 
-fn compare(
-    manifest: &Manifest,
-    restored: &Restored,
-    after: &[fingerprint::Fingerprint],
-) -> Vec<Compared> {
-    let compared = manifest.stored().map(|table| {
-        let name = table.table();
-        let found = after.iter().find(|one| one.table == name);
-        let sealed = restored.sums.iter().find(|(table, _)| *table == name);
-        let equal = matches!((found, sealed), (Some(found), Some((_, sum)))
-            if found.sum == *sum && found.rows == table.rows);
-        Compared {
-            table: name.to_string(),
-            sealed_rows: table.rows,
-            restored_rows: found.map(|found| found.rows),
-            content_equal: equal,
-        }
-    });
-    compared.collect()
-}
-
-fn equal(tables: &[Compared]) -> std::result::Result<String, String> {
-    let differ = tables.iter().filter(|table| !table.content_equal);
-    let differ: Vec<&str> = differ.map(|table| table.table.as_str()).collect();
-    match (tables.len(), &differ[..]) {
-        (0, _) => Err("no table holds rows".into()),
-        (n, []) => Ok(format!(
-            "{n} tables dumped again from the restored database: every row equal"
-        )),
-        _ => Err(format!("differs: {}", differ.join(", "))),
-    }
-}
-
 /// Bare names of the roles that the dump may name.
 fn roles(manifest: &Manifest) -> Vec<String> {
     let roles = manifest
         .external_references
         .iter()
         .filter(|r| r.kind == "role");
-    let mut names: Vec<String> = roles.filter_map(|r| words::identifier(&r.name)).collect();
+    let mut names: Vec<String> = roles.filter_map(|r| identifier(&r.name)).collect();
     names.sort();
     names.dedup();
     names
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_table_that_differs_is_a_no() {
-        let table = |name: &str, content_equal| Compared {
-            table: name.into(),
-            sealed_rows: 1,
-            restored_rows: Some(1),
-            content_equal,
-        };
-        assert!(equal(&[]).is_err());
-        assert!(equal(&[table("a.b", true)]).is_ok());
-        let said = equal(&[table("a.b", true), table("a.c", false)]);
-        assert_eq!(said, Err("differs: a.c".into()));
-    }
 }

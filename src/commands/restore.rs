@@ -1,7 +1,7 @@
 //! `pgseal restore`: back into a database that has none of these tables.
 
 use super::Answer;
-use super::artifact::{given, open, sound};
+use super::artifact::{given, key, require_origin, sound};
 use crate::cli;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
@@ -9,8 +9,8 @@ use crate::exit::Exit;
 use crate::manifest::ExternalReference;
 use crate::render;
 use crate::report::Verdict;
-use crate::restore::{How, Restored, Rows, ready, restore, target::Target};
-use crate::verify::{Examined, Findings};
+use crate::restore::{Compared, Outcome, RestoreOptions, Restored, plan, restore, target::Target};
+use crate::verify::{Examined, Findings, open_prelude};
 use crate::watch::Watch;
 use serde::Serialize;
 
@@ -25,7 +25,26 @@ pub(crate) struct Report {
     pub tables: Vec<Rows>,
     /// Statements that were left out: by --skip-external, or as grants of others.
     pub skipped: Vec<String>,
+    /// What belongs to the tables and was never in the backup.
+    pub not_restored: Vec<String>,
+    pub notes: Vec<String>,
     pub checks: Findings,
+}
+
+/// One table as it was read in the target before the transaction ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Rows {
+    pub table: String,
+    pub rows: u64,
+}
+
+impl Rows {
+    fn of(compared: &Compared) -> Rows {
+        Rows {
+            table: compared.table.to_string(),
+            rows: compared.restored_rows,
+        }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -47,12 +66,12 @@ impl Place {
 
 pub(crate) fn run(
     args: &cli::Restore,
-    dbname_given: bool,
+    settings: &cli::Settings,
     config: &Config,
     watch: &Watch,
     json: bool,
 ) -> Result<Answer> {
-    if !dbname_given {
+    if settings.dbname.is_none() {
         return Err(
             Error::new(Code::Usage, "restore needs --dbname: where to, in words")
                 .hint("Name a database that has none of these tables, and that was not backed up."),
@@ -60,13 +79,25 @@ pub(crate) fn run(
     }
     let given = given(&args.named, args.passphrase_fd, watch)?;
     let mut examined = sound(&args.named.target, &given, config, watch)?;
-    let how = How {
+    if !args.origin_unproved {
+        require_origin(&examined)?;
+    }
+    if settings.no_prelude {
+        examined.leave_out_prelude();
+    }
+    let options = RestoreOptions {
         skip_external: args.skip_external,
         proof: false,
+        prelude_must_be_bound: !args.origin_unproved && !examined.origin().manifest,
     };
-    let ready = ready(examined.sound()?.manifest, config, how, watch)?;
-    let key = open(&mut examined, given, config, watch)?;
-    let restored = restore(ready, &examined.sound()?, &key, config)?;
+    let plan = plan(examined.sound()?.manifest, config, options, watch)?;
+    let key = key(config, given.passphrase, watch)?;
+    let untouched = "nothing was changed: psql was given nothing";
+    let prelude = open_prelude(&mut examined, &key).map_err(|error| error.disk(untouched))?;
+    let restored = match restore(plan, &examined.sound()?, prelude, &key, config)? {
+        Outcome::Committed(restored) => *restored,
+        Outcome::Differs(_, error) => return Err(error),
+    };
     let report = Report {
         schema: "pgseal/restore/1",
         result: Verdict::Pass,
@@ -75,8 +106,10 @@ pub(crate) fn run(
         target: Place::of(&restored.target),
         prelude: restored.prelude,
         checks: checks(&examined, &restored),
-        tables: restored.tables,
-        skipped: restored.skipped,
+        tables: restored.tables.iter().map(Rows::of).collect(),
+        skipped: restored.omitted,
+        not_restored: restored.not_restored,
+        notes: restored.target.default_privileges(),
     };
     Ok(Answer {
         out: match json {
@@ -92,14 +125,8 @@ pub(crate) fn run(
 /// What was proved before, and what restoring added.
 pub(super) fn checks(examined: &Examined, restored: &Restored) -> Findings {
     let mut checks = examined.findings().clone();
-    let rows: u64 = restored.tables.iter().map(|table| table.rows).sum();
-    let tables = restored.tables.len();
-    checks.judge(
-        "restored",
-        Ok(format!(
-            "{rows} in {tables} tables, counted in the target before it was committed"
-        )),
-    );
+    checks.extend(&restored.findings);
+    checks.judge("restored", equal(&restored.tables));
     for ExternalReference {
         kind,
         name,
@@ -110,4 +137,38 @@ pub(super) fn checks(examined: &Examined, restored: &Restored) -> Findings {
         checks.open("reference", &detail);
     }
     checks
+}
+
+/// Nothing compared is no pass.
+pub(super) fn equal(tables: &[Compared]) -> std::result::Result<String, String> {
+    let differ = tables.iter().filter(|table| !table.equal);
+    let differ: Vec<String> = differ.map(|table| table.table.to_string()).collect();
+    let rows: u64 = tables.iter().map(|table| table.restored_rows).sum();
+    match (tables.len(), &differ[..]) {
+        (0, _) => Err("no table holds rows".into()),
+        (n, []) => Ok(format!(
+            "{rows} rows in {n} tables, each equal to what was sealed, before it was committed"
+        )),
+        _ => Err(format!("differs: {}", differ.join(", "))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::TableName;
+
+    #[test]
+    fn one_table_that_differs_is_a_no() {
+        let table = |name: &str, equal| Compared {
+            table: TableName::parse(name).unwrap(),
+            sealed_rows: 1,
+            restored_rows: 1,
+            equal,
+        };
+        assert!(equal(&[]).is_err());
+        assert!(equal(&[table("a.b", true)]).is_ok());
+        let said = equal(&[table("a.b", true), table("a.c", false)]);
+        assert_eq!(said, Err("differs: a.c".into()));
+    }
 }

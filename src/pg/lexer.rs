@@ -2,7 +2,7 @@
 //! SQL inside a string, a quoted name or a comment is part of that string, name or comment.
 
 /// Statements longer than this are cut in what is reported, never in how they are read.
-const KEPT: usize = 256 * 1024;
+pub(crate) const KEPT: usize = 256 * 1024;
 
 /// What the bytes so far completed.
 #[derive(Debug, PartialEq, Eq)]
@@ -35,8 +35,6 @@ enum Within {
 #[derive(Debug)]
 pub(crate) struct Lexer {
     within: Within,
-    /// How much of a statement is kept.
-    most: usize,
     kept: Vec<u8>,
     aside: Vec<u8>,
     tag: Vec<u8>,
@@ -54,13 +52,8 @@ pub(crate) struct Lexer {
 
 impl Lexer {
     pub(crate) fn new() -> Lexer {
-        Lexer::keeping(KEPT)
-    }
-
-    pub(crate) fn keeping(most: usize) -> Lexer {
         Lexer {
             within: Within::Sql,
-            most,
             kept: Vec::new(),
             aside: Vec::new(),
             tag: Vec::new(),
@@ -76,6 +69,11 @@ impl Lexer {
     /// Nothing is open: no statement, string, name or comment.
     pub(crate) fn at_rest(&self) -> bool {
         self.within == Within::Sql && !self.started
+    }
+
+    /// The next byte stands in no string, quoted name or comment, though it may begin one.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.within == Within::Sql
     }
 
     pub(crate) fn push(&mut self, byte: u8) -> Option<Token> {
@@ -228,7 +226,7 @@ impl Lexer {
     }
 
     fn keep(&mut self, byte: u8) {
-        if self.kept.len() < self.most {
+        if self.kept.len() < KEPT {
             self.kept.push(byte);
         }
     }

@@ -44,6 +44,16 @@ pub(crate) fn prelude(dump: &[u8], closure: &Closure) -> Result<Prelude, String>
     Ok(Prelude { sql, absent })
 }
 
+/// What is run before the tables' own dump, and what after it.
+pub(crate) fn parts(sql: &[u8]) -> Result<(&[u8], &[u8]), String> {
+    if !sql.ends_with(render::END.as_bytes()) {
+        return Err("the last line of the prelude is missing".into());
+    }
+    // The last one: a body may hold anything. Early preludes have none.
+    let after = memchr::memmem::rfind(sql, render::AFTER.as_bytes());
+    Ok(sql.split_at(after.unwrap_or(sql.len())))
+}
+
 const PG_TYPE: u32 = 1247;
 /// Comments, privileges and shell types are no objects of their own.
 const NO_OBJECT: u32 = 0;

@@ -1,5 +1,6 @@
 //! The plain dump as it passes: which tables, how many rows, and whether it is whole.
 
+use super::identifier;
 use super::lexer::{Lexer, Token};
 use crate::names::TableName;
 use std::collections::BTreeSet;
@@ -13,25 +14,22 @@ pub(crate) struct Block {
     pub bytes: u64,
 }
 
-/// Is told of what passes, in its order.
+/// Follows a dump as it is scanned, piece by piece, in its order.
 pub(crate) trait Listener {
-    /// A whole statement, as the lexer gives it.
-    fn statement(&mut self, text: &[u8]) -> Result<(), String>;
-    /// A piece of the rows behind the COPY statement that was told last; the last one ends with
-    /// the line `\.`.
-    fn rows(&mut self, bytes: &[u8]);
-}
-
-/// Nobody listens.
-struct Nobody;
-
-impl Listener for Nobody {
-    fn statement(&mut self, _text: &[u8]) -> Result<(), String> {
-        Ok(())
-    }
-
+    /// A byte of SQL text, which may complete a token. `plain`: it stands in no string, quoted
+    /// name or comment.
+    fn sql(&mut self, _byte: u8, _plain: bool) {}
+    /// What the bytes since the last token amount to. Backslash commands are not told.
+    fn token(&mut self, _token: &Token) {}
+    /// A piece of the rows that follow the last COPY statement; the last piece ends with the
+    /// line `\.`.
     fn rows(&mut self, _bytes: &[u8]) {}
 }
+
+/// A scan that nobody follows.
+pub(crate) struct Nobody;
+
+impl Listener for Nobody {}
 
 /// Watches a dump of a known set of relations.
 #[derive(Debug)]
@@ -83,14 +81,6 @@ impl Scan {
         }
     }
 
-    /// The same for a listener that needs statements of up to `most` bytes whole.
-    pub(crate) fn keeping(self, most: usize) -> Scan {
-        Scan {
-            lexer: Lexer::keeping(most),
-            ..self
-        }
-    }
-
     /// The block that is passing, or passed last.
     pub(crate) fn current(&self) -> Option<&Block> {
         self.blocks.last()
@@ -119,8 +109,10 @@ impl Scan {
                 }
                 Mode::Header => return Err("text behind a COPY statement".into()),
                 Mode::Sql => {
+                    listener.sql(*first, self.lexer.is_plain());
                     if let Some(token) = self.lexer.push(*first) {
-                        self.token(token, listener)?;
+                        listener.token(&token);
+                        self.token(token)?;
                     }
                     after
                 }
@@ -149,7 +141,7 @@ impl Scan {
         }
     }
 
-    fn token(&mut self, token: Token, listener: &mut impl Listener) -> Result<(), String> {
+    fn token(&mut self, token: Token) -> Result<(), String> {
         let behind = || Err("there is text behind its completion trailer".to_string());
         match token {
             Token::Comment(text) if self.trailer == Trailer::None => {
@@ -163,13 +155,11 @@ impl Scan {
             Token::Command(text) => self.command(&text),
             Token::Statement(_) if self.trailer != Trailer::None => behind(),
             Token::Statement(text) => {
-                let copy = text
-                    .get(..4)
-                    .is_some_and(|word| word.eq_ignore_ascii_case(b"copy"));
-                if copy {
-                    self.copy(&text)?;
+                let word = text.get(..4).unwrap_or_default();
+                match word.eq_ignore_ascii_case(b"copy") {
+                    true => self.copy(&text),
+                    false => Ok(()),
                 }
-                listener.statement(&text)
             }
         }
     }
@@ -196,7 +186,7 @@ impl Scan {
     }
 
     fn copy(&mut self, text: &[u8]) -> Result<(), String> {
-        let table = copied(text).ok_or("it holds a COPY statement that is not pg_dump's")?;
+        let (table, _) = copied(text).ok_or("it holds a COPY statement that is not pg_dump's")?;
         if !self.missing.remove(&table) {
             return Err(match self.blocks.iter().any(|b| b.table == table) {
                 true => format!("the rows of `{table}` come twice"),
@@ -251,35 +241,15 @@ impl Scan {
     }
 }
 
-/// The table of `COPY schema.table (columns) FROM stdin`, as pg_dump writes it.
-fn copied(statement: &[u8]) -> Option<TableName> {
+/// The table of `COPY schema.table (columns) FROM stdin`, as pg_dump writes it, and the list of
+/// its columns, which is empty where it has none.
+pub(crate) fn copied(statement: &[u8]) -> Option<(TableName, &str)> {
     let text = std::str::from_utf8(statement).ok()?;
-    let (schema, rest) = identifier(text.strip_prefix("COPY ")?)?;
-    let (name, rest) = identifier(rest.strip_prefix('.')?)?;
+    let (schema, rest) = identifier::read(text.strip_prefix("COPY ")?)?;
+    let (name, rest) = identifier::read(rest.strip_prefix('.')?)?;
     let columns = rest.strip_suffix(" FROM stdin")?.trim();
     let listed = columns.starts_with('(') && columns.ends_with(')');
-    (columns.is_empty() || listed).then_some(TableName { schema, name })
-}
-
-/// An identifier as SQL writes it, and the text behind it.
-pub(super) fn identifier(text: &str) -> Option<(String, &str)> {
-    let Some(inner) = text.strip_prefix('"') else {
-        let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'))?;
-        return (end > 0).then(|| (text[..end].to_string(), &text[end..]));
-    };
-    let mut name = String::new();
-    let mut rest = inner;
-    loop {
-        let (before, after) = rest.split_once('"')?;
-        name.push_str(before);
-        match after.strip_prefix('"') {
-            Some(more) => {
-                name.push('"');
-                rest = more;
-            }
-            None => return Some((name, after)),
-        }
-    }
+    (columns.is_empty() || listed).then_some((TableName { schema, name }, columns))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! One child: started from its spec, its stderr read to the end, its status told.
 
+use super::status_lines::StatusLines;
 use crate::error::StageReport;
 use crate::spec::CommandSpec;
 use duct::Handle;
@@ -101,6 +102,7 @@ pub(super) enum Stdin {
 
 pub(super) struct Child {
     pub handle: Arc<Handle>,
+    pub status: StatusLines,
     signal: i32,
     ended: Option<Instant>,
     killed: bool,
@@ -128,6 +130,7 @@ impl Child {
         drop(command);
         Ok(Child {
             handle: Arc::new(handle?),
+            status: StatusLines::default(),
             signal: match spec.is_interrupted() {
                 true => SIGINT,
                 false => SIGTERM,
@@ -169,7 +172,15 @@ pub(super) fn attend(
     ended: impl FnOnce(End) + Send + 'static,
 ) {
     let (handle, spec) = (Arc::clone(&child.handle), spec.clone());
-    std::thread::spawn(move || heard(listen(stderr, &spec)));
+    let status = child.status.clone();
+    std::thread::spawn(move || {
+        let talk = listen(stderr, &spec, &status);
+        status.close();
+        heard(Heard {
+            status: status.all(),
+            talk,
+        });
+    });
     std::thread::spawn(move || {
         let status = handle.wait().map(|output| output.status);
         ended(End::from(status));
@@ -183,27 +194,34 @@ pub(super) struct Heard {
     pub talk: String,
 }
 
-/// Reads standard error to its end: status lines as they pass, and the tail of the talk.
-fn listen(mut pipe: PipeReader, spec: &CommandSpec) -> Heard {
+/// Reads standard error to its end: status lines as they pass, and the tail of the rest.
+fn listen(mut pipe: PipeReader, spec: &CommandSpec, status: &StatusLines) -> String {
     let (prefix, expected) = (spec.status_lines(), spec.expected_talk());
-    let mut heard = Heard::default();
+    let mut filter = spec.stderr_filter().map(|new| new());
     let (mut talk, mut line) = (Vec::new(), Vec::new());
     let mut status_bytes = 0;
     // The rest of a line that was too long is talk, whatever it looks like.
     let mut within_line = false;
     let mut take = |line: &mut Vec<u8>, talk: &mut Vec<u8>| {
-        let text = prefix.and_then(|prefix| line.strip_prefix(prefix.as_bytes()));
-        let text = text.filter(|_| !within_line);
+        let rest_of_line = within_line;
         within_line = !line.ends_with(b"\n");
-        match text {
+        let text = prefix.and_then(|prefix| line.strip_prefix(prefix.as_bytes()));
+        match text.filter(|_| !rest_of_line) {
             Some(text) if status_bytes + text.len() <= STATUS_KEPT => {
                 status_bytes += text.len();
                 let text = String::from_utf8_lossy(text);
-                heard.status.push(text.trim_end().to_string());
+                status.push(text.trim_end().to_string());
             }
             Some(_) => {}
             None if expected.is_some_and(|said| line.trim_ascii_end() == said.as_bytes()) => {}
-            None => talk.extend_from_slice(line),
+            None => match &mut filter {
+                None => talk.extend_from_slice(line),
+                Some(_) if rest_of_line => {}
+                Some(filter) => {
+                    let kept = filter.line(line.trim_ascii_end());
+                    talk.extend(kept.into_iter().flat_map(|text| (text + "\n").into_bytes()));
+                }
+            },
         }
         line.clear();
         if talk.len() > 2 * TALK_KEPT {
@@ -221,8 +239,7 @@ fn listen(mut pipe: PipeReader, spec: &CommandSpec) -> Heard {
     }
     take(&mut line, &mut talk);
     let tail = talk.len().saturating_sub(TALK_KEPT);
-    heard.talk = String::from_utf8_lossy(&talk[tail..]).into_owned();
-    heard
+    String::from_utf8_lossy(&talk[tail..]).into_owned()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Reading a pipe to its end.
 
 use super::pipe::{Halt, Tap};
+use super::status_lines::StatusLines;
 use std::io::{self, PipeReader, PipeWriter, Read};
 
 const BUFFER: usize = 128 * 1024;
@@ -9,10 +10,10 @@ const BUFFER: usize = 128 * 1024;
 pub(super) fn draw(
     tap: &mut impl Tap,
     from: PipeReader,
-    to: PipeWriter,
+    (to, status): (PipeWriter, StatusLines),
     producer_is_well: impl FnOnce() -> bool,
 ) -> Result<(), Halt> {
-    let mut stream = tap.open(to)?;
+    let mut stream = tap.open(to, status)?;
     read_to_end(from, |bytes| tap.push(bytes, &mut stream))?;
     if producer_is_well() {
         tap.end(stream)?;

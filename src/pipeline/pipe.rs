@@ -3,6 +3,7 @@
 use super::Source;
 use super::child::{self, Child, End, GRACE, Heard, Outcome, Stdin, TICK};
 use super::flow::{draw, read_to_end};
+use super::status_lines::StatusLines;
 use crate::error::Error;
 use crate::spec::CommandSpec;
 use crate::watch::{Stop, Watch};
@@ -24,7 +25,7 @@ pub(crate) enum Halt {
 pub(crate) trait Tap: Send + 'static {
     /// What leads to the consumer. It is made in the tap's thread, and lives and dies there.
     type Stream;
-    fn open(&mut self, to: PipeWriter) -> Result<Self::Stream, Halt>;
+    fn open(&mut self, to: PipeWriter, producer: StatusLines) -> Result<Self::Stream, Halt>;
     fn push(&mut self, bytes: &[u8], to: &mut Self::Stream) -> Result<(), Halt>;
     /// The last bytes. Only called when the producer has exited with status 0, so that a writer
     /// that died is never followed by a well-formed end.
@@ -34,6 +35,8 @@ pub(crate) trait Tap: Send + 'static {
 /// Keeps what the consumer writes.
 pub(crate) trait Sink: Send + 'static {
     fn push(&mut self, bytes: &[u8]) -> Result<(), Halt>;
+    /// The consumer's output has ended, or could not be read further.
+    fn end(&mut self) {}
 }
 
 /// All that is known when everything has ended. `tap` and `sink` are given back, with why they
@@ -261,10 +264,10 @@ fn start<R: Source, T: Tap, S: Sink>(
         });
     }
     let (tap_tx, sink_tx) = (tx.clone(), tx.clone());
-    let handle = Arc::clone(&producer.handle);
+    let (handle, status) = (Arc::clone(&producer.handle), producer.status.clone());
     std::thread::spawn(move || {
         let mut tap = tap;
-        let how = draw(&mut tap, plain.0, feed.1, || {
+        let how = draw(&mut tap, plain.0, (feed.1, status), || {
             handle.wait().is_ok_and(|output| output.status.success())
         });
         let _ = tap_tx.send(Event::Tap(tap, how));
@@ -272,6 +275,7 @@ fn start<R: Source, T: Tap, S: Sink>(
     std::thread::spawn(move || {
         let mut sink = sink;
         let how = read_to_end(sealed.0, |bytes| sink.push(bytes));
+        sink.end();
         let _ = sink_tx.send(Event::Sink(sink, how));
     });
     Ok([producer, consumer])

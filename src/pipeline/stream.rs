@@ -173,6 +173,7 @@ fn start<R: Source, S: Sink>(
     std::thread::spawn(move || {
         let mut sink = sink;
         let how = read_to_end(out_reader, |bytes| sink.push(bytes));
+        sink.end();
         let _ = sink_tx.send(Event::Sink(sink, how));
     });
     Ok(child)

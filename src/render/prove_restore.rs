@@ -1,6 +1,6 @@
 //! The proof that an artifact comes back.
 
-use super::restore::skipped;
+use super::restore::listed;
 use super::term::{plain, thousands};
 use super::verify::findings;
 use crate::commands::prove_restore::Report;
@@ -20,7 +20,8 @@ pub(crate) fn text(report: &Report) -> String {
         let rows = thousands(table.sealed_rows);
         out += &format!("  {:<48} {rows:>16} rows  {equal}\n", plain(&table.table));
     }
-    out += &skipped(&proof.skipped);
+    out += &listed("left out", &proof.skipped);
+    out += &listed("never in the backup", &proof.not_restored);
     for note in &proof.notes {
         out += &format!("note: {}\n", plain(note));
     }

@@ -20,19 +20,23 @@ pub(crate) fn text(report: &Report) -> String {
             thousands(table.rows)
         );
     }
-    out += &skipped(&report.skipped);
+    out += &listed("left out", &report.skipped);
+    out += &listed("never in the backup", &report.not_restored);
+    for note in &report.notes {
+        out += &format!("note: {}\n", plain(note));
+    }
     out += "\n";
     out += &findings(&report.checks);
     out + &format!("\nRESTORE: {}\n", report.result.as_str())
 }
 
-pub(super) fn skipped(statements: &[String]) -> String {
-    if statements.is_empty() {
+pub(super) fn listed(what: &str, lines: &[String]) -> String {
+    if lines.is_empty() {
         return String::new();
     }
-    let mut out = "\nleft out:\n".to_string();
-    for statement in statements {
-        out += &format!("  {}\n", plain(statement));
+    let mut out = format!("\n{what}:\n");
+    for line in lines {
+        out += &format!("  {}\n", plain(line));
     }
     out
 }

@@ -1,67 +1,79 @@
-//! What rows a table has, without their order: the sum of the SHA-256 of its lines of COPY text.
-//! It finds a row that was lost, doubled or changed; it is no seal against a forger, which the
-//! SHA-256 of the whole is. Held in memory only, since it says something of the rows.
+//! A digest of a table's rows, whatever their order: the sum of a hash of each line of COPY text.
+//!
+//! It finds a row that was lost, added or changed. The hash is keyed anew in every process and the
+//! digest stays in memory, so that nobody can make rows to fit it and nothing is told of the rows.
 
-use sha2::{Digest, Sha256};
+use crate::error::Result;
+use crate::random;
+use siphasher::sip128::{Hasher128, SipHasher13};
+use std::hash::Hasher;
 
-/// A sum modulo 2^256.
+/// Number and content of the rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Sum([u64; 4]);
+pub(crate) struct TableDigest {
+    pub rows: u64,
+    /// Modulo 2^128.
+    sum: u128,
+}
 
-impl Sum {
-    fn add(&mut self, line: [u8; 32]) {
-        let mut carry = false;
-        let (words, _) = line.as_chunks::<8>();
-        for (sum, word) in self.0.iter_mut().zip(words) {
-            let (first, over) = sum.overflowing_add(u64::from_le_bytes(*word));
-            let (second, again) = first.overflowing_add(carry.into());
-            (*sum, carry) = (second, over || again);
-        }
+/// The key of digests that are to be compared with each other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DigestKey([u8; 16]);
+
+impl DigestKey {
+    pub(crate) fn random() -> Result<DigestKey> {
+        Ok(DigestKey(random::bytes()?))
     }
 }
 
 /// Takes one table's rows in pieces of any size.
-#[derive(Debug, Default)]
-pub(crate) struct RowSum {
-    sum: Sum,
-    /// The line that is not whole yet.
-    line: Sha256,
-    open: bool,
-    /// What it begins with.
-    start: Vec<u8>,
+#[derive(Debug)]
+pub(crate) struct RowDigest {
+    key: DigestKey,
+    digest: TableDigest,
+    /// The line that is not whole yet, with the first bytes of it.
+    open: Option<(SipHasher13, Vec<u8>)>,
 }
 
-impl RowSum {
-    pub(crate) fn push(&mut self, bytes: &[u8]) {
-        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let (text, ends) = match piece.strip_suffix(b"\n") {
-                Some(text) => (text, true),
-                None => (piece, false),
+impl RowDigest {
+    pub(crate) fn new(key: DigestKey) -> RowDigest {
+        RowDigest {
+            key,
+            digest: TableDigest::default(),
+            open: None,
+        }
+    }
+
+    /// The closing line `\.` may be among the rows: data escapes a backslash, so it is no row.
+    pub(crate) fn push(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let end = memchr::memchr(b'\n', bytes);
+            let (text, rest) = match end {
+                Some(end) => (&bytes[..end], &bytes[end + 1..]),
+                None => (bytes, &[][..]),
             };
-            if ends && !self.open {
-                // Data escapes a backslash, so this is the end of the rows and no row.
-                if text != b"\\." {
-                    self.sum.add(Sha256::digest(text).into());
-                }
+            bytes = rest;
+            if self.open.is_none() && end.is_some() && text == b"\\." {
                 continue;
             }
-            self.open = true;
-            self.line.update(text);
-            let room = 3_usize.saturating_sub(self.start.len()).min(text.len());
-            self.start.extend_from_slice(&text[..room]);
-            if ends {
-                let line = self.line.finalize_reset();
-                if self.start != b"\\." {
-                    self.sum.add(line.into());
-                }
-                self.open = false;
-                self.start.clear();
+            let begin = || (SipHasher13::new_with_key(&self.key.0), Vec::new());
+            let (hasher, start) = self.open.get_or_insert_with(begin);
+            hasher.write(text);
+            let room = 3_usize.saturating_sub(start.len()).min(text.len());
+            start.extend_from_slice(&text[..room]);
+            if end.is_some()
+                && let Some((hasher, start)) = self.open.take()
+                && start != b"\\."
+            {
+                self.digest.rows += 1;
+                let hash = hasher.finish128().as_u128();
+                self.digest.sum = self.digest.sum.wrapping_add(hash);
             }
         }
     }
 
-    pub(crate) fn sum(&self) -> Sum {
-        self.sum
+    pub(crate) fn digest(&self) -> TableDigest {
+        self.digest
     }
 }
 
@@ -69,37 +81,34 @@ impl RowSum {
 mod tests {
     use super::*;
 
-    fn sum(pieces: &[&str]) -> Sum {
-        let mut rows = RowSum::default();
+    fn digest(pieces: &[&str]) -> TableDigest {
+        let mut rows = RowDigest::new(DigestKey([7; 16]));
         for piece in pieces {
             rows.push(piece.as_bytes());
         }
-        rows.sum()
+        rows.digest()
     }
 
     #[test]
     fn order_and_pieces_do_not_matter_and_rows_do() {
-        let one = sum(&["a\nb\n\nc\n\\.\n"]);
-        assert_eq!(one, sum(&["c\nb", "\na", "\n\n\\", ".", "\n"]));
+        let one = digest(&["a\nb\n\nc\n\\.\n"]);
+        assert_eq!(one.rows, 4);
+        assert_eq!(one, digest(&["c\nb", "\na", "\n\n\\", ".", "\n"]));
+        let long = "0123456789".repeat(9);
+        assert_eq!(
+            digest(&[&long, &long, "\n"]),
+            digest(&[&(long.repeat(2) + "\n")])
+        );
         for other in [
             "a\nb\nc\n\\.\n",
             "a\nb\n\nc\nc\n\\.\n",
             "ab\n\n\nc\n\\.\n",
             "\\.\n",
         ] {
-            assert_ne!(one, sum(&[other]), "{other:?}");
+            assert_ne!(one, digest(&[other]), "{other:?}");
         }
-        assert_eq!(sum(&["\\.\n"]), Sum::default());
+        assert_eq!(digest(&["\\.\n"]), TableDigest::default());
         // Twice the same row is not none of it.
-        assert_ne!(sum(&["a\na\n\\.\n"]), Sum::default());
-    }
-
-    #[test]
-    fn carries_are_carried() {
-        let mut all = Sum([u64::MAX; 4]);
-        let mut one = [0; 32];
-        one[0] = 1;
-        all.add(one);
-        assert_eq!(all, Sum::default());
+        assert_ne!(digest(&["a\na\n\\.\n"]).sum, 0);
     }
 }

@@ -1,9 +1,10 @@
 //! What rows tables have now: counted and summed in the dump that a backup would take.
 
-use super::digest::{RowSum, Sum};
+use super::digest::{DigestKey, RowDigest, TableDigest};
 use crate::error::{Code, Error, Result};
 use crate::names::TableName;
-use crate::pg::scan::{Listener, Scan};
+use crate::pg::lexer::Token;
+use crate::pg::scan::{Listener, Scan, copied};
 use crate::pipeline::{End, Halt, Sink, stream};
 use crate::seal::{dump_hint, stopped};
 use crate::spec::CommandSpec;
@@ -13,39 +14,35 @@ use crate::watch::Watch;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fingerprint {
     pub table: TableName,
-    pub rows: u64,
-    pub sum: Sum,
+    pub digest: TableDigest,
 }
 
-#[derive(Default)]
-struct Sums(Vec<RowSum>);
+struct Digests(DigestKey, Vec<RowDigest>);
 
-impl Listener for Sums {
-    fn statement(&mut self, text: &[u8]) -> std::result::Result<(), String> {
-        if text
-            .get(..5)
-            .is_some_and(|word| word.eq_ignore_ascii_case(b"copy "))
+impl Listener for Digests {
+    fn token(&mut self, token: &Token) {
+        if let Token::Statement(text) = token
+            && copied(text).is_some()
         {
-            self.0.push(RowSum::default());
+            self.1.push(RowDigest::new(self.0));
         }
-        Ok(())
     }
 
     fn rows(&mut self, bytes: &[u8]) {
-        if let Some(sum) = self.0.last_mut() {
-            sum.push(bytes);
+        if let Some(digest) = self.1.last_mut() {
+            digest.push(bytes);
         }
     }
 }
 
 struct Dump {
     scan: Scan,
-    sums: Sums,
+    digests: Digests,
 }
 
 impl Sink for Dump {
     fn push(&mut self, bytes: &[u8]) -> std::result::Result<(), Halt> {
-        let pushed = self.scan.push_to(bytes, &mut self.sums);
+        let pushed = self.scan.push_to(bytes, &mut self.digests);
         pushed.map_err(|why| Halt::Own(incomplete(&why)))
     }
 }
@@ -54,15 +51,17 @@ fn incomplete(why: &str) -> Error {
     Error::new(Code::StageFailed, format!("the dump is not whole: {why}"))
 }
 
-/// Of the tables that this dump must hold. Nothing of it is kept but counts and sums.
+/// Of the tables that this dump must hold; those of one key can be compared. Nothing of the dump
+/// is kept but these.
 pub(crate) fn take(
     dump: &CommandSpec,
     stored: impl IntoIterator<Item = TableName>,
+    key: DigestKey,
     watch: &Watch,
 ) -> Result<Vec<Fingerprint>> {
     let sink = Dump {
         scan: Scan::new(stored),
-        sums: Sums::default(),
+        digests: Digests(key, Vec::new()),
     };
     let streamed = stream(dump, None::<Vec<u8>>, sink, watch);
     let report = || vec![streamed.outcome.report()];
@@ -77,17 +76,16 @@ pub(crate) fn take(
         let error = Error::new(Code::StageFailed, what).hint(dump_hint(&streamed.outcome));
         return Err(error.stages(report()));
     }
-    let Some((Dump { scan, sums }, Ok(()))) = streamed.sink else {
+    let Some((Dump { scan, digests }, Ok(()))) = streamed.sink else {
         return Err(incomplete("it was not read to its end"));
     };
     let blocks = scan.finish().map_err(|why| incomplete(&why))?;
     let taken = blocks
         .into_iter()
-        .zip(sums.0)
-        .map(|(block, sum)| Fingerprint {
+        .zip(digests.1)
+        .map(|(block, digest)| Fingerprint {
             table: block.table,
-            rows: block.rows,
-            sum: sum.sum(),
+            digest: digest.digest(),
         });
     Ok(taken.collect())
 }

@@ -1,20 +1,19 @@
 //! The database to restore into: what must be there, and what must not.
 
-use super::How;
-use super::rules::Missing;
-use super::words::{identifier, relation};
+use super::RestoreOptions;
+use super::omissions::Omissions;
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::inspect;
 use crate::manifest::{ExternalReference, Manifest};
 use crate::names::{TableName, quoted};
+use crate::pg::identifier::identifier;
 use crate::pg::{self, version};
 use crate::pipeline::Input;
 use crate::render::term::plain;
 use crate::tools::{self, Tool};
 use crate::watch::Watch;
 use serde::Deserialize;
-use std::collections::BTreeSet;
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(crate) struct Target {
@@ -26,8 +25,32 @@ pub(crate) struct Target {
     existing: Vec<TableName>,
     /// By the manifest's references: there, not there, or nobody knows.
     references: Vec<Option<bool>>,
+    default_privileges: Vec<DefaultPrivileges>,
     /// Likewise: an owner that is there, and for whom this user may not act.
     others: Vec<bool>,
+}
+
+/// What the target gives others on every table or sequence that the restoring role creates.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct DefaultPrivileges {
+    kind: String,
+    /// None: in every schema.
+    schema: Option<String>,
+    grantee: String,
+    privileges: String,
+}
+
+impl DefaultPrivileges {
+    fn told(&self) -> String {
+        let place = match &self.schema {
+            Some(schema) => format!(" in schema {}", quoted(schema)),
+            None => String::new(),
+        };
+        format!(
+            "default privileges of the target give {} on every {} that is created{place} to {}: the restored ones too",
+            self.privileges, self.kind, self.grantee
+        )
+    }
 }
 
 /// Asks it, with the psql that will restore; one without `\restrict` is refused.
@@ -48,7 +71,7 @@ pub(crate) fn ask(config: &Config, manifest: &Manifest, watch: &Watch) -> Result
         .map_err(|error| {
             let said = |word: &str| error.stages.iter().flat_map(|s| &s.said).any(|l| l.contains(word));
             if said("invalid command \\restrict") {
-                let what = format!("`{psql}` has no \\restrict, so a forged artifact could run commands");
+                let what = format!("`{psql}` has no \\restrict, so what stands in a dump could run commands here");
                 return Error::new(Code::ToolUnfit, what)
                     .hint("Install a minor release of August 2025 or later: apt-get install --only-upgrade postgresql-client");
             }
@@ -64,6 +87,14 @@ pub(crate) fn ask(config: &Config, manifest: &Manifest, watch: &Watch) -> Result
 }
 
 impl Target {
+    /// Who gets rights by the target's own doing.
+    pub(crate) fn default_privileges(&self) -> Vec<String> {
+        self.default_privileges
+            .iter()
+            .map(DefaultPrivileges::told)
+            .collect()
+    }
+
     /// Refuses a target that has one of the tables, that is too old, or that was backed up.
     pub(crate) fn check(&self, manifest: &Manifest) -> Result<()> {
         let server = &manifest.server;
@@ -108,13 +139,13 @@ impl Target {
     pub(crate) fn missing<'a>(
         &self,
         manifest: &'a Manifest,
-    ) -> (Vec<Lack<'a>>, Vec<&'a ExternalReference>) {
+    ) -> (Vec<MissingDependency<'a>>, Vec<&'a ExternalReference>) {
         let all = || manifest.external_references.iter().zip(&self.references);
         let others = self.others.iter().copied().chain(std::iter::repeat(false));
         let lacks = all()
             .zip(others)
             .filter_map(|((reference, there), others)| {
-                (*there == Some(false) || others).then_some(Lack { reference, others })
+                (*there == Some(false) || others).then_some(MissingDependency { reference, others })
             });
         // What depends on the tables, the tables do not need.
         let unknown = all().filter(|(reference, there)| {
@@ -128,14 +159,14 @@ impl Target {
 
 /// One reference that the target does not serve.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Lack<'a> {
+pub(crate) struct MissingDependency<'a> {
     reference: &'a ExternalReference,
     /// It is there: an owner for whom the restoring role may not act.
     others: bool,
 }
 
 /// The statement that makes it, or what to do.
-fn mend(Lack { reference, others }: &Lack<'_>) -> String {
+fn remedy(MissingDependency { reference, others }: &MissingDependency<'_>) -> String {
     // The manifest may be anybody's: only what is one name may stand in SQL that is copied, and
     // nothing in a line of its own.
     let name = plain(&reference.name);
@@ -165,75 +196,59 @@ fn thing(kind: &str) -> String {
     }
 }
 
-/// Names are written as SQL quotes them; one that cannot be read is not left out.
-fn keep<T: Ord>(names: &mut BTreeSet<T>, name: Option<T>) -> bool {
-    let known = name.is_some();
-    names.extend(name);
-    known
-}
-
-/// Whether the gate leaves out what needs this: foreign keys, the attaching of partitions, owners
-/// and privileges. A policy that names a role, or a table that names another's row type, stays.
-fn leave_out(missing: &mut Missing, Lack { reference, others }: &Lack<'_>) -> bool {
-    let (kind, name, by) = (&*reference.kind, &reference.name, &reference.needed_by);
-    match kind {
-        "role" if *others => keep(&mut missing.owners, identifier(name)),
-        "role" if by.starts_with("owner of ") || by.starts_with("privileges on ") => {
-            keep(&mut missing.roles, identifier(name))
-        }
-        "tablespace" => keep(&mut missing.tablespaces, identifier(name)),
-        "foreign_key" | "partitioned_table" => keep(&mut missing.relations, relation(name)),
-        _ => false,
-    }
-}
-
-/// Refuses what is missing, or turns it into what the gate leaves out.
-pub(crate) fn settle(lacks: &[Lack<'_>], how: How) -> Result<Missing> {
-    let mut left_out = Missing::default();
-    let mut refused: Vec<&Lack<'_>> = Vec::new();
+/// Refuses what is missing, or turns it into what is left out.
+pub(super) fn resolve(
+    missing: &[MissingDependency<'_>],
+    options: RestoreOptions,
+) -> Result<Omissions> {
+    let mut omissions = Omissions::default();
+    let mut refused: Vec<&MissingDependency<'_>> = Vec::new();
     let mut skipping_helps = true;
-    for lack in lacks {
-        let can = leave_out(&mut left_out, lack);
-        if !(can && how.skip_external) {
+    for dependency in missing {
+        let can = omissions.add(dependency.reference, dependency.others);
+        if !(can && options.skip_external) {
             skipping_helps &= can;
-            refused.push(lack);
+            refused.push(dependency);
         }
     }
     let Some(first) = refused.first() else {
-        return Ok(left_out);
+        return Ok(omissions);
     };
     let more = match refused.len() {
         1 => String::new(),
         n => format!(" (and {} more)", n - 1),
     };
-    let Lack { reference, others } = first;
+    let MissingDependency { reference, others } = first;
     let (kind, by) = (thing(&reference.kind), &reference.needed_by);
     let name = &reference.name;
     let what = match others {
         false => format!("the target has no {kind} {name}, which {by} needs{more}"),
         true => format!("the restoring role may not act for {name}, the {by}{more}"),
     };
-    let mut mends: Vec<String> = refused.iter().map(|lack| mend(lack)).collect();
-    mends.sort();
-    mends.dedup();
+    let mut remedies: Vec<String> = refused
+        .iter()
+        .map(|dependency| remedy(dependency))
+        .collect();
+    remedies.sort();
+    remedies.dedup();
     // The host's packages are not the backup's to bring.
-    if how.proof
+    if options.proof
         && refused
             .iter()
-            .any(|lack| lack.reference.kind != "extension")
+            .any(|dependency| dependency.reference.kind != "extension")
     {
         let what = format!("it does not come back by itself: {what}");
         let rest =
             "Take the backup with its prelude, or restore into a database that has the rest:";
-        let hint = format!("{rest} {}", mends.join("; "));
+        let hint = format!("{rest} {}", remedies.join("; "));
         return Err(Error::new(Code::NotVerified, what).hint(hint));
     }
     if skipping_helps {
-        mends.push(
-            "or leave out foreign keys, partitions, owners and privileges: --skip-external".into(),
+        remedies.push(
+            "or leave out what needs it (foreign keys, partitions, triggers, policies, rules, owners, privileges): --skip-external".into(),
         );
     }
-    Err(Error::new(Code::Database, what).hint(mends.join("\n      ")))
+    Err(Error::new(Code::Database, what).hint(remedies.join("\n      ")))
 }
 
 #[cfg(test)]
@@ -242,25 +257,25 @@ mod tests {
 
     #[test]
     fn a_hint_holds_no_sql_of_the_manifest() {
-        let mend = |kind: &str, name: &str| {
+        let told = |kind: &str, name: &str| {
             let reference = serde_json::json!({
                 "kind": kind, "name": name, "needed_by": "public.a", "status": "", "detail": ""
             });
             let reference: ExternalReference = serde_json::from_value(reference).unwrap();
-            mend(&Lack {
+            remedy(&MissingDependency {
                 reference: &reference,
                 others: false,
             })
         };
-        assert_eq!(mend("role", "app"), "CREATE ROLE \"app\" NOLOGIN;");
+        assert_eq!(told("role", "app"), "CREATE ROLE \"app\" NOLOGIN;");
         assert_eq!(
-            mend("role", "\"a\"\"; b\""),
+            told("role", "\"a\"\"; b\""),
             "CREATE ROLE \"a\"\"; b\" NOLOGIN;"
         );
         let hostile = "x SUPERUSER LOGIN PASSWORD 'a'; --";
         for kind in ["role", "tablespace"] {
-            assert!(!mend(kind, hostile).contains("CREATE"), "{kind}");
+            assert!(!told(kind, hostile).contains("CREATE"), "{kind}");
         }
-        assert!(!mend("function", "f()\nDROP TABLE x;").contains('\n'));
+        assert!(!told("function", "f()\nDROP TABLE x;").contains('\n'));
     }
 }

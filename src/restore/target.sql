@@ -21,6 +21,21 @@ SELECT json_build_object(
     FROM json_array_elements(:'tables'::json) WITH ORDINALITY AS t(item, ord)
     JOIN pg_namespace n ON n.nspname::text = t.item->>'schema'
     JOIN pg_class c ON c.relnamespace = n.oid AND c.relname::text = t.item->>'name'),
+  -- what others will get on every table and sequence that this role creates
+  'default_privileges', (
+    SELECT coalesce(json_agg(json_build_object('kind', x.kind, 'schema', x.schema, 'grantee', x.grantee,
+      'privileges', x.privileges) ORDER BY x.kind, x.schema, x.grantee), '[]')
+    FROM (
+      SELECT CASE d.defaclobjtype WHEN 'r' THEN 'table' ELSE 'sequence' END, n.nspname,
+        CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee) END,
+        string_agg(a.privilege_type, ', ' ORDER BY a.privilege_type)
+      FROM pg_default_acl d CROSS JOIN aclexplode(d.defaclacl) a
+      LEFT JOIN pg_namespace n ON n.oid = d.defaclnamespace
+      WHERE d.defaclrole = (SELECT oid FROM pg_roles WHERE rolname = current_user)
+        AND d.defaclobjtype IN ('r', 'S') AND a.grantee <> d.defaclrole
+        AND (n.oid IS NULL OR n.nspname::text IN (
+          SELECT item->>'schema' FROM json_array_elements(:'tables'::json) AS t(item)))
+      GROUP BY 1, 2, 3) AS x(kind, schema, grantee, privileges)),
   -- to own for another takes SET, which MEMBER was before version 16
   'others', (
     SELECT coalesce(json_agg(item->>'kind' = 'role' AND item->>'needed_by' LIKE 'owner of %' AND EXISTS (

@@ -4,9 +4,10 @@
 //! every row. Within SQL nothing holds that: the artifact may set every parameter that its role
 //! may set, as each dump sets `statement_timeout = 0`. So each limit is held from outside.
 //!
-//! The sizes are proved before: what was decrypted is as long, and has as many rows, as the
-//! manifest says. The factors are far above what pg_dump's output needs, so that an honest backup
-//! never meets a limit.
+//! The manifest is nobody's word either, and what it says of the plaintext is seen to be right
+//! only as it passes. So no more of that counts than an artifact of this size, which is proved
+//! before, can hold. The factors are far above what pg_dump's output needs, so that an honest
+//! backup never meets a limit.
 
 use super::room;
 use crate::error::{Code, Error, Result};
@@ -43,6 +44,11 @@ const MEMORY_PER_BYTE: u64 = 8;
 /// No value is longer than this.
 const LARGEST_VALUE: u64 = 1024 * MIB;
 
+/// What a byte of the artifact may unfold to; deflate can do no more.
+const SQL_PER_SEALED_BYTE: u64 = 1024;
+/// Of the artifact: a relation takes three statements, which are never all the same.
+const SEALED_BYTES_PER_RELATION: u64 = 8;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Limits {
     pub time: Duration,
@@ -63,11 +69,12 @@ struct Sizes {
 
 impl Limits {
     pub(crate) fn of(manifest: &Manifest) -> Limits {
-        Limits::from(Sizes {
+        let sizes = Sizes {
             sql: room::sql(manifest),
             rows: manifest.rows(),
             relations: manifest.tables.len() as u64,
-        })
+        };
+        Limits::from(sizes.within(manifest.envelope.size_bytes))
     }
 
     fn from(sizes: Sizes) -> Limits {
@@ -102,6 +109,18 @@ impl Limits {
         Error::new(Code::NotVerified, what).hint(
             "Nobody vouches for the artifact. Vouch for it, and it has no such limit: --envelope FILE or --sha256 HEX, as you kept them elsewhere.",
         )
+    }
+}
+
+impl Sizes {
+    /// As much of them as an artifact of so many bytes can hold. A row takes its line's end.
+    fn within(self, sealed: u64) -> Sizes {
+        let sql = self.sql.min(sealed.saturating_mul(SQL_PER_SEALED_BYTE));
+        Sizes {
+            sql,
+            rows: self.rows.min(sql),
+            relations: self.relations.min(sealed / SEALED_BYTES_PER_RELATION),
+        }
     }
 }
 
@@ -172,6 +191,14 @@ mod tests {
         let large = limits(10 << 30, 1_000_000_000, 2);
         assert!(large.time > Duration::from_secs(24 * 3600));
         assert!(large.room > 36 << 30 && large.memory > 8 << 30);
+        let lie = Sizes {
+            sql: u64::MAX,
+            rows: u64::MAX,
+            relations: u64::MAX,
+        };
+        let lie = Limits::from(lie.within(790));
+        assert!(lie.time < Duration::from_secs(20 * 60));
+        assert!(lie.room < 1024 * MIB && lie.memory < 270 * MIB);
         let most = limits(u64::MAX, u64::MAX, u64::MAX);
         assert_eq!(most.room, u64::MAX);
         assert_eq!(most.memory, large.memory);

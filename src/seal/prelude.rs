@@ -7,7 +7,7 @@ use crate::error::{Code, Error, Result};
 use crate::gnupg::frame::Seal;
 use crate::pg::closure::{Closure, Object};
 use crate::pg::prelude::{LARGEST, prelude};
-use crate::pipeline::{Halt, Tap};
+use crate::pipeline::{Halt, StatusLines, Tap};
 use crate::store::Partial;
 use crate::watch::Watch;
 use std::io::{PipeWriter, Write};
@@ -53,7 +53,7 @@ struct PreludeTap {
 impl Tap for PreludeTap {
     type Stream = Seal<PipeWriter>;
 
-    fn open(&mut self, to: PipeWriter) -> std::result::Result<Self::Stream, Halt> {
+    fn open(&mut self, to: PipeWriter, _: StatusLines) -> std::result::Result<Self::Stream, Halt> {
         Seal::new(to, self.compression, &self.name).map_err(broken)
     }
 

@@ -6,7 +6,7 @@ use crate::error::{Code, Error};
 use crate::gnupg::frame::Seal;
 use crate::pg::scan::{Block, Scan};
 use crate::pg::token::TokenLine;
-use crate::pipeline::{Halt, Tap};
+use crate::pipeline::{Halt, StatusLines, Tap};
 use sha2::{Digest, Sha256};
 use std::io::{self, PipeWriter, Write};
 
@@ -57,7 +57,7 @@ impl DumpTap {
 impl Tap for DumpTap {
     type Stream = Seal<PipeWriter>;
 
-    fn open(&mut self, to: PipeWriter) -> Result<Seal<PipeWriter>, Halt> {
+    fn open(&mut self, to: PipeWriter, _: StatusLines) -> Result<Seal<PipeWriter>, Halt> {
         Seal::new(to, self.compression, &self.name).map_err(broken)
     }
 

@@ -6,7 +6,7 @@ use crate::compression::Compression;
 use crate::gnupg::packets::KeyId;
 use crate::manifest::Manifest;
 use crate::names::{Fingerprint, TableName};
-use crate::restore::words;
+use crate::pg::identifier;
 use crate::store::PRELUDE;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -104,7 +104,7 @@ pub(super) fn consistent(manifest: &Manifest, subject: &Subject) -> Result<Strin
     // A restore leaves out what leads beyond the tables, where it is told to.
     let beyond = ["foreign_key", "table", "partitioned_table"];
     for reference in &manifest.external_references {
-        let name = words::relation(&reference.name).filter(|name| seen.contains(name));
+        let name = identifier::relation(&reference.name).filter(|name| seen.contains(name));
         must(
             name.is_none() || !beyond.contains(&&*reference.kind),
             format!("`{}` is in it, and an external reference", reference.name),

@@ -109,14 +109,15 @@ pub(crate) fn decrypt<S: Sink>(
     if let Some((_, Err(Halt::Own(error)))) = streamed.sink {
         return Ok(Err(("content", error.message)));
     }
-    if let Err(why) = opens(&outcome, manifest)? {
+    if let Err(why) = opens(&outcome)? {
         return Ok(Err(("decryption", why)));
     }
     match streamed.sink {
         Some((sink, Ok(()))) if poured => {
-            let by = status::opened_by(&outcome.status);
-            let by = by.map_or("a key that gpg does not name", |(subkey, _)| subkey);
-            let detail = format!("gpg opened it with {by} and found it unchanged");
+            let detail = match opened_by_recipient(&outcome.status, manifest) {
+                Ok(detail) => detail,
+                Err(why) => return Ok(Err(("decryption", why))),
+            };
             let bond = status::literal_name(&outcome.status).and_then(Bond::parse);
             Ok(Ok(Decrypted { sink, detail, bond }))
         }
@@ -125,10 +126,7 @@ pub(crate) fn decrypt<S: Sink>(
 }
 
 /// gpg's exit status and its status lines: neither is enough alone.
-pub(crate) fn opens(
-    outcome: &Outcome,
-    manifest: &Manifest,
-) -> Result<std::result::Result<(), String>> {
+pub(crate) fn opens(outcome: &Outcome) -> Result<std::result::Result<(), String>> {
     let word = status::decrypted(&outcome.status);
     let refused = !outcome.end.ok() || word.is_err();
     if let Some(why) = refused.then(|| locked(outcome)).transpose()?.flatten() {
@@ -139,23 +137,30 @@ pub(crate) fn opens(
         let said = said.unwrap_or("no message").trim();
         return Ok(Err(format!("gpg ended with {}: {said}", outcome.end)));
     }
-    if let Err(why) = word {
-        return Ok(Err(why));
-    }
-    // Key ids in the ciphertext are nobody's word; which key did open it is.
+    Ok(word)
+}
+
+/// Which key opened it, if the manifest names it: key ids in the ciphertext are nobody's word.
+pub(crate) fn opened_by_recipient(
+    lines: &[String],
+    manifest: &Manifest,
+) -> std::result::Result<String, String> {
+    let by = status::opened_by(lines);
     let meant = |(subkey, primary): (&str, &str)| {
         manifest
             .recipients
             .iter()
             .any(|r| r.encryption_subkey == subkey && r.fingerprint == primary)
     };
-    Ok(match status::opened_by(&outcome.status) {
-        Some(by) if !meant(by) => Err(format!(
-            "it was opened by {} of {}, which the manifest does not name",
-            by.0, by.1
+    match by {
+        Some((subkey, primary)) if !meant((subkey, primary)) => Err(format!(
+            "it was opened by {subkey} of {primary}, which the manifest does not name"
         )),
-        _ => Ok(()),
-    })
+        _ => {
+            let by = by.map_or("a key that gpg does not name", |(subkey, _)| subkey);
+            Ok(format!("gpg opened it with {by} and found it unchanged"))
+        }
+    }
 }
 
 /// Why no key of the keyring could open it.

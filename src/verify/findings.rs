@@ -32,6 +32,10 @@ impl Findings {
         });
     }
 
+    pub(crate) fn extend(&mut self, more: &Findings) {
+        self.0.extend_from_slice(&more.0);
+    }
+
     /// A check that must come out right.
     pub(crate) fn judge(&mut self, check: &'static str, how: Result<String, String>) -> bool {
         let (standing, detail) = match how {

@@ -4,7 +4,7 @@
 use super::Sealed;
 use super::decrypt::{Key, decrypt};
 use super::findings::Findings;
-use super::plaintext::{Plain, Seen};
+use super::plaintext::{Content, Plain, Seen};
 use crate::compression::Compression;
 use crate::error::{Code, Error, Result};
 use crate::manifest::Manifest;
@@ -13,7 +13,7 @@ use crate::pipeline::{Halt, Sink};
 use crate::seal::Bond;
 
 /// The check of what ties the prelude to the artifact.
-pub(super) const BOND: &str = "prelude bond";
+pub(crate) const BOND: &str = "prelude bond";
 
 /// A small plaintext, in memory.
 struct Kept(Vec<u8>);
@@ -53,11 +53,22 @@ pub(super) fn artifact(
         }
     };
     findings.judge("decryption", Ok(decrypted.detail));
-    let seen = match decrypted.sink.finish() {
+    match decrypted.sink.finish() {
+        Ok(content) => judge_content(content, manifest, findings),
+        Err(why) => {
+            findings.judge("content", Err(format!("the dump is not whole: {why}")));
+        }
+    }
+    Ok(decrypted.bond)
+}
+
+/// Judges a dump that was read to its end.
+pub(crate) fn judge_content(content: Content, manifest: &Manifest, findings: &mut Findings) {
+    let seen = match content.finish() {
         Ok(seen) => seen,
         Err(why) => {
             findings.judge("content", Err(format!("the dump is not whole: {why}")));
-            return Ok(None);
+            return;
         }
     };
     findings.judge(
@@ -66,17 +77,16 @@ pub(super) fn artifact(
     );
     findings.judge("plaintext", plaintext(&seen, manifest));
     findings.judge("rows", rows(&seen, manifest));
-    Ok(decrypted.bond)
 }
 
-/// Whether both were sealed by one run: both bear one token.
-pub(super) fn bound(
-    artifact: Option<Bond>,
-    prelude: Option<Bond>,
+/// Judges whether both were sealed by one run: both bear one token.
+pub(crate) fn judge_bond(
+    artifact: Option<&Bond>,
+    prelude: Option<&Bond>,
     manifest: &Manifest,
     findings: &mut Findings,
 ) {
-    let how = match (&artifact, &prelude, &manifest.prelude) {
+    let how = match (artifact, prelude, &manifest.prelude) {
         (None, _, None) => return,
         (None, _, Some(_)) => {
             let detail = "not proved: an early artifact, which says nothing of its prelude; only the manifest vouches for it";
@@ -138,17 +148,25 @@ fn rows(seen: &Seen, manifest: &Manifest) -> std::result::Result<String, String>
     }
 }
 
-/// The other file: its SQL, and what it says of its artifact.
+/// A prelude that was opened: its SQL, and what it says of its artifact.
+pub(crate) struct Prelude {
+    pub sql: Vec<u8>,
+    pub bond: Option<Bond>,
+}
+
 pub(super) fn prelude(
     sealed: &Sealed,
     manifest: &Manifest,
     key: &Key<'_>,
     findings: &mut Findings,
-) -> Result<Option<(Vec<u8>, Option<Bond>)>> {
+) -> Result<Option<Prelude>> {
     match decrypt(sealed, manifest, key, Kept(Vec::new()))? {
         Ok(decrypted) => {
             findings.judge("prelude decryption", Ok(decrypted.detail));
-            Ok(Some((decrypted.sink.0, decrypted.bond)))
+            Ok(Some(Prelude {
+                sql: decrypted.sink.0,
+                bond: decrypted.bond,
+            }))
         }
         Err((_, why)) => {
             findings.judge("prelude decryption", Err(why));

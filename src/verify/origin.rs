@@ -3,10 +3,24 @@
 //! public key can make an artifact that decrypts.
 
 use super::findings::Findings;
-use super::opened::Outside;
 use super::subject::Subject;
 use crate::envelope::Envelope;
 use std::path::Path;
+
+/// What vouches for a run: each field is true where something that was kept elsewhere agreed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct OriginProof {
+    /// The artifact's hash; a prelude that is bound to the artifact is proved with it.
+    pub artifact: bool,
+    /// The manifest, and with it the hashes of all files that it names.
+    pub manifest: bool,
+}
+
+impl OriginProof {
+    pub(crate) fn proved(self) -> bool {
+        self.artifact || self.manifest
+    }
+}
 
 /// What the caller kept.
 #[derive(Debug, Clone, Default)]
@@ -34,34 +48,29 @@ pub(crate) fn envelope(text: &str) -> Result<Envelope, String> {
 }
 
 impl Origin {
-    pub(crate) fn was_given(&self) -> bool {
-        self.sha256.is_some() || self.envelope.is_some()
-    }
-
     pub(super) fn judge(
         &self,
         subject: &Subject,
-        read: &Outside,
+        (sha, bytes): (Option<&str>, u64),
         first_recipient: Option<&str>,
         findings: &mut Findings,
-    ) {
+    ) -> OriginProof {
+        let mut proof = OriginProof::default();
         if self.sha256.is_none() && self.envelope.is_none() {
             findings.open(
                 "origin",
                 "not proved: no hash that was kept elsewhere was given, see --sha256 and --envelope",
             );
         }
-        let bytes = read.bytes;
-        let sha = match &read.content {
-            Ok(content) => &content.sha256,
-            Err(why) if self.was_given() => {
-                findings.judge("origin", Err(format!("not read: {why}")));
-                return;
+        let Some(sha) = sha else {
+            if self.sha256.is_some() || self.envelope.is_some() {
+                let why = "not read: the file is larger than it should be";
+                findings.judge("origin", Err(why.into()));
             }
-            Err(_) => return,
+            return proof;
         };
         if let Some(kept) = &self.sha256 {
-            findings.judge(
+            proof.artifact |= findings.judge(
                 "origin",
                 match kept == sha {
                     true => Ok("proved: the SHA-256 is the one that was given".into()),
@@ -92,8 +101,9 @@ impl Origin {
                 }
                 Ok("proved: it is the artifact of the envelope that was given".into())
             });
-            findings.judge("origin", how);
+            proof.artifact |= findings.judge("origin", how);
         }
+        proof
     }
 }
 

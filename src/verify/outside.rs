@@ -4,7 +4,7 @@
 use super::findings::Findings;
 use super::judging::{framing, sizes};
 use super::opened::{Marks, Opened, Outside};
-use super::origin::Origin;
+use super::origin::{Origin, OriginProof};
 use super::subject::Subject;
 use super::{Examined, Sealed, consistency};
 use crate::error::Result;
@@ -18,7 +18,13 @@ const LARGEST_MANIFEST: u64 = 64 * 1024 * 1024;
 pub(crate) fn outside(subject: Subject, origin: &Origin, watch: &Watch) -> Result<Examined> {
     let mut findings = Findings::default();
     let manifest = manifest(&subject, &mut findings);
-    let artifact = artifact(&subject, manifest.as_ref(), origin, watch, &mut findings)?;
+    let mut proof = OriginProof::default();
+    let artifact = artifact(&subject, manifest.as_ref(), watch, &mut findings)?;
+    if let Some(artifact) = &artifact {
+        let first = manifest.as_ref().map(|m| m.envelope.gpg_fpr.as_str());
+        let read = (artifact.sha256.as_deref(), artifact.bytes);
+        proof = origin.judge(&subject, read, first, &mut findings);
+    }
     let prelude = match manifest
         .as_ref()
         .and_then(|m| Some((m, m.prelude.as_ref()?)))
@@ -37,10 +43,10 @@ pub(crate) fn outside(subject: Subject, origin: &Origin, watch: &Watch) -> Resul
     Ok(Examined {
         subject,
         findings,
+        origin: proof,
         manifest,
         artifact,
         prelude,
-        prelude_sql: None,
     })
 }
 
@@ -75,7 +81,6 @@ fn manifest(subject: &Subject, findings: &mut Findings) -> Option<Manifest> {
 fn artifact(
     subject: &Subject,
     manifest: Option<&Manifest>,
-    origin: &Origin,
     watch: &Watch,
     findings: &mut Findings,
 ) -> Result<Option<Sealed>> {
@@ -100,8 +105,6 @@ fn artifact(
     }
     let meant = manifest.map(consistency::key_ids);
     framing(("framing", "recipients"), &read, meant, findings);
-    let first = manifest.map(|manifest| manifest.envelope.gpg_fpr.as_str());
-    origin.judge(subject, &read, first, findings);
     Ok(Some(sealed(opened, read)))
 }
 

@@ -3,7 +3,7 @@
 use crate::compression::Compression;
 use crate::error::{Code, Error};
 use crate::manifest::Manifest;
-use crate::pg::scan::{Block, Scan};
+use crate::pg::scan::{Block, Listener, Nobody, Scan};
 use crate::pipeline::{Halt, Sink};
 use sha2::{Digest, Sha256};
 
@@ -94,7 +94,8 @@ pub(crate) struct Plain {
     content: Content,
 }
 
-struct Content {
+/// A dump as it passes: scanned, hashed and counted.
+pub(crate) struct Content {
     scan: Scan,
     hash: Sha256,
     bytes: u64,
@@ -103,7 +104,7 @@ struct Content {
 }
 
 /// What the dump held.
-pub(crate) struct Seen {
+pub(super) struct Seen {
     pub sha256: String,
     pub bytes: u64,
     pub blocks: Vec<Block>,
@@ -111,41 +112,49 @@ pub(crate) struct Seen {
 
 impl Plain {
     pub(crate) fn new(manifest: &Manifest, compression: Compression) -> Result<Plain, Error> {
-        let expected = manifest.stored().map(|table| table.table());
         Ok(Plain {
             inflate: plaintext_of(compression)?,
-            content: Content {
-                scan: Scan::new(expected),
-                hash: Sha256::new(),
-                bytes: 0,
-                most: manifest.plaintext.size_bytes,
-            },
+            content: Content::new(manifest),
         })
     }
 
-    pub(crate) fn finish(mut self) -> Result<Seen, String> {
+    pub(crate) fn finish(mut self) -> Result<Content, String> {
         self.inflate.end().map_err(|halt| match halt {
             Halt::Own(error) => error.message,
             Halt::Pipe(why) => why,
         })?;
-        let blocks = self.content.scan.finish()?;
-        Ok(Seen {
-            sha256: hex::encode(self.content.hash.finalize()),
-            bytes: self.content.bytes,
-            blocks,
-        })
+        Ok(self.content)
     }
 }
 
 impl Sink for Plain {
     fn push(&mut self, bytes: &[u8]) -> Result<(), Halt> {
         let Plain { inflate, content } = self;
-        inflate.push(bytes, &mut |bytes| content.push(bytes))
+        inflate.push(bytes, &mut |bytes| content.push(bytes, &mut Nobody))
     }
 }
 
 impl Content {
-    fn push(&mut self, bytes: &[u8]) -> Result<(), Halt> {
+    pub(crate) fn new(manifest: &Manifest) -> Content {
+        Content {
+            scan: Scan::new(manifest.stored().map(|table| table.table())),
+            hash: Sha256::new(),
+            bytes: 0,
+            most: manifest.plaintext.size_bytes,
+        }
+    }
+
+    /// What it held, where the dump is whole.
+    pub(super) fn finish(self) -> Result<Seen, String> {
+        let blocks = self.scan.finish()?;
+        Ok(Seen {
+            sha256: hex::encode(self.hash.finalize()),
+            bytes: self.bytes,
+            blocks,
+        })
+    }
+
+    pub(crate) fn push(&mut self, bytes: &[u8], listener: &mut impl Listener) -> Result<(), Halt> {
         let refused = |why: String| Halt::Own(refused(why));
         self.hash.update(bytes);
         self.bytes += bytes.len() as u64;
@@ -155,6 +164,6 @@ impl Content {
                 "it is longer than the {most} bytes of the manifest"
             )));
         }
-        self.scan.push(bytes).map_err(refused)
+        self.scan.push_to(bytes, listener).map_err(refused)
     }
 }

@@ -68,7 +68,13 @@ impl Prints for Ran {
     }
 }
 
+/// For tests of what a restore does; who sealed it is asked elsewhere.
 pub fn restore<'t>(test: &'t Test, what: &Path, target: &Target) -> Pgseal<'t> {
+    restore_proved(test, what, target).arg("--origin-unproved")
+}
+
+/// As a user types it, with the secret key at hand.
+pub fn restore_proved<'t>(test: &'t Test, what: &Path, target: &Target) -> Pgseal<'t> {
     test.pgseal("restore")
         .arg(what)
         .arg(format!("--dbname={}", target.db))

@@ -2,7 +2,6 @@
 
 mod bounds;
 pub mod forge;
-mod hostile;
 mod large;
 mod missing;
 mod origin;

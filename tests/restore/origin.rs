@@ -1,6 +1,6 @@
 //! Whose word an artifact and its prelude are, and what may be done on nobody's.
 
-use super::forge::{Prints, Target, forge, forge_prelude, prove, restore, secret};
+use super::forge::{Prints, Target, forge, forge_prelude, prove, restore, restore_proved, secret};
 use crate::support::{Home, Ran, Ring, Sealed, Test, keys, tool};
 use serde_json::{Value, json};
 
@@ -70,7 +70,7 @@ fn another_prelude_is_refused() {
         for option in [vec![], vec![kept(&test, sealed)]] {
             let target = Target::new();
             let ran = restore(&test, &sealed.path, &target).args(option).run();
-            ran.fails(1, &["prelude bond", words, "psql was given nothing"]);
+            ran.fails(1, &["prelude bond", words, "nothing was changed"]);
             target.is_empty();
         }
     };
@@ -146,13 +146,12 @@ fn an_artifact_that_changes_meanwhile_is_rolled_back() {
     );
     let backup = test.backup(&["public.a"]).arg("--compress=none");
     let sealed = test.sealed(&backup.run());
-    // More than fits into a pipe: its end is not yet read when gpg starts for the last time,
-    // after artifact and prelude.
+    // More than fits into a pipe: its end is not yet read when gpg starts for it, after the prelude.
     let end = std::fs::metadata(&sealed.path).unwrap().len() - 1000;
     assert!(end > 512 * 1024);
     let script = format!(
         "echo >> $HOME/calls\n\
-         if [ $(wc -l < $HOME/calls) = 3 ]; then sleep 0.2; printf x | \
+         if [ $(wc -l < $HOME/calls) = 2 ]; then sleep 0.2; printf x | \
          dd of={} bs=1 seek={end} conv=notrunc 2>/dev/null; fi; exec $real \"$@\"",
         sealed.path.display()
     );
@@ -252,21 +251,32 @@ fn an_early_artifact_does_not_vouch_for_its_prelude() {
     );
     let sha = crate::support::sha256(&std::fs::read(&path).unwrap());
     let target = Target::new();
-    restore(&test, &path, &target)
-        .arg(format!("--sha256={sha}"))
-        .run()
-        .fails(
-            1,
-            &[
-                "the origin of the prelude cannot be proved",
-                "without --envelope and --sha256",
-            ],
-        );
+    let proved = || restore_proved(&test, &path, &target).arg(format!("--sha256={sha}"));
+    proved().run().fails(
+        1,
+        &[
+            "nothing proves who sealed the prelude",
+            "--no-prelude",
+            "--origin-unproved",
+        ],
+    );
     target.is_empty();
-    restore(&test, &path, &target)
+    proved()
+        .arg("--origin-unproved")
         .run()
         .exits(0)
         .prints(&["RESTORE: PASS", "says nothing of its prelude"]);
+
+    let target = Target::new();
+    let proved = || restore_proved(&test, &path, &target).arg(format!("--sha256={sha}"));
+    proved().arg("--no-prelude").run().exits(4);
+    target.is_empty();
+    target.sql("CREATE TYPE mood AS ENUM ('sad', 'ok')");
+    proved()
+        .arg("--no-prelude")
+        .run()
+        .exits(0)
+        .prints(&["RESTORE: PASS", "the prelude is left out"]);
 }
 
 #[test]
@@ -296,12 +306,13 @@ fn a_damaged_artifact_is_a_no_and_no_error() {
         assert_eq!(report["server"], Value::Null);
         let checks = report["checks"].as_array().unwrap();
         let failed = checks.iter().find(|c| c["standing"] == "FAILED").unwrap();
-        assert!(wanted.contains(&failed["check"].as_str().unwrap()));
+        let check = failed["check"].as_str().unwrap();
+        assert!(wanted.contains(&check), "{check}");
     };
     failed(&["sha256"]);
     rewrite(&test, &sealed.run_id, |m| {
         m["envelope"]["sha256"] = json!(crate::support::sha256(&bytes));
     });
     // By gpg, or by what it let out before it saw.
-    failed(&["decryption", "content"]);
+    failed(&["restored"]);
 }

@@ -55,7 +55,7 @@ fn one_row_that_comes_back_changed_is_a_no() {
     let test = Test::of(TABLE);
     test.sql("CREATE TABLE b AS SELECT 1 AS x");
     let sealed = test.sealed(&test.backup(&["public.a", "public.b"]).run());
-    let script = "sed 's/\\trow 7$/\\trow 8/' | $real \"$@\"; exit";
+    let script = "sed -u 's/\\trow 7$/\\trow 8/' | $real \"$@\"; exit";
     test.shim("psql", "*AUTOCOMMIT=off*", script);
     let report = test
         .pgseal("prove-restore")
@@ -91,14 +91,14 @@ fn roles_that_are_missing_are_made_and_the_rest_is_left_out() {
         "roles",
         |manifest| {
             manifest["external_references"] = json!([
-                {"kind": "foreign_key", "name": "public.users", "needed_by": "a_id_fkey on public.a"},
+                {"kind": "foreign_key", "name": "public.users", "needed_by": "table constraint a_id_fkey on public.a"},
                 {"kind": "role", "name": "\"it's \\ me\"", "needed_by": "owner of table public.a"},
             ]);
         },
     );
     let ran = prove(&test, &path).run();
     ran.exits(0)
-        .prints(&["PROVE_RESTORE: PASS", "foreign key to public.users"]);
+        .prints(&["PROVE_RESTORE: PASS", "needs table public.users"]);
 }
 
 #[test]
@@ -113,7 +113,7 @@ fn the_nine_tables_come_back_by_themselves() {
     let sealed = test.sealed(&test.backup(&tables).run());
     let ran = prove(&test, &sealed.run_id).run();
     ran.exits(0)
-        .prints(&["PROVE_RESTORE: PASS", "9 tables dumped again"]);
+        .prints(&["PROVE_RESTORE: PASS", "rows in 9 tables, each equal"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What was sealed comes back equal.
 
-use super::forge::{Prints, Target, content, prove, restore};
+use super::forge::{Prints, Target, content, prove, restore, restore_proved};
 use crate::support::{Test, cluster};
 
 fn round_trip(test: &Test, tables: &[&str], options: &[&str], prepare: &str) {
@@ -196,7 +196,7 @@ fn origin_is_proved_only_by_what_was_kept() {
     let artifact = envelope["artifact_ref"].as_str().unwrap();
     let origin = |options: &[String]| {
         let target = Target::new();
-        let report = restore(&test, artifact.as_ref(), &target)
+        let report = restore_proved(&test, artifact.as_ref(), &target)
             .args(options.to_vec())
             .arg("--json")
             .run()
@@ -209,7 +209,7 @@ fn origin_is_proved_only_by_what_was_kept() {
             .unwrap();
         check["standing"].as_str().unwrap().to_string()
     };
-    assert_eq!(origin(&[]), "NOT_PROVED");
+    assert_eq!(origin(&["--origin-unproved".into()]), "NOT_PROVED");
     let sha = format!("--sha256={}", envelope["sha256"].as_str().unwrap());
     assert_eq!(origin(&[sha]), "PROVED");
     let kept = test.write("envelope.json", &envelope.to_string());
@@ -218,6 +218,18 @@ fn origin_is_proved_only_by_what_was_kept() {
         "PROVED"
     );
     let target = Target::new();
+    restore_proved(&test, artifact.as_ref(), &target)
+        .run()
+        .fails(
+            1,
+            &[
+                "nothing proves who sealed",
+                "--envelope FILE, or --sha256 HEX",
+                "--origin-unproved",
+                "neither gpg nor psql was started",
+            ],
+        );
+    target.is_empty();
     restore(&test, artifact.as_ref(), &target)
         .arg(format!("--sha256={}", "0".repeat(64)))
         .run()
@@ -275,7 +287,10 @@ fn one_leaf_comes_back_without_its_parent() {
         .arg("--skip-external")
         .run()
         .exits(0)
-        .prints(&["partition of public.pt:", "partition of public.pt_pkey:"]);
+        .prints(&[
+            "needs table public.pt: ALTER TABLE",
+            "needs table public.pt: ALTER INDEX public.pt_pkey",
+        ]);
     assert_eq!(target.sql("SELECT id FROM leaf"), "7");
     prove(&test, &sealed.path).run().exits(0);
 }

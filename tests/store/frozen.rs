@@ -93,9 +93,21 @@ fn what_gpg_2_4_sealed_verifies() {
 fn what_gpg_2_4_sealed_restores() {
     restores(
         "frozen-gpg-2.4",
-        // It does not name its prelude, so an envelope could not vouch for that.
-        &[],
+        // It does not name its prelude, so an envelope cannot vouch for that.
+        &["--envelope=-", "--origin-unproved"],
         "SELECT 1;",
+        "SELECT count(*) || ' ' || min(name COLLATE \"C\") FROM sealed.visit JOIN sealed.guest ON guest = id;",
+        "7 Zoë",
+    );
+}
+
+#[test]
+fn what_gpg_2_4_sealed_restores_by_its_envelope_without_its_prelude() {
+    restores(
+        "frozen-gpg-2.4",
+        &["--envelope=-", "--no-prelude"],
+        "CREATE SCHEMA sealed; CREATE TYPE sealed.mood AS ENUM ('sad', 'ok', 'happy');
+         CREATE FUNCTION sealed.shout(text) RETURNS text LANGUAGE sql IMMUTABLE AS 'SELECT upper($1)';",
         "SELECT count(*) || ' ' || min(name COLLATE \"C\") FROM sealed.visit JOIN sealed.guest ON guest = id;",
         "7 Zoë",
     );

@@ -2,14 +2,17 @@
 //! owners, privileges and comments apart, and only for what this run created.
 
 use super::split::Entry;
-use crate::pg::scan::identifier;
-use std::collections::BTreeMap;
+use crate::pg::identifier;
+use std::collections::{BTreeMap, BTreeSet};
 
 const HEAD: &str = "\
 -- pgseal prelude: what the tables of this run need around them, made where it is not there yet.
 -- Run it once, before the tables' own dump.
 ";
 pub(super) const END: &str = "-- pgseal prelude complete\n";
+/// Stands before what must wait until the tables have their rows.
+pub(super) const AFTER: &str =
+    "\n-- pgseal prelude: what follows is run after the tables' own dump\n";
 
 /// Settings by which the text is read as it was written. The rest of a dump's are timeouts.
 const SETTINGS: &[&str] = &[
@@ -36,18 +39,43 @@ pub(super) fn render(
     for setting in settings.iter().filter(needed) {
         out.extend([setting, &b";\n"[..]].concat());
     }
-    for entry in kept {
+    let late = late(kept, parents);
+    let (late, early): (Vec<&Entry>, Vec<&Entry>) =
+        kept.iter().partition(|entry| late.contains(&entry.number));
+    entries(&mut out, &early, parents);
+    out.extend(AFTER.as_bytes());
+    entries(&mut out, &late, parents);
+    out.extend(END.as_bytes());
+    out
+}
+
+/// Constraints that are written apart from their domain, and what hangs on them. They are NOT
+/// VALID: rows that are older than they are may break them.
+fn late(kept: &[&Entry], parents: &BTreeMap<(u32, u32), u32>) -> BTreeSet<u32> {
+    let is_late =
+        |entry: &&&Entry| entry.object.0 == PG_CONSTRAINT && parents.contains_key(&entry.object);
+    let mut late: BTreeSet<u32> = kept.iter().filter(is_late).map(|e| e.number).collect();
+    let hang = kept
+        .iter()
+        .filter(|e| e.hangs_on.iter().any(|n| late.contains(n)));
+    let hang: Vec<u32> = hang.map(|entry| entry.number).collect();
+    late.extend(hang);
+    late
+}
+
+const PG_CONSTRAINT: u32 = 2606;
+
+fn entries(out: &mut Vec<u8>, entries: &[&Entry], parents: &BTreeMap<(u32, u32), u32>) {
+    for entry in entries {
         // Set between entries, for tables only.
         let statements = entry.statements.iter();
         let statements = statements.filter(|s| !s.starts_with(b"SET default_"));
         let statements: Vec<&[u8]> = statements.copied().collect();
         match entry.hangs_on[..] {
-            [] => object(&mut out, entry, statements, parents.get(&entry.object)),
-            _ => apart(&mut out, entry, &groups(&statements), &entry.hangs_on),
+            [] => object(out, entry, statements, parents.get(&entry.object)),
+            _ => apart(out, entry, &groups(&statements), &entry.hangs_on),
         }
     }
-    out.extend(END.as_bytes());
-    out
 }
 
 fn object(out: &mut Vec<u8>, entry: &Entry, statements: Vec<&[u8]>, parent: Option<&u32>) {
@@ -172,8 +200,7 @@ fn names_owner(statement: &[u8]) -> bool {
     statement.starts_with(b"ALTER ")
         && found.any(|at| {
             let role = String::from_utf8_lossy(&statement[at + WORDS.len()..]);
-            // The parser wants something to stand behind the name.
-            identifier(&format!("{role};")).is_some_and(|(_, rest)| rest == ";")
+            identifier::identifier(&role).is_some()
         })
 }
 

@@ -1,0 +1,241 @@
+//! What a restore leaves out: statements about what the target lacks, or what is not the backup's.
+
+use super::statement::{Dependent, Kind, Statement};
+use crate::manifest::ExternalReference;
+use crate::names::TableName;
+use crate::pg::identifier::{Word, identifier, qualified, relation, words};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What is declared by the manifest, missing in the target, and can be left out.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Omissions {
+    /// Of whom no privilege is restored.
+    grantees: BTreeSet<String>,
+    owners: BTreeSet<String>,
+    tablespaces: BTreeSet<String>,
+    /// With what each needs.
+    dependents: BTreeMap<Dependent, String>,
+    /// Tables and indexes whose parent is missing, with its name.
+    partitions: BTreeMap<TableName, String>,
+}
+
+/// Why a statement is left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Omission {
+    pub why: String,
+    /// The other statements of the same entry of the dump go with it.
+    pub entry: bool,
+}
+
+impl Omissions {
+    /// Notes that what needs this reference is to be left out. False where nothing can be: a
+    /// default, a check or a type of the table itself needs it. `role_exists`: it is a role for
+    /// which the restoring role may not act.
+    pub(super) fn add(&mut self, reference: &ExternalReference, role_exists: bool) -> bool {
+        let (name, by) = (&reference.name, &reference.needed_by);
+        if reference.kind == "role" {
+            // Where there is no such role, no statement may name it.
+            let grantees = role_exists || insert(&mut self.grantees, name);
+            if !(grantees && insert(&mut self.owners, name)) {
+                return false;
+            }
+        }
+        match (dependent(by), reference.kind.as_str()) {
+            // A partition's constraint comes with its parent's.
+            (Some((Kind::Constraint, ..)), "partitioned_table") => return true,
+            // Any other is a part of its table's definition.
+            (Some((Kind::Constraint, ..)), kind) if kind != "foreign_key" => return false,
+            (Some(object), _) => {
+                self.dependents.insert(object, needs(reference));
+                return true;
+            }
+            (None, _) => {}
+        }
+        match reference.kind.as_str() {
+            "role" => by.starts_with("owner of ") || by.starts_with("privileges on "),
+            "tablespace" => insert(&mut self.tablespaces, name),
+            "partitioned_table" => match by.split_once(' ') {
+                Some(("table" | "index", partition)) => match relation(partition) {
+                    Some(partition) => {
+                        self.partitions.insert(partition, needs(reference));
+                        true
+                    }
+                    None => false,
+                },
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    pub(super) fn find(&self, statement: &Statement) -> Option<Omission> {
+        let of_object = |found: Option<&String>| {
+            let why = found?.clone();
+            Some(Omission { why, entry: true })
+        };
+        let of_role = |what: &str, role: &String, missing: &BTreeSet<String>| {
+            missing.contains(role).then(|| Omission {
+                why: format!("{what} {role}"),
+                entry: false,
+            })
+        };
+        match statement {
+            Statement::Create(object) | Statement::About(object) => {
+                of_object(self.dependents.get(object))
+            }
+            Statement::AttachTable(partition) | Statement::AttachIndex(partition) => {
+                of_object(self.partitions.get(partition))
+            }
+            Statement::OwnerTo(role) => of_role("owner", role, &self.owners),
+            Statement::Privileges {
+                of_relation: false, ..
+            } => Some(Omission {
+                why: "privileges on what is not the backup's".into(),
+                entry: true,
+            }),
+            Statement::Privileges { role, .. } => of_role("privileges of", role, &self.grantees),
+            _ => None,
+        }
+    }
+
+    pub(super) fn lacks_tablespace(&self, name: &str) -> bool {
+        self.tablespaces.contains(name)
+    }
+}
+
+/// A name that cannot be read is not left out.
+fn insert(names: &mut BTreeSet<String>, name: &str) -> bool {
+    let name = identifier(name);
+    let known = name.is_some();
+    names.extend(name);
+    known
+}
+
+fn needs(reference: &ExternalReference) -> String {
+    let kind = match reference.kind.as_str() {
+        "foreign_key" | "partitioned_table" => "table",
+        kind => kind,
+    };
+    format!("needs {} {}", kind.replace('_', " "), reference.name)
+}
+
+/// `table constraint c on public.t`, `policy "P" on public.t`, as `pg_identify_object` tells it.
+fn dependent(needed_by: &str) -> Option<Dependent> {
+    let words = words(needed_by);
+    let words = match &words[..] {
+        [table, rest @ ..] if table.is("table") && rest.len() == 6 => rest,
+        words => words,
+    };
+    match words {
+        [Word::Bare(kind), name, on, table @ ..] if on.is("on") && table.len() == 3 => {
+            let name = name.identifier()?.to_string();
+            Some((Kind::parse(kind)?, name, qualified(table)?))
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::statement::read;
+    use super::*;
+
+    fn omissions(references: &[(&str, &str, &str)]) -> Omissions {
+        let mut omissions = Omissions::default();
+        for (kind, name, needed_by) in references {
+            let reference = serde_json::json!({"kind": kind, "name": name, "needed_by": needed_by});
+            let added = omissions.add(&serde_json::from_value(reference).unwrap(), false);
+            assert!(added, "{needed_by}");
+        }
+        omissions
+    }
+
+    #[test]
+    fn what_needs_what_is_missing() {
+        let omissions = omissions(&[
+            (
+                "foreign_key",
+                "public.users",
+                "table constraint \"C\" on public.t",
+            ),
+            ("function", "public.f()", "trigger g on public.t"),
+            ("table", "public.members", "policy p on public.\"T on\""),
+            ("role", "boss", "owner of table public.t"),
+            ("role", "\"it's me\"", "privileges on table public.t"),
+            ("partitioned_table", "public.p", "table public.t"),
+            ("partitioned_table", "public.p_pkey", "index public.t_pkey"),
+            (
+                "partitioned_table",
+                "public.p",
+                "table constraint t_pkey on public.t",
+            ),
+            ("tablespace", "fast", "table public.t"),
+        ]);
+        for (sql, why) in [
+            (
+                "ALTER TABLE ONLY public.t ADD CONSTRAINT \"C\" FOREIGN KEY (a) REFERENCES public.users(a)",
+                Some("needs table public.users"),
+            ),
+            (
+                "COMMENT ON CONSTRAINT \"C\" ON public.t IS 'x'",
+                Some("needs table public.users"),
+            ),
+            (
+                "CREATE TRIGGER g BEFORE INSERT ON public.t FOR EACH ROW EXECUTE FUNCTION public.f()",
+                Some("needs function public.f()"),
+            ),
+            (
+                "CREATE TRIGGER h BEFORE INSERT ON public.t FOR EACH ROW EXECUTE FUNCTION public.f()",
+                None,
+            ),
+            (
+                "CREATE POLICY p ON public.\"T on\" USING (true)",
+                Some("needs table public.members"),
+            ),
+            ("CREATE POLICY p ON public.t USING (true)", None),
+            (
+                "ALTER TABLE ONLY public.p ATTACH PARTITION public.t DEFAULT",
+                Some("needs table public.p"),
+            ),
+            (
+                "ALTER INDEX public.p_pkey ATTACH PARTITION public.t_pkey",
+                Some("needs table public.p_pkey"),
+            ),
+            ("ALTER TABLE public.t OWNER TO boss", Some("owner boss")),
+            (
+                "GRANT ALL ON TABLE public.t TO \"it's me\"",
+                Some("privileges of it's me"),
+            ),
+            (
+                "GRANT ALL ON TABLE public.t TO boss",
+                Some("privileges of boss"),
+            ),
+            (
+                "REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC",
+                Some("privileges on what is not the backup's"),
+            ),
+        ] {
+            let found = omissions.find(&read(sql)).map(|omission| omission.why);
+            assert_eq!(found.as_deref(), why, "{sql}");
+        }
+        assert!(omissions.lacks_tablespace("fast"));
+    }
+
+    #[test]
+    fn what_the_table_itself_needs_stays() {
+        let add = |kind: &str, by: &str| {
+            let reference = serde_json::json!({"kind": kind, "name": "public.x", "needed_by": by});
+            Omissions::default().add(&serde_json::from_value(reference).unwrap(), false)
+        };
+        for (kind, by) in [
+            ("type", "table public.t"),
+            ("table", "table public.t"),
+            ("function", "default value for public.t.x"),
+            ("function", "table constraint c on public.t"),
+            ("role", "public.t"),
+            ("partitioned_table", "view public.v"),
+        ] {
+            assert!(!add(kind, by), "{kind} {by}");
+        }
+    }
+}

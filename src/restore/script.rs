@@ -1,0 +1,145 @@
+//! The transaction around a dump: what psql is given before it, between its parts and behind it.
+
+use crate::names::TableName;
+
+/// The marks in psql's answer, the guard that no stray COMMIT passes, and the SQL that makes them.
+#[derive(Debug, Clone)]
+pub(super) struct TransactionScript {
+    /// Random, so that no row and no statement can hold it.
+    token: String,
+}
+
+/// What a line of psql's answer says, if it bears the token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Mark {
+    /// The rows of the table with this number follow.
+    Table(usize),
+    /// Every table has been told.
+    Compared,
+    /// All statements were run; with the transaction's id.
+    Done(String),
+    /// What the server says of the transaction behind COMMIT.
+    Status(String),
+}
+
+impl TransactionScript {
+    pub(super) fn new(random: [u8; 16]) -> TransactionScript {
+        TransactionScript {
+            token: hex::encode(random),
+        }
+    }
+
+    pub(super) fn token(&self) -> &[u8] {
+        self.token.as_bytes()
+    }
+
+    fn guard(&self) -> String {
+        format!("pg_temp.pgseal_{}", self.token)
+    }
+
+    /// psql's first lines. `\restrict` forbids every other backslash command. The guard is a row
+    /// that breaks a foreign key which is only checked at COMMIT, so no COMMIT succeeds before
+    /// [`commit`](Self::commit) mends it.
+    pub(super) fn begin(&self) -> String {
+        let guard = self.guard();
+        format!(
+            "\\restrict {token}\n\
+             BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\n\
+             {SETTINGS}\
+             SET LOCAL client_min_messages = warning;\n\
+             CREATE TEMPORARY TABLE {guard} (a int PRIMARY KEY, \
+             b int REFERENCES {guard} DEFERRABLE INITIALLY DEFERRED) ON COMMIT DROP;\n\
+             INSERT INTO {guard} VALUES (1, 2);\n",
+            token = self.token,
+        )
+    }
+
+    fn mark(&self, text: &str) -> String {
+        format!("COPY (SELECT '{}', {text}) TO STDOUT;\n", self.token)
+    }
+
+    /// Tells the rows of every table, as the artifact's COPY statements list their columns. What
+    /// was put off until COMMIT happens first, so that it is compared too.
+    /// `first` is the number of the first of them.
+    pub(super) fn compare(&self, first: usize, tables: &[(&TableName, &str)]) -> String {
+        let guard = self.guard();
+        let mut out = format!(
+            "{SETTINGS}{COMPARED_AS}\
+             UPDATE {guard} SET b = a;\nSET CONSTRAINTS ALL IMMEDIATE;\n\
+             SET CONSTRAINTS ALL DEFERRED;\nUPDATE {guard} SET b = 2;\n"
+        );
+        for (at, (table, columns)) in tables.iter().enumerate() {
+            let columns = columns.strip_prefix('(').and_then(|c| c.strip_suffix(')'));
+            let columns = columns.unwrap_or_default();
+            out += &self.mark(&(first + at).to_string());
+            out += &format!(
+                "COPY (SELECT {columns} FROM ONLY {}) TO STDOUT;\n",
+                table.pattern()
+            );
+        }
+        out + &self.mark("'compared'")
+    }
+
+    /// The end of what may fail: behind it only [`commit`](Self::commit) is missing.
+    pub(super) fn done(&self) -> String {
+        self.mark("'done', pg_catalog.pg_current_xact_id()")
+    }
+
+    /// The last word, and the question whether the server kept it.
+    pub(super) fn commit(&self, transaction: &str) -> String {
+        let status = format!("'status', pg_catalog.pg_xact_status('{transaction}')");
+        format!(
+            "UPDATE {} SET b = a;\nCOMMIT;\n{}\\unrestrict {}\n",
+            self.guard(),
+            self.mark(&status),
+            self.token
+        )
+    }
+
+    /// Reads a line that begins with the token.
+    pub(super) fn read(&self, line: &str) -> Option<Mark> {
+        let rest = line.strip_prefix(&self.token)?.strip_prefix('\t')?;
+        match rest.split_once('\t') {
+            Some(("done", id)) => id
+                .bytes()
+                .all(|b| b.is_ascii_digit())
+                .then(|| Mark::Done(id.into())),
+            Some(("status", status)) => Some(Mark::Status(status.into())),
+            Some(_) => None,
+            None if rest == "compared" => Some(Mark::Compared),
+            None => rest.parse().ok().map(Mark::Table),
+        }
+    }
+}
+
+/// How psql and the server read what follows, whatever stood before: names and operators too,
+/// which are the catalog's where no other schema is searched.
+pub(super) const SETTINGS: &str = "SET LOCAL standard_conforming_strings = on;\n\
+    SET LOCAL client_encoding = 'UTF8';\nSET LOCAL search_path = '';\nSET LOCAL array_nulls = on;\n";
+
+/// How pg_dump wrote the rows.
+const COMPARED_AS: &str = "SET LOCAL datestyle = iso;\nSET LOCAL intervalstyle = postgres;\n\
+    SET LOCAL extra_float_digits = 3;\nSET LOCAL bytea_output = hex;\nSET LOCAL timezone = 'UTC';\n\
+    SET LOCAL quote_all_identifiers = off;\nSET LOCAL row_security = off;\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_are_read_back() {
+        let script = TransactionScript::new([7; 16]);
+        let token = "07".repeat(16);
+        for (rest, mark) in [
+            ("0", Some(Mark::Table(0))),
+            ("compared", Some(Mark::Compared)),
+            ("done\t42", Some(Mark::Done("42".into()))),
+            ("status\tcommitted", Some(Mark::Status("committed".into()))),
+            ("done\t4'2", None),
+            ("x", None),
+        ] {
+            assert_eq!(script.read(&format!("{token}\t{rest}")), mark, "{rest}");
+        }
+        assert_eq!(script.read("0"), None);
+    }
+}

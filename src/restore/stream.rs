@@ -1,0 +1,220 @@
+//! Between gpg and psql: inflated, hashed, scanned and edited; and COMMIT only where all of it is
+//! what was sealed, gpg says so too, and the target tells the same rows.
+
+use super::answers::BeforeCommit;
+use super::digest::TableDigest;
+use super::editor::DumpEditor;
+use super::script::{SETTINGS, TransactionScript};
+use crate::error::{Code, Error};
+use crate::gnupg::status;
+use crate::manifest::Manifest;
+use crate::names::TableName;
+use crate::pg::prelude;
+use crate::pipeline::{Halt, StatusLines, Tap};
+use crate::seal::Bond;
+use crate::verify::{
+    BOND, Content, Findings, Inflate, Prelude, judge_bond, judge_content, opened_by_recipient,
+};
+use std::io::{PipeWriter, Write};
+use std::sync::mpsc::Receiver;
+
+type Passed = Result<(), Halt>;
+
+/// A restored table, held against what was sealed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Compared {
+    pub table: TableName,
+    pub sealed_rows: u64,
+    pub restored_rows: u64,
+    pub equal: bool,
+}
+
+/// The prelude's SQL, and whether the proof of origin stands and falls with its binding.
+pub(super) struct PreludeText {
+    pub prelude: Prelude,
+    pub must_be_bound: bool,
+}
+
+pub(super) struct RestoreTap {
+    pub inflate: Inflate,
+    /// None once it was read to its end.
+    pub content: Option<Content>,
+    pub editor: DumpEditor,
+    pub script: TransactionScript,
+    pub manifest: Manifest,
+    pub prelude: Option<PreludeText>,
+    /// The manifest names a prelude, and the caller does without.
+    pub without_prelude: bool,
+    pub answers: Receiver<BeforeCommit>,
+    pub status: StatusLines,
+    pub begun: bool,
+    /// What was proved on the way.
+    pub findings: Findings,
+    pub compared: Vec<Compared>,
+    /// COMMIT was sent; the transaction's id.
+    pub commit_sent: Option<String>,
+}
+
+fn broken(err: std::io::Error) -> Halt {
+    Halt::Pipe(err.to_string())
+}
+
+fn rejected(why: impl std::fmt::Display) -> Halt {
+    let what = format!("the artifact cannot be restored: {why}");
+    Halt::Own(Error::new(Code::NotVerified, what))
+}
+
+impl RestoreTap {
+    /// The first statements, once it is known that the prelude is the artifact's own.
+    fn begin(&mut self) -> Passed {
+        let bond = self.status.wait_for(|lines| {
+            let named = lines.iter().any(|line| line.starts_with("PLAINTEXT "));
+            named.then(|| status::literal_name(lines).and_then(Bond::parse))
+        });
+        if !self.without_prelude {
+            let prelude = self.prelude.as_ref();
+            let other = prelude.and_then(|text| text.prelude.bond.as_ref());
+            let bond = bond.flatten();
+            judge_bond(bond.as_ref(), other, &self.manifest, &mut self.findings);
+            let failed = self.findings.failed();
+            if !failed.is_empty() {
+                return Err(rejected(failed.join("; ")));
+            }
+        }
+        self.editor.insert(
+            "the beginning of the transaction",
+            self.script.begin().as_bytes(),
+        );
+        if let Some(PreludeText {
+            prelude,
+            must_be_bound,
+        }) = &self.prelude
+        {
+            if *must_be_bound && !self.findings.proved(BOND) {
+                return Err(Halt::Own(super::prelude_unproved()));
+            }
+            let (before, _) = prelude::parts(&prelude.sql).map_err(rejected)?;
+            self.editor.insert("the prelude", before);
+        }
+        self.editor
+            .insert("the settings of the dump", SETTINGS.as_bytes());
+        self.begun = true;
+        Ok(())
+    }
+
+    fn write(&mut self, to: &mut PipeWriter) -> Passed {
+        let written = to.write_all(&self.editor.out);
+        self.editor.out.clear();
+        written.map_err(broken)
+    }
+
+    /// Nothing of the artifact is in doubt: its bytes, gpg's word, its content.
+    fn judge_artifact(&mut self) -> Passed {
+        let content = self
+            .content
+            .take()
+            .ok_or_else(|| rejected("it was read before"))?;
+        let lines = self.status.all();
+        let opened =
+            status::decrypted(&lines).and_then(|()| opened_by_recipient(&lines, &self.manifest));
+        self.findings.judge("decryption", opened);
+        judge_content(content, &self.manifest, &mut self.findings);
+        match self.findings.failed() {
+            failed if failed.is_empty() => Ok(()),
+            failed => Err(rejected(failed.join("; "))),
+        }
+    }
+
+    fn compare(&mut self, told: &[TableDigest]) -> Passed {
+        let sealed = self.editor.digests();
+        let compared = sealed.enumerate().map(|(at, (table, sealed))| {
+            let restored = told.get(at).copied().unwrap_or_default();
+            Compared {
+                table: table.clone(),
+                sealed_rows: sealed.rows,
+                restored_rows: restored.rows,
+                equal: at < told.len() && sealed == restored,
+            }
+        });
+        self.compared = compared.collect();
+        let differ = self.compared.iter().filter(|table| !table.equal);
+        let differ: Vec<String> = differ.map(Compared::difference).collect();
+        if differ.is_empty() {
+            return Ok(());
+        }
+        let what = format!(
+            "what was restored is not what was sealed: {}",
+            differ.join("; ")
+        );
+        Err(Halt::Own(Error::new(Code::NotVerified, what).hint(
+            "Something in the target changes rows as they come: look for event triggers.",
+        )))
+    }
+}
+
+impl Compared {
+    fn difference(&self) -> String {
+        let (table, sealed, restored) = (&self.table, self.sealed_rows, self.restored_rows);
+        match sealed == restored {
+            true => format!("`{table}` has {restored} rows as sealed, and other values in them"),
+            false => format!("`{table}` has {restored} rows in the target, {sealed} were sealed"),
+        }
+    }
+}
+
+impl Tap for RestoreTap {
+    type Stream = PipeWriter;
+
+    fn open(&mut self, to: PipeWriter, producer: StatusLines) -> Result<PipeWriter, Halt> {
+        self.status = producer;
+        Ok(to)
+    }
+
+    fn push(&mut self, bytes: &[u8], to: &mut PipeWriter) -> Passed {
+        if !self.begun {
+            self.begin()?;
+        }
+        let RestoreTap {
+            inflate,
+            content,
+            editor,
+            ..
+        } = self;
+        inflate.push(bytes, &mut |bytes| {
+            // psql would lose the rest of the line.
+            if memchr::memchr(0, bytes).is_some() {
+                return Err(rejected("it holds a NUL byte"));
+            }
+            if let Some(content) = content {
+                content.push(bytes, editor)?;
+            }
+            let written = to.write_all(&editor.out);
+            editor.out.clear();
+            written.map_err(broken)
+        })
+    }
+
+    fn end(&mut self, mut to: PipeWriter) -> Passed {
+        self.inflate.end()?;
+        self.judge_artifact()?;
+        self.editor.compare();
+        if let Some(text) = &self.prelude {
+            let (_, after) = prelude::parts(&text.prelude.sql).map_err(rejected)?;
+            self.editor.insert("the end of the prelude", after);
+        }
+        self.editor
+            .insert("the end of the transaction", self.script.done().as_bytes());
+        self.write(&mut to)?;
+        // Where psql ends without an answer, it is the cause.
+        let ended = |_| Halt::Pipe("psql ended".into());
+        let BeforeCommit {
+            tables,
+            transaction,
+        } = self.answers.recv().map_err(ended)?;
+        self.compare(&tables)?;
+        let commit = self.script.commit(&transaction);
+        self.commit_sent = Some(transaction);
+        self.editor.insert("COMMIT", commit.as_bytes());
+        self.write(&mut to)
+    }
+}
