@@ -91,7 +91,7 @@ impl Omissions {
                 of_relation: false, ..
             } => Some(Omission {
                 why: "privileges on what is not the backup's".into(),
-                entry: true,
+                entry: false,
             }),
             Statement::Privileges { role, .. } => of_role("privileges of", role, &self.grantees),
             _ => None,

@@ -1,7 +1,10 @@
 //! Back from an artifact.
 
 mod bounds;
+mod damage;
+mod errors;
 pub mod forge;
+mod honest;
 mod large;
 mod missing;
 mod origin;

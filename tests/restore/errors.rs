@@ -1,0 +1,151 @@
+//! What a restore that fails tells: where, by which name, what became of the target; and no row.
+
+use super::forge::{Prints, Target, restore};
+use crate::support::{Sealed, Test};
+
+fn sealed(test: &Test, tables: &[&str]) -> Sealed {
+    test.sealed(&test.backup(tables).run())
+}
+
+/// In the target something makes the rows unfit, each in its own way.
+#[test]
+fn no_error_shows_a_row() {
+    let test = Test::of(
+        "CREATE TABLE a (id int, x text);
+         INSERT INTO a SELECT n, 'secret ' || n FROM generate_series(1, 9) n",
+    );
+    let sealed = sealed(&test, &["public.a"]);
+    let on_create = |action: &str| {
+        format!(
+            "CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+               IF to_regclass('public.a') IS NOT NULL AND tg_tag = 'CREATE TABLE' THEN {action}; END IF; END $$;
+             CREATE EVENT TRIGGER meddle ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION meddle()"
+        )
+    };
+    for (what, action, words) in [
+        (
+            "a check",
+            "ALTER TABLE public.a ADD CONSTRAINT few CHECK (id < 5)",
+            &["23514 check_violation", "table a", "constraint few", "while it restored TABLE DATA a"][..],
+        ),
+        (
+            "a type",
+            "ALTER TABLE public.a ALTER x TYPE int USING 1",
+            &["22P02 invalid_text_representation"],
+        ),
+        (
+            "a unique index",
+            "CREATE UNIQUE INDEX one ON public.a ((length(x)))",
+            &["23505 unique_violation", "constraint one"],
+        ),
+        (
+            "a message of a function",
+            "CREATE FUNCTION public.tell() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE NOTICE ''%'', NEW.x; RAISE EXCEPTION ''% TABLE NAME:  %'', NEW.x, NEW.x; END';
+             CREATE TRIGGER tell BEFORE INSERT ON public.a FOR EACH ROW EXECUTE FUNCTION public.tell()",
+            &["P0001 raise_exception"],
+        ),
+        (
+            "what is not there",
+            "DROP TABLE public.a",
+            &["42P01 undefined_table: relation"],
+        ),
+    ] {
+        let target = Target::new();
+        target.sql(&on_create(action));
+        for json in [&[][..], &["--json"]] {
+            let ran = restore(&test, &sealed.path, &target).args(json.iter().copied()).run();
+            ran.check(ran.code() == 4, what);
+            ran.check(!ran.stderr.contains("secret"), "no row is shown");
+            ran.says(words).says(&["nothing was changed in the target"]);
+        }
+        assert_eq!(target.sql("SELECT to_regclass('public.a') IS NULL"), "t", "{what}");
+    }
+}
+
+/// An event trigger changes the rows as they come; their number is right.
+#[test]
+fn a_value_that_the_target_changes_is_seen() {
+    let test =
+        Test::of("CREATE TABLE a (id int, x text); INSERT INTO a VALUES (1, 'one'), (2, 'two')");
+    let sealed = sealed(&test, &["public.a"]);
+    let target = Target::new();
+    target.sql(
+        "CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.x := upper(NEW.x); RETURN NEW; END $$;
+         CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+           IF to_regclass('public.a') IS NULL THEN RETURN; END IF;
+           CREATE TRIGGER shout BEFORE INSERT ON public.a FOR EACH ROW EXECUTE FUNCTION public.shout(); END $$;
+         CREATE EVENT TRIGGER meddle ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION meddle()",
+    );
+    restore(&test, &sealed.path, &target).run().fails(
+        1,
+        &[
+            "`public.a` has 2 rows as sealed, and other values in them",
+            "event triggers",
+            "rolled back",
+        ],
+    );
+    assert_eq!(target.sql("SELECT to_regclass('public.a') IS NULL"), "t");
+}
+
+/// What psql did with the last word, and what became of its answer.
+#[test]
+fn the_state_behind_commit_is_told() {
+    let test = Test::of("CREATE TABLE a (id int); INSERT INTO a VALUES (1)");
+    let sealed = sealed(&test, &["public.a"]);
+    let rows = |target: &Target| target.sql("SELECT to_regclass('public.a') IS NOT NULL");
+    // It drops the COMMIT.
+    test.shim(
+        "psql",
+        "*AUTOCOMMIT=off*",
+        "sed -u 's/^COMMIT;$//' | $real \"$@\"; exit",
+    );
+    let target = Target::new();
+    restore(&test, &sealed.path, &target).run().fails(
+        4,
+        &["psql did not commit the transaction", "nothing was changed"],
+    );
+    assert_eq!(rows(&target), "f");
+    // It is gone before it answers; the server tells another session.
+    let killed = "sed -u '/^COMMIT;$/q' | $real \"$@\"; kill -KILL $$";
+    test.shim("psql", "*AUTOCOMMIT=off*", killed);
+    let ran = restore(&test, &sealed.path, &target).run();
+    ran.fails(
+        4,
+        &["the transaction was committed: the tables are restored"],
+    );
+    assert_eq!(rows(&target), "t");
+    // Nobody can be asked any more.
+    let target = Target::new();
+    let deaf = "sed -u '/^COMMIT;$/q' | $real \"$@\"; touch $HOME/deaf; kill -KILL $$";
+    test.shim("psql", "*", &format!("if [ -e $HOME/deaf ]; then exit 2; fi; case \"$*\" in *AUTOCOMMIT=off*) {deaf};; esac; exec $real \"$@\""));
+    let ran = restore(&test, &sealed.path, &target).run();
+    ran.fails(4, &["whether the transaction was committed is not known"]);
+    assert_eq!(rows(&target), "t");
+}
+
+#[test]
+fn what_connects_to_nothing_says_so() {
+    let test = Test::of("CREATE TABLE a (id int)");
+    let sealed = sealed(&test, &["public.a"]);
+    let target = Target::new();
+    target.sql("CREATE TABLE kept (x int)");
+    // The question is answered, the restore finds no server.
+    test.shim(
+        "psql",
+        "*AUTOCOMMIT=off*",
+        "PGHOST=/nonexistent exec $real \"$@\"",
+    );
+    let ran = restore(&test, &sealed.path, &target).run();
+    ran.fails(
+        4,
+        &[
+            "connection to server on socket \"/nonexistent",
+            "nothing was changed",
+        ],
+    );
+    std::fs::remove_file(test.dir.join("bin/psql")).unwrap();
+    restore(&test, &sealed.path, &target)
+        .run()
+        .exits(0)
+        .prints(&["RESTORE: PASS"]);
+}
