@@ -1,11 +1,17 @@
 //! Throw-away homes and clusters that are removed whatever happens.
 
+mod bounded;
 mod cluster;
+mod ids;
 mod leftovers;
+mod limits;
 mod owner;
 mod roles;
+mod room;
 
 pub(crate) use cluster::ScratchCluster;
+pub(crate) use limits::Limits;
+pub(crate) use room::root;
 
 use crate::config::Env;
 use crate::error::{Code, Error, Result};

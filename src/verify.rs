@@ -45,7 +45,8 @@ pub(crate) struct Examined {
 /// An encrypted file as it was read.
 pub(crate) struct Sealed {
     pub opened: Opened,
-    sha256: String,
+    /// None where it was not read to its end.
+    sha256: Option<String>,
     bytes: u64,
     marks: Marks,
 }
@@ -116,7 +117,7 @@ impl Examined {
             run_id: self.subject.run_id.map(|run_id| run_id.to_string()),
             artifact: self.subject.artifact.display().to_string(),
             manifest: manifest.map(|path| path.display().to_string()),
-            sha256: sealed.map(|sealed| sealed.sha256.clone()),
+            sha256: sealed.and_then(|sealed| sealed.sha256.clone()),
             size_bytes: sealed.map(|sealed| sealed.bytes),
             checks: self.findings,
         }

@@ -14,12 +14,11 @@ use crate::pipeline::{Input, run as run_one};
 use crate::render;
 use crate::report::Verdict;
 use crate::restore::{Compared, Outcome, RestoreOptions, plan, restore};
-use crate::scratch::ScratchCluster;
+use crate::scratch::{self, Limits, ScratchCluster};
 use crate::tools;
-use crate::verify::{Examined, Findings, open_prelude};
+use crate::verify::{Examined, Findings, Key, open_prelude};
 use crate::watch::Watch;
 use serde::Serialize;
-use std::path::{Path, PathBuf};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Report {
@@ -142,25 +141,29 @@ fn prove(
         let ran = run_one(&spec, Input::Null, watch);
         ran.ok().then(|| ran.text())
     })?;
-    let root = root(args.scratch_dir.as_deref(), manifest)?;
+    let root = scratch::root(args.scratch_dir.as_deref(), manifest)?;
     // What the caller vouches for may do what a restore by an administrator does.
     let trusted = examined.origin().proved();
     let key = key(config, given.passphrase, watch)?;
     let prelude = open_prelude(examined, &key)?;
     let sound = examined.sound()?;
     let manifest = sound.manifest;
-    let cluster = ScratchCluster::start(tools, &root, (&manifest.server, trusted), config, watch)?;
-    cluster.create_roles(&roles(manifest), watch)?;
+    let limits = (!trusted).then(|| Limits::of(manifest));
+    let cluster = ScratchCluster::start(tools, &root, &manifest.server, limits, config, watch)?;
     let options = RestoreOptions {
         skip_external: true,
         proof: true,
         prelude_must_be_bound: trusted && !examined.origin().manifest,
     };
-    let plan = plan(manifest, &cluster.config, options, watch)?;
-    let outcome = restore(plan, &sound, prelude, &key, &cluster.config);
-    let outcome = outcome.map_err(|error| match trusted {
-        true => error,
-        false => without_rights(error),
+    let outcome = cluster.bounded(watch, |watch| {
+        let key = Key { watch, ..key };
+        cluster.create_roles(&roles(manifest), watch)?;
+        let plan = plan(manifest, &cluster.config, options, watch)?;
+        let outcome = restore(plan, &sound, prelude, &key, &cluster.config);
+        outcome.map_err(|error| match trusted {
+            true => error,
+            false => without_rights(error),
+        })
     })?;
     let restored = match outcome {
         Outcome::Committed(restored) => restored,
@@ -223,40 +226,4 @@ fn roles(manifest: &Manifest) -> Vec<String> {
     names.sort();
     names.dedup();
     names
-}
-
-/// Memory, and what it must hold as a multiple of the SQL: tables, indexes, write-ahead log.
-const MEMORY: &str = "/dev/shm";
-const FACTOR: u64 = 3;
-const EMPTY: u64 = 128 * 1024 * 1024;
-
-/// Plaintext reaches a disk only where somebody said so.
-fn root(named: Option<&Path>, manifest: &Manifest) -> Result<PathBuf> {
-    if let Some(dir) = named {
-        return std::path::absolute(dir)
-            .map_err(|err| Error::io(Code::Setting, "resolve", dir, &err));
-    }
-    let prelude = manifest
-        .prelude
-        .as_ref()
-        .map_or(0, |prelude| prelude.size_bytes);
-    let sql = manifest.plaintext.size_bytes.saturating_add(prelude);
-    let needed = sql.saturating_mul(FACTOR).saturating_add(EMPTY);
-    let room = room(Path::new(MEMORY)).unwrap_or(0);
-    if room >= needed {
-        return Ok(MEMORY.into());
-    }
-    let what = format!("the restored tables may need {needed} bytes, and {MEMORY} has {room}");
-    Err(Error::new(Code::Setting, what).hint(
-        "Name a folder for the throw-away cluster with --scratch-dir DIR; its rows will be on that disk until it is removed.",
-    ))
-}
-
-/// Bytes that are free, where it is memory.
-fn room(dir: &Path) -> Option<u64> {
-    const TMPFS: u64 = 0x0102_1994;
-    let stat = rustix::fs::statfs(dir).ok()?;
-    let memory = u64::try_from(stat.f_type).is_ok_and(|kind| kind == TMPFS);
-    let block = u64::try_from(stat.f_bsize).ok()?;
-    memory.then(|| stat.f_bavail.saturating_mul(block))
 }

@@ -4,6 +4,7 @@ use super::child::{Child, End, Heard, Outcome, PATIENCE, Stdin, TICK, attend};
 use crate::spec::CommandSpec;
 use duct::unix::HandleExt;
 use std::io::Read;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
@@ -82,6 +83,14 @@ impl Service {
                 Event::Stderr(heard) => self.heard = Some(heard),
                 Event::Exited(end) => self.end = Some(end),
             }
+        }
+    }
+
+    /// What sends it a signal from another thread.
+    pub(crate) fn signaller(&self) -> impl Fn(i32) + Send + Sync + use<> {
+        let handle = Arc::clone(&self.child.handle);
+        move |signal| {
+            let _ = handle.send_signal(signal);
         }
     }
 

@@ -1,6 +1,8 @@
 //! A throw-away PostgreSQL cluster: a private folder, a socket in it, a server that is our child.
 
+use super::bounded::Bounds;
 use super::leftovers;
+use super::limits::{Limits, MemoryLimit};
 use super::owner::{self, Owner};
 use super::roles::{Names, literal};
 use crate::config::{Config, Env};
@@ -36,17 +38,21 @@ pub(crate) struct ScratchCluster {
     server: Option<Service>,
     dir: Option<TempDir>,
     path: PathBuf,
+    /// None where somebody vouches for what is restored into it.
+    limits: Option<Limits>,
+    _memory: Option<MemoryLimit>,
     /// Held while we live.
     _lock: Option<File>,
 }
 
 impl ScratchCluster {
     /// Starts one in `root`, with an empty database that has the encoding and the collation of
-    /// the server that was backed up. `trusted`: who restores into it is a superuser.
+    /// the server that was backed up. Without limits, the role that restores is a superuser.
     pub(crate) fn start(
         tools: ServerTools,
         root: &Path,
-        (like, trusted): (&Server, bool),
+        like: &Server,
+        limits: Option<Limits>,
         config: &Config,
         watch: &Watch,
     ) -> Result<ScratchCluster> {
@@ -58,9 +64,11 @@ impl ScratchCluster {
         let dir = dir.map_err(|err| Error::io(Code::Store, "make a folder in", root, &err))?;
         let path = dir.path().to_path_buf();
         let lock = leftovers::lock(&path);
-        owner.give(&path)?;
         let env = without_postgres(&config.env);
         let names = Names::random()?;
+        let memory = limits
+            .as_ref()
+            .map(|limits| MemoryLimit::set(limits.memory));
         let reaching = |user: &str, database: &str| {
             let conninfo = conninfo(&path, user, database)?;
             Ok(config.reaching(conninfo, env.clone()))
@@ -77,11 +85,13 @@ impl ScratchCluster {
             server: None,
             dir: Some(dir),
             path,
+            _memory: memory.transpose()?,
+            limits,
             _lock: lock,
         };
         cluster.init(&owner, watch)?;
         cluster.serve(&owner, watch)?;
-        let restorer = cluster.names.restorer(trusted);
+        let restorer = cluster.names.restorer(cluster.limits.is_none());
         cluster.sql(&restorer, watch)?;
         cluster.create(like, watch)?;
         let conninfo = conninfo(&cluster.path, &cluster.names.superuser, DATABASE)?;
@@ -90,9 +100,10 @@ impl ScratchCluster {
     }
 
     fn init(&self, owner: &Owner, watch: &Watch) -> Result<()> {
+        owner.prepare(&self.path, &self.path.join("data"))?;
         let data = format!("--pgdata={}/data", self.path.display());
         let user = format!("--username={}", self.names.superuser);
-        let spec = self.command(owner, "initdb", &self.tools.initdb).args([
+        let spec = self.command(owner.run_initdb(&self.tools.initdb)).args([
             &data,
             &user,
             "--auth=trust",
@@ -102,13 +113,14 @@ impl ScratchCluster {
             "--no-instructions",
         ]);
         let what = "cannot make a throw-away cluster";
-        inspect::ask(&spec, Input::Null, watch, Code::StageFailed, what).map(drop)
+        inspect::ask(&spec, Input::Null, watch, Code::StageFailed, what)?;
+        owner.hand_over(&self.path)
     }
 
     /// In the foreground: it is ours, and ends with us.
     fn serve(&mut self, owner: &Owner, watch: &Watch) -> Result<()> {
         let dir = self.path.display();
-        let spec = self.command(owner, "server", &self.tools.postgres);
+        let spec = self.command(owner.run_server(&self.tools.postgres));
         let spec = spec.arg("-D").arg(format!("{dir}/data")).args(
             [
                 "listen_addresses=".into(),
@@ -120,6 +132,7 @@ impl ScratchCluster {
                 "wal_level=minimal".into(),
                 "max_wal_senders=0".into(),
                 "autovacuum=off".into(),
+                "max_wal_size=128MB".into(),
                 "shared_buffers=32MB".into(),
                 "dynamic_shared_memory_type=mmap".into(),
                 "logging_collector=off".into(),
@@ -129,11 +142,13 @@ impl ScratchCluster {
             ]
             .map(|setting: String| format!("--{setting}")),
         );
+        // The limit of memory is one of each process.
+        let alone = ["max_worker_processes", "max_logical_replication_workers"];
+        let alone = alone.map(|setting| format!("--{setting}=0"));
+        let spec = spec.args(alone.into_iter().filter(|_| self.limits.is_some()));
         let server = Service::start(&spec).map_err(|err| {
-            Error::new(
-                Code::StageFailed,
-                format!("cannot start the throw-away server: {err}"),
-            )
+            let what = format!("cannot start the throw-away server: {err}");
+            Error::new(Code::StageFailed, what)
         })?;
         self.server = Some(server);
         let since = Instant::now();
@@ -203,9 +218,27 @@ impl ScratchCluster {
     }
 
     /// With nothing of our environment but the path.
-    fn command(&self, owner: &Owner, stage: &'static str, program: &str) -> CommandSpec {
-        let spec = owner.run_as(stage, program);
+    fn command(&self, spec: CommandSpec) -> CommandSpec {
         spec.inherit(&self.config.env, &["PATH"]).env("LC_ALL", "C")
+    }
+
+    /// Runs `work` on it, and ends both where it takes more than it may.
+    pub(crate) fn bounded<T>(
+        &self,
+        watch: &Watch,
+        work: impl FnOnce(&Watch) -> Result<T>,
+    ) -> Result<T> {
+        let bounds = Bounds {
+            folder: &self.path,
+            limits: self.limits.as_ref(),
+        };
+        let signal = self.server.as_ref().map(Service::signaller);
+        let end = || {
+            if let Some(signal) = &signal {
+                signal(signal_hook::consts::SIGQUIT);
+            }
+        };
+        bounds.run(end, watch, work)
     }
 
     pub(crate) fn path(&self) -> &Path {

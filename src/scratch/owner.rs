@@ -1,22 +1,37 @@
-//! As whom a throw-away server runs: PostgreSQL refuses to run as root.
+//! The user that a throw-away server runs as: PostgreSQL refuses to run as root.
+//!
+//! As root it is a number that nobody has: with a daemon's user, the daemon could read the rows
+//! and signal the server, and the server could do the same to the daemon. `initdb` alone insists
+//! on a user that has a name. It runs as `nobody`, in a folder that is open to a group of that
+//! number only, and what it made is handed over before any row comes.
 
+use super::ids;
 use crate::config::Env;
 use crate::error::{Code, Error, Result};
 use crate::spec::CommandSpec;
 use crate::tools::{self, Tool};
-use std::os::unix::fs::MetadataExt;
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown, lchown};
+use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::time::Duration;
 
 pub(crate) struct Owner {
     /// `setpriv`; an ordinary user can do without.
     setpriv: Option<String>,
-    /// The user and the group, where we must step down.
-    down: Option<(u32, u32)>,
+    /// Whom root steps down to.
+    down: Option<Down>,
 }
 
-/// Ourselves; as root, who called sudo, or else `nobody`. Never one who owns a running server:
-/// that one could be read and signalled by ours.
+struct Down {
+    /// User and group of the server.
+    id: u32,
+    /// The user that runs `initdb`.
+    nobody: u32,
+    /// While it is held, no other pgseal takes the number; once the server runs, it is seen.
+    _claim: UnixListener,
+}
+
+/// Ourselves, or as root a number that nobody has.
 pub(crate) fn choose(env: &Env) -> Result<Owner> {
     if !rustix::process::geteuid().is_root() {
         return Ok(Owner {
@@ -25,28 +40,28 @@ pub(crate) fn choose(env: &Env) -> Result<Owner> {
         });
     }
     let setpriv = tools::find(Tool::Setpriv, env)?;
-    let number = |name: &str| env.get(name)?.to_str()?.parse::<u32>().ok();
-    let sudo = number("SUDO_UID").zip(number("SUDO_GID"));
-    let mut candidates = sudo.into_iter().chain(nobody());
-    // One whose pgseal was killed needs a moment to end.
-    let busy = |uid| {
-        (0..50).all(|at| {
-            std::thread::sleep(Duration::from_millis(if at == 0 { 0 } else { 100 }));
-            owns_a_server(uid)
-        })
-    };
-    let fits = |(uid, gid): &(u32, u32)| *uid != 0 && *gid != 0 && !busy(*uid);
-    match candidates.find(fits) {
-        down @ Some(_) => Ok(Owner {
-            setpriv: Some(setpriv),
-            down,
+    let nobody = ids::nobody().ok_or_else(|| refused("/etc/passwd has no user `nobody`"))?;
+    let range = ids::PRIVATE;
+    let free = ids::claim().map_err(|err| refused(&err.to_string()))?;
+    let (id, claim) = free.ok_or_else(|| {
+        let (first, last) = (range.start(), range.end());
+        refused(&format!("all user ids from {first} to {last} are taken"))
+    })?;
+    Ok(Owner {
+        setpriv: Some(setpriv),
+        down: Some(Down {
+            id,
+            nobody,
+            _claim: claim,
         }),
-        None => Err(Error::new(
-            Code::ToolUnfit,
-            "no user to run the throw-away server as: `nobody` is missing, or runs a server",
-        )
-        .hint("Run it as an ordinary user, not as root.")),
-    }
+    })
+}
+
+fn refused(why: &str) -> Error {
+    let what = format!("root cannot run the throw-away server as another user: {why}");
+    Error::new(Code::ToolUnfit, what).hint(
+        "Run it as an ordinary user who can read the artifact and has the secret key: sudo -u USER pgseal prove-restore …",
+    )
 }
 
 impl Owner {
@@ -58,12 +73,23 @@ impl Owner {
         }
     }
 
-    pub(crate) fn run_as(&self, stage: &'static str, program: &str) -> CommandSpec {
+    /// `initdb`, which runs before there is anything to protect.
+    pub(crate) fn run_initdb(&self, program: &str) -> CommandSpec {
+        let ids = self.down.as_ref().map(|down| (down.nobody, down.id));
+        self.run_as(ids, "initdb", program)
+    }
+
+    pub(crate) fn run_server(&self, program: &str) -> CommandSpec {
+        let ids = self.down.as_ref().map(|down| (down.id, down.id));
+        self.run_as(ids, "server", program)
+    }
+
+    fn run_as(&self, ids: Option<(u32, u32)>, stage: &'static str, program: &str) -> CommandSpec {
         let Some(setpriv) = &self.setpriv else {
             return CommandSpec::new(stage, program);
         };
         let spec = CommandSpec::new(stage, setpriv);
-        let spec = match self.down {
+        let spec = match ids {
             None => spec,
             Some((uid, gid)) => spec
                 .arg(format!("--reuid={uid}"))
@@ -75,58 +101,56 @@ impl Owner {
             .arg(program)
     }
 
-    /// Whose folders are ours.
+    /// Whether a folder of this user may be a throw-away cluster of ours.
     pub(crate) fn is(&self, uid: u32) -> bool {
         let us = rustix::process::geteuid().as_raw();
-        uid == us || self.down.is_some_and(|(down, _)| uid == down)
+        uid == us || self.down.is_some() && ids::PRIVATE.contains(&uid)
     }
 
-    pub(crate) fn give(&self, dir: &Path) -> Result<()> {
-        let Some((uid, gid)) = self.down else {
+    /// Makes `data` for `initdb`, in a folder that other processes of its user cannot enter.
+    pub(crate) fn prepare(&self, folder: &Path, data: &Path) -> Result<()> {
+        let Some(down) = &self.down else {
             return Ok(());
         };
-        std::os::unix::fs::chown(dir, Some(uid), Some(gid))
-            .map_err(|err| Error::io(Code::Store, "give away", dir, &err))
+        let prepare = || {
+            chown(folder, Some(0), Some(down.id))?;
+            std::fs::set_permissions(folder, PermissionsExt::from_mode(0o710))?;
+            std::fs::DirBuilder::new().mode(0o700).create(data)?;
+            chown(data, Some(down.nobody), Some(down.id))
+        };
+        prepare().map_err(|err| self.not_given(folder, &err))
+    }
+
+    /// Gives all that `initdb` made, and the folder, to the server.
+    pub(crate) fn hand_over(&self, folder: &Path) -> Result<()> {
+        let Some(down) = &self.down else {
+            return Ok(());
+        };
+        let hand_over = || {
+            give_all(folder, down.id)?;
+            std::fs::set_permissions(folder, PermissionsExt::from_mode(0o700))
+        };
+        hand_over().map_err(|err| self.not_given(folder, &err))
+    }
+
+    /// In a user namespace that has no such number, above all.
+    fn not_given(&self, folder: &Path, err: &io::Error) -> Error {
+        match err.raw_os_error().map(rustix::io::Errno::from_raw_os_error) {
+            Some(rustix::io::Errno::INVAL | rustix::io::Errno::PERM) => refused(&format!(
+                "`{}` cannot be given away: {err}",
+                folder.display()
+            )),
+            _ => Error::io(Code::Store, "give away", folder, err),
+        }
     }
 }
 
-/// Numbers of `nobody`, by /etc/passwd.
-fn nobody() -> Option<(u32, u32)> {
-    let passwd = std::fs::read_to_string("/etc/passwd").ok()?;
-    let line = passwd
-        .lines()
-        .find_map(|line| line.strip_prefix("nobody:"))?;
-    let mut fields = line.split(':').skip(1);
-    Some((fields.next()?.parse().ok()?, fields.next()?.parse().ok()?))
-}
-
-/// A server of another proof of ours is no harm.
-fn owns_a_server(uid: u32) -> bool {
-    let Ok(entries) = std::fs::read_dir("/proc") else {
-        return true;
-    };
-    let pids = entries
-        .flatten()
-        .filter(|entry| entry.metadata().is_ok_and(|meta| meta.uid() == uid))
-        .filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let mut servers = pids.filter(|pid| is_server(&command_name(*pid)));
-    servers.any(|pid| {
-        let mut parents = std::iter::successors(Some(pid), |pid| parent(*pid));
-        !parents.any(|pid| command_name(pid) == "pgseal")
-    })
-}
-
-fn is_server(name: &str) -> bool {
-    matches!(name, "postgres" | "postmaster")
-}
-
-fn command_name(pid: u32) -> String {
-    let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
-    name.unwrap_or_default().trim_end().to_string()
-}
-
-fn parent(pid: u32) -> Option<u32> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("PPid:"))?;
-    line.trim().parse().ok().filter(|pid| *pid != 0)
+fn give_all(path: &Path, id: u32) -> io::Result<()> {
+    lchown(path, Some(id), Some(id))?;
+    if path.symlink_metadata()?.is_dir() {
+        for entry in path.read_dir()? {
+            give_all(&entry?.path(), id)?;
+        }
+    }
+    Ok(())
 }

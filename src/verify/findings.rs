@@ -87,7 +87,7 @@ pub(crate) struct Report {
     pub artifact: String,
     /// Null where there is none: an orphan.
     pub manifest: Option<String>,
-    /// As read now.
+    /// As read now; null where it is larger than the manifest says, and so was not.
     pub sha256: Option<String>,
     pub size_bytes: Option<u64>,
     pub checks: Findings,

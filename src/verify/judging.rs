@@ -16,9 +16,13 @@ pub(super) fn sizes(
         false => Err(format!("{} bytes, the manifest says {bytes}", read.bytes)),
     };
     findings.judge(size, how);
-    let how = match read.sha256 == hash {
-        true => Ok(read.sha256.clone()),
-        false => Err(format!("{}, the manifest says {hash}", read.sha256)),
+    let found = match &read.content {
+        Ok(content) => &content.sha256,
+        Err(why) => return findings.open(sha256, &format!("not read: {why}")),
+    };
+    let how = match found == hash {
+        true => Ok(found.clone()),
+        false => Err(format!("{found}, the manifest says {hash}")),
     };
     findings.judge(sha256, how);
 }
@@ -30,7 +34,15 @@ pub(super) fn framing(
     meant: Option<Option<Vec<KeyId>>>,
     findings: &mut Findings,
 ) {
-    let message = match &read.framing {
+    let content = match &read.content {
+        Ok(content) => content,
+        Err(why) => {
+            let detail = format!("not read: {why}");
+            findings.open(check, &detail);
+            return findings.open(recipients, &detail);
+        }
+    };
+    let message = match &content.framing {
         Ok(message) => message,
         Err(err) => {
             findings.judge(check, Err(err.to_string()));

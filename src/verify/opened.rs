@@ -31,8 +31,13 @@ pub(crate) struct Opened {
 
 /// What can be read of an encrypted file without any key.
 pub(crate) struct Outside {
-    pub sha256: String,
     pub bytes: u64,
+    /// Or why it was not read to its end.
+    pub content: std::result::Result<Content, &'static str>,
+}
+
+pub(crate) struct Content {
+    pub sha256: String,
     pub marks: Marks,
     pub framing: std::result::Result<Message, FramingError>,
 }
@@ -100,8 +105,18 @@ impl Opened {
         Ok(bytes)
     }
 
-    /// Reads an encrypted file to its end, hashed and its packets counted as it passes.
-    pub(crate) fn outside(&self, watch: &Watch) -> Result<Outside> {
+    /// Reads an encrypted file to its end, hashed and its packets counted as it passes. One that
+    /// is larger than `expected` is wrong whatever it holds: a sparse file of a terabyte costs
+    /// nobody but its reader anything. Without `expected`, the size at the time of opening is the
+    /// bound, so that a file that is written to without end is not read without end.
+    pub(crate) fn outside(&self, expected: Option<u64>, watch: &Watch) -> Result<Outside> {
+        let most = expected.unwrap_or(self.size);
+        if self.size > most {
+            return Ok(Outside {
+                bytes: self.size,
+                content: Err("the file is larger than the manifest says"),
+            });
+        }
         let trouble = |err| Error::io(Code::Store, "read", &self.path, &err);
         let mut reader = self.reader().map_err(trouble)?;
         let (mut hash, mut framing, mut bytes) = (Sha256::new(), Framing::new(), 0);
@@ -114,18 +129,22 @@ impl Opened {
             hash.update(&block[..n]);
             marks.push(hash.clone().finalize().into());
             bytes += n as u64;
+            if bytes > most {
+                let content = Err("the file grew while it was read");
+                return Ok(Outside { bytes, content });
+            }
             // A failed push is kept for finish; the hash goes on to the end.
             let _ = framing.push(&block[..n]);
             if let Some(stop) = watch.stop() {
                 return Err(stopped(stop));
             }
         }
-        Ok(Outside {
+        let content = Ok(Content {
             sha256: hex::encode(hash.finalize()),
-            bytes,
             marks: marks.into(),
             framing: framing.finish(),
-        })
+        });
+        Ok(Outside { bytes, content })
     }
 }
 
@@ -200,5 +219,30 @@ impl Read for FromStart {
         let n = self.file.read_at(buffer, self.at)?;
         self.at += n as u64;
         Ok(n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    #[test]
+    fn a_file_that_grows_is_not_read_without_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        std::fs::write(&path, [0; 100]).unwrap();
+        let opened = Opened::open(&path).unwrap();
+        let outside = |expected| opened.outside(expected, &Watch::none()).unwrap();
+        assert!(outside(Some(100)).content.is_ok());
+        assert!(outside(None).content.is_ok());
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(b"more").unwrap();
+        for expected in [Some(100), None] {
+            let why = outside(expected).content.err();
+            assert_eq!(why, Some("the file grew while it was read"));
+        }
+        let why = outside(Some(99)).content.err();
+        assert_eq!(why, Some("the file is larger than the manifest says"));
     }
 }

@@ -51,7 +51,7 @@ impl Origin {
     pub(super) fn judge(
         &self,
         subject: &Subject,
-        (sha, bytes): (&str, u64),
+        (sha, bytes): (Option<&str>, u64),
         first_recipient: Option<&str>,
         findings: &mut Findings,
     ) -> OriginProof {
@@ -62,6 +62,13 @@ impl Origin {
                 "not proved: no hash that was kept elsewhere was given, see --sha256 and --envelope",
             );
         }
+        let Some(sha) = sha else {
+            if self.sha256.is_some() || self.envelope.is_some() {
+                let why = "not read: the file is larger than it should be";
+                findings.judge("origin", Err(why.into()));
+            }
+            return proof;
+        };
         if let Some(kept) = &self.sha256 {
             proof.artifact |= findings.judge(
                 "origin",

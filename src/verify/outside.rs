@@ -3,7 +3,7 @@
 
 use super::findings::Findings;
 use super::judging::{framing, sizes};
-use super::opened::{Opened, Outside};
+use super::opened::{Marks, Opened, Outside};
 use super::origin::{Origin, OriginProof};
 use super::subject::Subject;
 use super::{Examined, Sealed, consistency};
@@ -22,7 +22,7 @@ pub(crate) fn outside(subject: Subject, origin: &Origin, watch: &Watch) -> Resul
     let artifact = artifact(&subject, manifest.as_ref(), watch, &mut findings)?;
     if let Some(artifact) = &artifact {
         let first = manifest.as_ref().map(|m| m.envelope.gpg_fpr.as_str());
-        let read = (artifact.sha256.as_str(), artifact.bytes);
+        let read = (artifact.sha256.as_deref(), artifact.bytes);
         proof = origin.judge(&subject, read, first, &mut findings);
     }
     let prelude = match manifest
@@ -92,7 +92,8 @@ fn artifact(
         }
     };
     findings.judge("artifact", opened.access.clone());
-    let read = opened.outside(watch)?;
+    let size = manifest.map(|manifest| manifest.envelope.size_bytes);
+    let read = opened.outside(size, watch)?;
     if let Some(manifest) = manifest {
         let said = &manifest.envelope;
         sizes(
@@ -127,7 +128,7 @@ fn prelude(
             return Ok(None);
         }
     };
-    let read = opened.outside(watch)?;
+    let read = opened.outside(Some(said.size_bytes), watch)?;
     sizes(
         ("prelude size", "prelude sha256"),
         &read,
@@ -145,10 +146,16 @@ fn prelude(
 }
 
 fn sealed(opened: Opened, read: Outside) -> Sealed {
+    let bytes = read.bytes;
+    let (sha256, marks) = match read.content {
+        Ok(content) => (Some(content.sha256), content.marks),
+        // Without marks nothing of it can be decrypted.
+        Err(_) => (None, Marks::from([])),
+    };
     Sealed {
         opened,
-        sha256: read.sha256,
-        bytes: read.bytes,
-        marks: read.marks,
+        sha256,
+        bytes,
+        marks,
     }
 }

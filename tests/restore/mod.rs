@@ -1,5 +1,6 @@
 //! Back from an artifact.
 
+mod bounds;
 mod damage;
 mod errors;
 pub mod forge;

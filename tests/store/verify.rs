@@ -132,16 +132,6 @@ fn mutilated() {
         (whole[..end / 2].to_vec(), "framing", "truncated at byte"),
         (whole[..50].to_vec(), "framing", "truncated at byte 50"),
         (Vec::new(), "framing", "empty, no OpenPGP message"),
-        (
-            [&whole[..], b"\n"].concat(),
-            "framing",
-            "bytes after the end",
-        ),
-        (
-            [&whole[..], &whole[..]].concat(),
-            "framing",
-            "bytes after the end",
-        ),
         (flipped(0), "framing", ""),
         (flipped(5), "recipients", "the manifest says"),
         (flipped(40), "sha256", "the manifest says"),
@@ -160,12 +150,16 @@ fn mutilated() {
             refused(&bench, &["a"], "size", "the manifest says");
         }
     }
-    bench.put("a.sql.gpg", &taken().files["b.sql.gpg"]);
-    refused(&bench, &["a"], "sha256", "the manifest says");
-    bench.put("a.sql.gpg", &taken().files["c.sql.gpg"]);
-    refused(&bench, &["a"], "recipients", "the manifest says");
+    for (other, name) in [("b.sql.gpg", "sha256"), ("c.sql.gpg", "recipients")] {
+        let bytes = &taken().files[other];
+        bench.put("a.sql.gpg", bytes);
+        // Of that size, or it might not be read.
+        bench.manifest("a", |m| m["envelope"]["size_bytes"] = bytes.len().into());
+        refused(&bench, &["a"], name, "the manifest says");
+    }
 
     bench.put("a.sql.gpg", &whole);
+    bench.manifest("a", |m| m["envelope"]["size_bytes"] = end.into());
     assert_eq!(bench.pgseal(&["verify", "a"], b"").code(), 0);
     let artifact = bench.path("a.sql.gpg");
     fs::set_permissions(&artifact, fs::Permissions::from_mode(0o644)).unwrap();
@@ -174,6 +168,60 @@ fn mutilated() {
     refused(&bench, &["a"], "artifact", "it is missing");
     std::os::unix::fs::symlink("else", &artifact).unwrap();
     refused(&bench, &["a"], "artifact", "symbolic link");
+}
+
+/// A sparse file costs its maker nothing; to hash it would take an hour.
+#[test]
+fn what_is_larger_than_the_manifest_says_is_not_read() {
+    let bench = Bench::new(&["a"], &taken().ring);
+    let hash = "0".repeat(64);
+    let grow = |name: &str, size: u64| {
+        let file = fs::OpenOptions::new().write(true).open(bench.path(name));
+        file.unwrap().set_len(size).unwrap();
+    };
+    let not_read = |checks: [&str; 3], args: &[&str]| {
+        let ran = bench.pgseal(&[&["verify", "a", "--json"], args].concat(), b"");
+        ran.check(ran.took.as_secs() < 10, "it must not be read");
+        let report = ran.exits(1).json();
+        for name in checks {
+            let (standing, detail) = check(&report, name).unwrap();
+            assert_eq!(standing, "NOT_PROVED", "{name}: {report:#}");
+            assert!(detail.starts_with("not read: "), "{name}: {report:#}");
+        }
+        report
+    };
+    let artifact = ["sha256", "framing", "recipients"];
+    let end = bench.get("a.sql.gpg").len() as u64;
+    for size in [1 << 40, end + 1] {
+        grow("a.sql.gpg", size);
+        refused(&bench, &["a"], "size", "bytes, the manifest says");
+        let report = not_read(artifact, &["--decrypt"]);
+        assert_eq!(report["sha256"], Value::Null);
+        assert_eq!(report["size_bytes"], size);
+        assert_eq!(check(&report, "content").unwrap().0, "NOT_PROVED");
+        let report = not_read(artifact, &["--sha256", &hash]);
+        assert_eq!(check(&report, "origin").unwrap().0, "FAILED");
+    }
+    // Without a manifest nothing says how large it should be.
+    let manifest = bench.get("a.manifest.json");
+    fs::remove_file(bench.path("a.manifest.json")).unwrap();
+    refused(&bench, &["a"], "framing", "bytes after the end");
+
+    grow("a.sql.gpg", end);
+    bench.put("a.manifest.json", &manifest);
+    bench.put("a.prelude.sql.gpg", &bench.get("a.sql.gpg"));
+    bench.manifest("a", |m| {
+        m["prelude"] = serde_json::json!({
+            "file": "a.prelude.sql.gpg", "sha256": m["envelope"]["sha256"], "size_bytes": end,
+        });
+    });
+    assert_eq!(bench.pgseal(&["verify", "a"], b"").code(), 0);
+    grow("a.prelude.sql.gpg", 1 << 40);
+    refused(&bench, &["a"], "prelude size", "bytes, the manifest says");
+    not_read(
+        ["prelude sha256", "prelude framing", "prelude recipients"],
+        &[],
+    );
 }
 
 #[test]
@@ -300,7 +348,9 @@ fn preludes() {
     bench.put("a.prelude.sql.gpg", &prelude[..prelude.len() - 1]);
     refused(&bench, &["a"], "prelude size", "the manifest says");
     refused(&bench, &["a"], "prelude framing", "truncated");
-    bench.put("a.prelude.sql.gpg", &taken().files["c.sql.gpg"]);
+    let other = &taken().files["c.sql.gpg"];
+    bench.put("a.prelude.sql.gpg", other);
+    bench.manifest("a", |m| m["prelude"]["size_bytes"] = other.len().into());
     refused(&bench, &["a"], "prelude recipients", "the manifest says");
     fs::remove_file(bench.path("a.prelude.sql.gpg")).unwrap();
     refused(&bench, &["a"], "prelude", "it is missing");
