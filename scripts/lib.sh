@@ -60,6 +60,8 @@ need() {
 have() {
   case $1 in
     initdb) pg_bin >/dev/null ;;
+    # Debian keeps it where only root looks.
+    pgbouncer) [[ -x /usr/sbin/pgbouncer ]] || command -v pgbouncer >/dev/null ;;
     # A compiler is not enough: it must be able to link.
     cc) command -v cc >/dev/null && cc -x c -o /dev/null - 2>/dev/null <<<'int main(void) { return 0; }' ;;
     *) command -v "$1" >/dev/null ;;

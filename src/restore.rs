@@ -111,8 +111,9 @@ pub(crate) fn restore(
         how,
     } = ready;
 
+    let pins = pg::session::restoring();
     let frame = Frame::new(random::bytes()?);
-    let mut head = frame.head().into_bytes();
+    let mut head = frame.head(&pins).into_bytes();
     let mut skipped = Vec::new();
     if sound.prelude.is_some() {
         let unopened = || Error::new(Code::NotVerified, "the prelude was not opened");

@@ -1,15 +1,13 @@
 -- What the target tables need around them: what a prelude can create before them, which unowned
--- sequences join their dump, and what neither brings along. Read only, pg_catalog only, no
--- privileges needed. A body that is text (plpgsql, AS '...') has no rows in pg_depend, so what it
--- names is not known here.
+-- sequences join their dump, and what neither brings along. In a transaction of session.rs: read
+-- only, pg_catalog only; no privileges needed. A body that is text (plpgsql, AS '...') has no rows
+-- in pg_depend, so what it names is not known here.
 -- psql variables: as in catalog.sql.
-SET lock_timeout = :lock_timeout;
-SET statement_timeout = :statement_timeout;
+SET LOCAL lock_timeout = :lock_timeout;
+SET LOCAL statement_timeout = :statement_timeout;
 -- Without these the planner, which knows nothing of recursive queries' sizes, compiles and sorts.
-SET jit = off;
-SET work_mem = '512kB';
-SET search_path = pg_catalog;
-BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET LOCAL jit = off;
+SET LOCAL work_mem = '512kB';
 WITH RECURSIVE scope(oid, target) AS (
   SELECT c.oid, t.i
   FROM generate_series(0, jsonb_array_length(:'targets'::jsonb) - 1) AS t(i)
@@ -277,4 +275,3 @@ SELECT jsonb_build_object(
       LEFT JOIN LATERAL pg_identify_object(r.classid, r.objid, r.objsubid) i ON r.classid IS NOT NULL
       CROSS JOIN LATERAL pg_identify_object(r.byclass, r.byobj, 0) b) AS x(kind, name, needed_by))
 );
-COMMIT;

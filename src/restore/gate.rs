@@ -86,12 +86,12 @@ impl Frame {
     /// psql's first lines. `\restrict` forbids every other backslash command. The latch is a row
     /// that breaks a constraint which is only looked at when the transaction commits: until the
     /// tail mends it no COMMIT can succeed.
-    pub(crate) fn head(&self) -> String {
+    pub(crate) fn head(&self, pins: &str) -> String {
         let latch = self.latch();
         format!(
             "\\restrict {token}\n\
              BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\n\
-             {settings}\
+             {pins}{settings}\
              SET client_min_messages = warning;\n\
              CREATE TEMPORARY TABLE {latch} (a int PRIMARY KEY, \
              b int REFERENCES {latch} DEFERRABLE INITIALLY DEFERRED) ON COMMIT DROP;\n\

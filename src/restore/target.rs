@@ -23,6 +23,8 @@ pub(crate) struct Target {
     pub database: String,
     pub user: String,
     system_identifier: Option<String>,
+    /// `on` where PGOPTIONS reached the server.
+    options: Option<String>,
     existing: Vec<TableName>,
     /// By the manifest's references: there, not there, or nobody knows.
     references: Vec<Option<bool>>,
@@ -40,7 +42,7 @@ pub(crate) fn ask(config: &Config, manifest: &Manifest, watch: &Watch) -> Result
         ("references", references.to_string()),
     ]);
     let spec = pg::psql(&psql, config);
-    let script = include_str!("target.sql");
+    let script = pg::session::question(include_str!("target.sql"));
     // A restricted psql does not set variables: the two lines only ask whether it knows the word.
     let script = format!("\\restrict pgseal\n\\unrestrict pgseal\n{variables}{script}");
     let what = "cannot ask the target database";
@@ -64,8 +66,9 @@ pub(crate) fn ask(config: &Config, manifest: &Manifest, watch: &Watch) -> Result
 }
 
 impl Target {
-    /// Refuses a target that has one of the tables, that is too old, or that was backed up.
+    /// Refuses a target behind a pooler, and one that has one of the tables, is too old, or was backed up.
     pub(crate) fn check(&self, manifest: &Manifest) -> Result<()> {
+        pg::session::check_options(self.options.as_deref())?;
         let server = &manifest.server;
         let here = &self.database;
         if server.system_identifier.is_some()

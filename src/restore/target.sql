@@ -1,8 +1,6 @@
--- What a restore must know of its target. Read only, pg_catalog only.
+-- What a restore must know of its target, in a transaction of pg/session.rs: read only, pg_catalog only.
 -- psql variables: tables, a JSON list of {"schema", "name"}; references, one of {"kind", "name", "needed_by"}.
-SET search_path = pg_catalog;
-SET statement_timeout = '60s';
-BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET LOCAL statement_timeout = '60s';
 -- References are named as closure.sql names them. To look a name up by to_regclass and the like is
 -- an error where its schema, or a type of its arguments, is not there.
 WITH relation(name) AS (
@@ -12,6 +10,7 @@ SELECT json_build_object(
   'version', current_setting('server_version'),
   'version_num', current_setting('server_version_num')::int,
   'database', current_database(),
+  'options', current_setting('pgseal.options', true),
   'user', current_user,
   'system_identifier', CASE
     WHEN has_function_privilege('pg_control_system()', 'EXECUTE')
@@ -51,4 +50,3 @@ SELECT json_build_object(
       END ORDER BY ord), '[]')
     FROM json_array_elements(:'references'::json) WITH ORDINALITY AS t(item, ord))
 );
-COMMIT;

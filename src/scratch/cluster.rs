@@ -2,12 +2,13 @@
 
 use super::leftovers;
 use super::owner::{self, Owner};
-use super::roles::{Names, literal};
+use super::roles::Names;
 use crate::config::{Config, Env};
 use crate::conninfo::ConnInfo;
 use crate::error::{Code, Error, Result};
 use crate::inspect;
 use crate::manifest::Server;
+use crate::names::literal;
 use crate::pg;
 use crate::pipeline::{Input, Service, run};
 use crate::seal::stopped;

@@ -1,0 +1,4 @@
+//! Sessions: they depend on nobody's settings, and leave none behind.
+
+mod pooler;
+mod settings;
