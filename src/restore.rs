@@ -111,7 +111,7 @@ pub(crate) fn restore(
         how,
     } = ready;
 
-    let pins = pg::session::restoring();
+    let pins = pg::session::restoring(manifest.lc_monetary());
     let frame = Frame::new(random::bytes()?);
     let mut head = frame.head(&pins).into_bytes();
     let mut skipped = Vec::new();

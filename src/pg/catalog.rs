@@ -42,6 +42,8 @@ pub(crate) struct Server {
     pub encoding: String,
     pub lc_collate: Option<String>,
     pub lc_ctype: Option<String>,
+    /// Of this session, and so of pg_dump's.
+    pub lc_monetary: String,
 }
 
 impl Server {

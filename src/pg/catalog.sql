@@ -46,7 +46,8 @@ SELECT pg_catalog.json_build_object(
         THEN (SELECT system_identifier::text FROM pg_catalog.pg_control_system()) END,
       'encoding', pg_catalog.pg_encoding_to_char(d.encoding),
       'lc_collate', d.datcollate,
-      'lc_ctype', d.datctype)
+      'lc_ctype', d.datctype,
+      'lc_monetary', pg_catalog.current_setting('lc_monetary'))
     FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()
   ),
   'targets', (

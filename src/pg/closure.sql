@@ -160,17 +160,26 @@ late(classid, objid) AS (
     AND NOT EXISTS (SELECT FROM pg_constraint k
       WHERE d.classid = 'pg_constraint'::regclass AND k.oid = d.objid AND k.conparentid <> 0)
 ),
--- columns that may hold numbers of large objects
-coltype(relid, attnum, typid) AS (
-  SELECT a.attrelid, a.attnum, a.atttypid
+-- a column's value may hold values of these types: numbers of large objects, amounts of money
+colheld(coltype, typid) AS (
+  SELECT DISTINCT a.atttypid, a.atttypid
   FROM scope s JOIN pg_attribute a ON a.attrelid = s.oid AND a.attnum > 0 AND NOT a.attisdropped
   WHERE EXISTS (SELECT FROM pg_largeobject_metadata)
+    OR current_setting('lc_monetary') NOT IN ('C', 'POSIX', '')
   UNION
-  SELECT c.relid, c.attnum, n.oid
-  FROM coltype c JOIN pg_type t ON t.oid = c.typid
+  SELECT c.coltype, n.oid
+  FROM colheld c JOIN pg_type t ON t.oid = c.typid
   CROSS JOIN LATERAL (
-    VALUES (t.typbasetype), (CASE WHEN t.typlen = -1 THEN t.typelem ELSE 0 END)) AS n(oid)
+    VALUES (t.typbasetype), (CASE WHEN t.typlen = -1 THEN t.typelem ELSE 0 END)
+    UNION ALL SELECT a.atttypid FROM pg_attribute a
+      WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL SELECT r.rngsubtype FROM pg_range r -- of the range, or of its multirange
+      WHERE t.oid IN (r.rngtypid, (to_jsonb(r) ->> 'rngmultitypid')::oid)) AS n(oid)
   WHERE n.oid <> 0
+), holder(relid, attnum, typid) AS (
+  SELECT a.attrelid, a.attnum, c.typid
+  FROM scope s JOIN pg_attribute a ON a.attrelid = s.oid AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN colheld c ON c.coltype = a.atttypid
 ), kept(classid, objid) AS (
   SELECT 'pg_class'::regclass::oid, oid FROM rel
   UNION ALL SELECT 'pg_class'::regclass, oid FROM seq
@@ -228,7 +237,11 @@ ref(kind, name, classid, objid, objsubid, why, byclass, byobj) AS (
   WHERE p.probin IS NOT NULL
   UNION ALL
   SELECT 'large_object', NULL, 'pg_class'::regclass, relid, attnum, '', 'pg_class'::regclass, relid
-  FROM coltype WHERE typid = 'oid'::regtype
+  FROM holder WHERE typid = 'oid'::regtype
+  UNION ALL -- under another, amounts are read as other amounts
+  SELECT 'locale', current_setting('lc_monetary'), NULL, NULL, NULL, '', 'pg_class'::regclass, relid
+  FROM holder WHERE typid = 'money'::regtype
+    AND current_setting('lc_monetary') NOT IN ('C', 'POSIX', '')
   UNION ALL
   SELECT CASE classid WHEN 'pg_statistic_ext'::regclass THEN 'statistics' ELSE 'dependent' END,
     NULL, classid, objid, 0, '', 'pg_class'::regclass, relid

@@ -101,7 +101,7 @@ pub(crate) fn dropped(what: &str) -> Error {
 
 /// A question: a read-only transaction that leaves no trace in its session.
 pub(crate) fn question(sql: &str) -> String {
-    let pins = pins(PINS.iter().filter(|(_, _, at)| *at != Where::Restore));
+    let pins = pins(PINS.iter().filter(|(_, _, at)| *at != Where::Restore), None);
     // The second, so that a temporary table does not come before the catalog's.
     let path = "SET LOCAL search_path = pg_catalog, pg_temp;\n";
     format!(
@@ -110,19 +110,25 @@ pub(crate) fn question(sql: &str) -> String {
 }
 
 /// For a transaction that restores: right after BEGIN, and again after anything that could have
-/// changed a setting. Fails where PGOPTIONS did not reach the server.
-pub(crate) fn restoring() -> String {
+/// changed a setting. Fails where PGOPTIONS did not reach the server. `lc_monetary`: what amounts
+/// of money were written under.
+pub(crate) fn restoring(lc_monetary: Option<&str>) -> String {
     format!(
         "SET LOCAL standard_conforming_strings = on;\nSET LOCAL search_path = '';\n\
          SELECT WHERE pg_catalog.current_setting('{MARKER}') IS NULL;\n{}",
-        pins(PINS.iter())
+        pins(PINS.iter(), lc_monetary)
     )
 }
 
 /// One statement that prints nothing. A setting that this server does not know has no current
 /// value, and one that is right already is not touched: not every role may set each of them.
-fn pins<'a>(pins: impl Iterator<Item = &'a (&'a str, &'a str, Where)>) -> String {
-    let rows = pins.map(|(name, value, _)| format!("({}, {})", literal(name), literal(value)));
+fn pins<'a>(
+    pins: impl Iterator<Item = &'a (&'a str, &'a str, Where)>,
+    lc_monetary: Option<&'a str>,
+) -> String {
+    let pins = pins.map(|(name, value, _)| (*name, *value));
+    let pins = pins.chain(lc_monetary.map(|locale| ("lc_monetary", locale)));
+    let rows = pins.map(|(name, value)| format!("({}, {})", literal(name), literal(value)));
     let rows: Vec<String> = rows.collect();
     format!(
         "SELECT FROM (VALUES\n  {}) AS v(name, value)\n\
@@ -146,9 +152,11 @@ mod tests {
     }
 
     #[test]
-    fn a_question_sets_nothing_of_a_superuser() {
+    fn a_locale_is_data() {
+        let pinned = restoring(Some("it's \\ me"));
+        assert!(pinned.contains("('lc_monetary', 'it''s \\ me')"));
         let asked = question("SELECT 1;\n");
         assert!(asked.ends_with("SELECT 1;\nCOMMIT;\n"));
-        assert!(!asked.contains("session_replication_role"));
+        assert!(!asked.contains("session_replication_role") && !asked.contains("lc_monetary"));
     }
 }

@@ -40,11 +40,12 @@ pub(crate) fn ask(config: &Config, manifest: &Manifest, watch: &Watch) -> Result
     let variables = pg::variables(&[
         ("tables", serde_json::json!(names).to_string()),
         ("references", references.to_string()),
+        ("lc_monetary", manifest.lc_monetary().unwrap_or("C").into()),
     ]);
     let spec = pg::psql(&psql, config);
     let script = pg::session::question(include_str!("target.sql"));
     // A restricted psql does not set variables: the two lines only ask whether it knows the word.
-    let script = format!("\\restrict pgseal\n\\unrestrict pgseal\n{variables}{script}");
+    let script = format!("\\restrict pgseal\n\\unrestrict pgseal\n{variables}{LOCALE}{script}");
     let what = "cannot ask the target database";
     let ran = inspect::ask(&spec, Input::Bytes(script.into()), watch, Code::Database, what)
         .map_err(|error| {
@@ -64,6 +65,11 @@ pub(crate) fn ask(config: &Config, manifest: &Manifest, watch: &Watch) -> Result
         Error::new(Code::Database, what)
     })
 }
+
+/// Asks whether the server's host has the locale: nothing says so but an error.
+const LOCALE: &str = "\\set ON_ERROR_STOP 0\nBEGIN READ ONLY;\n\
+    SET LOCAL lc_monetary = :'lc_monetary';\n\\set no_locale :ERROR\n\
+    ROLLBACK;\n\\set ON_ERROR_STOP 1\n";
 
 impl Target {
     /// Refuses a target behind a pooler, and one that has one of the tables, is too old, or was backed up.
@@ -153,6 +159,10 @@ fn mend(Lack { reference, others }: &Lack<'_>) -> String {
         ("extension", _) => {
             format!("install the package of the extension {name} on the target's host")
         }
+        ("locale", _) => format!(
+            "make the locale {name} on the server's host (Debian: apt-get install locales, \
+             dpkg-reconfigure locales)"
+        ),
         ("partitioned_table", _) => {
             format!("restore with --skip-external where there is no {name}, and attach it by hand")
         }
@@ -219,12 +229,9 @@ pub(crate) fn settle(lacks: &[Lack<'_>], how: How) -> Result<Missing> {
     let mut mends: Vec<String> = refused.iter().map(|lack| mend(lack)).collect();
     mends.sort();
     mends.dedup();
-    // The host's packages are not the backup's to bring.
-    if how.proof
-        && refused
-            .iter()
-            .any(|lack| lack.reference.kind != "extension")
-    {
+    // The host's packages and locales are not the backup's to bring.
+    let hosts = |lack: &Lack| ["extension", "locale"].contains(&&*lack.reference.kind);
+    if how.proof && !refused.iter().all(|lack| hosts(lack)) {
         let what = format!("it does not come back by itself: {what}");
         let rest =
             "Take the backup with its prelude, or restore into a database that has the rest:";

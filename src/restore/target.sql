@@ -1,5 +1,6 @@
 -- What a restore must know of its target, in a transaction of pg/session.rs: read only, pg_catalog only.
--- psql variables: tables, a JSON list of {"schema", "name"}; references, one of {"kind", "name", "needed_by"}.
+-- psql variables: tables, a JSON list of {"schema", "name"}; references, one of {"kind", "name", "needed_by"};
+-- lc_monetary, a locale; no_locale, whether the server's host lacks it.
 SET LOCAL statement_timeout = '60s';
 -- References are named as closure.sql names them. To look a name up by to_regclass and the like is
 -- an error where its schema, or a type of its arguments, is not there.
@@ -33,6 +34,7 @@ SELECT json_build_object(
       WHEN 'tablespace' THEN EXISTS (SELECT FROM pg_tablespace WHERE quote_ident(spcname) = item->>'name')
       WHEN 'extension' THEN
         EXISTS (SELECT FROM pg_available_extensions WHERE quote_ident(name) = item->>'name')
+      WHEN 'locale' THEN item->>'name' = :'lc_monetary' AND :'no_locale' = 'false'
       WHEN 'foreign_key' THEN item->>'name' IN (SELECT name FROM relation)
       WHEN 'table' THEN item->>'name' IN (SELECT name FROM relation)
       WHEN 'partitioned_table' THEN item->>'name' IN (SELECT name FROM relation)

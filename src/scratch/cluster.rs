@@ -171,13 +171,20 @@ impl ScratchCluster {
         };
         let collate = like.lc_collate.as_deref().unwrap_or("C");
         let ctype = like.lc_ctype.as_deref().unwrap_or("C");
-        if self.ask(&create(collate, ctype), watch)?.is_some() {
-            return Ok(());
+        if self.ask(&create(collate, ctype), watch)?.is_none() {
+            self.notes.push(format!(
+                "this host has no locale {collate}: the throw-away database sorts as C does"
+            ));
+            self.sql(&create("C", "C"), watch)?;
         }
-        self.notes.push(format!(
-            "this host has no locale {collate}: the throw-away database sorts as C does"
-        ));
-        self.sql(&create("C", "C"), watch)
+        // For the dump that is compared, too. Whether amounts need a locale that this host does
+        // not have is asked later.
+        if let Some(locale) = like.lc_monetary.as_deref().filter(|locale| *locale != "C") {
+            let locale = literal(locale);
+            let set = format!("ALTER DATABASE {DATABASE} SET lc_monetary = {locale};");
+            self.ask(&set, watch)?;
+        }
+        Ok(())
     }
 
     /// Roles that the dump names, without rights and without a login.

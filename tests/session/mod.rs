@@ -1,4 +1,5 @@
 //! Sessions: they depend on nobody's settings, and leave none behind.
 
+mod money;
 mod pooler;
 mod settings;
