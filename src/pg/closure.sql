@@ -225,7 +225,27 @@ ref(kind, name, classid, objid, objsubid, why, byclass, byobj) AS (
         WHEN 'pg_proc'::regclass THEN (SELECT proowner FROM pg_proc WHERE oid = objid)
         WHEN 'pg_type'::regclass THEN (SELECT typowner FROM pg_type WHERE oid = objid) END,
       'owner of ', classid, objid
-    FROM kept WHERE objid >= 16384) AS r(roleid, why, classid, objid)
+    FROM kept WHERE objid >= 16384
+    UNION ALL -- nor is what it may
+    SELECT 10, '', classid, objid FROM own
+    JOIN pg_policy p ON classid = 'pg_policy'::regclass AND p.oid = objid AND 10 = ANY (p.polroles)
+    UNION ALL
+    SELECT 10, 'privileges on ', k.classid, k.objid
+    FROM kept k CROSS JOIN LATERAL (
+      SELECT relowner, relacl FROM pg_class
+        WHERE k.classid = 'pg_class'::regclass AND oid = k.objid
+      UNION ALL SELECT c.relowner, a.attacl
+        FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
+        WHERE k.classid = 'pg_class'::regclass AND c.oid = k.objid AND a.attacl IS NOT NULL
+      UNION ALL SELECT nspowner, nspacl FROM pg_namespace
+        WHERE k.classid = 'pg_namespace'::regclass AND oid = k.objid
+      UNION ALL SELECT proowner, proacl FROM pg_proc
+        WHERE k.classid = 'pg_proc'::regclass AND oid = k.objid
+      UNION ALL SELECT typowner, typacl FROM pg_type
+        WHERE k.classid = 'pg_type'::regclass AND oid = k.objid) AS p(owner, acl)
+    WHERE p.owner <> 10 AND EXISTS (
+      SELECT FROM aclexplode(p.acl) a WHERE 10 IN (a.grantee, a.grantor))
+    ) AS r(roleid, why, classid, objid)
   WHERE r.roleid <> 0
   UNION ALL
   SELECT 'tablespace', quote_ident(t.spcname), NULL, NULL, NULL, '', o.classid, o.objid

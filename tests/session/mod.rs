@@ -3,3 +3,4 @@
 mod money;
 mod pooler;
 mod settings;
+mod superuser;
