@@ -26,7 +26,20 @@ need_tools() {
     nasm make autoconf automake libtoolize=libtool "$@" # the last five build ISA-L
 }
 
-# need PROGRAM[=PACKAGES]… – installs the Debian packages of the programs that are not there
+# need_locale NAME – makes a UTF-8 locale that is not there
+need_locale() {
+  local command=(localedef -i "$1" -f UTF-8 "$1.UTF-8") as_root=()
+  ! locale -a | grep -qix "$1.utf-\?8" || return 0
+  if ((EUID != 0)); then
+    as_root=(sudo -n)
+    "${as_root[@]}" true 2>/dev/null ||
+      die 3 "missing: the locale $1.UTF-8" "Run this first, as root:" "  ${command[*]}"
+  fi
+  heading "Making the locale $1.UTF-8"
+  "${as_root[@]}" "${command[@]}" || die 3 "the locale $1.UTF-8 could not be made"
+}
+
+# need PROGRAM[=PACKAGES]… – installs the Debian packages of the programs (or files) that are not there
 need() {
   local item words missing=() packages=()
   for item; do
@@ -60,6 +73,9 @@ need() {
 have() {
   case $1 in
     initdb) pg_bin >/dev/null ;;
+    /*) [[ -e $1 ]] ;;
+    # Debian keeps it where only root looks.
+    pgbouncer) [[ -x /usr/sbin/pgbouncer ]] || command -v pgbouncer >/dev/null ;;
     # A compiler is not enough: it must be able to link.
     cc) command -v cc >/dev/null && cc -x c -o /dev/null - 2>/dev/null <<<'int main(void) { return 0; }' ;;
     *) command -v "$1" >/dev/null ;;

@@ -56,6 +56,15 @@ impl Manifest {
         self.tables.iter().filter(|table| table.stores_rows())
     }
 
+    /// The locale that amounts of money were written under; `None` where there are none, so that
+    /// no other host need have it.
+    pub(crate) fn lc_monetary(&self) -> Option<&str> {
+        let locale = self.server.lc_monetary.as_deref()?;
+        let mut references = self.external_references.iter();
+        let needed = references.any(|reference| reference.kind == "locale");
+        (needed || ["C", "POSIX"].contains(&locale)).then_some(locale)
+    }
+
     pub(crate) fn rows(&self) -> u64 {
         let rows = self.tables.iter().map(|table| table.rows);
         rows.fold(0, u64::saturating_add)
@@ -158,6 +167,9 @@ pub(crate) struct Server {
     pub encoding: String,
     pub lc_collate: Option<String>,
     pub lc_ctype: Option<String>,
+    /// Of pg_dump's session. Not told before it was recorded.
+    #[serde(default)]
+    pub lc_monetary: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

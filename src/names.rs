@@ -93,6 +93,11 @@ pub(crate) fn quoted(part: &str) -> String {
     format!("\"{}\"", part.replace('"', "\"\""))
 }
 
+/// A string as SQL quotes it, under `standard_conforming_strings`.
+pub(crate) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
 /// One part of a qualified name and what follows it.
 fn part(text: &str) -> Result<(String, &str), String> {
     let (name, rest) = if let Some(inner) = text.strip_prefix('"') {

@@ -7,29 +7,37 @@ pub(crate) mod lexer;
 pub(crate) mod prelude;
 pub(crate) mod scan;
 pub(crate) mod server_error;
+pub(crate) mod session;
 pub(crate) mod token;
 pub(crate) mod version;
 
 use crate::config::{Config, Env};
 use crate::names::TableName;
 use crate::spec::CommandSpec;
+use std::ffi::OsString;
 
 /// What libpq's tools take from our environment.
 const ALLOWED: &[&str] = &["PATH", "HOME", "PG*", "KRB5*", "SSL_CERT_*"];
 
-/// Every session asks for read-only transactions, which the first query reads back. The rest is
-/// what a database or a role may have set otherwise: pg_dump copies the first into its output, and
-/// the second would change how the server spells names.
-const OPTIONS: &str = "-c default_transaction_read_only=on -c standard_conforming_strings=on \
-                       -c quote_all_identifiers=off";
+/// Every session but a restore's asks for read-only transactions, which the first query reads back.
+const READ_ONLY: &str = "-c default_transaction_read_only=on";
+
+/// The user's PGOPTIONS, and ours behind them: the last one counts.
+fn options(env: &Env, ours: &[&str]) -> OsString {
+    let users = env.get("PGOPTIONS").unwrap_or_default();
+    let mut options = users.to_os_string();
+    for ours in ours {
+        if !options.is_empty() {
+            options.push(" ");
+        }
+        options.push(ours);
+    }
+    options
+}
 
 /// A client tool: never prompts, reads and writes UTF-8.
 fn client(stage: &'static str, program: &str, env: &Env) -> CommandSpec {
-    let mut options = env.get("PGOPTIONS").unwrap_or_default().to_os_string();
-    if !options.is_empty() {
-        options.push(" ");
-    }
-    options.push(OPTIONS);
+    let options = options(env, &[READ_ONLY, &session::options()]);
     let mut spec = CommandSpec::new(stage, program)
         .inherit(env, ALLOWED)
         .env("LC_ALL", "C")
@@ -98,7 +106,7 @@ pub(crate) fn writer(program: &str, config: &Config) -> CommandSpec {
 /// The one session that may write: that of a restore's target. Its script has no variables, and
 /// nothing is committed that it does not commit.
 pub(crate) fn restorer(program: &str, config: &Config) -> CommandSpec {
-    let options = config.env.get("PGOPTIONS").unwrap_or_default();
+    let options = options(&config.env, &[&session::options()]);
     let spec = client("restore", program, &config.env).env("PGOPTIONS", options);
     // Of an error it prints the names of objects, each on a line of its own.
     let more = [

@@ -105,6 +105,7 @@ impl Prepared {
             encoding: server.encoding,
             lc_collate: server.lc_collate,
             lc_ctype: server.lc_ctype,
+            lc_monetary: Some(server.lc_monetary),
         }
     }
 

@@ -119,7 +119,8 @@ pub(crate) fn restore(
     let manifest = sound.manifest;
     let compression = Compression::parse(&manifest.compression)
         .map_err(|why| Error::new(Code::NotVerified, format!("the manifest: {why}")))?;
-    let script = TransactionScript::new(random::bytes()?);
+    let pins = pg::session::restoring(manifest.lc_monetary());
+    let script = TransactionScript::new(random::bytes()?, pins);
     let digest_key = DigestKey::random()?;
     let (to, answers) = channel();
     let has_prelude = prelude.is_some();

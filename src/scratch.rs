@@ -2,6 +2,7 @@
 
 mod bounded;
 mod cluster;
+mod connection;
 mod ids;
 mod leftovers;
 mod limits;

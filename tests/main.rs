@@ -6,5 +6,6 @@
 mod backup;
 mod readiness;
 mod restore;
+mod session;
 mod store;
 mod support;

@@ -8,6 +8,7 @@ use crate::envelope::Envelope;
 use crate::error::{Code, Error, Result};
 use crate::exit::Exit;
 use crate::inspect;
+use crate::pg;
 use crate::pipeline::Input;
 use crate::prepare::prepare;
 use crate::render;
@@ -161,16 +162,16 @@ fn unchanged(tables: &[Looked]) -> std::result::Result<String, String> {
 
 /// A transaction of a session that is started as the dump's is: same tool options, same server.
 fn session(config: &Config, watch: &Watch) -> Result<Session> {
-    const QUERY: &str = "BEGIN;\nSELECT pg_catalog.json_build_object(\
+    const QUERY: &str = "SELECT pg_catalog.json_build_object(\
         'default_transaction_read_only', pg_catalog.current_setting('default_transaction_read_only'), \
         'transaction_read_only', pg_catalog.current_setting('transaction_read_only'), \
-        'transaction_id', pg_catalog.txid_current_if_assigned()::text);\nCOMMIT;\n";
+        'transaction_id', pg_catalog.txid_current_if_assigned()::text);\n";
     let psql = tools::find(Tool::Psql, &config.env)?;
-    let spec = crate::pg::psql(&psql, config);
+    let spec = pg::psql(&psql, config);
     let what = "cannot ask what our sessions may do";
     let ran = inspect::ask(
         &spec,
-        Input::Bytes(QUERY.into()),
+        Input::Bytes(pg::session::question(QUERY).into()),
         watch,
         Code::Database,
         what,

@@ -4,7 +4,7 @@ use super::{Version, ask};
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::names::TableName;
-use crate::pg::{self, catalog::Catalog, closure, closure::Closure, version};
+use crate::pg::{self, catalog::Catalog, closure, closure::Closure, session, version};
 use crate::pipeline::Input;
 use crate::spec::CommandSpec;
 use crate::tools::{self, Tool};
@@ -15,9 +15,9 @@ use serde::Deserialize;
 const QUERY_LIMIT_MS: &str = "60000";
 
 pub(crate) fn catalog(config: &Config, tables: &[TableName], watch: &Watch) -> Result<Catalog> {
-    let text = query(config, tables, pg::catalog::QUERY, watch)?;
+    let text = query(config, tables, &[pg::catalog::QUERY], watch)?;
     let catalog = Catalog::parse(&text)?;
-    catalog.check_read_only()?;
+    catalog.check_session()?;
     Ok(catalog)
 }
 
@@ -27,8 +27,8 @@ pub(crate) fn catalog_and_closure(
     tables: &[TableName],
     watch: &Watch,
 ) -> Result<(Catalog, Closure)> {
-    let script = [pg::catalog::QUERY, closure::QUERY].concat();
-    let answer = query(config, tables, &script, watch)?;
+    let both = [pg::catalog::QUERY, closure::QUERY];
+    let answer = query(config, tables, &both, watch)?;
     let mut answers = serde_json::Deserializer::from_str(&answer);
     let mut read = || -> serde_json::Result<(Catalog, Closure)> {
         let both = (
@@ -39,23 +39,25 @@ pub(crate) fn catalog_and_closure(
         Ok(both)
     };
     let (catalog, closure) = read().map_err(|err| pg::catalog::unreadable(&err))?;
-    catalog.check_read_only()?;
+    catalog.check_session()?;
     Ok((catalog, closure))
 }
 
 /// What a restore of these tables needs, and what it would miss.
 pub(crate) fn closure(config: &Config, tables: &[TableName], watch: &Watch) -> Result<Closure> {
-    Closure::parse(&query(config, tables, closure::QUERY, watch)?)
+    Closure::parse(&query(config, tables, &[closure::QUERY], watch)?)
 }
 
-fn query(config: &Config, tables: &[TableName], sql: &str, watch: &Watch) -> Result<String> {
+fn query(config: &Config, tables: &[TableName], sql: &[&str], watch: &Watch) -> Result<String> {
     let spec = catalog_query(config)?;
     let variables = pg::variables(&[
         ("targets", serde_json::json!(tables).to_string()),
         ("lock_timeout", config.lock_wait.as_millis().to_string()),
         ("statement_timeout", QUERY_LIMIT_MS.to_string()),
     ]);
-    let input = Input::Bytes([&variables, sql].concat().into());
+    let questions = sql.iter().map(|sql| session::question(sql));
+    let script: Vec<String> = [variables].into_iter().chain(questions).collect();
+    let input = Input::Bytes(script.concat().into());
     let what = "cannot ask the database";
     let ran = ask(&spec, input, watch, Code::Database, what).map_err(|error| {
         let talk = error.stages.iter().flat_map(|stage| &stage.said);

@@ -6,6 +6,7 @@ pub(crate) use fitness::Problem;
 
 use crate::error::{Code, Error, Result};
 use crate::names::TableName;
+use crate::pg::session;
 use serde::{Deserialize, Serialize};
 
 /// One query, in the form that psql reads.
@@ -22,6 +23,11 @@ pub(crate) struct Catalog {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(crate) struct Session {
     pub default_transaction_read_only: String,
+    /// `on` where PGOPTIONS reached the server.
+    options: Option<String>,
+    /// Settings by which the server reads a damaged page as if it were none. Only a superuser may
+    /// set them, so they cannot be pinned.
+    passes_over_damage: Vec<String>,
     pub user: String,
     pub in_recovery: bool,
 }
@@ -36,6 +42,8 @@ pub(crate) struct Server {
     pub encoding: String,
     pub lc_collate: Option<String>,
     pub lc_ctype: Option<String>,
+    /// Of this session, and so of pg_dump's.
+    pub lc_monetary: String,
 }
 
 impl Server {
@@ -137,18 +145,27 @@ impl Catalog {
         serde_json::from_str(answer.trim()).map_err(|err| unreadable(&err))
     }
 
-    /// The guard that we asked for in PGOPTIONS: a pooler or a service file may have dropped it.
-    pub(crate) fn check_read_only(&self) -> Result<()> {
-        match self.session.default_transaction_read_only.as_str() {
-            "on" => Ok(()),
-            other => Err(Error::new(
+    /// Refuses a session without what we asked for in PGOPTIONS, which a pooler or a service file
+    /// may have dropped, and one in which rows may be missing without an error.
+    pub(crate) fn check_session(&self) -> Result<()> {
+        let session = &self.session;
+        let read_only = &session.default_transaction_read_only;
+        if read_only != "on" {
+            return Err(session::dropped(&format!(
+                "the session is not read-only: default_transaction_read_only is `{read_only}`"
+            )));
+        }
+        session::check_options(session.options.as_deref())?;
+        match session.passes_over_damage.first() {
+            None => Ok(()),
+            Some(setting) => Err(Error::new(
                 Code::Database,
-                format!("the session is not read-only: default_transaction_read_only is `{other}`"),
+                format!("rows may be missing without an error: {setting} is on"),
             )
-            .hint(
-                "Connect past the pooler, or take `options` out of the service file: PGOPTIONS \
-                 must reach the server.",
-            )),
+            .hint(format!(
+                "Take {setting} out of PGOPTIONS, the role's and the database's settings and \
+                 postgresql.conf."
+            ))),
         }
     }
 

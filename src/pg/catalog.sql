@@ -1,13 +1,10 @@
--- What the server, the role and the catalog say of the target tables. Read only, pg_catalog
--- only (information_schema hides what the role may not see), and no size functions: those wait
+-- What the server, the role and the catalog say of the target tables, in a transaction of
+-- session.rs: read only, pg_catalog only (information_schema hides what the role may not see), and no size functions: those wait
 -- behind an exclusive lock, relpages does not.
 -- psql variables: targets, a JSON list of {"schema", "name"}; lock_timeout and
 -- statement_timeout, in milliseconds.
--- Whatever the role's or the database's path is, no function or operator of a user is called.
-SET search_path = pg_catalog;
-SET lock_timeout = :lock_timeout;
-SET statement_timeout = :statement_timeout;
-BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET LOCAL lock_timeout = :lock_timeout;
+SET LOCAL statement_timeout = :statement_timeout;
 WITH RECURSIVE target AS (
   SELECT t.ord::int AS ord, t.item->>'schema' AS schema, t.item->>'name' AS name
   FROM jsonb_array_elements(:'targets'::jsonb) WITH ORDINALITY AS t(item, ord)
@@ -31,6 +28,11 @@ WITH RECURSIVE target AS (
 SELECT pg_catalog.json_build_object(
   'session', pg_catalog.json_build_object(
     'default_transaction_read_only', pg_catalog.current_setting('default_transaction_read_only'),
+    'options', pg_catalog.current_setting('pgseal.options', true),
+    'passes_over_damage', (
+      SELECT coalesce(pg_catalog.json_agg(name), '[]')
+      FROM pg_catalog.unnest(ARRAY['zero_damaged_pages', 'ignore_checksum_failure']) AS name
+      WHERE pg_catalog.current_setting(name) = 'on'),
     'user', current_user,
     'in_recovery', pg_catalog.pg_is_in_recovery()
   ),
@@ -44,7 +46,8 @@ SELECT pg_catalog.json_build_object(
         THEN (SELECT system_identifier::text FROM pg_catalog.pg_control_system()) END,
       'encoding', pg_catalog.pg_encoding_to_char(d.encoding),
       'lc_collate', d.datcollate,
-      'lc_ctype', d.datctype)
+      'lc_ctype', d.datctype,
+      'lc_monetary', pg_catalog.current_setting('lc_monetary'))
     FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()
   ),
   'targets', (
@@ -92,4 +95,3 @@ SELECT pg_catalog.json_build_object(
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   )
 );
-COMMIT;

@@ -75,7 +75,7 @@ impl Object {
 }
 
 /// Kinds of what a cluster or a host has, and no database.
-const OF_THE_HOST: &[&str] = &["role", "tablespace", "library", "extension"];
+const OF_THE_HOST: &[&str] = &["role", "tablespace", "library", "extension", "locale"];
 
 impl Closure {
     pub(crate) fn parse(answer: &str) -> Result<Closure> {

@@ -1,15 +1,13 @@
 -- What the target tables need around them: what a prelude can create before them, which unowned
--- sequences join their dump, and what neither brings along. Read only, pg_catalog only, no
--- privileges needed. A body that is text (plpgsql, AS '...') has no rows in pg_depend, so what it
--- names is not known here.
+-- sequences join their dump, and what neither brings along. In a transaction of session.rs: read
+-- only, pg_catalog only; no privileges needed. A body that is text (plpgsql, AS '...') has no rows
+-- in pg_depend, so what it names is not known here.
 -- psql variables: as in catalog.sql.
-SET lock_timeout = :lock_timeout;
-SET statement_timeout = :statement_timeout;
+SET LOCAL lock_timeout = :lock_timeout;
+SET LOCAL statement_timeout = :statement_timeout;
 -- Without these the planner, which knows nothing of recursive queries' sizes, compiles and sorts.
-SET jit = off;
-SET work_mem = '512kB';
-SET search_path = pg_catalog;
-BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
+SET LOCAL jit = off;
+SET LOCAL work_mem = '512kB';
 WITH RECURSIVE scope(oid, target) AS (
   SELECT c.oid, t.i
   FROM generate_series(0, jsonb_array_length(:'targets'::jsonb) - 1) AS t(i)
@@ -162,17 +160,26 @@ late(classid, objid) AS (
     AND NOT EXISTS (SELECT FROM pg_constraint k
       WHERE d.classid = 'pg_constraint'::regclass AND k.oid = d.objid AND k.conparentid <> 0)
 ),
--- columns that may hold numbers of large objects
-coltype(relid, attnum, typid) AS (
-  SELECT a.attrelid, a.attnum, a.atttypid
+-- a column's value may hold values of these types: numbers of large objects, amounts of money
+colheld(coltype, typid) AS (
+  SELECT DISTINCT a.atttypid, a.atttypid
   FROM scope s JOIN pg_attribute a ON a.attrelid = s.oid AND a.attnum > 0 AND NOT a.attisdropped
   WHERE EXISTS (SELECT FROM pg_largeobject_metadata)
+    OR current_setting('lc_monetary') NOT IN ('C', 'POSIX', '')
   UNION
-  SELECT c.relid, c.attnum, n.oid
-  FROM coltype c JOIN pg_type t ON t.oid = c.typid
+  SELECT c.coltype, n.oid
+  FROM colheld c JOIN pg_type t ON t.oid = c.typid
   CROSS JOIN LATERAL (
-    VALUES (t.typbasetype), (CASE WHEN t.typlen = -1 THEN t.typelem ELSE 0 END)) AS n(oid)
+    VALUES (t.typbasetype), (CASE WHEN t.typlen = -1 THEN t.typelem ELSE 0 END)
+    UNION ALL SELECT a.atttypid FROM pg_attribute a
+      WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL SELECT r.rngsubtype FROM pg_range r -- of the range, or of its multirange
+      WHERE t.oid IN (r.rngtypid, (to_jsonb(r) ->> 'rngmultitypid')::oid)) AS n(oid)
   WHERE n.oid <> 0
+), holder(relid, attnum, typid) AS (
+  SELECT a.attrelid, a.attnum, c.typid
+  FROM scope s JOIN pg_attribute a ON a.attrelid = s.oid AND a.attnum > 0 AND NOT a.attisdropped
+  JOIN colheld c ON c.coltype = a.atttypid
 ), kept(classid, objid) AS (
   SELECT 'pg_class'::regclass::oid, oid FROM rel
   UNION ALL SELECT 'pg_class'::regclass, oid FROM seq
@@ -218,7 +225,27 @@ ref(kind, name, classid, objid, objsubid, why, byclass, byobj) AS (
         WHEN 'pg_proc'::regclass THEN (SELECT proowner FROM pg_proc WHERE oid = objid)
         WHEN 'pg_type'::regclass THEN (SELECT typowner FROM pg_type WHERE oid = objid) END,
       'owner of ', classid, objid
-    FROM kept WHERE objid >= 16384) AS r(roleid, why, classid, objid)
+    FROM kept WHERE objid >= 16384
+    UNION ALL -- nor is what it may
+    SELECT 10, '', classid, objid FROM own
+    JOIN pg_policy p ON classid = 'pg_policy'::regclass AND p.oid = objid AND 10 = ANY (p.polroles)
+    UNION ALL
+    SELECT 10, 'privileges on ', k.classid, k.objid
+    FROM kept k CROSS JOIN LATERAL (
+      SELECT relowner, relacl FROM pg_class
+        WHERE k.classid = 'pg_class'::regclass AND oid = k.objid
+      UNION ALL SELECT c.relowner, a.attacl
+        FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
+        WHERE k.classid = 'pg_class'::regclass AND c.oid = k.objid AND a.attacl IS NOT NULL
+      UNION ALL SELECT nspowner, nspacl FROM pg_namespace
+        WHERE k.classid = 'pg_namespace'::regclass AND oid = k.objid
+      UNION ALL SELECT proowner, proacl FROM pg_proc
+        WHERE k.classid = 'pg_proc'::regclass AND oid = k.objid
+      UNION ALL SELECT typowner, typacl FROM pg_type
+        WHERE k.classid = 'pg_type'::regclass AND oid = k.objid) AS p(owner, acl)
+    WHERE p.owner <> 10 AND EXISTS (
+      SELECT FROM aclexplode(p.acl) a WHERE 10 IN (a.grantee, a.grantor))
+    ) AS r(roleid, why, classid, objid)
   WHERE r.roleid <> 0
   UNION ALL
   SELECT 'tablespace', quote_ident(t.spcname), NULL, NULL, NULL, '', o.classid, o.objid
@@ -230,7 +257,11 @@ ref(kind, name, classid, objid, objsubid, why, byclass, byobj) AS (
   WHERE p.probin IS NOT NULL
   UNION ALL
   SELECT 'large_object', NULL, 'pg_class'::regclass, relid, attnum, '', 'pg_class'::regclass, relid
-  FROM coltype WHERE typid = 'oid'::regtype
+  FROM holder WHERE typid = 'oid'::regtype
+  UNION ALL -- under another, amounts are read as other amounts
+  SELECT 'locale', current_setting('lc_monetary'), NULL, NULL, NULL, '', 'pg_class'::regclass, relid
+  FROM holder WHERE typid = 'money'::regtype
+    AND current_setting('lc_monetary') NOT IN ('C', 'POSIX', '')
   UNION ALL
   SELECT CASE classid WHEN 'pg_statistic_ext'::regclass THEN 'statistics' ELSE 'dependent' END,
     NULL, classid, objid, 0, '', 'pg_class'::regclass, relid
@@ -277,4 +308,3 @@ SELECT jsonb_build_object(
       LEFT JOIN LATERAL pg_identify_object(r.classid, r.objid, r.objsubid) i ON r.classid IS NOT NULL
       CROSS JOIN LATERAL pg_identify_object(r.byclass, r.byobj, 0) b) AS x(kind, name, needed_by))
 );
-COMMIT;

@@ -27,8 +27,7 @@ pub(crate) trait Tap: Send + 'static {
     type Stream;
     fn open(&mut self, to: PipeWriter, producer: StatusLines) -> Result<Self::Stream, Halt>;
     fn push(&mut self, bytes: &[u8], to: &mut Self::Stream) -> Result<(), Halt>;
-    /// The last bytes. Only called when the producer has exited with status 0, so that a writer
-    /// that died is never followed by a well-formed end.
+    /// The last bytes, once the producer has exited with 0: one that died gets no well-formed end.
     fn end(&mut self, to: Self::Stream) -> Result<(), Halt>;
 }
 
@@ -39,8 +38,7 @@ pub(crate) trait Sink: Send + 'static {
     fn end(&mut self) {}
 }
 
-/// All that is known when everything has ended. `tap` and `sink` are given back, with why they
-/// halted if they did; they are `None` where a pipe was held open and its thread was left.
+/// All that is known at the end. `tap` and `sink` are `None` where another process holds a pipe.
 pub(crate) struct Piped<T, S> {
     pub producer: Outcome,
     pub consumer: Outcome,

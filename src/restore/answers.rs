@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn rows_and_marks_in_pieces_of_any_size() {
-        let script = TransactionScript::new([0xa5; 16]);
+        let script = TransactionScript::new([0xa5; 16], String::new());
         let key = DigestKey::random().unwrap();
         let token = "a5".repeat(16);
         let answer = format!(

@@ -263,7 +263,7 @@ mod tests {
             assert!(omissions.add(&reference, false));
         }
         let key = DigestKey::random().unwrap();
-        let script = TransactionScript::new([7; 16]);
+        let script = TransactionScript::new([7; 16], String::new());
         let mut editor = DumpEditor::new(script, omissions, key);
         let mut scan = Scan::new(TableName::parse("public.t"));
         for piece in dump.as_bytes().chunks(7) {

@@ -7,6 +7,8 @@ use crate::names::TableName;
 pub(super) struct TransactionScript {
     /// Random, so that no row and no statement can hold it.
     token: String,
+    /// The session's settings, which what runs in between could change.
+    pins: String,
 }
 
 /// What a line of psql's answer says, if it bears the token.
@@ -23,10 +25,15 @@ pub(super) enum Mark {
 }
 
 impl TransactionScript {
-    pub(super) fn new(random: [u8; 16]) -> TransactionScript {
+    pub(super) fn new(random: [u8; 16], pins: String) -> TransactionScript {
         TransactionScript {
             token: hex::encode(random),
+            pins,
         }
+    }
+
+    pub(super) fn pins(&self) -> &str {
+        &self.pins
     }
 
     pub(super) fn token(&self) -> &[u8] {
@@ -37,20 +44,21 @@ impl TransactionScript {
         format!("pg_temp.pgseal_{}", self.token)
     }
 
-    /// psql's first lines. `\restrict` forbids every other backslash command. The guard is a row
-    /// that breaks a foreign key which is only checked at COMMIT, so no COMMIT succeeds before
-    /// [`commit`](Self::commit) mends it.
+    /// psql's first lines. `\restrict` forbids every other backslash command. The session then
+    /// waits in a transaction, where no timeout of the target's ends it.
     pub(super) fn begin(&self) -> String {
+        let (token, pins) = (&self.token, &self.pins);
+        format!("\\restrict {token}\nBEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\n{pins}")
+    }
+
+    /// A row that breaks a foreign key which is only checked at COMMIT, so no COMMIT succeeds
+    /// before [`commit`](Self::commit) mends it.
+    pub(super) fn raise_guard(&self) -> String {
         let guard = self.guard();
         format!(
-            "\\restrict {token}\n\
-             BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\n\
-             {SETTINGS}\
-             SET LOCAL client_min_messages = warning;\n\
-             CREATE TEMPORARY TABLE {guard} (a int PRIMARY KEY, \
+            "CREATE TEMPORARY TABLE {guard} (a int PRIMARY KEY, \
              b int REFERENCES {guard} DEFERRABLE INITIALLY DEFERRED) ON COMMIT DROP;\n\
-             INSERT INTO {guard} VALUES (1, 2);\n",
-            token = self.token,
+             INSERT INTO {guard} VALUES (1, 2);\n"
         )
     }
 
@@ -64,9 +72,10 @@ impl TransactionScript {
     pub(super) fn compare(&self, first: usize, tables: &[(&TableName, &str)]) -> String {
         let guard = self.guard();
         let mut out = format!(
-            "{SETTINGS}{COMPARED_AS}\
+            "{pins}\
              UPDATE {guard} SET b = a;\nSET CONSTRAINTS ALL IMMEDIATE;\n\
-             SET CONSTRAINTS ALL DEFERRED;\nUPDATE {guard} SET b = 2;\n"
+             SET CONSTRAINTS ALL DEFERRED;\nUPDATE {guard} SET b = 2;\n",
+            pins = self.pins,
         );
         for (at, (table, columns)) in tables.iter().enumerate() {
             let columns = columns.strip_prefix('(').and_then(|c| c.strip_suffix(')'));
@@ -112,23 +121,13 @@ impl TransactionScript {
     }
 }
 
-/// How psql and the server read what follows, whatever stood before: names and operators too,
-/// which are the catalog's where no other schema is searched.
-pub(super) const SETTINGS: &str = "SET LOCAL standard_conforming_strings = on;\n\
-    SET LOCAL client_encoding = 'UTF8';\nSET LOCAL search_path = '';\nSET LOCAL array_nulls = on;\n";
-
-/// How pg_dump wrote the rows.
-const COMPARED_AS: &str = "SET LOCAL datestyle = iso;\nSET LOCAL intervalstyle = postgres;\n\
-    SET LOCAL extra_float_digits = 3;\nSET LOCAL bytea_output = hex;\nSET LOCAL timezone = 'UTC';\n\
-    SET LOCAL quote_all_identifiers = off;\nSET LOCAL row_security = off;\n";
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn marks_are_read_back() {
-        let script = TransactionScript::new([7; 16]);
+        let script = TransactionScript::new([7; 16], String::new());
         let token = "07".repeat(16);
         for (rest, mark) in [
             ("0", Some(Mark::Table(0))),

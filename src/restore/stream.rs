@@ -4,7 +4,7 @@
 use super::answers::BeforeCommit;
 use super::digest::TableDigest;
 use super::editor::DumpEditor;
-use super::script::{SETTINGS, TransactionScript};
+use super::script::TransactionScript;
 use crate::error::{Code, Error};
 use crate::gnupg::status;
 use crate::manifest::Manifest;
@@ -82,8 +82,8 @@ impl RestoreTap {
             }
         }
         self.editor.insert(
-            "the beginning of the transaction",
-            self.script.begin().as_bytes(),
+            "the guard of the transaction",
+            self.script.raise_guard().as_bytes(),
         );
         if let Some(PreludeText {
             prelude,
@@ -97,7 +97,7 @@ impl RestoreTap {
             self.editor.insert("the prelude", before);
         }
         self.editor
-            .insert("the settings of the dump", SETTINGS.as_bytes());
+            .insert("the settings of the session", self.script.pins().as_bytes());
         self.begun = true;
         Ok(())
     }
@@ -165,8 +165,12 @@ impl Compared {
 impl Tap for RestoreTap {
     type Stream = PipeWriter;
 
-    fn open(&mut self, to: PipeWriter, producer: StatusLines) -> Result<PipeWriter, Halt> {
+    fn open(&mut self, mut to: PipeWriter, producer: StatusLines) -> Result<PipeWriter, Halt> {
         self.status = producer;
+        let begin = self.script.begin();
+        self.editor
+            .insert("the beginning of the transaction", begin.as_bytes());
+        self.write(&mut to)?;
         Ok(to)
     }
 

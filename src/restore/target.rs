@@ -22,6 +22,8 @@ pub(crate) struct Target {
     pub database: String,
     pub user: String,
     system_identifier: Option<String>,
+    /// `on` where PGOPTIONS reached the server.
+    options: Option<String>,
     existing: Vec<TableName>,
     /// By the manifest's references: there, not there, or nobody knows.
     references: Vec<Option<bool>>,
@@ -61,11 +63,12 @@ pub(crate) fn ask(config: &Config, manifest: &Manifest, watch: &Watch) -> Result
     let variables = pg::variables(&[
         ("tables", serde_json::json!(names).to_string()),
         ("references", references.to_string()),
+        ("lc_monetary", manifest.lc_monetary().unwrap_or("C").into()),
     ]);
     let spec = pg::psql(&psql, config);
-    let script = include_str!("target.sql");
+    let script = pg::session::question(include_str!("target.sql"));
     // A restricted psql does not set variables: the two lines only ask whether it knows the word.
-    let script = format!("\\restrict pgseal\n\\unrestrict pgseal\n{variables}{script}");
+    let script = format!("\\restrict pgseal\n\\unrestrict pgseal\n{variables}{LOCALE}{script}");
     let what = "cannot ask the target database";
     let ran = inspect::ask(&spec, Input::Bytes(script.into()), watch, Code::Database, what)
         .map_err(|error| {
@@ -86,6 +89,11 @@ pub(crate) fn ask(config: &Config, manifest: &Manifest, watch: &Watch) -> Result
     })
 }
 
+/// Asks whether the server's host has the locale: nothing says so but an error.
+const LOCALE: &str = "\\set ON_ERROR_STOP 0\nBEGIN READ ONLY;\n\
+    SET LOCAL lc_monetary = :'lc_monetary';\n\\set no_locale :ERROR\n\
+    ROLLBACK;\n\\set ON_ERROR_STOP 1\n";
+
 impl Target {
     /// Who gets rights by the target's own doing.
     pub(crate) fn default_privileges(&self) -> Vec<String> {
@@ -95,8 +103,9 @@ impl Target {
             .collect()
     }
 
-    /// Refuses a target that has one of the tables, that is too old, or that was backed up.
+    /// Refuses a target behind a pooler, and one that has one of the tables, is too old, or was backed up.
     pub(crate) fn check(&self, manifest: &Manifest) -> Result<()> {
+        pg::session::check_options(self.options.as_deref())?;
         let server = &manifest.server;
         let here = &self.database;
         if server.system_identifier.is_some()
@@ -181,6 +190,10 @@ fn remedy(MissingDependency { reference, others }: &MissingDependency<'_>) -> St
         ("extension", _) => {
             format!("install the package of the extension {name} on the target's host")
         }
+        ("locale", _) => format!(
+            "make the locale {name} on the server's host (Debian: apt-get install locales, \
+             dpkg-reconfigure locales)"
+        ),
         ("partitioned_table", _) => {
             format!("restore with --skip-external where there is no {name}, and attach it by hand")
         }
@@ -231,12 +244,11 @@ pub(super) fn resolve(
         .collect();
     remedies.sort();
     remedies.dedup();
-    // The host's packages are not the backup's to bring.
-    if options.proof
-        && refused
-            .iter()
-            .any(|dependency| dependency.reference.kind != "extension")
-    {
+    // The host's packages and locales are not the backup's to bring.
+    let hosts = |missing: &MissingDependency| {
+        ["extension", "locale"].contains(&missing.reference.kind.as_str())
+    };
+    if options.proof && !refused.iter().all(|dependency| hosts(dependency)) {
         let what = format!("it does not come back by itself: {what}");
         let rest =
             "Take the backup with its prelude, or restore into a database that has the rest:";

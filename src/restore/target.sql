@@ -1,8 +1,7 @@
--- What a restore must know of its target. Read only, pg_catalog only.
--- psql variables: tables, a JSON list of {"schema", "name"}; references, one of {"kind", "name", "needed_by"}.
-SET search_path = pg_catalog;
-SET statement_timeout = '60s';
-BEGIN TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY;
+-- What a restore must know of its target, in a transaction of pg/session.rs: read only, pg_catalog only.
+-- psql variables: tables, a JSON list of {"schema", "name"}; references, one of {"kind", "name", "needed_by"};
+-- lc_monetary, a locale; no_locale, whether the server's host lacks it.
+SET LOCAL statement_timeout = '60s';
 -- References are named as closure.sql names them. To look a name up by to_regclass and the like is
 -- an error where its schema, or a type of its arguments, is not there.
 WITH relation(name) AS (
@@ -12,6 +11,7 @@ SELECT json_build_object(
   'version', current_setting('server_version'),
   'version_num', current_setting('server_version_num')::int,
   'database', current_database(),
+  'options', current_setting('pgseal.options', true),
   'user', current_user,
   'system_identifier', CASE
     WHEN has_function_privilege('pg_control_system()', 'EXECUTE')
@@ -49,6 +49,7 @@ SELECT json_build_object(
       WHEN 'tablespace' THEN EXISTS (SELECT FROM pg_tablespace WHERE quote_ident(spcname) = item->>'name')
       WHEN 'extension' THEN
         EXISTS (SELECT FROM pg_available_extensions WHERE quote_ident(name) = item->>'name')
+      WHEN 'locale' THEN item->>'name' = :'lc_monetary' AND :'no_locale' = 'false'
       WHEN 'foreign_key' THEN item->>'name' IN (SELECT name FROM relation)
       WHEN 'table' THEN item->>'name' IN (SELECT name FROM relation)
       WHEN 'partitioned_table' THEN item->>'name' IN (SELECT name FROM relation)
@@ -66,4 +67,3 @@ SELECT json_build_object(
       END ORDER BY ord), '[]')
     FROM json_array_elements(:'references'::json) WITH ORDINALITY AS t(item, ord))
 );
-COMMIT;

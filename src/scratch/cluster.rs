@@ -1,15 +1,16 @@
 //! A throw-away PostgreSQL cluster: a private folder, a socket in it, a server that is our child.
 
 use super::bounded::Bounds;
+use super::connection::{conninfo, without_postgres};
 use super::leftovers;
 use super::limits::{Limits, MemoryLimit};
 use super::owner::{self, Owner};
-use super::roles::{Names, literal};
-use crate::config::{Config, Env};
-use crate::conninfo::ConnInfo;
+use super::roles::Names;
+use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::inspect;
 use crate::manifest::Server;
+use crate::names::literal;
 use crate::pg;
 use crate::pipeline::{Input, Service, run};
 use crate::seal::stopped;
@@ -185,13 +186,20 @@ impl ScratchCluster {
         };
         let collate = like.lc_collate.as_deref().unwrap_or("C");
         let ctype = like.lc_ctype.as_deref().unwrap_or("C");
-        if self.ask(&create(collate, ctype), watch)?.is_some() {
-            return Ok(());
+        if self.ask(&create(collate, ctype), watch)?.is_none() {
+            self.notes.push(format!(
+                "this host has no locale {collate}: the throw-away database sorts as C does"
+            ));
+            self.sql(&create("C", "C"), watch)?;
         }
-        self.notes.push(format!(
-            "this host has no locale {collate}: the throw-away database sorts as C does"
-        ));
-        self.sql(&create("C", "C"), watch)
+        // For the dump that is compared, too. Whether amounts need a locale that this host does
+        // not have is asked later.
+        if let Some(locale) = like.lc_monetary.as_deref().filter(|locale| *locale != "C") {
+            let locale = literal(locale);
+            let set = format!("ALTER DATABASE {DATABASE} SET lc_monetary = {locale};");
+            self.ask(&set, watch)?;
+        }
+        Ok(())
     }
 
     /// Roles that the dump names, without rights and without a login.
@@ -271,30 +279,4 @@ impl Drop for ScratchCluster {
     fn drop(&mut self) {
         self.clean();
     }
-}
-
-fn conninfo(dir: &Path, user: &str, database: &str) -> Result<ConnInfo> {
-    // The longest path that a socket may have is 107 bytes.
-    let socket = dir.join(".s.PGSQL.5432");
-    if socket.as_os_str().len() > 107 {
-        let what = format!("the path `{}` is too long for a socket", dir.display());
-        return Err(Error::new(Code::Setting, what).hint("Name a shorter --scratch-dir."));
-    }
-    let host = dir
-        .display()
-        .to_string()
-        .replace('\\', "\\\\")
-        .replace('\'', "\\'");
-    ConnInfo::parse(&format!(
-        "host='{host}' port=5432 user={user} dbname={database}"
-    ))
-    .map_err(|refused| Error::new(Code::Setting, refused.why))
-}
-
-/// PGSERVICE=production shall lead nobody out of here.
-fn without_postgres(env: &Env) -> Env {
-    let kept = env
-        .iter()
-        .filter(|(name, _)| !name.as_encoded_bytes().starts_with(b"PG"));
-    Env::new(kept.map(|(name, value)| (name.to_os_string(), value.to_os_string())))
 }

@@ -5,6 +5,7 @@
 //! power of their own.
 
 use crate::error::Result;
+use crate::names::literal;
 use crate::random;
 
 /// Names that no dump can know: one that named the superuser would be given its rights.
@@ -62,11 +63,6 @@ impl Names {
         let token = &self.restorer;
         format!("\\restrict {token}\nSET standard_conforming_strings = on;\n{script}")
     }
-}
-
-/// With standard_conforming_strings.
-pub(super) fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 #[cfg(test)]

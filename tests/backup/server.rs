@@ -156,7 +156,7 @@ fn settings_of_the_database() {
     assert!(
         sealed
             .sql
-            .contains("2026-01-02\t0.21428571428571427\t\\\\336\\\\255\n"),
+            .contains("2026-01-02\t0.21428571428571427\t\\\\xdead\n"),
         "{}",
         sealed.sql
     );

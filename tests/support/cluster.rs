@@ -68,6 +68,17 @@ fn owner() -> Option<(u32, u32)> {
     is_root().then(|| (id("-u"), id("-g")))
 }
 
+/// In front of a server's command, with nothing of our environment: root steps down.
+pub fn as_owner() -> Vec<String> {
+    let mut words = Vec::new();
+    if let Some((uid, gid)) = owner() {
+        words.extend(["setpriv".to_string(), "--clear-groups".into()]);
+        words.extend([format!("--reuid={uid}"), format!("--regid={gid}")]);
+    }
+    words.extend(["env", "-i", "LC_ALL=C"].map(String::from));
+    words
+}
+
 fn start() -> Cluster {
     // Not below TMPDIR: a socket's path has 107 bytes at most.
     let dir = tempfile::Builder::new()
@@ -77,14 +88,11 @@ fn start() -> Cluster {
         .keep();
     let data = dir.join("data");
     std::fs::create_dir(&data).unwrap();
-    let mut as_owner = vec!["env".to_string(), "-i".into(), "LC_ALL=C".into()];
     if let Some((uid, gid)) = owner() {
         std::os::unix::fs::chown(&data, Some(uid), Some(gid)).unwrap();
         std::os::unix::fs::chown(&dir, Some(uid), Some(gid)).unwrap();
-        let ids = [format!("--reuid={uid}"), format!("--regid={gid}")];
-        let setpriv = ["setpriv".to_string(), "--clear-groups".into()];
-        as_owner.splice(0..0, setpriv.into_iter().chain(ids));
     }
+    let as_owner = as_owner();
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o711);
     std::fs::set_permissions(&dir, mode).unwrap();
     let initdb = bin().join("initdb");

@@ -9,7 +9,7 @@ mod place;
 mod ran;
 mod test;
 
-pub use cluster::{Session, bin, cluster};
+pub use cluster::{Session, as_owner, bin, cluster};
 pub use gpg::{ECC, Home, PAST, RSA, Ring, SIGN_ONLY, end_agent, gpg, put_down};
 pub use keys::{decrypt, keys};
 pub use pgseal::{Pgseal, Running};
@@ -52,6 +52,7 @@ pub fn tool(command: &mut Command, input: &[u8]) -> Vec<u8> {
 pub fn install(program: &str) -> String {
     let package = match program.rsplit('/').next().unwrap_or(program) {
         "gpg" | "gpgconf" => "gnupg",
+        "pgbouncer" => "pgbouncer",
         "setpriv" | "unshare" | "mount" => "util-linux",
         _ => "postgresql",
     };

@@ -1,0 +1,6 @@
+//! Sessions: they depend on nobody's settings, and leave none behind.
+
+mod money;
+mod pooler;
+mod settings;
+mod superuser;
