@@ -6,5 +6,6 @@
 mod backup;
 mod readiness;
 mod restore;
+mod signing;
 mod store;
 mod support;
