@@ -82,9 +82,12 @@ pub(crate) enum Gate {
 
 #[derive(Debug, Args)]
 pub(crate) struct OperatorPackage {
-    /// RSA of 4096 bits for both keys, in place of Ed25519 and Cv25519
+    /// RSA of 4096 bits, in place of Ed25519 and Cv25519
     #[arg(long)]
     pub rsa: bool,
+    /// The steps that make a signing key, on this host
+    #[arg(long)]
+    pub signing: bool,
 }
 
 /// Which artifact, and what its origin is held against.

@@ -13,6 +13,7 @@ pub(crate) mod prove_restore;
 pub(crate) mod readiness;
 pub(crate) mod restore;
 pub(crate) mod sign;
+pub(crate) mod signing_package;
 pub(crate) mod term;
 pub(crate) mod verify;
 

@@ -3,4 +3,5 @@
 mod anew;
 mod backup;
 mod origin;
+mod page;
 mod site;

@@ -52,6 +52,7 @@ pub fn tool(command: &mut Command, input: &[u8]) -> Vec<u8> {
 pub fn install(program: &str) -> String {
     let package = match program.rsplit('/').next().unwrap_or(program) {
         "gpg" | "gpgconf" => "gnupg",
+        "jq" => "jq",
         "setpriv" | "unshare" | "mount" => "util-linux",
         _ => "postgresql",
     };
