@@ -62,12 +62,15 @@ pub(super) fn signing(settings: &Settings, env: &Env, file: &file::File) -> Resu
         }
         (flags, _) => flags.to_vec(),
     };
+    let code = match settings.signed_by.is_empty() {
+        true => Code::Setting,
+        false => Code::Usage,
+    };
     match first_repeat(&trusted) {
-        Some(twice) => Err(Error::new(
-            Code::Setting,
-            format!("trusted key {twice} is named twice"),
-        )
-        .hint("Name each key once.")),
+        Some(twice) => Err(
+            Error::new(code, format!("trusted key {twice} is named twice"))
+                .hint("Name each key once."),
+        ),
         None => Ok(Signing {
             key,
             source,
