@@ -81,10 +81,13 @@ impl Signer {
             },
             Some(_) => Error {
                 message: format!("{what}: it is locked, and nobody is asked for its passphrase"),
-                ..error.hint(
-                    "gpg-agent forgets a passphrase after default-cache-ttl and max-cache-ttl: raise them in \
-                     gpg-agent.conf\n      and unlock the key before the run; or use a signing key without a passphrase.",
-                )
+                ..error.hint(format!(
+                    "Unlock it before the run: echo | gpg --homedir {} --local-user {} --detach-sign >/dev/null\n      \
+                     gpg-agent forgets it after default-cache-ttl and max-cache-ttl: raise them in gpg-agent.conf.\n      \
+                     Or use a signing key without a passphrase.",
+                    self.gpg.home(),
+                    self.fingerprint()
+                ))
             },
         })?;
         let signed = Signed {
@@ -119,10 +122,11 @@ impl Signed<'_> {
     ) -> Result<std::result::Result<Proof, Why>> {
         let (_held, path) = in_memory(self.signature)?;
         let ran = run(&gpg.verify(&path), Input::Bytes(self.bytes.to_vec()), watch);
-        if ran.stop.is_some() || matches!(ran.outcome.end, End::NotStarted(_)) {
-            answered(ran, Code::KeyUnfit, "cannot check a signature")?;
-            return Ok(Err(Why::Unreadable));
-        }
+        // A status that is not 0 is an answer too.
+        let ran = match (&ran.stop, &ran.outcome.end) {
+            (None, End::Code(_)) => ran,
+            _ => answered(ran, Code::KeyUnfit, "cannot check a signature")?,
+        };
         let now = Timestamp::now().as_second();
         Ok(match judge(&ran.outcome.status, trusted, now) {
             Ok(_) if !ran.ok() => Err(Why::Trouble(ran.outcome.end.to_string())),

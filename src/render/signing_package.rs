@@ -13,7 +13,7 @@ pub(crate) fn script(filled: &Filled) -> String {
 # pgseal signing key for {host}, {date}. pgseal printed it and ran none of it.
 # All of it is for {host}, as the user who takes the backups.
 #
-# A signature says that a backup was made by who holds this key. It signs with nobody there, so:
+# A signature says that whoever holds this key made the backup. It signs with nobody there, so:
 #   without a passphrase, as below: whoever takes this host, or a copy of its keyring, can sign;
 #   with one (leave out %no-protection, and unlock it in gpg-agent; default-cache-ttl and
 #   max-cache-ttl in gpg-agent.conf say for how long): a copied keyring signs nothing, but whoever

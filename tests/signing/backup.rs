@@ -18,6 +18,12 @@ fn a_backup_is_signed_and_gpg_alone_verifies_it() {
     assert_eq!(site.files(), files.map(|ending| format!("r.{ending}")));
     let mode = std::fs::metadata(site.signature("r")).unwrap().mode();
     assert_eq!(mode & 0o7777, 0o600);
+    // A rename sets it: the manifest, which makes the run complete, had its name last.
+    let named = |path: &Path| {
+        let meta = std::fs::metadata(path).unwrap();
+        (meta.ctime(), meta.ctime_nsec())
+    };
+    assert!(named(&site.signature("r")) <= named(&site.manifest("r")));
     let mut gpg = site.host.gpg();
     gpg.args(["--status-fd=1", "--verify"])
         .args([site.signature("r"), site.manifest("r")]);
@@ -314,6 +320,20 @@ fn what_else_takes_a_backup_signs_and_judges_it() {
     let proved = checks.filter(|check| check["check"] == "origin" && check["standing"] == "PROVED");
     assert_eq!(proved.count(), 2, "{report:#}");
     assert!(report.to_string().contains(&told));
+}
+
+/// Somebody puts a file of that name there while the dump runs.
+#[test]
+fn a_signature_that_cannot_get_its_name_ends_the_run() {
+    let site = Site::new();
+    site.shim_dump("echo x > $HOME/../store/r.manifest.json.sig; exec $real \"$@\"");
+    let backup = || site.backup(&["public.a"]).arg("--run-id=r");
+    backup()
+        .run()
+        .fails(5, &["cannot publish", "manifest.json.sig", "--run-id"]);
+    assert_eq!(site.files(), ["r.manifest.json.sig"]);
+    backup().run().fails(5, &["run id `r` is taken"]);
+    assert_eq!(std::fs::read_to_string(site.signature("r")).unwrap(), "x\n");
 }
 
 /// Stopped at any moment: four files or none, and never a manifest without its signature.
