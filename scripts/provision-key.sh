@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Makes the backup key, on the operator's machine and never on the database host, step by step: it
 # asks before it acts, and gpg's own pinentry asks for the passphrase. What it does is what
-# `pgseal operator-package` prints.
+# `pgseal operator-package` prints. With --signing it makes the key that signs backups instead, on
+# the very host that takes them.
 #
-#   scripts/provision-key.sh [--rsa]
+#   scripts/provision-key.sh [--rsa] [--signing]
 set -euo pipefail
 umask 077
 
@@ -19,19 +20,35 @@ confirm() {
   [[ $answer == yes ]] || refuse 'nothing more was done'
 }
 
-shape='ed25519 with cv25519 for encryption'
-parameters=$'Key-Type: EDDSA\nKey-Curve: ed25519\nKey-Usage: sign,cert
+kind=backup algorithm=ecc
+for option; do
+  case $option in
+    --rsa) algorithm=rsa ;;
+    --signing) kind=signing ;;
+    *)
+      echo 'usage: provision-key.sh [--rsa] [--signing]' >&2
+      exit 2
+      ;;
+  esac
+done
+case $kind-$algorithm in
+  backup-ecc)
+    shape='ed25519 with cv25519 for encryption'
+    parameters=$'Key-Type: EDDSA\nKey-Curve: ed25519\nKey-Usage: sign,cert
 Subkey-Type: ECDH\nSubkey-Curve: cv25519\nSubkey-Usage: encrypt'
-case ${1-} in
-  '') ;;
-  --rsa)
+    ;;
+  backup-rsa)
     shape='RSA 4096, both keys'
     parameters=$'Key-Type: RSA\nKey-Length: 4096\nKey-Usage: sign,cert
 Subkey-Type: RSA\nSubkey-Length: 4096\nSubkey-Usage: encrypt'
     ;;
-  *)
-    echo 'usage: provision-key.sh [--rsa]' >&2
-    exit 2
+  signing-ecc)
+    shape='ed25519, which only signs'
+    parameters=$'Key-Type: EDDSA\nKey-Curve: ed25519\nKey-Usage: sign'
+    ;;
+  signing-rsa)
+    shape='RSA 4096, which only signs'
+    parameters=$'Key-Type: RSA\nKey-Length: 4096\nKey-Usage: sign'
     ;;
 esac
 
@@ -41,7 +58,11 @@ GPG_TTY=$(tty)
 export GPG_TTY
 
 home=$(gpgconf --list-dirs homedir)
-printf 'Is this the operator'\''s machine, and not a host that takes backups?\n'
+if [[ $kind == signing ]]; then
+  printf 'Is this the host that takes the backups, and are you the user who takes them?\n'
+else
+  printf 'Is this the operator'\''s machine, and not a host that takes backups?\n'
+fi
 confirm "The secret key will be in $home on $(hostname)."
 
 read -r -p 'Name on the key: ' name
@@ -51,7 +72,19 @@ read -r -p 'Mail address on the key: ' email
 [[ $email =~ ^[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+$ ]] || refuse 'that is not a mail address'
 
 printf '\nA new key: %s\n  %s <%s>, expires after 2 years\n' "$shape" "$name" "$email"
-printf 'pinentry will ask for a passphrase. Choose it in your vault; it is never shown here.\n'
+if [[ $kind == signing ]]; then
+  printf '%s\n' 'It must sign with nobody there. Without a passphrase, whoever takes this host or a copy of its' \
+    'keyring can sign. With one, it must be unlocked in gpg-agent before each run (default-cache-ttl):' \
+    'a copied keyring signs nothing, but whoever takes the running host does.'
+  read -r -p 'With a passphrase? [yes or no] ' protected || protected=''
+  case $protected in
+    yes) ;;
+    no) parameters=$'%no-protection\n'$parameters ;;
+    *) refuse 'nothing more was done' ;;
+  esac
+fi
+[[ $parameters == %no-protection* ]] ||
+  printf 'pinentry will ask for a passphrase. Choose it in your vault; it is never shown here.\n'
 confirm 'Make it?'
 created=$(
   gpg --batch --status-fd=1 --gen-key <<PARAMETERS
@@ -71,10 +104,24 @@ printf 'revocation certificate: %s\n  Whoever has it can end the key: move it of
   "$revocation"
 
 public_key=$PWD/pgseal-$fpr.asc
+[[ $kind == backup ]] || public_key=$PWD/pgseal-signing-$fpr.asc
 [[ ! -e $public_key ]] || refuse "$public_key is there already"
 confirm "Write the public key to $public_key?"
 gpg --batch --armor --output "$public_key" --export "$fpr"
 
+if [[ $kind == signing ]]; then
+  cat <<NEXT
+
+On this host, in pgseal's config file (PGSEAL_SIGNING_KEY in the environment does the same):
+  [signing]
+  key = "$fpr"
+On every host that verifies or restores, with $public_key copied there:
+  gpg --import WHERE_YOU_COPIED_IT
+  [signing]
+  trusted = ["$fpr"]
+NEXT
+  exit
+fi
 cat <<NEXT
 
 On the host that takes the backups:

@@ -6,6 +6,7 @@ mod gpg;
 mod key;
 mod runner;
 mod seam;
+mod signing;
 mod store;
 
 use crate::commands::prove_mechanism::canary::Canary;

@@ -54,6 +54,8 @@ pub(crate) enum Command {
     List,
     /// Remove old runs by a rule; only shows them without --apply
     Prune(Prune),
+    /// Sign manifests anew, of runs that their envelopes prove
+    Sign(Sign),
 }
 
 #[derive(Debug, Args)]
@@ -80,9 +82,12 @@ pub(crate) enum Gate {
 
 #[derive(Debug, Args)]
 pub(crate) struct OperatorPackage {
-    /// RSA of 4096 bits for both keys, in place of Ed25519 and Cv25519
+    /// RSA of 4096 bits, in place of Ed25519 and Cv25519
     #[arg(long)]
     pub rsa: bool,
+    /// The steps that make a signing key, on this host
+    #[arg(long)]
+    pub signing: bool,
 }
 
 /// Which artifact, and what its origin is held against.
@@ -170,6 +175,16 @@ pub(crate) struct Prune {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Sign {
+    /// Runs of the store
+    #[arg(value_name = "RUN_ID", required = true, value_parser = RunId::parse)]
+    pub runs: Vec<RunId>,
+    /// Their envelopes as you kept them elsewhere, one a line; - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub envelope: String,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Backup {
     /// Name of this run and of its files [default: <UTC time>-<8 hex digits>]
     #[arg(long, value_name = "ID", value_parser = RunId::parse)]
@@ -200,6 +215,14 @@ pub(crate) struct Settings {
     /// Primary fingerprint to encrypt to; repeat for more [env: BACKUP_GPG_FPR]
     #[arg(long = "recipient", global = true, value_name = "FPR", value_parser = names::Fingerprint::parse)]
     pub recipients: Vec<names::Fingerprint>,
+    /// Primary fingerprint of the key that signs each backup's manifest [env: PGSEAL_SIGNING_KEY]
+    /// [default: not signed]
+    #[arg(long, global = true, value_name = "FPR", value_parser = names::Fingerprint::parse)]
+    pub sign_with: Option<names::Fingerprint>,
+    /// Primary fingerprint of a key whose signature of the manifest proves the origin; repeat for
+    /// more [default: the signing key]
+    #[arg(long, global = true, value_name = "FPR", value_parser = names::Fingerprint::parse)]
+    pub signed_by: Vec<names::Fingerprint>,
     /// A dotenv file of which only BACKUP_GPG_FPR is read
     #[arg(long, global = true, value_name = "FILE")]
     pub env_file: Option<PathBuf>,

@@ -11,6 +11,7 @@ pub(crate) mod prove_restore;
 pub(crate) mod prune;
 pub(crate) mod readiness;
 pub(crate) mod restore;
+pub(crate) mod sign;
 pub(crate) mod verify;
 
 use crate::exit::Exit;

@@ -5,6 +5,7 @@ mod dotenv;
 mod file;
 mod operator;
 mod recipients;
+mod signing;
 
 use crate::cli::Settings;
 use crate::compression::Compression;
@@ -18,6 +19,7 @@ use std::time::Duration;
 
 pub(crate) use operator::Operator;
 pub(crate) use recipients::Recipients;
+pub(crate) use signing::Signing;
 
 /// The environment as it was when we started.
 #[derive(Debug, Clone, Default)]
@@ -48,6 +50,7 @@ impl Env {
 pub(crate) struct Config {
     pub tables: Result<Vec<TableName>>,
     pub recipients: Result<Recipients>,
+    pub signing: Signing,
     /// Seal what the tables need around them as well.
     pub prelude: bool,
     pub store: PathBuf,
@@ -154,10 +157,13 @@ impl Config {
         let operator = Operator::new(&file.operator.name, &file.operator.email)
             .map_err(|why| setting(format!("{}: [operator] {why}", file.shown)));
         let operator = mended(&mut broken, "operator", operator, Operator::default);
+        let signing = signing::signing(settings, &env, &file);
+        let signing = mended(&mut broken, "signing", signing, Signing::default);
 
         let config = Config {
             tables,
             recipients: recipients::recipients(settings, &env, &file),
+            signing,
             prelude: !settings.no_prelude && file.scope.prelude.unwrap_or(true),
             store,
             conninfo,

@@ -6,6 +6,8 @@ pub(crate) mod fixture;
 pub(crate) mod frame;
 pub(crate) mod opening;
 pub(crate) mod packets;
+pub(crate) mod signature;
+mod signing;
 pub(crate) mod status;
 
 use crate::compression::Compression;
@@ -33,6 +35,11 @@ impl Gpg {
 
     pub(crate) fn program(&self) -> &str {
         &self.program
+    }
+
+    /// The folder of the keyring.
+    pub(crate) fn home(&self) -> &str {
+        &self.home
     }
 
     fn spec(&self, stage: &'static str, program: &str) -> CommandSpec {

@@ -3,11 +3,13 @@
 
 mod keys;
 mod server;
+mod signing;
 
 pub(crate) use keys::{Recipient, find_key, has_keyring, recipient};
 pub(crate) use server::{
     catalog, catalog_and_closure, catalog_query, closure, pg_dump, pg_dump_for,
 };
+pub(crate) use signing::{Signed, Signer, signer};
 
 use crate::config::Config;
 use crate::error::{Code, Error, Result};

@@ -146,6 +146,7 @@ fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
         Command::ProveBackup(args) => commands::prove_backup::run(args, &config, &watch, json),
         Command::List => commands::list::run(&config, json),
         Command::Prune(args) => commands::prune::run(args, &config, &watch, json),
+        Command::Sign(args) => commands::sign::run(args, &config, &watch, json),
         Command::OperatorPackage(args) => Ok(commands::operator_package::run(args, &config)),
         Command::Readiness(args) => commands::readiness::run(args, &config, &broken, &watch, json),
         Command::Preflight => commands::readiness::preflight(&config, &broken, &watch, json),

@@ -16,15 +16,15 @@ impl Fingerprint {
         let hex = bare.strip_prefix("0x").unwrap_or(&bare);
         let hex = hex.strip_prefix("0X").unwrap_or(hex);
         if hex.is_empty() {
-            return Err("the recipient is empty".into());
+            return Err("the fingerprint is empty".into());
         }
         if !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(format!("recipient {text:?} is not a fingerprint"));
+            return Err(format!("{text:?} is not a fingerprint"));
         }
         match hex.len() {
             40 | 64 => Ok(Fingerprint(hex.to_ascii_uppercase())),
             n => Err(format!(
-                "recipient {text:?} has {n} hex digits, a full fingerprint has 40 or 64"
+                "{text:?} has {n} hex digits, a full fingerprint has 40 or 64"
             )),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::config::Config;
 use crate::error::{Code, Error, Result};
-use crate::inspect::{self, Recipient, Version};
+use crate::inspect::{self, Recipient, Signer, Version};
 use crate::names::{RunId, TableName};
 use crate::pg::catalog::Catalog;
 use crate::pg::closure::Closure;
@@ -18,6 +18,8 @@ pub(crate) struct Prepared {
     pub catalog: Catalog,
     pub closure: Closure,
     pub recipients: Vec<Recipient>,
+    /// None where manifests are not signed.
+    pub signer: Option<Signer>,
     pub gpg: Version,
     pub pg_dump: Version,
     pub warnings: Vec<String>,
@@ -26,26 +28,29 @@ pub(crate) struct Prepared {
 pub(crate) fn prepare(config: &Config, run_id: RunId, watch: &Watch) -> Result<Prepared> {
     let tables = config.tables.clone()?;
     let fingerprints = config.recipients.clone()?.fingerprints;
+    let signing = config.signing.trusted_key()?;
     let gpg = inspect::gpg(config)?;
     let now = Timestamp::now().as_second();
-    let (catalog, pg_dump, version, recipients) = thread::scope(|scope| {
+    let (catalog, pg_dump, version, recipients, signer) = thread::scope(|scope| {
         let catalog = scope.spawn(|| inspect::catalog_and_closure(config, &tables, watch));
         let pg_dump = scope.spawn(|| inspect::pg_dump(config, watch));
         let version = scope.spawn(|| inspect::gpg_version(&gpg, watch));
         let recipients: Result<Vec<Recipient>> = fingerprints
             .iter()
-            .map(|fingerprint| inspect::recipient(&gpg, config, fingerprint, now, watch))
+            .map(|fingerprint| inspect::recipient(&gpg, fingerprint, now, watch))
             .collect();
+        let signer = signing.map(|key| inspect::signer(&gpg, key, &config.env, watch));
         (
             joined(catalog.join()),
             joined(pg_dump.join()),
             joined(version.join()),
             recipients,
+            signer.transpose(),
         )
     });
     // What is nearest to the operator first: tools, then keys, then the server.
-    let (pg_dump, (version, _), recipients, answer) = (pg_dump?, version?, recipients?, catalog?);
-    let (catalog, closure) = answer;
+    let (pg_dump, (version, _), recipients) = (pg_dump?, version?, recipients?);
+    let (signer, (catalog, closure)) = (signer?, catalog?);
     let (pg_dump, newer) = inspect::pg_dump_for(config, pg_dump, catalog.server.major(), watch)?;
     let relations = catalog.relations(&tables)?;
     let plan = Plan::new(
@@ -56,12 +61,14 @@ pub(crate) fn prepare(config: &Config, run_id: RunId, watch: &Watch) -> Result<P
         (&pg_dump.path, &gpg),
     );
     let soon = recipients.iter().filter_map(|r| r.expires_soon(now));
-    let warnings = soon.chain(newer).collect();
+    let signer_soon = signer.as_ref().and_then(|signer| signer.expires_soon(now));
+    let warnings = soon.chain(signer_soon).chain(newer).collect();
     Ok(Prepared {
         plan,
         catalog,
         closure,
         recipients,
+        signer,
         gpg: version,
         pg_dump,
         warnings,

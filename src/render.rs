@@ -12,6 +12,8 @@ pub(crate) mod prove_backup;
 pub(crate) mod prove_restore;
 pub(crate) mod readiness;
 pub(crate) mod restore;
+pub(crate) mod sign;
+pub(crate) mod signing_package;
 pub(crate) mod term;
 pub(crate) mod verify;
 

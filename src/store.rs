@@ -13,10 +13,13 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// Every ending that a file of a run may have.
-const ENDINGS: &[&str] = &[ARTIFACTS[0], ARTIFACTS[1], PRELUDE, MANIFEST];
+const ENDINGS: &[&str] = &[ARTIFACTS[0], ARTIFACTS[1], PRELUDE, MANIFEST, SIGNATURE];
 pub(crate) const ARTIFACTS: [&str; 2] = [".sql.gpg", ".sql.zst.gpg"];
 pub(crate) const PRELUDE: &str = ".prelude.sql.gpg";
 pub(crate) const MANIFEST: &str = ".manifest.json";
+/// A detached signature of the manifest. No run's other file can be called so, whatever the run's
+/// name ends in, since every other ending ends otherwise.
+pub(crate) const SIGNATURE: &str = ".manifest.json.sig";
 const PARTIAL: &str = ".partial";
 
 #[derive(Debug)]
@@ -260,6 +263,18 @@ impl Synced {
         })?;
         self.temporary.0 = None;
         Ok(Published(Temporary(Some(self.target))))
+    }
+
+    /// Gives it its final name for good, in the place of the file that has it.
+    pub(crate) fn replace(mut self) -> Result<()> {
+        let Some(from) = self.temporary.0.take() else {
+            return Err(Error::new(Code::Store, "the file was published before"));
+        };
+        std::fs::rename(&from, &self.target).map_err(|err| {
+            let error = Error::io(Code::Store, "replace", &self.target, &err);
+            self.temporary.0 = Some(from);
+            error
+        })
     }
 }
 

@@ -13,6 +13,7 @@ mod opened;
 pub(crate) mod origin;
 mod outside;
 mod plaintext;
+mod signature;
 pub(crate) mod subject;
 
 pub(crate) use decrypt::{Ciphertext, Key, opened_by_recipient, opens};
@@ -22,6 +23,7 @@ pub(crate) use opened::Opened;
 pub(crate) use origin::{Origin, OriginProof};
 pub(crate) use outside::outside;
 pub(crate) use plaintext::{Content, Inflate, plaintext_of};
+pub(crate) use signature::TrustedKeys;
 pub(crate) use subject::{Subject, Target};
 
 use crate::error::{Code, Error, Result};
@@ -38,6 +40,8 @@ pub(crate) struct Examined {
     findings: Findings,
     origin: OriginProof,
     manifest: Option<Manifest>,
+    /// The manifest as it was read.
+    manifest_bytes: Vec<u8>,
     artifact: Option<Sealed>,
     prelude: Option<Sealed>,
 }
@@ -99,6 +103,10 @@ impl Examined {
 
     pub(crate) fn findings(&self) -> &Findings {
         &self.findings
+    }
+
+    pub(crate) fn manifest_bytes(&self) -> &[u8] {
+        &self.manifest_bytes
     }
 
     pub(crate) fn subject(&self) -> &Subject {

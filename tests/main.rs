@@ -7,5 +7,6 @@ mod backup;
 mod readiness;
 mod restore;
 mod session;
+mod signing;
 mod store;
 mod support;

@@ -1,11 +1,11 @@
 //! The backup key: which setting names it, whether gpg would encrypt to it, and what an operator
 //! should know of it.
 
-use super::{Host, refusal, unasked};
+use super::{Host, refusal, signing, unasked};
 use crate::config::Recipients;
 use crate::error::{Error, Result};
 use crate::gnupg::Gpg;
-use crate::gnupg::colons::{self, Key, Unfit};
+use crate::gnupg::colons::{self, Key, Unfit, day};
 use crate::inspect::{self, Recipient};
 use crate::names::Fingerprint;
 use crate::pipeline::{Input, run};
@@ -27,6 +27,14 @@ pub(super) fn check(host: &Host) -> Finding {
     let finding = match &host.config.recipients {
         Ok(recipients) => judge(host, &gpg, recipients),
         Err(error) => unset(host, error),
+    };
+    let finding = match signing::check(host, &gpg) {
+        Ok(evidence) => finding.with_all(evidence),
+        Err(unfit) => {
+            let hints = [unfit.mend(), finding.mend()].into_iter().flatten();
+            let hints = hints.collect::<Vec<_>>().join("\n");
+            unfit.hint(hints).with_all(finding.evidence().to_vec())
+        }
     };
     let conf = std::fs::read_to_string(GLOBAL_CONF).unwrap_or_default();
     finding
@@ -98,7 +106,7 @@ fn one(
     now: i64,
 ) -> std::result::Result<Fit, Finding> {
     let home = shell_word(&host.config.gnupg_home.display().to_string());
-    let key = inspect::find_key(gpg, host.config, fingerprint, host.watch).map_err(|error| {
+    let key = inspect::find_key(gpg, fingerprint, host.watch).map_err(|error| {
         let finding = refusal(&error);
         match error.absent {
             true => finding.hint(format!(
@@ -115,12 +123,12 @@ fn one(
             .hint(mend(unfit, fingerprint, &home))
     })?;
     let expires_at = key.expires_at(subkey);
-    let expiry = expires_at.map_or("never expires".into(), |at| format!("expires {}", day(at)));
     let answer = format!(
-        "{}, encryption subkey {} {}, {expiry}",
+        "{}, encryption subkey {} {}, {}",
         described(&key),
         subkey.algorithm,
-        subkey.fingerprint
+        subkey.fingerprint,
+        expiry(expires_at)
     );
     let mut warnings = Vec::new();
     for part in [&key.primary, subkey] {
@@ -146,7 +154,11 @@ fn one(
     Ok((Evidence::run(&spec, answer), warnings))
 }
 
-fn described(key: &Key) -> String {
+pub(super) fn expiry(at: Option<i64>) -> String {
+    at.map_or("never expires".into(), |at| format!("expires {}", day(at)))
+}
+
+pub(super) fn described(key: &Key) -> String {
     format!(
         "{} \"{}\", primary {}",
         key.primary.fingerprint, key.user_id, key.primary.algorithm
@@ -159,7 +171,7 @@ fn flaw(unfit: Unfit) -> Option<KeyFlaw> {
         Unfit::Revoked => Some(KeyFlaw::Revoked),
         Unfit::Disabled => Some(KeyFlaw::Disabled),
         Unfit::NoEncryptionSubkey => Some(KeyFlaw::NoEncryptionSubkey),
-        Unfit::Invalid | Unfit::NotYet => None,
+        Unfit::Invalid | Unfit::NotYet | Unfit::NoSigningKey => None,
     }
 }
 
@@ -179,7 +191,7 @@ fn mend(unfit: Unfit, fingerprint: &Fingerprint, home: &str) -> String {
             return format!("gpg --homedir {home} --edit-key {fingerprint} enable quit");
         }
         Unfit::NotYet => return "timedatectl  # is this host's clock right?".into(),
-        Unfit::Revoked | Unfit::Invalid => {
+        Unfit::Revoked | Unfit::Invalid | Unfit::NoSigningKey => {
             return "pgseal operator-package  # steps that make a new key".into();
         }
     };
@@ -247,14 +259,6 @@ fn counted(n: usize, what: &str) -> String {
         1 => format!("1 {what}"),
         n => format!("{n} {what}s"),
     }
-}
-
-fn day(at: i64) -> String {
-    let at = Timestamp::from_second(at).ok();
-    at.map_or_else(
-        || "at an unknown time".into(),
-        |at| at.strftime("%Y-%m-%d").to_string(),
-    )
 }
 
 #[cfg(test)]

@@ -15,7 +15,14 @@ pub(super) struct Planned {
 }
 
 pub(super) fn plans(host: &Host) -> Result<[Planned; 2]> {
-    for key in ["dbname", "compress", "lock_wait", "timeout", "gnupg_home"] {
+    for key in [
+        "dbname",
+        "compress",
+        "lock_wait",
+        "timeout",
+        "gnupg_home",
+        "signing",
+    ] {
         host.refused(key)?;
     }
     let run_id = new_run_id()?;

@@ -7,7 +7,7 @@ use crate::error::{Code, Error, Result};
 use crate::inspect;
 use crate::patient;
 use crate::secret;
-use crate::verify::{self, Examined, Key, Origin, Subject, origin};
+use crate::verify::{self, Examined, Key, Origin, Subject, TrustedKeys, origin};
 use crate::watch::Watch;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -38,47 +38,81 @@ pub(super) fn given(
     let origin = Origin {
         sha256: named.sha256.clone(),
         envelope: kept.map(|file| envelope(file, watch)).transpose()?,
+        ..Origin::default()
     };
     Ok(Given { origin, passphrase })
 }
 
 /// What cannot be read is a doubt, and the report says so; only to be stopped is an error.
 fn envelope(file: &str, watch: &Watch) -> Result<std::result::Result<Envelope, String>> {
-    let from: std::io::Result<Box<dyn AsFd>> = match file {
-        "-" => Ok(Box::new(std::io::stdin())),
-        file => patient::open(Path::new(file)).map(|file| Box::new(file) as Box<dyn AsFd>),
-    };
-    let bytes = match from {
-        Ok(from) => patient::read(from, LARGEST_ENVELOPE, |_| false, watch)?,
-        Err(err) => Err(err),
-    };
-    let text = bytes
-        .and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other))
-        .map_err(|err| format!("the envelope {file:?} cannot be read: {err}"));
+    let text = text_of(file, LARGEST_ENVELOPE, watch)?;
     Ok(text.and_then(|text| {
         origin::envelope(&text).map_err(|why| format!("the envelope {file:?}: {why}"))
     }))
 }
 
-/// Looks at it from outside.
+/// A file of envelopes, or standard input; or why it cannot be read.
+pub(super) fn text_of(
+    file: &str,
+    most: usize,
+    watch: &Watch,
+) -> Result<std::result::Result<String, String>> {
+    let from: std::io::Result<Box<dyn AsFd>> = match file {
+        "-" => Ok(Box::new(std::io::stdin())),
+        file => patient::open(Path::new(file)).map(|file| Box::new(file) as Box<dyn AsFd>),
+    };
+    let bytes = match from {
+        Ok(from) => patient::read(from, most, |_| false, watch)?,
+        Err(err) => Err(err),
+    };
+    Ok(bytes
+        .and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other))
+        .map_err(|err| format!("the envelope {file:?} cannot be read: {err}")))
+}
+
+/// Keys whose signatures prove an origin, if there are any.
+pub(super) fn trusted_keys(config: &Config) -> Option<TrustedKeys> {
+    let fingerprints = config.signing.trusted.clone();
+    let any = !fingerprints.is_empty();
+    any.then(|| TrustedKeys {
+        fingerprints,
+        gpg: inspect::gpg(config),
+    })
+}
+
+/// Looks at it from outside. Where keys are trusted, an artifact of which nothing proves who sealed
+/// it is a "no".
 pub(super) fn examine(
     target: &verify::Target,
     given: &Given,
     config: &Config,
     watch: &Watch,
 ) -> Result<Examined> {
-    verify::outside(Subject::find(target, &config.store)?, &given.origin, watch)
+    let origin = Origin {
+        trusted: trusted_keys(config),
+        must_be_proved: true,
+        ..given.origin.clone()
+    };
+    verify::outside(Subject::find(target, &config.store)?, &origin, watch)
 }
 
-/// The same for what is to be restored: nothing may be wrong with it.
+/// The same for what is to be restored: nothing may be wrong with it. Whether its origin is proved is
+/// asked by `require_origin`.
 pub(super) fn sound(
     target: &verify::Target,
     given: &Given,
     config: &Config,
     watch: &Watch,
 ) -> Result<Examined> {
-    let examined = examine(target, given, config, watch)?;
-    let untouched = "nothing was changed: neither gpg nor psql was started";
+    let origin = Origin {
+        trusted: trusted_keys(config),
+        ..given.origin.clone()
+    };
+    let examined = verify::outside(Subject::find(target, &config.store)?, &origin, watch)?;
+    let untouched = match &origin.trusted {
+        None => "nothing was changed: neither gpg nor psql was started",
+        Some(_) => "nothing was changed: nothing was decrypted, and psql was not started",
+    };
     match examined.sound() {
         Ok(_) => Ok(examined),
         Err(error) => Err(error.disk(untouched)),
@@ -113,6 +147,7 @@ pub(super) fn require_origin(examined: &Examined) -> Result<()> {
         .disk("nothing was changed: neither gpg nor psql was started")
         .hint(
             "Give what you kept elsewhere: --envelope FILE, or --sha256 HEX.\n      \
+             Or, where it is signed, say whose signature you trust: --signed-by FPR.\n      \
              Only if you made sure in another way: --origin-unproved; its SQL then runs with your rights.",
         ))
 }

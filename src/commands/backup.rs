@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::envelope::Envelope;
 use crate::error::{Code, Error, Result};
 use crate::exit::Exit;
-use crate::inspect;
+use crate::inspect::{self, Signer};
 use crate::manifest::Manifest;
 use crate::names::RunId;
 use crate::prepare::{Prepared, joined, prepare};
@@ -14,7 +14,7 @@ use crate::random;
 use crate::record;
 use crate::render;
 use crate::seal::{self, Bond, Progress, Sealed, SealedPrelude, Way};
-use crate::store::{MANIFEST, Partial, Published, Store, Synced};
+use crate::store::{MANIFEST, Partial, Published, SIGNATURE, Store, Synced};
 use crate::watch::Watch;
 use jiff::Timestamp;
 use std::thread;
@@ -99,31 +99,28 @@ pub(crate) fn backup(
     };
     let sealed_both = (&sealed, prelude.as_ref());
     let manifest = record::manifest(&prepared, envelope, sealed_both, (started, clock));
-    let note_name = format!("{}{MANIFEST}", prepared.plan.run_id);
+    let unsynced = Unsynced {
+        artifact: sealed.written.file,
+        prelude: prelude.map(|prelude| prelude.written.file),
+    };
     let (synced, same) = thread::scope(|scope| {
         let same = scope.spawn(|| still_the_same(config, &prepared, watch));
-        let prelude = prelude.map(|prelude| prelude.written.file);
-        let synced = sync(
-            &store,
-            (sealed.written.file, prelude),
-            &note_name,
-            &manifest,
-        );
+        let synced = unsynced.sync(&store, &manifest, prepared.signer.as_ref(), watch);
         (synced, joined(same.join()))
     });
-    let (artifact, prelude, note) = synced.map_err(&failed)?;
+    let synced = synced.map_err(&failed)?;
     same.map_err(&failed)?;
-    let artifact = artifact.publish().map_err(&failed)?;
-    let prelude = prelude.map(Synced::publish).transpose().map_err(&failed)?;
+    let mut published = Vec::new();
+    for file in synced.files {
+        published.push(file.publish().map_err(&failed)?);
+    }
     store.sync().map_err(&failed)?;
     // The last moment at which we may still be stopped.
     if let Some(stop) = watch.stop() {
         return Err(failed(seal::stopped(stop)));
     }
-    let note = note.publish().map_err(&failed)?;
-    artifact.keep();
-    prelude.into_iter().for_each(Published::keep);
-    note.keep();
+    published.push(synced.manifest.publish().map_err(&failed)?);
+    published.into_iter().for_each(Published::keep);
     store.sync().map_err(|error| {
         error.disk(format!(
             "`{}` and its manifest are complete, but may not outlive a power cut",
@@ -169,18 +166,51 @@ fn seal_both(
     Ok((sealed, Some(prelude)))
 }
 
-/// All files on disk, and still without their names.
-fn sync(
-    store: &Store,
-    (artifact, prelude): (Partial, Option<Partial>),
-    name: &str,
-    manifest: &Manifest,
-) -> Result<(Synced, Option<Synced>, Synced)> {
-    let artifact = artifact.sync()?;
-    let prelude = prelude.map(Partial::sync).transpose()?;
-    let mut note = store.partial(name)?;
-    note.write(render::json_pretty(manifest)?.as_bytes())?;
-    Ok((artifact, prelude, note.sync()?))
+/// What was sealed, and is not known to be on disk.
+struct Unsynced {
+    artifact: Partial,
+    prelude: Option<Partial>,
+}
+
+/// All files of a run on disk, and still without their names.
+struct AllSynced {
+    files: Vec<Synced>,
+    /// Apart, since its name is what makes the run complete.
+    manifest: Synced,
+}
+
+impl Unsynced {
+    fn sync(
+        self,
+        store: &Store,
+        manifest: &Manifest,
+        signer: Option<&Signer>,
+        watch: &Watch,
+    ) -> Result<AllSynced> {
+        let mut files = vec![self.artifact.sync()?];
+        files.extend(self.prelude.map(Partial::sync).transpose()?);
+        let bytes = render::json_pretty(manifest)?.into_bytes();
+        let written = |ending: &str, bytes: &[u8]| {
+            let mut file = store.partial(&format!("{}{ending}", manifest.run_id))?;
+            file.write(bytes)?;
+            file.sync()
+        };
+        if let Some(signer) = signer {
+            // It could sign before the dump: what keeps it from signing now is a failed stage.
+            let signature = signer
+                .sign(&bytes, watch)
+                .map_err(|error| match error.code {
+                    Code::KeyUnfit => Error {
+                        code: Code::StageFailed,
+                        ..error
+                    },
+                    _ => error,
+                })?;
+            files.push(written(SIGNATURE, &signature)?);
+        }
+        let manifest = written(MANIFEST, &bytes)?;
+        Ok(AllSynced { files, manifest })
+    }
 }
 
 /// A partition attached, or a child created, while the dump ran is not in it.

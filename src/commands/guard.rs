@@ -1,5 +1,6 @@
 //! `pgseal guard -- COMMAND`: a backup that verifies, and only then the risky write.
 
+use super::artifact::trusted_keys;
 use super::backup::{backup, new_run_id};
 use crate::cli;
 use crate::config::{Config, Env};
@@ -40,8 +41,9 @@ pub(crate) fn prepare(
     };
     // By what we hold in memory, not by what lies beside the artifact.
     let kept = Origin {
-        sha256: None,
         envelope: Some(Ok(ready.envelope.clone())),
+        trusted: trusted_keys(config),
+        ..Origin::default()
     };
     let examined = Subject::find(&Target::Run(run_id), &config.store)
         .and_then(|subject| verify::outside(subject, &kept, watch))

@@ -36,6 +36,8 @@ pub(crate) struct Line {
     /// Primary fingerprints.
     pub recipients: Vec<String>,
     pub artifact: Option<String>,
+    /// Whether a signature lies beside the manifest; whose it is, and of what, was not looked at.
+    pub signed: bool,
 }
 
 impl Line {
@@ -59,6 +61,7 @@ impl Line {
             artifact: run
                 .artifact()
                 .map(|name| store.path(name).display().to_string()),
+            signed: run.signed(),
         }
     }
 }

@@ -6,20 +6,27 @@ use crate::config::Config;
 use crate::exit::Exit;
 use crate::names::RunId;
 use crate::random;
-use crate::render::operator_package::{Filled, script};
+use crate::render::{operator_package, operator_package::Filled, signing_package};
 use jiff::Timestamp;
 
 pub(crate) fn run(args: &cli::OperatorPackage, config: &Config) -> Answer {
     Answer {
-        out: text(config, args.rsa),
+        out: match args.signing {
+            true => filled(config, args.rsa, signing_package::script),
+            false => text(config, args.rsa),
+        },
         notes: Vec::new(),
         exit: Exit::Yes,
         undelivered: None,
     }
 }
 
-/// The script; where the tables are not configured, it says so in their place.
+/// The steps for a backup key; where the tables are not configured, it says so in their place.
 pub(crate) fn text(config: &Config, rsa: bool) -> String {
+    filled(config, rsa, operator_package::script)
+}
+
+fn filled(config: &Config, rsa: bool, script: fn(&Filled) -> String) -> String {
     let tables = config.tables.as_deref().unwrap_or_default();
     let tables: Vec<String> = tables.iter().map(ToString::to_string).collect();
     let mut random = [0; 4];

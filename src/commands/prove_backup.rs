@@ -1,6 +1,7 @@
 //! `pgseal prove-backup`: a live backup between two looks at the tables.
 
 use super::Answer;
+use super::artifact::trusted_keys;
 use super::backup::{backup, new_run_id};
 use crate::cli;
 use crate::config::Config;
@@ -84,8 +85,9 @@ pub(crate) fn run(
             artifact: PathBuf::from(&manifest.envelope.artifact_ref),
         };
         let origin = Origin {
-            sha256: None,
             envelope: Some(Ok(manifest.envelope.clone())),
+            trusted: trusted_keys(config),
+            ..Origin::default()
         };
         let examined = verify::outside(subject, &origin, watch)?;
         Ok((examined.findings().clone(), after, session))

@@ -30,7 +30,7 @@ pub(crate) fn run(
         let fingerprints = config.recipients.clone()?.fingerprints;
         let gpg = inspect::gpg(config)?;
         let now = Timestamp::now().as_second();
-        let recipient = inspect::recipient(&gpg, config, &fingerprints[0], now, watch)?;
+        let recipient = inspect::recipient(&gpg, &fingerprints[0], now, watch)?;
         KeyShape::like(&recipient)?
     } else {
         KeyShape::default()

@@ -19,6 +19,7 @@ const KNOWN: &[(&str, &[&str])] = &[
         "encryption",
         &["recipients", "env_file", "compress", "gnupg_home"],
     ),
+    ("signing", &["key", "trusted"]),
     ("store", &["dir"]),
     ("postgres", &["dbname", "lock_wait"]),
     ("seam", &["command"]),
@@ -34,6 +35,7 @@ pub(super) struct File {
     pub shown: String,
     pub scope: Scope,
     pub encryption: Encryption,
+    pub signing: Signing,
     pub store: Store,
     pub postgres: Postgres,
     pub seam: Seam,
@@ -58,6 +60,13 @@ pub(super) struct Encryption {
     pub env_file: Option<PathBuf>,
     pub compress: Option<String>,
     pub gnupg_home: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Signing {
+    pub key: Option<String>,
+    pub trusted: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

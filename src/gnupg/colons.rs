@@ -1,7 +1,8 @@
 //! The machine-readable key listing (GnuPG's doc/DETAILS, `--with-colons`), and which subkey gpg
-//! would encrypt to.
+//! would encrypt to, or sign with.
 
 use super::packets::KeyId;
+use jiff::Timestamp;
 
 /// A public key with its subkeys.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,9 +26,10 @@ pub(crate) struct Part {
     pub expires: Option<i64>,
     validity: char,
     encrypts: bool,
+    signs: bool,
 }
 
-/// Why a key cannot be encrypted to.
+/// Why a key cannot be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Unfit {
     Expired,
@@ -37,6 +39,7 @@ pub(crate) enum Unfit {
     /// Created in the future: this host's clock or the key is wrong.
     NotYet,
     NoEncryptionSubkey,
+    NoSigningKey,
 }
 
 impl Unfit {
@@ -48,6 +51,7 @@ impl Unfit {
             Unfit::Invalid => "is not valid",
             Unfit::NotYet => "was created in the future, by this host's clock",
             Unfit::NoEncryptionSubkey => "has no encryption subkey that can be used",
+            Unfit::NoSigningKey => "cannot sign: neither it nor a subkey of it may",
         }
     }
 }
@@ -71,15 +75,30 @@ impl Part {
 }
 
 impl Key {
-    /// The subkey that gpg takes: the newest that can be used now, else the primary itself.
+    /// The subkey that gpg encrypts to: the newest that can be used now, else the primary itself.
     pub(crate) fn encryption_subkey(&self, now: i64) -> Result<&Part, Unfit> {
+        self.usable(now, |part| part.encrypts, Unfit::NoEncryptionSubkey)
+    }
+
+    /// The subkey that gpg signs with, or the primary itself.
+    pub(crate) fn signing_part(&self, now: i64) -> Result<&Part, Unfit> {
+        self.usable(now, |part| part.signs, Unfit::NoSigningKey)
+    }
+
+    /// The primary or subkey of this fingerprint.
+    pub(crate) fn part(&self, fingerprint: &str) -> Option<&Part> {
+        let mut parts = std::iter::once(&self.primary).chain(&self.subkeys);
+        parts.find(|part| part.fingerprint == fingerprint)
+    }
+
+    fn usable(&self, now: i64, may: fn(&Part) -> bool, none: Unfit) -> Result<&Part, Unfit> {
         if let Some(unfit) = self.primary.unfit(now) {
             return Err(unfit);
         }
         if self.disabled {
             return Err(Unfit::Disabled);
         }
-        let candidates = || self.subkeys.iter().filter(|part| part.encrypts);
+        let candidates = || self.subkeys.iter().filter(|part| may(part));
         // Of two that were made in the same second, gpg takes the first.
         if let Some(part) = candidates()
             .rev()
@@ -88,14 +107,14 @@ impl Key {
         {
             return Ok(part);
         }
-        if self.primary.encrypts {
+        if may(&self.primary) {
             return Ok(&self.primary);
         }
         // With one subkey the reason is its own.
         let mut left = candidates();
         match (left.next().and_then(|part| part.unfit(now)), left.next()) {
             (Some(unfit @ (Unfit::Expired | Unfit::Revoked | Unfit::NotYet)), None) => Err(unfit),
-            _ => Err(Unfit::NoEncryptionSubkey),
+            _ => Err(none),
         }
     }
 
@@ -170,7 +189,17 @@ fn part<'a>(field: &dyn Fn(usize) -> &'a str) -> Part {
         },
         validity: field(2).chars().next().unwrap_or('-'),
         encrypts: field(12).contains('e'),
+        signs: field(12).contains('s'),
     }
+}
+
+/// A day, of seconds since 1970.
+pub(crate) fn day(at: i64) -> String {
+    let at = Timestamp::from_second(at).ok();
+    at.map_or_else(
+        || "at an unknown time".into(),
+        |at| at.strftime("%Y-%m-%d").to_string(),
+    )
 }
 
 /// gpg escapes `:`, control characters and `\` as `\xHH`.

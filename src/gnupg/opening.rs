@@ -16,7 +16,7 @@ pub(crate) enum Asking {
 }
 
 /// What the user's agent and its pinentry need, or no window and no terminal is found.
-const SESSION: &[&str] = &[
+pub(super) const SESSION: &[&str] = &[
     "HOME",
     "TERM",
     "DISPLAY",

@@ -72,7 +72,7 @@ pub(crate) fn decrypted(status: &[String]) -> Result<(), String> {
     Ok(())
 }
 
-/// Why gpg could not open a message at all.
+/// Why gpg could not use a secret key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Locked {
     NoSecretKey,
@@ -84,21 +84,34 @@ pub(crate) enum Locked {
 
 /// The codes are libgpg-error's: the lower 16 bits of the number.
 pub(crate) fn locked(status: &[String]) -> Option<Locked> {
-    let failed = status.iter().find_map(|line| {
-        let number = line.strip_prefix("ERROR pkdecrypt_failed ")?;
-        let number: u32 = number.split_whitespace().next()?.parse().ok()?;
-        Some(number & 0xffff)
-    });
-    match failed {
-        Some(11) => Some(Locked::BadPassphrase),
-        Some(85 | 86 | 177) => Some(Locked::NobodyToAsk),
-        Some(99 | 198) => Some(Locked::Cancelled),
-        Some(17) => Some(Locked::NoSecretKey),
-        Some(_) => None,
+    match failed(status, "ERROR pkdecrypt_failed ") {
+        Some(code) => reason(code),
         None => {
             let none = status.iter().any(|line| line.starts_with("NO_SECKEY"));
             none.then_some(Locked::NoSecretKey)
         }
+    }
+}
+
+/// Why gpg could not sign, where it is for the secret key.
+pub(crate) fn cannot_sign(status: &[String]) -> Option<Locked> {
+    reason(failed(status, "FAILURE sign ")?)
+}
+
+fn failed(status: &[String], prefix: &str) -> Option<u32> {
+    status.iter().find_map(|line| {
+        let number = line.strip_prefix(prefix)?.split_whitespace().next()?;
+        Some(number.parse::<u32>().ok()? & 0xffff)
+    })
+}
+
+fn reason(code: u32) -> Option<Locked> {
+    match code {
+        11 => Some(Locked::BadPassphrase),
+        85 | 86 | 177 => Some(Locked::NobodyToAsk),
+        99 | 198 => Some(Locked::Cancelled),
+        17 => Some(Locked::NoSecretKey),
+        _ => None,
     }
 }
 
@@ -203,6 +216,17 @@ mod tests {
         ] {
             assert_eq!(name(none), None, "{none}");
         }
+    }
+
+    #[test]
+    fn what_keeps_gpg_from_signing() {
+        let sign = |text: &str| cannot_sign(&lines(text));
+        let locked = "KEY_CONSIDERED AA 2|BEGIN_SIGNING H8|FAILURE sign 67108949";
+        assert_eq!(sign(locked), Some(Locked::NobodyToAsk));
+        let elsewhere = "INV_SGNR 9 AA|FAILURE sign 17";
+        assert_eq!(sign(elsewhere), Some(Locked::NoSecretKey));
+        assert_eq!(sign("INV_SGNR 9 AA|FAILURE sign 54"), None);
+        assert_eq!(sign("SIG_CREATED D 22 8 00 1795620589 AA"), None);
     }
 
     #[test]

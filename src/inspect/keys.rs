@@ -1,7 +1,6 @@
 //! The keyring: is this key there, and can it be encrypted to.
 
 use super::answered;
-use crate::config::Config;
 use crate::error::{Code, Error, Result};
 use crate::gnupg::Gpg;
 use crate::gnupg::colons::{self, Key, Part};
@@ -23,13 +22,16 @@ const SOON: i64 = 30 * 24 * 3600;
 
 impl Recipient {
     pub(crate) fn expires_soon(&self, now: i64) -> Option<String> {
-        let at = self.expires_at.filter(|at| at - now < SOON)?;
-        Some(format!(
-            "the key {} expires in {} days: provision its successor now",
-            self.key.primary.fingerprint,
-            (at - now) / (24 * 3600)
-        ))
+        expires_soon(&self.key.primary.fingerprint, self.expires_at, now)
     }
+}
+
+pub(super) fn expires_soon(fingerprint: &str, at: Option<i64>, now: i64) -> Option<String> {
+    let at = at.filter(|at| at - now < SOON)?;
+    Some(format!(
+        "the key {fingerprint} expires in {} days: provision its successor now",
+        (at - now) / (24 * 3600)
+    ))
 }
 
 /// Asked first, since listing the keys of an empty folder would create a keyring in it.
@@ -40,12 +42,11 @@ pub(crate) fn has_keyring(home: &Path) -> bool {
 
 pub(crate) fn recipient(
     gpg: &Gpg,
-    config: &Config,
     fingerprint: &Fingerprint,
     now: i64,
     watch: &Watch,
 ) -> Result<Recipient> {
-    let key = find_key(gpg, config, fingerprint, watch)?;
+    let key = find_key(gpg, fingerprint, watch)?;
     let subkey = key.encryption_subkey(now).map_err(|why| {
         let what = format!("the key {fingerprint} {}", why.as_str());
         Error::new(Code::KeyUnfit, what).hint(
@@ -61,13 +62,8 @@ pub(crate) fn recipient(
 }
 
 /// The key whose primary fingerprint this is, whatever its state.
-pub(crate) fn find_key(
-    gpg: &Gpg,
-    config: &Config,
-    fingerprint: &Fingerprint,
-    watch: &Watch,
-) -> Result<Key> {
-    let home = config.gnupg_home.display();
+pub(crate) fn find_key(gpg: &Gpg, fingerprint: &Fingerprint, watch: &Watch) -> Result<Key> {
+    let home = gpg.home();
     let unfit = |what: String| Error::new(Code::KeyUnfit, what);
     let unknown = || {
         unfit(format!(
@@ -79,7 +75,7 @@ pub(crate) fn find_key(
         ))
         .absent()
     };
-    if !has_keyring(&config.gnupg_home) {
+    if !has_keyring(Path::new(home)) {
         return Err(unknown());
     }
     let spec = gpg.list_key(fingerprint.as_str());
@@ -100,8 +96,7 @@ pub(crate) fn find_key(
     if primary != fingerprint.as_str() {
         return Err(
             unfit(format!("{fingerprint} is a subkey of {primary}")).hint(format!(
-                "Name the primary: BACKUP_GPG_FPR={primary}; gpg takes its newest encryption \
-                 subkey."
+                "Name the primary, {primary}: gpg takes the newest subkey that fits."
             )),
         );
     }

@@ -9,8 +9,12 @@ pub(crate) fn text(listing: &Listing) -> String {
     if listing.runs.is_empty() {
         return format!("the store `{store}` is empty\n");
     }
-    let mut rows =
-        vec![["RUN", "STATE", "CREATED", "AGE", "SIZE", "ROWS", "FOR KEY"].map(String::from)];
+    let mut rows = vec![
+        [
+            "RUN", "STATE", "SIGNED", "CREATED", "AGE", "SIZE", "ROWS", "FOR KEY",
+        ]
+        .map(String::from),
+    ];
     rows.extend(listing.runs.iter().map(cells));
     let width = |at: usize| {
         rows.iter()
@@ -18,13 +22,13 @@ pub(crate) fn text(listing: &Listing) -> String {
             .max()
             .unwrap_or(0)
     };
-    let widths: [usize; 7] = std::array::from_fn(width);
+    let widths: [usize; 8] = std::array::from_fn(width);
     let mut out = String::new();
     for (at, row) in rows.iter().enumerate() {
-        let [run, state, created, age, size, count, key] = row;
-        let [w0, w1, w2, w3, w4, w5, _] = widths;
+        let [run, state, signed, created, age, size, count, key] = row;
+        let [w0, w1, w2, w3, w4, w5, w6, _] = widths;
         let line = format!(
-            "{run:<w0$}  {state:<w1$}  {created:<w2$}  {age:>w3$}  {size:>w4$}  {count:>w5$}  {key}"
+            "{run:<w0$}  {state:<w1$}  {signed:<w2$}  {created:<w3$}  {age:>w4$}  {size:>w5$}  {count:>w6$}  {key}"
         );
         out += &format!("{}\n", line.trim_end());
         let detail = at
@@ -37,7 +41,7 @@ pub(crate) fn text(listing: &Listing) -> String {
     out
 }
 
-fn cells(line: &Line) -> [String; 7] {
+fn cells(line: &Line) -> [String; 8] {
     let unknown = || "?".to_string();
     let key = match &line.recipients[..] {
         [] => unknown(),
@@ -47,6 +51,7 @@ fn cells(line: &Line) -> [String; 7] {
     [
         line.run_id.clone(),
         line.state.as_str().into(),
+        if line.signed { "yes" } else { "no" }.into(),
         line.created_at.clone().unwrap_or_else(unknown),
         line.age_seconds.map_or_else(unknown, age),
         bytes(line.size_bytes),

@@ -92,10 +92,7 @@ printf 'fingerprint:             %s\npublic key:              %s\nrevocation cer
 
 fn on_this_host(filled: &Filled) -> String {
     let home = shell_word(filled.gnupg_home);
-    let config = match &filled.config_file {
-        Some(file) => format!(" --config={}", shell_word(file)),
-        None => String::new(),
-    };
+    let config = config_option(filled);
     let publish = match &filled.env_file {
         Some(file) => publish_in_file(&shell_word(file)),
         None => "#    No env_file is configured: put the same line into the environment of the \
@@ -146,6 +143,13 @@ pgseal preflight{config}
             filled.store, filled.run_id, filled.suffix
         )),
     )
+}
+
+/// ` --config=FILE`, where one was read.
+pub(super) fn config_option(filled: &Filled) -> String {
+    let file = filled.config_file.as_ref();
+    let option = file.map(|file| format!(" --config={}", shell_word(file)));
+    option.unwrap_or_default()
 }
 
 /// An empty value is filled, another one is the operator's to replace.

@@ -212,6 +212,10 @@ impl Finding {
         self.hint.as_deref()
     }
 
+    pub(crate) fn evidence(&self) -> &[Evidence] {
+        &self.evidence
+    }
+
     pub(crate) fn is_ready(&self) -> bool {
         self.state == State::Ready
     }

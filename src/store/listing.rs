@@ -1,6 +1,6 @@
 //! What is in a store: one entry a run, told apart by what its files are, not by what they say.
 
-use super::{ARTIFACTS, ENDINGS, MANIFEST, PARTIAL, PRELUDE, Store};
+use super::{ARTIFACTS, ENDINGS, MANIFEST, PARTIAL, PRELUDE, SIGNATURE, Store};
 use crate::error::{Code, Error, Result};
 use crate::manifest::Manifest;
 use crate::names::RunId;
@@ -59,6 +59,11 @@ impl Run {
             Some(name.as_str())
         });
         names.next().filter(|_| names.next().is_none())
+    }
+
+    /// Whether there is a signature, of whatever it is.
+    pub(crate) fn signed(&self) -> bool {
+        self.files.contains_key(&format!("{}{SIGNATURE}", self.id))
     }
 
     pub(crate) fn bytes(&self) -> u64 {

@@ -41,6 +41,7 @@ fn sweeps_only_partials_of_ours() {
     for name in [
         "a.sql.gpg.partial",
         "a.manifest.json.partial",
+        "a.manifest.json.sig.partial",
         "notes.partial",
         "b.sql.gpg",
     ] {
@@ -48,7 +49,8 @@ fn sweeps_only_partials_of_ours() {
     }
     let mut swept = store.sweep().unwrap();
     swept.sort();
-    assert_eq!(swept, ["a.manifest.json.partial", "a.sql.gpg.partial"]);
+    let partials = ["manifest.json", "manifest.json.sig", "sql.gpg"];
+    assert_eq!(swept, partials.map(|ending| format!("a.{ending}.partial")));
     assert_eq!(names(dir.path()), ["b.sql.gpg", "notes.partial"]);
 }
 
@@ -83,7 +85,12 @@ fn only_a_folder_is_a_store() {
 #[test]
 fn a_run_loses_its_manifest_first() {
     let (dir, store) = store();
-    let files = ["x.manifest.json", "x.sql.gpg", "x.prelude.sql.gpg"];
+    let files = [
+        "x.manifest.json",
+        "x.manifest.json.sig",
+        "x.sql.gpg",
+        "x.prelude.sql.gpg",
+    ];
     for name in files.iter().chain(&["xy.sql.gpg"]) {
         std::fs::write(dir.path().join(name), "").unwrap();
     }
@@ -94,4 +101,41 @@ fn a_run_loses_its_manifest_first() {
     std::fs::create_dir(dir.path().join("x.sql.gpg")).unwrap();
     assert_eq!(store.remove(&id).unwrap_err().code, Code::Store);
     assert_eq!(names(dir.path()), ["x.sql.gpg", "xy.sql.gpg"]);
+}
+
+#[test]
+fn a_signature_alone_takes_the_run_id() {
+    let (dir, store) = store();
+    std::fs::write(dir.path().join("x.manifest.json.sig"), "").unwrap();
+    let id = RunId::parse("x").unwrap();
+    assert_eq!(store.check_free(&id).unwrap_err().code, Code::RunIdTaken);
+    assert_eq!(listing::run_of("x.manifest.json.sig"), Some(id));
+    let runs = listing::runs(&store).unwrap();
+    assert_eq!((runs.len(), runs[0].state), (1, listing::State::Orphan));
+    // No run's other file is called so.
+    let named_like_it = RunId::parse("x.manifest.json.sig").unwrap();
+    store.check_free(&named_like_it).unwrap();
+}
+
+#[test]
+fn a_file_replaces_another_at_once() {
+    let (dir, store) = store();
+    let write = |bytes: &[u8]| {
+        let mut file = store.partial("x.manifest.json.sig").unwrap();
+        file.write(bytes).unwrap();
+        file.sync().unwrap().replace().unwrap();
+    };
+    write(b"old");
+    write(b"new");
+    assert_eq!(names(dir.path()), ["x.manifest.json.sig"]);
+    let path = dir.path().join("x.manifest.json.sig");
+    assert_eq!(std::fs::read(&path).unwrap(), b"new");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let file = store.partial("x.manifest.json.sig").unwrap();
+    assert_eq!(
+        file.sync().unwrap().replace().unwrap_err().code,
+        Code::Store
+    );
+    assert_eq!(names(dir.path()), ["x.manifest.json.sig"]);
 }

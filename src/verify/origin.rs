@@ -1,8 +1,9 @@
-//! Whether an artifact is the one that the caller was once given. Only a hash that was kept
-//! elsewhere tells: whoever can write the store can write a manifest too, and whoever has the
-//! public key can make an artifact that decrypts.
+//! Whether an artifact is the one that the caller was once given, or that somebody sealed whom the
+//! caller trusts. Only a hash that was kept elsewhere and a signature tell: whoever can write the
+//! store can write a manifest too, and whoever has the public key can make an artifact that decrypts.
 
 use super::findings::Findings;
+use super::signature::{Signature, TrustedKeys, told};
 use super::subject::Subject;
 use crate::envelope::Envelope;
 use std::path::Path;
@@ -28,6 +29,21 @@ pub(crate) struct Origin {
     pub sha256: Option<String>,
     /// With where it came from. An unreadable one is a "no", not a missing one.
     pub envelope: Option<Result<Envelope, String>>,
+    /// None where nobody's signature proves anything.
+    pub trusted: Option<TrustedKeys>,
+    /// What is neither signed by one of them nor proved by a hash is not only not proved, but a
+    /// "no".
+    pub must_be_proved: bool,
+}
+
+/// What was found, to be held against what the caller kept.
+pub(super) struct Found<'a> {
+    pub subject: &'a Subject,
+    /// None where the file was not read to its end.
+    pub sha256: Option<&'a str>,
+    pub bytes: u64,
+    pub first_recipient: Option<&'a str>,
+    pub signature: Signature,
 }
 
 /// 64 hex digits, as they may be typed.
@@ -48,19 +64,30 @@ pub(crate) fn envelope(text: &str) -> Result<Envelope, String> {
 }
 
 impl Origin {
-    pub(super) fn judge(
-        &self,
-        subject: &Subject,
-        (sha, bytes): (Option<&str>, u64),
-        first_recipient: Option<&str>,
-        findings: &mut Findings,
-    ) -> OriginProof {
+    pub(super) fn judge(&self, found: &Found<'_>, findings: &mut Findings) -> OriginProof {
         let mut proof = OriginProof::default();
-        if self.sha256.is_none() && self.envelope.is_none() {
-            findings.open(
-                "origin",
-                "not proved: no hash that was kept elsewhere was given, see --sha256 and --envelope",
+        let sha = found.sha256;
+        let signature = match &found.signature {
+            Signature::Judged(judged) => {
+                let how = judged.as_ref().map(told).map_err(Clone::clone);
+                proof.manifest = findings.judge("origin", how);
+                None
+            }
+            Signature::Absent => Some("it is not signed"),
+            Signature::NotChecked => Some("it is signed, but no key is trusted, see --signed-by"),
+        };
+        if let Some(signature) = signature
+            && self.sha256.is_none()
+            && self.envelope.is_none()
+        {
+            let detail = format!(
+                "not proved: no hash that was kept elsewhere was given, see --sha256 and \
+                 --envelope; {signature}"
             );
+            match self.must_be_proved && self.trusted.is_some() {
+                true => _ = findings.judge("origin", Err(detail)),
+                false => findings.open("origin", &detail),
+            }
         }
         let Some(sha) = sha else {
             if self.sha256.is_some() || self.envelope.is_some() {
@@ -87,16 +114,17 @@ impl Origin {
                         kept.sha256
                     ));
                 }
-                if kept.size_bytes != bytes {
+                if kept.size_bytes != found.bytes {
                     return Err(format!(
-                        "{bytes} bytes, the envelope says {}",
-                        kept.size_bytes
+                        "{} bytes, the envelope says {}",
+                        found.bytes, kept.size_bytes
                     ));
                 }
-                if first_recipient.is_some_and(|first| first != kept.gpg_fpr) {
+                let first = found.first_recipient;
+                if first.is_some_and(|first| first != kept.gpg_fpr) {
                     return Err(format!("the envelope's recipient is {}", kept.gpg_fpr));
                 }
-                if file.and_then(|name| name.to_str()) != Some(subject.file_name()) {
+                if file.and_then(|name| name.to_str()) != Some(found.subject.file_name()) {
                     return Err(format!("the envelope is of `{}`", kept.artifact_ref));
                 }
                 Ok("proved: it is the artifact of the envelope that was given".into())

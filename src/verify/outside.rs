@@ -4,7 +4,8 @@
 use super::findings::Findings;
 use super::judging::{framing, sizes};
 use super::opened::{Marks, Opened, Outside};
-use super::origin::{Origin, OriginProof};
+use super::origin::{Found, Origin, OriginProof};
+use super::signature::{Signature, signature};
 use super::subject::Subject;
 use super::{Examined, Sealed, consistency};
 use crate::error::Result;
@@ -17,13 +18,25 @@ const LARGEST_MANIFEST: u64 = 64 * 1024 * 1024;
 /// All that can be proved without a secret key.
 pub(crate) fn outside(subject: Subject, origin: &Origin, watch: &Watch) -> Result<Examined> {
     let mut findings = Findings::default();
-    let manifest = manifest(&subject, &mut findings);
+    let (manifest, manifest_bytes) = match manifest(&subject, &mut findings) {
+        Some((manifest, bytes)) => (Some(manifest), bytes),
+        None => (None, Vec::new()),
+    };
     let mut proof = OriginProof::default();
     let artifact = artifact(&subject, manifest.as_ref(), watch, &mut findings)?;
     if let Some(artifact) = &artifact {
-        let first = manifest.as_ref().map(|m| m.envelope.gpg_fpr.as_str());
-        let read = (artifact.sha256.as_deref(), artifact.bytes);
-        proof = origin.judge(&subject, read, first, &mut findings);
+        let signature = match &manifest {
+            Some(_) => signature(&subject, &manifest_bytes, origin.trusted.as_ref(), watch)?,
+            None => Signature::Absent,
+        };
+        let found = Found {
+            subject: &subject,
+            sha256: artifact.sha256.as_deref(),
+            bytes: artifact.bytes,
+            first_recipient: manifest.as_ref().map(|m| m.envelope.gpg_fpr.as_str()),
+            signature,
+        };
+        proof = origin.judge(&found, &mut findings);
     }
     let prelude = match manifest
         .as_ref()
@@ -45,12 +58,14 @@ pub(crate) fn outside(subject: Subject, origin: &Origin, watch: &Watch) -> Resul
         findings,
         origin: proof,
         manifest,
+        manifest_bytes,
         artifact,
         prelude,
     })
 }
 
-fn manifest(subject: &Subject, findings: &mut Findings) -> Option<Manifest> {
+/// The manifest, and the bytes of which it was made.
+fn manifest(subject: &Subject, findings: &mut Findings) -> Option<(Manifest, Vec<u8>)> {
     let path = subject.beside(MANIFEST);
     let read = || {
         let path = path.ok_or(
@@ -64,10 +79,11 @@ fn manifest(subject: &Subject, findings: &mut Findings) -> Option<Manifest> {
         }
         let opened = Opened::open(&path)?;
         opened.access.clone()?;
-        Manifest::parse(&opened.bytes(LARGEST_MANIFEST)?)
+        let bytes = opened.bytes(LARGEST_MANIFEST)?;
+        Ok((Manifest::parse(&bytes)?, bytes))
     };
-    let manifest = match read() {
-        Ok(manifest) => manifest,
+    let (manifest, bytes) = match read() {
+        Ok(read) => read,
         Err(why) => {
             findings.judge("manifest", Err(why));
             return None;
@@ -75,7 +91,7 @@ fn manifest(subject: &Subject, findings: &mut Findings) -> Option<Manifest> {
     };
     let consistent = consistency::consistent(&manifest, subject);
     findings.judge("manifest", consistent);
-    Some(manifest)
+    Some((manifest, bytes))
 }
 
 fn artifact(

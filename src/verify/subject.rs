@@ -3,7 +3,7 @@
 use crate::error::{Code, Error, Result};
 use crate::names::RunId;
 use crate::store::listing::run_of;
-use crate::store::{ARTIFACTS, MANIFEST, PRELUDE, Store};
+use crate::store::{ARTIFACTS, MANIFEST, PRELUDE, SIGNATURE, Store};
 use std::path::{Path, PathBuf};
 
 /// RUN_ID or PATH, as typed: what contains `/` or ends in `.gpg` is a path.
@@ -78,7 +78,10 @@ impl Subject {
             .map_err(|err| Error::io(Code::NotFound, "look at", path, &err))?;
         let name = artifact.file_name().and_then(|name| name.to_str());
         let name = name.unwrap_or_default();
-        if name.ends_with(PRELUDE) || name.ends_with(MANIFEST) {
+        if [PRELUDE, MANIFEST, SIGNATURE]
+            .iter()
+            .any(|ending| name.ends_with(ending))
+        {
             let what = format!("`{}` is not an artifact", path.display());
             return Err(Error::new(Code::NotFound, what).hint(
                 "Name the artifact, <run id>.sql.gpg: what lies beside it is looked at too.",

@@ -12,7 +12,7 @@ fn recipients() {
     let keys = keys();
     let unknown = "0123456789ABCDEF0123456789ABCDEF01234567";
     let subkey = format!("{} is a subkey of {}", keys.good_subkey, keys.good);
-    let name_it = format!("hint: Name the primary: BACKUP_GPG_FPR={}", keys.good);
+    let name_it = format!("hint: Name the primary, {}", keys.good);
     let import = format!(
         "hint: Import the public key: gpg --homedir {} --import KEYFILE",
         test.dir.join("gnupg").display()

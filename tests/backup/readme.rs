@@ -1,6 +1,6 @@
 //! What the README shows is run here, as it stands there, but for host names and folders.
 
-use crate::support::{Test, decrypt, end_agent, keys, tool};
+use crate::support::{Home, SIGN_ONLY, Test, decrypt, end_agent, keys, tool};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -104,10 +104,13 @@ fn the_envelope_has_these_keys() {
 
 #[test]
 fn the_config_file_is_one() {
+    let test = shop();
+    let home = Home::new(test.path("gnupg"), &keys().public);
+    let signer = home.key("signer", SIGN_ONLY, "Expire-Date: 1y");
     let toml = blocks("Settings", "toml")[0]
         .replace("/opt/shop/.env", "/nonexistent")
-        .replace("host=db1 dbname=shop", "dbname=elsewhere");
-    let test = shop();
+        .replace("host=db1 dbname=shop", "dbname=elsewhere")
+        .replace("89ABCDEF0123456789ABCDEF0123456789ABCDEF", &signer);
     let config = test.write("pgseal.toml", &toml);
     let ran = test
         .pgseal("backup")
@@ -116,6 +119,7 @@ fn the_config_file_is_one() {
         .run()
         .exits(0);
     assert!(ran.stdout.contains("order_line"));
+    drop(home);
 }
 
 #[test]

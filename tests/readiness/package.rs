@@ -1,7 +1,7 @@
 //! What the operator's package prints, run.
 
 use super::{BACKUP_RUNNER, Host};
-use crate::support::{ECC, tool};
+use crate::support::{ECC, names, tool};
 
 /// A pinentry that answers: what the operator would type.
 const PINENTRY: &str = "echo OK; while read -r word _; do
@@ -96,6 +96,64 @@ fn what_the_operators_package_prints_ends_with_a_key_that_preflight_accepts() {
         let refused = on_host().env("public_key", &secret).run();
         refused.exits(1).says(&["holds a secret key"]);
     }
+}
+
+#[test]
+fn what_is_printed_for_a_signing_key_ends_with_one_that_signs() {
+    for (args, algorithm) in [
+        (&["operator-package", "--signing"][..], "ed25519"),
+        (&["operator-package", "--signing", "--rsa"], "rsa4096"),
+    ] {
+        let mut host = Host::ready();
+        let script = host.run(args).exits(0).stdout;
+        host.write("package.sh", &script);
+        let secret = host.path("gnupg/private-keys-v1.d");
+        assert_eq!(names(&secret), [""; 0], "nothing was run");
+        let shim = format!("exec {} \"$@\"", env!("CARGO_BIN_EXE_pgseal"));
+        host.script("pgseal", &shim);
+        let out = host.command(&["/bin/bash", "package.sh"]).run().exits(0);
+        let out = out.stdout;
+        assert_eq!(out.matches("[x] ").count(), 10, "{out}");
+        let word = |name: &str| {
+            let line = out.lines().find_map(|line| line.strip_prefix(name));
+            line.unwrap().trim().to_string()
+        };
+        let fpr = word("fingerprint:");
+        assert!(
+            out.contains(&format!("[signing]\nkey = \"{fpr}\"\n")),
+            "{out}"
+        );
+        let public = std::fs::read_to_string(word("public key:")).unwrap();
+        assert!(public.contains("PUBLIC KEY") && !public.contains("PRIVATE"));
+        host.set("PGSEAL_SIGNING_KEY", &fpr);
+        let report = host.readiness();
+        let signs = format!("signs with {algorithm} {fpr}");
+        report.says("backup_key", "READY", &[&signs, "expires 20"]);
+        assert!(!report.told("backup_key").contains("can also decrypt"));
+    }
+}
+
+/// Typed by an operator on a terminal.
+#[test]
+fn the_guided_form_makes_a_signing_key() {
+    let host = Host::new();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/scripts/provision-key.sh");
+    let run = format!("bash {script} --signing");
+    let typed = "yes\nshop signing\nbackup@example.org\nno\nyes\nyes\n";
+    let told = host.command(&["script", "-qec", &run, "/dev/null"]);
+    let told = told.input(typed.as_bytes()).run().exits(0).stdout;
+    let listing = tool(host.gnupg.gpg().args(["--with-colons", "--list-keys"]), b"");
+    let listing = String::from_utf8(listing).unwrap();
+    let key = listing
+        .lines()
+        .find(|line| line.starts_with("pub:"))
+        .unwrap();
+    // Signs and certifies, as every primary does, and has no subkey.
+    assert_eq!(key.split(':').nth(11).unwrap(), "scSC");
+    assert!(!listing.contains("\nsub:"), "{listing}");
+    let fpr = &host.gnupg.fingerprints("shop signing")[0];
+    assert!(told.contains(&format!("key = \"{fpr}\"")), "{told}");
+    assert!(host.path(&format!("pgseal-signing-{fpr}.asc")).exists());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::bench::*;
 use crate::restore::forge::Target;
-use crate::support::{Ring, cluster};
+use crate::support::{Ring, SIGN_ONLY, cluster};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -111,6 +111,24 @@ fn what_gpg_2_4_sealed_restores_by_its_envelope_without_its_prelude() {
         "SELECT count(*) || ' ' || min(name COLLATE \"C\") FROM sealed.visit JOIN sealed.guest ON guest = id;",
         "7 Zoë",
     );
+}
+
+/// A signed manifest vouches for the hash of the prelude too.
+#[test]
+fn what_gpg_2_4_sealed_restores_by_a_signature_with_its_prelude() {
+    let id = "frozen-gpg-2.4";
+    let bench = frozen(id);
+    import_the_key(&bench);
+    let key = bench.home.key("signer", SIGN_ONLY, "Expire-Date: 1y");
+    let envelope = std::fs::read(fixture(id).join("envelope.json")).unwrap();
+    let sign = ["sign", id, "--envelope=-", "--sign-with", &key];
+    assert_eq!(bench.pgseal(&sign, &envelope).code(), 0);
+    let target = Target::new();
+    let host = cluster().dir.display();
+    let conninfo = format!("host={host} user=postgres dbname={}", target.db);
+    let args = ["restore", id, "--dbname", &conninfo, "--signed-by", &key];
+    bench.pgseal(&args, b"").exits(0);
+    assert_eq!(target.sql("SELECT count(*) FROM sealed.visit"), "7");
 }
 
 #[test]

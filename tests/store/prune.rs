@@ -24,6 +24,8 @@ fn list() {
     bench.put("e.manifest.json", b"{");
     bench.put("f.manifest.json", &bench.get("a.manifest.json"));
     bench.put("g.prelude.sql.gpg", b"x");
+    bench.put("i.manifest.json.sig", b"x");
+    bench.put("a.manifest.json.sig", b"x");
     fs::create_dir(bench.path("h.sql.gpg")).unwrap();
     bench.put("README", b"not ours");
     let (code, listing) = bench.json(&["list"], b"");
@@ -51,6 +53,7 @@ fn list() {
             ("f", "broken"),
             ("g", "orphan"),
             ("h", "broken"),
+            ("i", "orphan"),
         ]
     );
     let runs = listing["runs"].as_array().unwrap();
@@ -58,6 +61,9 @@ fn list() {
     // Of its five relations, one is a partitioned parent.
     assert_eq!((&a["rows"], &a["tables"]), (&304.into(), &4.into()));
     assert_eq!(a["recipients"], serde_json::json!([taken().fingerprint]));
+    // It was not looked at: `verify` is there for that.
+    assert_eq!(a["signed"], true);
+    assert_eq!(runs.iter().filter(|run| run["signed"] == false).count(), 7);
     let text = bench.pgseal(&["list"], b"").stdout;
     for words in [
         "RUN",
@@ -87,6 +93,7 @@ fn aged(ages: &[i64]) -> Bench {
             &format!("{id}.manifest.json"),
             &taken().files["a.manifest.json"],
         );
+        bench.put(&format!("{id}.manifest.json.sig"), b"of nobody's");
         bench.manifest(&id, |m| {
             m["run_id"] = id.clone().into();
             m["envelope"]["artifact_ref"] = format!("/x/{id}.sql.gpg").into();
@@ -155,6 +162,15 @@ fn prune() {
     );
     assert_eq!(left(&bench), ["orphan", "r1", "r2", "r30"]);
     assert!(!bench.path("r400.manifest.json").exists() && bench.path("old.sql").exists());
+    let names = bench.names();
+    assert!(
+        !names.contains(&"r400.manifest.json.sig".to_string()),
+        "{names:?}"
+    );
+    assert!(
+        names.contains(&"r30.manifest.json.sig".to_string()),
+        "{names:?}"
+    );
 
     // Never the newest good one, however old.
     let ran = bench.pgseal(

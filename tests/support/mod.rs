@@ -53,6 +53,7 @@ pub fn install(program: &str) -> String {
     let package = match program.rsplit('/').next().unwrap_or(program) {
         "gpg" | "gpgconf" => "gnupg",
         "pgbouncer" => "pgbouncer",
+        "jq" => "jq",
         "setpriv" | "unshare" | "mount" => "util-linux",
         _ => "postgresql",
     };

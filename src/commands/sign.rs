@@ -1,0 +1,166 @@
+//! `pgseal sign`: signs manifests anew, of runs whose artifacts are proved by envelopes that were
+//! kept elsewhere.
+
+use super::Answer;
+use super::artifact::text_of;
+use crate::cli;
+use crate::config::Config;
+use crate::envelope::Envelope;
+use crate::error::{Code, Error, Result};
+use crate::exit::Exit;
+use crate::inspect::{self, Signer};
+use crate::names::RunId;
+use crate::render;
+use crate::report::Verdict;
+use crate::store::{SIGNATURE, Store};
+use crate::verify::{self, Examined, Findings, Origin, Subject, Target, origin};
+use crate::watch::Watch;
+use serde::Serialize;
+use std::path::Path;
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Report {
+    pub schema: &'static str,
+    /// PASS where every run is signed.
+    pub result: Verdict,
+    pub store: String,
+    /// Primary fingerprint of the signing key.
+    pub signing_key: String,
+    pub runs: Vec<Run>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Run {
+    pub run_id: String,
+    pub result: Verdict,
+    /// The file that was written; null where the run was refused.
+    pub signature: Option<String>,
+    pub checks: Findings,
+}
+
+pub(crate) fn run(args: &cli::Sign, config: &Config, watch: &Watch, json: bool) -> Result<Answer> {
+    let kept = envelopes(&args.envelope, watch)?;
+    let fingerprint = config.signing.trusted_key()?.ok_or_else(|| {
+        Error::new(Code::Setting, "no signing key is set")
+            .hint("Name it: --sign-with FPR, PGSEAL_SIGNING_KEY, or [signing] key.")
+    })?;
+    let store = Store::open(&config.store)?;
+    store.lock()?;
+    let swept = store.sweep()?;
+    let gpg = inspect::gpg(config)?;
+    let signer = inspect::signer(&gpg, fingerprint, &config.env, watch)?;
+    // All are looked at before anything is changed.
+    let examined = args.runs.iter().map(|run_id| {
+        let subject = Subject::find(&Target::Run(run_id.clone()), &config.store)?;
+        let origin = Origin {
+            envelope: Some(envelope_of(&subject, &kept)),
+            ..Origin::default()
+        };
+        Ok((run_id, verify::outside(subject, &origin, watch)?))
+    });
+    let examined = examined.collect::<Result<Vec<_>>>()?;
+    let mut runs: Vec<Run> = Vec::new();
+    for (run_id, examined) in examined {
+        let run = sign(run_id, &examined, &store, &signer, watch).map_err(|error| {
+            let signed = runs.iter().filter(|run| run.signature.is_some());
+            let signed: Vec<&str> = signed.map(|run| run.run_id.as_str()).collect();
+            error.disk(match &signed[..] {
+                [] => "no run was signed".to_string(),
+                signed => format!("signed before that: {}", signed.join(", ")),
+            })
+        })?;
+        runs.push(run);
+    }
+    let all = runs.iter().all(|run| run.result == Verdict::Pass);
+    let report = Report {
+        schema: "pgseal/sign/1",
+        result: if all { Verdict::Pass } else { Verdict::Fail },
+        store: config.store.display().to_string(),
+        signing_key: fingerprint.to_string(),
+        runs,
+    };
+    let warnings = swept
+        .iter()
+        .map(|name| format!("removed what an earlier run left behind: {name}"));
+    Ok(Answer {
+        out: match json {
+            true => render::json_pretty(&report)?,
+            false => render::sign::text(&report),
+        },
+        notes: render::warnings(&warnings.collect::<Vec<_>>()),
+        exit: if all { Exit::Yes } else { Exit::No },
+        undelivered: Some("the runs that verify are signed".into()),
+    })
+}
+
+/// Every line of the file is one envelope. One that is none could be the one that matters.
+fn envelopes(file: &str, watch: &Watch) -> Result<Vec<Envelope>> {
+    const MOST: usize = 16 * 1024 * 1024;
+    let unfit = |why: String| {
+        Error::new(Code::Setting, why)
+            .hint("Give the lines that `pgseal backup` printed, one for each run.")
+    };
+    let text = text_of(file, MOST, watch)?.map_err(unfit)?;
+    let lines = text.lines().enumerate();
+    let lines = lines.filter(|(_, line)| !line.trim().is_empty());
+    let parsed = lines.map(|(at, line)| {
+        origin::envelope(line)
+            .map_err(|why| unfit(format!("the envelopes {file:?}, line {}: {why}", at + 1)))
+    });
+    parsed.collect()
+}
+
+/// The one that names this artifact's file.
+fn envelope_of(subject: &Subject, kept: &[Envelope]) -> std::result::Result<Envelope, String> {
+    let of_it = |kept: &&Envelope| {
+        let name = Path::new(&kept.artifact_ref).file_name();
+        name.and_then(|name| name.to_str()) == Some(subject.file_name())
+    };
+    let mut found: Vec<&Envelope> = kept.iter().filter(of_it).collect();
+    found.dedup();
+    match &found[..] {
+        [one] => Ok((*one).clone()),
+        [] => Err(format!(
+            "no envelope was given of `{}`",
+            subject.file_name()
+        )),
+        _ => Err(format!(
+            "two envelopes that differ were given of `{}`",
+            subject.file_name()
+        )),
+    }
+}
+
+/// Signs the bytes that were read and judged, if nothing is wrong with the run.
+fn sign(
+    run_id: &RunId,
+    examined: &Examined,
+    store: &Store,
+    signer: &Signer,
+    watch: &Watch,
+) -> Result<Run> {
+    let mut run = Run {
+        run_id: run_id.to_string(),
+        result: examined.verdict(),
+        signature: None,
+        checks: examined.findings().clone(),
+    };
+    if run.result == Verdict::Fail || !examined.origin().artifact {
+        run.result = Verdict::Fail;
+        return Ok(run);
+    }
+    let signature = signer.sign(examined.manifest_bytes(), watch)?;
+    let name = format!("{run_id}{SIGNATURE}");
+    let mut file = store.partial(&name)?;
+    file.write(&signature)?;
+    file.sync()?.replace()?;
+    store.sync()?;
+    let detail = format!(
+        "signed by {}: it vouches from now on for all that the manifest says, of which the envelope \
+         proved the artifact alone",
+        signer.fingerprint()
+    );
+    run.checks.judge("signature", Ok(detail));
+    run.signature = Some(store.path(&name).display().to_string());
+    Ok(run)
+}

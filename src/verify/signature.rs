@@ -1,0 +1,87 @@
+//! The signature beside a manifest, and whether a trusted key made it.
+
+use super::opened::Opened;
+use super::subject::Subject;
+use crate::error::Result;
+use crate::gnupg::Gpg;
+use crate::gnupg::colons::day;
+use crate::gnupg::signature::Proof;
+use crate::inspect::{Signed, find_key};
+use crate::names::Fingerprint;
+use crate::store::SIGNATURE;
+use crate::watch::Watch;
+
+/// One signature has about 100 bytes, or 600 with RSA 4096.
+const LARGEST: u64 = 64 * 1024;
+
+/// Keys whose signature of a manifest proves its origin, and how gpg is asked.
+#[derive(Debug, Clone)]
+pub(crate) struct TrustedKeys {
+    /// At least one.
+    pub fingerprints: Vec<Fingerprint>,
+    /// An error only where a signature is there to be checked.
+    pub gpg: Result<Gpg>,
+}
+
+/// What the file beside the manifest says.
+pub(super) enum Signature {
+    Absent,
+    /// It is there, and no key is trusted.
+    NotChecked,
+    Judged(std::result::Result<Proof, String>),
+}
+
+/// `manifest` is what was read and parsed: no other bytes are held against the signature.
+pub(super) fn signature(
+    subject: &Subject,
+    manifest: &[u8],
+    trusted: Option<&TrustedKeys>,
+    watch: &Watch,
+) -> Result<Signature> {
+    let path = subject.beside(SIGNATURE);
+    let Some(path) = path.filter(|path| path.symlink_metadata().is_ok()) else {
+        return Ok(Signature::Absent);
+    };
+    let Some(trusted) = trusted else {
+        return Ok(Signature::NotChecked);
+    };
+    let gpg = trusted.gpg.clone()?;
+    // A key that is not here, or is no primary, could not prove anything: that is not the
+    // signature's fault.
+    let keys = trusted.fingerprints.iter();
+    let keys = keys.map(|fingerprint| {
+        find_key(&gpg, fingerprint, watch)
+            .map_err(|error| error.while_doing("cannot check the manifest's signature"))
+    });
+    let keys = keys.collect::<Result<Vec<_>>>()?;
+    let signature = match Opened::open(&path).and_then(|opened| opened.bytes(LARGEST)) {
+        Ok(signature) => signature,
+        Err(why) => {
+            return Ok(Signature::Judged(Err(format!(
+                "`{}`: {why}",
+                path.display()
+            ))));
+        }
+    };
+    let signed = Signed {
+        bytes: manifest,
+        signature: &signature,
+    };
+    let judged = signed.verify(&gpg, &keys, watch)?;
+    Ok(Signature::Judged(
+        judged.map_err(|why| format!("the manifest's signature {why}")),
+    ))
+}
+
+/// A proof, as a report tells it.
+pub(super) fn told(proof: &Proof) -> String {
+    let expired = proof
+        .expired
+        .map(|at| format!("; the key expired {}", day(at)));
+    format!(
+        "proved: the manifest is signed by {}, signed {}{}",
+        proof.signer,
+        day(proof.made),
+        expired.unwrap_or_default()
+    )
+}

@@ -1,0 +1,7 @@
+//! Signed manifests: how a backup makes a signature, what one proves, and how a run gets a new one.
+
+mod anew;
+mod backup;
+mod origin;
+mod page;
+mod site;
