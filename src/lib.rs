@@ -1,82 +1,59 @@
 //! pgseal: a sealed backup of a narrow set of PostgreSQL tables, just before a risky write.
 //!
-//! A map for the newcomer. Data flows one way:
+//! Twelve rooms on eight floors. A room imports only from the floors below it (`tests/tidy.rs` holds
+//! every import against this table), so whoever reads from the bottom up never looks ahead.
+//!
+//! | floor | room | is for |
+//! |---|---|---|
+//! | 8 | [`commands`] | one verb a file: arguments in, the rooms in order, a report out |
+//! | 7 | [`restore`] | into a database: target, transaction, omitted statements; the throw-away cluster |
+//! | 6 | [`readiness`] | the ten rows of the audit, and the proof of the encryption mechanism |
+//! | 6 | [`verify`] | what can be proved of an artifact: files, ciphertext, content, origin |
+//! | 5 | [`backup`] | gathered facts, the plan, the encrypted dump and prelude, the manifest |
+//! | 5 | [`report`] | every printed struct with its text beside it; the only room that prints |
+//! | 4 | [`config`] | command line, environment, config file, dotenv: what the user means |
+//! | 4 | [`store`] | files that are whole or not there; manifests, runs, retention |
+//! | 3 | [`pg`] | PostgreSQL: argv of its tools, conninfo, catalog, the plain dump as it passes |
+//! | 3 | [`gnupg`] | GnuPG: argv, key listing, status protocol, OpenPGP packets, keyrings |
+//! | 2 | [`process`] | the only room that starts processes; signals and limits |
+//! | 1 | [`base`] | names, errors, text, versions, random bytes |
+//!
+//! A backup is one stream and one pass:
 //!
 //! ```text
-//! cli → config → plan → pipeline → artifact → envelope, manifest → render
-//!
-//!  pg_dump ──pipe──▶ tap ──pipe──▶ gpg ──pipe──▶ hasher ──▶ .partial ──▶ fsync ──▶ rename ──▶ manifest
-//!                    │ plaintext hash, rows a table, trailer    │ ciphertext hash, size, framing
-//!                    └──────────── whole? ──────────────────────┘ only then the final name
+//!  pg_dump ──pipe──▶ tap ──pipe──▶ gpg ──pipe──▶ sink ──▶ .partial ──▶ fsync ──▶ rename ──▶ manifest
+//!                    │ plaintext hash, rows a table, trailer   │ ciphertext hash, size, framing
+//!                    └──────────── whole? ─────────────────────┘ only then the final name
 //! ```
-//!
-//! | room | is for |
-//! |---|---|
-//! | [`cli`], [`names`], [`conninfo`], [`compression`] | what may be typed: one strict parser each |
-//! | [`config`] | flags, environment, config file, dotenv → what is meant |
-//! | [`tools`], [`spec`] | which program; a command as data, with one argv |
-//! | [`pg`], [`gnupg`] | what the two worlds' commands, answers and streams look like: data only |
-//! | [`pipeline`], [`watch`] | the only room that starts processes; what may stop them |
-//! | [`inspect`], [`prepare`], [`plan`] | questions to this host; what will be done |
-//! | [`seal`], [`store`] | the stream and its judges; files that are whole or not there |
-//! | [`verify`], [`secret`] | what can be proved of an artifact; a passphrase by descriptor |
-//! | [`patient`], [`random`] | reading what may never come; random bytes |
-//! | [`retention`] | which runs are kept |
-//! | [`envelope`], [`manifest`], [`record`] | what is returned and what is stored |
-//! | [`restore`] | back into a database, from a stream that is taken for hostile |
-//! | [`scratch`] | throw-away homes and clusters that are removed whatever happens |
-//! | [`checks`] | the ten rows of a readiness report |
-//! | [`commands`] | one file a verb |
-//! | [`report`], [`render`], [`error`], [`exit`] | what was found; how it is said; the codes |
 
 // The map is for who reads the source, and all rooms are private.
 #![allow(rustdoc::private_intra_doc_links)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::panic))]
 
-mod checks;
-mod cli;
+mod backup;
+mod base;
 mod commands;
-mod compression;
 mod config;
-mod conninfo;
-mod deflate;
-mod envelope;
-mod error;
-mod exit;
 mod gnupg;
-mod inspect;
-mod manifest;
-mod names;
-mod patient;
 mod pg;
-mod pipeline;
-mod plan;
-mod prepare;
-mod random;
-mod record;
-mod render;
+mod process;
+mod readiness;
 mod report;
 mod restore;
-mod retention;
-mod scratch;
-mod seal;
-mod secret;
-mod spec;
 mod store;
-mod tools;
 mod verify;
-mod watch;
 
+use base::env::Env;
+use base::error::{Code, Error, Result};
+use base::exit::Exit;
 use clap::Parser;
-use cli::{Cli, Command};
-use commands::Answer;
-use config::{Config, Env};
-use error::{Code, Error, Result};
-use exit::Exit;
-use render::progress::ProgressLine;
+use config::cli::{self, Cli, Command};
+use config::settings::Config;
+use process::cancel::Watch;
+use report::print::{self, Answer};
+use report::progress::ProgressLine;
 use std::ffi::OsString;
 use std::process::ExitCode;
-use watch::Watch;
 
 /// Runs one command line in one environment, prints what it has to say, returns its exit code.
 pub fn run(
@@ -89,13 +66,13 @@ pub fn run(
     let parsed = Cli::try_parse_from(&args);
     let asked_guard = match &parsed {
         Ok(cli) => matches!(cli.command, Command::Guard(_)),
-        Err(_) => commands::is_guard(ours()),
+        Err(_) => cli::is_guard(ours()),
     };
     let exit = match parsed {
-        Err(err) => render::usage(&err, asked_json),
+        Err(err) => print::usage(&err, asked_json),
         Ok(cli) => match dispatch(&cli, Env::new(vars)) {
-            Ok(answer) => render::answer(&answer, cli.settings.json),
-            Err(error) => render::error(&error, cli.settings.json),
+            Ok(answer) => print::answer(&answer, cli.settings.json),
+            Err(error) => print::error(&error, cli.settings.json),
         },
     };
     // Whatever of our own kept guard's COMMAND from running has one code that is not COMMAND's.
@@ -136,7 +113,7 @@ fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
                     line.show(progress, estimate);
                 })?;
             drop(line);
-            render::notes(&ready.notes);
+            print::notes(&ready.notes);
             Err(ready.hand_over(&args.command, &config.env, &watch))
         }
         Command::Restore(args) => {

@@ -1,181 +1,19 @@
-//! PostgreSQL: the argv of its tools, what the catalog says, and the plain dump as it passes.
+//! PostgreSQL: the argv of its tools, conninfo, catalog, the plain dump as it passes.
 
 pub(crate) mod catalog;
 pub(crate) mod closure;
+pub(crate) mod command;
+pub(crate) mod connection;
+pub(crate) mod conninfo;
+pub(crate) mod dump_hint;
+pub(crate) mod fitness;
 pub(crate) mod identifier;
 pub(crate) mod lexer;
 pub(crate) mod prelude;
+pub(crate) mod row_digest;
 pub(crate) mod scan;
+pub(crate) mod server;
 pub(crate) mod server_error;
 pub(crate) mod session;
+pub(crate) mod table_digest;
 pub(crate) mod token;
-pub(crate) mod version;
-
-use crate::config::{Config, Env};
-use crate::names::TableName;
-use crate::spec::CommandSpec;
-use std::ffi::OsString;
-
-/// What libpq's tools take from our environment.
-const ALLOWED: &[&str] = &["PATH", "HOME", "PG*", "KRB5*", "SSL_CERT_*"];
-
-/// Every session but a restore's asks for read-only transactions, which the first query reads back.
-const READ_ONLY: &str = "-c default_transaction_read_only=on";
-
-/// The user's PGOPTIONS, and ours behind them: the last one counts.
-fn options(env: &Env, ours: &[&str]) -> OsString {
-    let users = env.get("PGOPTIONS").unwrap_or_default();
-    let mut options = users.to_os_string();
-    for ours in ours {
-        if !options.is_empty() {
-            options.push(" ");
-        }
-        options.push(ours);
-    }
-    options
-}
-
-/// A client tool: never prompts, reads and writes UTF-8.
-fn client(stage: &'static str, program: &str, env: &Env) -> CommandSpec {
-    let options = options(env, &[READ_ONLY, &session::options()]);
-    let mut spec = CommandSpec::new(stage, program)
-        .inherit(env, ALLOWED)
-        .env("LC_ALL", "C")
-        .env("PGCLIENTENCODING", "UTF8")
-        // So that a moment is told in the same words by every server.
-        .env("PGTZ", "UTC")
-        .env("PGOPTIONS", options);
-    if env.value("PGCONNECT_TIMEOUT").is_none() {
-        spec = spec.env("PGCONNECT_TIMEOUT", "10");
-    }
-    spec
-}
-
-fn connected(spec: CommandSpec, config: &Config) -> CommandSpec {
-    match &config.conninfo {
-        Some(conninfo) => spec.arg(format!("--dbname={conninfo}")),
-        None => spec,
-    }
-}
-
-/// One script on standard input, answers alone on standard output. `-f -` and not `-c`: only in
-/// a script does psql know `\set` and put in `:'variables'`.
-fn script(
-    spec: CommandSpec,
-    more: impl IntoIterator<Item = String>,
-    config: &Config,
-) -> CommandSpec {
-    let spec = spec.args([
-        "--no-psqlrc",
-        "--no-password",
-        "--quiet",
-        "--tuples-only",
-        "--no-align",
-        "--set=ON_ERROR_STOP=1",
-    ]);
-    connected(spec.args(more).arg("--file=-"), config).interrupted()
-}
-
-/// A question.
-pub(crate) fn psql(program: &str, config: &Config) -> CommandSpec {
-    let spec = client("catalog", program, &config.env);
-    script(spec, [], config)
-}
-
-/// The lines of a script that set its variables: one argument of a command may hold 128 KiB, the
-/// names of many partitions are longer.
-pub(crate) fn variables(values: &[(&str, String)]) -> String {
-    let mut lines = String::new();
-    for (name, value) in values {
-        // A backslash escapes within psql's quotes, and a line's end would end the command.
-        let value = value
-            .replace('\\', "\\\\")
-            .replace('\'', "''")
-            .replace('\n', "\\n");
-        lines += &format!("\\set {name} '{value}'\n");
-    }
-    lines
-}
-
-/// A script on a throw-away server, each statement by itself.
-pub(crate) fn writer(program: &str, config: &Config) -> CommandSpec {
-    let spec = client("scratch", program, &config.env).env("PGOPTIONS", "");
-    script(spec, [], config)
-}
-
-/// The one session that may write: that of a restore's target. Its script has no variables, and
-/// nothing is committed that it does not commit.
-pub(crate) fn restorer(program: &str, config: &Config) -> CommandSpec {
-    let options = options(&config.env, &[&session::options()]);
-    let spec = client("restore", program, &config.env).env("PGOPTIONS", options);
-    // Of an error it prints the names of objects, each on a line of its own.
-    let more = [
-        "--set=AUTOCOMMIT=off",
-        "--set=VERBOSITY=verbose",
-        "--set=SHOW_CONTEXT=never",
-    ];
-    script(spec, more.map(String::from), config).filter_stderr(server_error::filter)
-}
-
-/// The dump of exactly these relations, as text. Without `--strict-names` a table that is not
-/// there is left out with status 0.
-pub(crate) fn pg_dump<'a>(
-    program: &str,
-    config: &Config,
-    relations: impl IntoIterator<Item = &'a TableName>,
-) -> CommandSpec {
-    let spec = client("dump", program, &config.env)
-        .args([
-            "--format=plain",
-            "--encoding=UTF8",
-            "--no-password",
-            "--strict-names",
-        ])
-        .arg(format!(
-            "--lock-wait-timeout={}",
-            config.lock_wait.as_millis()
-        ))
-        .args(
-            relations
-                .into_iter()
-                .map(|name| format!("--table={}", name.pattern())),
-        );
-    connected(spec, config)
-}
-
-/// All that is no relation, as text in which comments name each entry's catalog row. Locks nothing.
-pub(crate) fn pg_dump_prelude(program: &str, config: &Config) -> CommandSpec {
-    let spec = client("prelude", program, &config.env).args([
-        "--format=plain",
-        "--encoding=UTF8",
-        "--no-password",
-        "--schema-only",
-        "--exclude-table=*.*",
-        "--no-publications",
-        "--no-subscriptions",
-        "--verbose",
-    ]);
-    connected(spec, config)
-}
-
-/// Asks a tool for its version; needs no database.
-pub(crate) fn version(program: &str, env: &Env) -> CommandSpec {
-    about(program, env, "--version")
-}
-
-/// Asks a tool about itself.
-pub(crate) fn about(program: &str, env: &Env, option: &str) -> CommandSpec {
-    client("version", program, env).arg(option)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_variable_is_one_line_of_the_script() {
-        let values = [("a", r#"["it's \\ :b"]"#.to_string()), ("b", "\n".into())];
-        let lines = variables(&values);
-        assert_eq!(lines, "\\set a '[\"it''s \\\\\\\\ :b\"]'\n\\set b '\\n'\n");
-    }
-}

@@ -1,14 +1,19 @@
 //! What the verbs that open an artifact have in common: which one, whose word, whose key.
 
-use crate::cli;
-use crate::config::Config;
-use crate::envelope::Envelope;
-use crate::error::{Code, Error, Result};
-use crate::inspect;
-use crate::patient;
-use crate::secret;
-use crate::verify::{self, Examined, Key, Origin, Subject, TrustedKeys, origin};
-use crate::watch::Watch;
+use crate::base::error::{Code, Error, Result};
+use crate::base::names;
+use crate::config::cli;
+use crate::config::settings::Config;
+use crate::gnupg::{command, keyring};
+use crate::process::cancel::Watch;
+use crate::process::{interruptible, passphrase};
+use crate::store::envelope::Envelope;
+use crate::verify::decrypt::Key;
+use crate::verify::origin::{self, Origin};
+use crate::verify::outside;
+use crate::verify::signature::TrustedKeys;
+use crate::verify::subject::Subject;
+use crate::verify::verification::Examined;
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -17,12 +22,12 @@ const LARGEST_ENVELOPE: usize = 64 * 1024;
 
 /// What the caller gave, read before any file of ours is opened, which could get the number of
 /// the descriptor that was meant.
-pub(super) struct Given {
+pub(crate) struct Given {
     pub origin: Origin,
     pub passphrase: Option<Vec<u8>>,
 }
 
-pub(super) fn given(
+pub(crate) fn given(
     named: &cli::Named,
     passphrase_fd: Option<u32>,
     watch: &Watch,
@@ -32,7 +37,7 @@ pub(super) fn given(
         return Err(Error::new(Code::Usage, what));
     }
     let passphrase = passphrase_fd
-        .map(|fd| secret::passphrase(fd, watch))
+        .map(|fd| passphrase::passphrase(fd, watch))
         .transpose()?;
     let kept = named.envelope.as_deref();
     let origin = Origin {
@@ -52,17 +57,17 @@ fn envelope(file: &str, watch: &Watch) -> Result<std::result::Result<Envelope, S
 }
 
 /// A file of envelopes, or standard input; or why it cannot be read.
-pub(super) fn text_of(
+pub(crate) fn text_of(
     file: &str,
     most: usize,
     watch: &Watch,
 ) -> Result<std::result::Result<String, String>> {
     let from: std::io::Result<Box<dyn AsFd>> = match file {
         "-" => Ok(Box::new(std::io::stdin())),
-        file => patient::open(Path::new(file)).map(|file| Box::new(file) as Box<dyn AsFd>),
+        file => interruptible::open(Path::new(file)).map(|file| Box::new(file) as Box<dyn AsFd>),
     };
     let bytes = match from {
-        Ok(from) => patient::read(from, most, |_| false, watch)?,
+        Ok(from) => interruptible::read(from, most, |_| false, watch)?,
         Err(err) => Err(err),
     };
     Ok(bytes
@@ -71,19 +76,19 @@ pub(super) fn text_of(
 }
 
 /// Keys whose signatures prove an origin, if there are any.
-pub(super) fn trusted_keys(config: &Config) -> Option<TrustedKeys> {
+pub(crate) fn trusted_keys(config: &Config) -> Option<TrustedKeys> {
     let fingerprints = config.signing.trusted.clone();
     let any = !fingerprints.is_empty();
     any.then(|| TrustedKeys {
         fingerprints,
-        gpg: inspect::gpg(config),
+        gpg: command::gpg(&config.gnupg_home, &config.env),
     })
 }
 
 /// Looks at it from outside. Where keys are trusted, an artifact of which nothing proves who sealed
 /// it is a "no".
-pub(super) fn examine(
-    target: &verify::Target,
+pub(crate) fn examine(
+    target: &names::Target,
     given: &Given,
     config: &Config,
     watch: &Watch,
@@ -93,13 +98,13 @@ pub(super) fn examine(
         must_be_proved: true,
         ..given.origin.clone()
     };
-    verify::outside(Subject::find(target, &config.store)?, &origin, watch)
+    outside::outside(Subject::find(target, &config.store)?, &origin, watch)
 }
 
 /// The same for what is to be restored: nothing may be wrong with it. Whether its origin is proved is
 /// asked by `require_origin`.
-pub(super) fn sound(
-    target: &verify::Target,
+pub(crate) fn sound(
+    target: &names::Target,
     given: &Given,
     config: &Config,
     watch: &Watch,
@@ -108,7 +113,7 @@ pub(super) fn sound(
         trusted: trusted_keys(config),
         ..given.origin.clone()
     };
-    let examined = verify::outside(Subject::find(target, &config.store)?, &origin, watch)?;
+    let examined = outside::outside(Subject::find(target, &config.store)?, &origin, watch)?;
     let untouched = match &origin.trusted {
         None => "nothing was changed: neither gpg nor psql was started",
         Some(_) => "nothing was changed: nothing was decrypted, and psql was not started",
@@ -119,13 +124,13 @@ pub(super) fn sound(
     }
 }
 
-pub(super) fn key<'a>(
+pub(crate) fn key<'a>(
     config: &Config,
     passphrase: Option<Vec<u8>>,
     watch: &'a Watch,
 ) -> Result<Key<'a>> {
-    let gpg = inspect::gpg(config)?;
-    if !inspect::has_keyring(&config.gnupg_home) {
+    let gpg = command::gpg(&config.gnupg_home, &config.env)?;
+    if !keyring::has_keyring(&config.gnupg_home) {
         let home = config.gnupg_home.display();
         return Err(
             Error::new(Code::KeyUnfit, format!("no keyring in `{home}`"))
@@ -136,7 +141,7 @@ pub(super) fn key<'a>(
 }
 
 /// Refuses an artifact of which nothing says who sealed it.
-pub(super) fn require_origin(examined: &Examined) -> Result<()> {
+pub(crate) fn require_origin(examined: &Examined) -> Result<()> {
     if examined.origin().proved() {
         return Ok(());
     }

@@ -1,24 +1,16 @@
 //! `pgseal backup`: dump, encrypt, hash, publish, and say so in one line; or fail closed.
 
-use super::Answer;
-use crate::cli;
-use crate::config::Config;
-use crate::envelope::Envelope;
-use crate::error::{Code, Error, Result};
-use crate::exit::Exit;
-use crate::inspect::{self, Signer};
-use crate::manifest::Manifest;
-use crate::names::RunId;
-use crate::prepare::{Prepared, joined, prepare};
-use crate::random;
-use crate::record;
-use crate::render;
-use crate::seal::{self, Bond, Progress, Sealed, SealedPrelude, Way};
-use crate::store::{MANIFEST, Partial, Published, SIGNATURE, Store, Synced};
-use crate::watch::Watch;
-use jiff::Timestamp;
-use std::thread;
-use std::time::Instant;
+use crate::backup::gather::prepare;
+use crate::backup::run::{backup, new_run_id};
+use crate::base::error::Result;
+use crate::base::exit::Exit;
+use crate::base::names::RunId;
+use crate::config::cli;
+use crate::config::settings::Config;
+use crate::process::cancel::Watch;
+use crate::report::print::{self, Answer};
+use crate::report::progress::Progress;
+use crate::store::folder::Store;
 
 pub(crate) fn run(
     args: &cli::Backup,
@@ -34,19 +26,15 @@ pub(crate) fn run(
         return dry_run(run_id, config, watch);
     }
     let (manifest, warnings) = backup(run_id, config, watch, show)?;
-    let mut notes = render::warnings(&warnings);
-    notes.extend(render::backup::summary(&manifest));
+    let mut notes = print::warnings(&warnings);
+    notes.extend(crate::report::backup::summary(&manifest));
     let kept = format!("the backup is kept: `{}`", manifest.envelope.artifact_ref);
     Ok(Answer {
-        out: render::json_line(&manifest.envelope)?,
+        out: print::json_line(&manifest.envelope)?,
         notes,
         exit: Exit::Yes,
         undelivered: Some(kept),
     })
-}
-
-pub(crate) fn new_run_id() -> Result<RunId> {
-    Ok(RunId::generate(Timestamp::now(), random::bytes()?))
 }
 
 fn dry_run(run_id: RunId, config: &Config, watch: &Watch) -> Result<Answer> {
@@ -56,174 +44,9 @@ fn dry_run(run_id: RunId, config: &Config, watch: &Watch) -> Result<Answer> {
     let artifact = store.path(&prepared.plan.artifact_name());
     let plan = prepared.plan.dry_run(artifact.display().to_string());
     Ok(Answer {
-        out: render::json_line(&plan)?,
-        notes: render::warnings(&prepared.warnings),
+        out: print::json_line(&plan)?,
+        notes: print::warnings(&prepared.warnings),
         exit: Exit::Yes,
         undelivered: Some("nothing was written to the store".into()),
     })
-}
-
-/// One backup from start to manifest. Also returns what the operator should be warned of.
-pub(crate) fn backup(
-    run_id: RunId,
-    config: &Config,
-    watch: &Watch,
-    show: &mut dyn FnMut(&Progress, u64),
-) -> Result<(Manifest, Vec<String>)> {
-    let (started, clock) = (Timestamp::now(), Instant::now());
-    let store = Store::open(&config.store)?;
-    store.lock()?;
-    store.check_free(&run_id)?;
-    let swept = store.sweep()?;
-    let prepared = prepare(config, run_id, watch)?;
-    let estimate = prepared.catalog.bytes_estimate();
-
-    let name = prepared.plan.artifact_name();
-    let path = store.path(&name);
-    let nothing = format!("nothing was written to `{}`", path.display());
-    let failed = |error: Error| {
-        let count = prepared.plan.tables.len();
-        let what = match &prepared.plan.tables[..] {
-            [table] => format!("cannot back up `{table}`"),
-            _ => format!("cannot back up {count} tables"),
-        };
-        error.while_doing(&what).disk(nothing.clone())
-    };
-    let tick = &mut |progress: &Progress| show(progress, estimate);
-    let (sealed, prelude) = seal_both(&prepared, &store, watch, tick).map_err(&failed)?;
-    let envelope = Envelope {
-        sha256: sealed.written.sha256.clone(),
-        size_bytes: sealed.written.size_bytes,
-        gpg_fpr: prepared.plan.recipients[0].to_string(),
-        artifact_ref: path.display().to_string(),
-    };
-    let sealed_both = (&sealed, prelude.as_ref());
-    let manifest = record::manifest(&prepared, envelope, sealed_both, (started, clock));
-    let unsynced = Unsynced {
-        artifact: sealed.written.file,
-        prelude: prelude.map(|prelude| prelude.written.file),
-    };
-    let (synced, same) = thread::scope(|scope| {
-        let same = scope.spawn(|| still_the_same(config, &prepared, watch));
-        let synced = unsynced.sync(&store, &manifest, prepared.signer.as_ref(), watch);
-        (synced, joined(same.join()))
-    });
-    let synced = synced.map_err(&failed)?;
-    same.map_err(&failed)?;
-    let mut published = Vec::new();
-    for file in synced.files {
-        published.push(file.publish().map_err(&failed)?);
-    }
-    store.sync().map_err(&failed)?;
-    // The last moment at which we may still be stopped.
-    if let Some(stop) = watch.stop() {
-        return Err(failed(seal::stopped(stop)));
-    }
-    published.push(synced.manifest.publish().map_err(&failed)?);
-    published.into_iter().for_each(Published::keep);
-    store.sync().map_err(|error| {
-        error.disk(format!(
-            "`{}` and its manifest are complete, but may not outlive a power cut",
-            path.display()
-        ))
-    })?;
-    let mut warnings = prepared.warnings;
-    if !swept.is_empty() {
-        let swept = swept.join(", ");
-        warnings.push(format!("removed what an earlier run left behind: {swept}"));
-    }
-    Ok((manifest, warnings))
-}
-
-/// The dump, and beside it what its tables need around them.
-fn seal_both(
-    prepared: &Prepared,
-    store: &Store,
-    watch: &Watch,
-    tick: &mut dyn FnMut(&Progress),
-) -> Result<(Sealed, Option<SealedPrelude>)> {
-    let (plan, expected) = (&prepared.plan, prepared.expected()?);
-    let artifact = store.partial(&plan.artifact_name())?;
-    let way = |dump| Way {
-        specs: [dump, &plan.encrypt],
-        compression: plan.compression,
-        recipients: &expected,
-    };
-    let bond = Bond::new(plan.prelude.is_some())?;
-    let dump = |watch: &Watch| {
-        let way = way(&plan.dump);
-        seal::seal(&way, prepared.stored(), &bond, artifact, watch, tick)
-    };
-    let Some(prelude) = &plan.prelude else {
-        return Ok((dump(watch)?, None));
-    };
-    let file = store.partial(&plan.prelude_name())?;
-    let prelude = |watch: &Watch| {
-        let way = way(prelude);
-        seal::seal_prelude(&way, &prepared.closure, &bond, file, watch)
-    };
-    let (sealed, prelude) = seal::pair(watch, dump, prelude)?;
-    Ok((sealed, Some(prelude)))
-}
-
-/// What was sealed, and is not known to be on disk.
-struct Unsynced {
-    artifact: Partial,
-    prelude: Option<Partial>,
-}
-
-/// All files of a run on disk, and still without their names.
-struct AllSynced {
-    files: Vec<Synced>,
-    /// Apart, since its name is what makes the run complete.
-    manifest: Synced,
-}
-
-impl Unsynced {
-    fn sync(
-        self,
-        store: &Store,
-        manifest: &Manifest,
-        signer: Option<&Signer>,
-        watch: &Watch,
-    ) -> Result<AllSynced> {
-        let mut files = vec![self.artifact.sync()?];
-        files.extend(self.prelude.map(Partial::sync).transpose()?);
-        let bytes = render::json_pretty(manifest)?.into_bytes();
-        let written = |ending: &str, bytes: &[u8]| {
-            let mut file = store.partial(&format!("{}{ending}", manifest.run_id))?;
-            file.write(bytes)?;
-            file.sync()
-        };
-        if let Some(signer) = signer {
-            // It could sign before the dump: what keeps it from signing now is a failed stage.
-            let signature = signer
-                .sign(&bytes, watch)
-                .map_err(|error| match error.code {
-                    Code::KeyUnfit => Error {
-                        code: Code::StageFailed,
-                        ..error
-                    },
-                    _ => error,
-                })?;
-            files.push(written(SIGNATURE, &signature)?);
-        }
-        let manifest = written(MANIFEST, &bytes)?;
-        Ok(AllSynced { files, manifest })
-    }
-}
-
-/// A partition attached, or a child created, while the dump ran is not in it.
-fn still_the_same(config: &Config, prepared: &Prepared, watch: &Watch) -> Result<()> {
-    let after = inspect::catalog(config, &prepared.plan.tables, watch)?.identities();
-    let before = prepared.catalog.identities();
-    let changed = before.symmetric_difference(&after).next();
-    match changed {
-        None => Ok(()),
-        Some((_, table)) => Err(Error::new(
-            Code::StageFailed,
-            format!("`{table}` was attached, detached, created or dropped while the dump ran"),
-        )
-        .hint("Take the backup again, when nobody changes these tables' structure.")),
-    }
 }

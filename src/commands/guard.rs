@@ -1,17 +1,21 @@
 //! `pgseal guard -- COMMAND`: a backup that verifies, and only then the risky write.
 
-use super::artifact::trusted_keys;
-use super::backup::{backup, new_run_id};
-use crate::cli;
-use crate::config::{Config, Env};
-use crate::envelope::Envelope;
-use crate::error::{Code, Error, Result};
-use crate::pipeline;
-use crate::render;
-use crate::report::Verdict;
-use crate::seal::{Progress, stopped};
-use crate::verify::{self, Origin, Subject, Target};
-use crate::watch::Watch;
+use crate::backup::run::{backup, new_run_id};
+use crate::base::env::Env;
+use crate::base::error::{Code, Error, Result};
+use crate::base::names::Target;
+use crate::commands::artifact::trusted_keys;
+use crate::config::cli;
+use crate::config::settings::Config;
+use crate::process::cancel::{Watch, stopped};
+use crate::process::exec;
+use crate::report::print;
+use crate::report::progress::Progress;
+use crate::report::proof::Verdict;
+use crate::store::envelope::Envelope;
+use crate::verify::origin::Origin;
+use crate::verify::outside;
+use crate::verify::subject::Subject;
 use std::ffi::OsString;
 
 /// A backup is there and verifies: COMMAND may run.
@@ -32,8 +36,8 @@ pub(crate) fn prepare(
         None => new_run_id()?,
     };
     let (manifest, warnings) = backup(run_id.clone(), config, watch, show)?;
-    let mut notes = render::warnings(&warnings);
-    notes.extend(render::backup::summary(&manifest));
+    let mut notes = print::warnings(&warnings);
+    notes.extend(crate::report::backup::summary(&manifest));
     let mut ready = Ready {
         notes,
         run_id: manifest.run_id,
@@ -46,7 +50,7 @@ pub(crate) fn prepare(
         ..Origin::default()
     };
     let examined = Subject::find(&Target::Run(run_id), &config.store)
-        .and_then(|subject| verify::outside(subject, &kept, watch))
+        .and_then(|subject| outside::outside(subject, &kept, watch))
         .map_err(|error| error.disk(ready.kept()))?;
     if examined.verdict() != Verdict::Pass {
         let what = format!(
@@ -68,7 +72,7 @@ impl Ready {
         let Some((program, args)) = command.split_first() else {
             return Error::new(Code::Usage, "no COMMAND");
         };
-        let envelope = match render::json_line(&self.envelope) {
+        let envelope = match print::json_line(&self.envelope) {
             Ok(envelope) => envelope,
             Err(error) => return error,
         };
@@ -82,7 +86,7 @@ impl Ready {
         if let Some(stop) = watch.stop() {
             return stopped(stop).disk(self.kept());
         }
-        let err = pipeline::hand_over((program, args), env, told);
+        let err = exec::hand_over((program, args), env, told);
         let what = format!("`{}` could not be started: {err}", program.display());
         Error::new(Code::ToolUnfit, what)
             .disk(self.kept())

@@ -1,12 +1,13 @@
 //! `pgseal operator-package`: the operator's steps, filled in for this host. Runs none of them.
 
-use super::Answer;
-use crate::cli;
-use crate::config::Config;
-use crate::exit::Exit;
-use crate::names::RunId;
-use crate::random;
-use crate::render::{operator_package, operator_package::Filled, signing_package};
+use crate::base::exit::Exit;
+use crate::base::names::RunId;
+use crate::base::random;
+use crate::config::cli;
+use crate::config::settings::Config;
+use crate::report::operator_package::{self, Filled};
+use crate::report::print::Answer;
+use crate::report::signing_package;
 use jiff::Timestamp;
 
 pub(crate) fn run(args: &cli::OperatorPackage, config: &Config) -> Answer {

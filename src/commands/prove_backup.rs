@@ -1,59 +1,25 @@
 //! `pgseal prove-backup`: a live backup between two looks at the tables.
 
-use super::Answer;
-use super::artifact::trusted_keys;
-use super::backup::{backup, new_run_id};
-use crate::cli;
-use crate::config::Config;
-use crate::envelope::Envelope;
-use crate::error::{Code, Error, Result};
-use crate::exit::Exit;
-use crate::inspect;
+use crate::backup::gather::prepare;
+use crate::backup::run::{backup, new_run_id};
+use crate::base::error::{Code, Error, Result};
+use crate::commands::artifact::trusted_keys;
+use crate::config::cli;
+use crate::config::settings::Config;
 use crate::pg;
-use crate::pipeline::Input;
-use crate::prepare::prepare;
-use crate::render;
-use crate::report::Verdict;
-use crate::restore::digest::DigestKey;
-use crate::restore::fingerprint::{self, Fingerprint};
-use crate::tools::{self, Tool};
-use crate::verify::{self, Findings, Origin, Subject};
-use crate::watch::Watch;
-use serde::{Deserialize, Serialize};
+use crate::pg::row_digest::DigestKey;
+use crate::pg::table_digest::{self, Fingerprint};
+use crate::process::ask;
+use crate::process::cancel::Watch;
+use crate::process::find::{self, Tool};
+use crate::process::run::Input;
+use crate::report::findings::Findings;
+use crate::report::print::{self, Answer};
+use crate::report::prove_backup::{Observed, ProveBackupReport, SessionFacts};
+use crate::verify::origin::Origin;
+use crate::verify::outside;
+use crate::verify::subject::Subject;
 use std::path::PathBuf;
-
-#[derive(Debug, Serialize)]
-pub(crate) struct Report {
-    pub schema: &'static str,
-    pub result: Verdict,
-    pub run_id: String,
-    pub envelope: Envelope,
-    /// What our sessions wrote, by what the server says of them.
-    pub our_writes: u64,
-    pub session: Session,
-    pub tables: Vec<Looked>,
-    pub checks: Findings,
-}
-
-/// What the server says of a session that is started as the backup's are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Session {
-    pub default_transaction_read_only: String,
-    pub transaction_read_only: String,
-    /// Assigned by the first write; null where there was none.
-    pub transaction_id: Option<String>,
-}
-
-/// One table, before and after.
-#[derive(Debug, Serialize)]
-pub(crate) struct Looked {
-    pub table: String,
-    pub rows_before: u64,
-    pub rows_after: Option<u64>,
-    /// 0 where every row is as it was; null where some are not, for a sum of hashes does not tell
-    /// how many.
-    pub rows_changed: Option<u64>,
-}
 
 pub(crate) fn run(
     args: &cli::ProveBackup,
@@ -69,7 +35,7 @@ pub(crate) fn run(
     let dump = &prepared.plan.dump;
     let digest_key = DigestKey::random()?;
     let look = |when: &str| {
-        let taken = fingerprint::take(dump, prepared.stored(), digest_key, watch);
+        let taken = table_digest::take(dump, prepared.stored(), digest_key, watch);
         taken.map_err(|error| {
             error.while_doing(&format!("cannot read the tables {when} the backup"))
         })
@@ -77,7 +43,7 @@ pub(crate) fn run(
     let before = look("before")?;
     let (manifest, warnings) = backup(run_id.clone(), config, watch, &mut |_, _| {})?;
     let kept = format!("the backup is kept: `{}`", manifest.envelope.artifact_ref);
-    let finish = || -> Result<(Findings, Vec<Fingerprint>, Session)> {
+    let finish = || -> Result<(Findings, Vec<Fingerprint>, SessionFacts)> {
         let after = look("after")?;
         let session = session(config, watch)?;
         let subject = Subject {
@@ -89,7 +55,7 @@ pub(crate) fn run(
             trusted: trusted_keys(config),
             ..Origin::default()
         };
-        let examined = verify::outside(subject, &origin, watch)?;
+        let examined = outside::outside(subject, &origin, watch)?;
         Ok((examined.findings().clone(), after, session))
     };
     let (mut checks, after, session) = finish().map_err(|error| error.disk(kept.clone()))?;
@@ -98,9 +64,9 @@ pub(crate) fn run(
         && session.transaction_read_only == "on"
         && session.transaction_id.is_none();
     checks.judge("our writes", evidence(&session, quiet));
-    let tables: Vec<Looked> = before.iter().map(|one| looked(one, &after)).collect();
+    let tables: Vec<Observed> = before.iter().map(|one| looked(one, &after)).collect();
     checks.judge("rows unchanged", unchanged(&tables));
-    let report = Report {
+    let report = ProveBackupReport {
         schema: "pgseal/prove-backup/1",
         result: checks.verdict(),
         run_id: run_id.to_string(),
@@ -111,20 +77,13 @@ pub(crate) fn run(
         checks,
     };
     Ok(Answer {
-        out: match json {
-            true => render::json_pretty(&report)?,
-            false => render::prove_backup::text(&report),
-        },
-        notes: render::warnings(&warnings),
-        exit: match report.result {
-            Verdict::Pass => Exit::Yes,
-            Verdict::Fail => Exit::No,
-        },
+        notes: print::warnings(&warnings),
         undelivered: Some(kept),
+        ..Answer::of(&report, json)?
     })
 }
 
-fn evidence(session: &Session, quiet: bool) -> std::result::Result<String, String> {
+fn evidence(session: &SessionFacts, quiet: bool) -> std::result::Result<String, String> {
     let said = format!(
         "the server says default_transaction_read_only={}, transaction_read_only={}, transaction id {}",
         session.default_transaction_read_only,
@@ -137,9 +96,9 @@ fn evidence(session: &Session, quiet: bool) -> std::result::Result<String, Strin
     }
 }
 
-fn looked(before: &Fingerprint, after: &[Fingerprint]) -> Looked {
+fn looked(before: &Fingerprint, after: &[Fingerprint]) -> Observed {
     let found = after.iter().find(|after| after.table == before.table);
-    Looked {
+    Observed {
         table: before.table.to_string(),
         rows_before: before.digest.rows,
         rows_after: found.map(|after| after.digest.rows),
@@ -147,7 +106,7 @@ fn looked(before: &Fingerprint, after: &[Fingerprint]) -> Looked {
     }
 }
 
-fn unchanged(tables: &[Looked]) -> std::result::Result<String, String> {
+fn unchanged(tables: &[Observed]) -> std::result::Result<String, String> {
     let changed = tables.iter().filter(|table| table.rows_changed != Some(0));
     let changed: Vec<&str> = changed.map(|table| table.table.as_str()).collect();
     match (tables.len(), &changed[..]) {
@@ -163,15 +122,15 @@ fn unchanged(tables: &[Looked]) -> std::result::Result<String, String> {
 }
 
 /// A transaction of a session that is started as the dump's is: same tool options, same server.
-fn session(config: &Config, watch: &Watch) -> Result<Session> {
+fn session(config: &Config, watch: &Watch) -> Result<SessionFacts> {
     const QUERY: &str = "SELECT pg_catalog.json_build_object(\
         'default_transaction_read_only', pg_catalog.current_setting('default_transaction_read_only'), \
         'transaction_read_only', pg_catalog.current_setting('transaction_read_only'), \
         'transaction_id', pg_catalog.txid_current_if_assigned()::text);\n";
-    let psql = tools::find(Tool::Psql, &config.env)?;
-    let spec = pg::psql(&psql, config);
+    let psql = find::find(Tool::Psql, &config.env)?;
+    let spec = pg::command::psql(&psql, &config.connection);
     let what = "cannot ask what our sessions may do";
-    let ran = inspect::ask(
+    let ran = ask::ask(
         &spec,
         Input::Bytes(pg::session::question(QUERY).into()),
         watch,

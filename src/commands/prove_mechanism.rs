@@ -1,24 +1,15 @@
 //! `pgseal prove-mechanism`: a round trip with a throw-away key and the very argv of `backup`,
 //! controls that must fail, and a clean-up that is looked at.
 
-pub(crate) mod canary;
-mod keyring;
-mod shape;
-mod trial;
-
-use super::Answer;
-use crate::cli;
-use crate::config::Config;
-use crate::error::Result;
-use crate::exit::Exit;
-use crate::inspect;
-use crate::render;
-use crate::report::{Exposed, MechanismProof, Step, Verdict};
-use crate::watch::Watch;
-use canary::Canary;
+use crate::base::error::Result;
+use crate::config::cli;
+use crate::config::settings::Config;
+use crate::gnupg::{command, keyring};
+use crate::process::cancel::Watch;
+use crate::readiness::mechanism::key_type::KeyShape;
+use crate::readiness::mechanism::proof::prove;
+use crate::report::print::Answer;
 use jiff::Timestamp;
-pub(crate) use shape::KeyShape;
-use trial::Trial;
 
 pub(crate) fn run(
     args: &cli::ProveMechanism,
@@ -28,95 +19,13 @@ pub(crate) fn run(
 ) -> Result<Answer> {
     let shape = if args.like_recipient {
         let fingerprints = config.recipients.clone()?.fingerprints;
-        let gpg = inspect::gpg(config)?;
+        let gpg = command::gpg(&config.gnupg_home, &config.env)?;
         let now = Timestamp::now().as_second();
-        let recipient = inspect::recipient(&gpg, &fingerprints[0], now, watch)?;
+        let recipient = keyring::recipient(&gpg, &fingerprints[0], now, watch)?;
         KeyShape::like(&recipient)?
     } else {
         KeyShape::default()
     };
     let proof = prove(&shape, config, watch)?;
-    let out = match json {
-        true => render::json_pretty(&proof)?,
-        false => render::mechanism::text(&proof),
-    };
-    Ok(Answer {
-        out,
-        notes: Vec::new(),
-        exit: match proof.result {
-            Verdict::Pass => Exit::Yes,
-            Verdict::Fail => Exit::No,
-        },
-        undelivered: None,
-    })
-}
-
-pub(crate) fn prove(shape: &KeyShape, config: &Config, watch: &Watch) -> Result<MechanismProof> {
-    prove_with(&Canary::new()?, shape, config, watch)
-}
-
-/// The same with a canary of the caller's, who can go on looking for it.
-pub(crate) fn prove_with(
-    canary: &Canary,
-    shape: &KeyShape,
-    config: &Config,
-    watch: &Watch,
-) -> Result<MechanismProof> {
-    let gpg = inspect::gpg(config)?;
-    let (version, libgcrypt) = inspect::gpg_version(&gpg, watch)?;
-    let keyring = || keyring::look(&gpg, config, watch);
-    let before = keyring()?;
-
-    let mut trial = Trial::new(gpg.program(), config, watch, canary)?;
-    let outcome = trial.round_trip(shape).and_then(|()| trial.controls());
-    // A trial that was stopped from outside is no proof of anything; its homes go with it.
-    outcome?;
-    let homes = trial.homes();
-    let in_homes = canary.search(&homes);
-    // The temporary root that was used, and no other: on a busy host /tmp is full of what others
-    // write meanwhile, and not to be able to search that says nothing of gpg.
-    let mut roots: Vec<_> = homes.iter().filter_map(|home| home.parent()).collect();
-    roots.dedup();
-    let roots: Vec<_> = roots.into_iter().map(Into::into).collect();
-    let (mut steps, sizes) = trial.finish();
-
-    let after = keyring()?;
-    steps.push(Step {
-        name: "host keyring untouched",
-        passed: before == after,
-        detail: format!(
-            "{}: {before} before, {after} after",
-            config.gnupg_home.display()
-        ),
-        argv: None,
-    });
-    let mut proof = MechanismProof {
-        schema: "pgseal/prove-mechanism/1",
-        result: Verdict::Fail,
-        gpg: version,
-        libgcrypt,
-        key: shape.to_string(),
-        compression: config.compression.to_string(),
-        sample_bytes: sizes.0,
-        ciphertext_bytes: sizes.1,
-        steps,
-        secrets_exposed: Exposed::Unknown,
-        searched: Vec::new(),
-    };
-    let mut search = in_homes;
-    search.add(canary.search(&roots));
-    search.add(canary.search(std::slice::from_ref(&config.store)));
-    // Every argv is part of the report, and so of what is searched here.
-    let output = render::mechanism::text(&proof) + &render::json_pretty(&proof)?;
-    search.add(canary.search_text("our output and every argv", &output));
-    proof.steps.push(Step {
-        name: "canary passphrase not found",
-        passed: search.exposed == Exposed::None,
-        detail: search.detail(),
-        argv: None,
-    });
-    proof.result = Verdict::of(&proof.steps);
-    proof.secrets_exposed = search.exposed;
-    proof.searched = search.places;
-    Ok(proof)
+    Answer::of(&proof, json)
 }

@@ -1,58 +1,27 @@
 //! `pgseal prove-restore`: into a throw-away cluster, dumped again, and compared.
 
-use super::Answer;
-use super::artifact::{Given, examine, given, key};
-use super::restore::{checks, equal};
-use crate::cli;
-use crate::config::Config;
-use crate::error::{Code, Error, Result};
-use crate::exit::Exit;
-use crate::manifest::Manifest;
+use crate::base::error::{Code, Error, Result};
+use crate::base::version;
+use crate::commands::artifact::{Given, examine, given, key};
+use crate::commands::restore::{checks, equal};
+use crate::config::cli;
+use crate::config::settings::Config;
+use crate::pg;
 use crate::pg::identifier::identifier;
-use crate::pg::{self, version};
-use crate::pipeline::{Input, run as run_one};
-use crate::render;
-use crate::report::Verdict;
-use crate::restore::{Compared, Outcome, RestoreOptions, plan, restore};
-use crate::scratch::{self, Limits, ScratchCluster};
-use crate::tools;
-use crate::verify::{Examined, Findings, Key, open_prelude};
-use crate::watch::Watch;
-use serde::Serialize;
-
-#[derive(Debug, Serialize)]
-pub(crate) struct Report {
-    pub schema: &'static str,
-    pub result: Verdict,
-    pub run_id: Option<String>,
-    pub artifact: String,
-    #[serde(flatten)]
-    pub proof: Proof,
-}
-
-/// What was found, as far as it went.
-#[derive(Debug, Default, Serialize)]
-pub(crate) struct Proof {
-    /// Null where nothing was restored.
-    pub server: Option<String>,
-    pub prelude: bool,
-    pub tables: Vec<Equality>,
-    pub skipped: Vec<String>,
-    /// What belongs to the tables and was never in the backup.
-    pub not_restored: Vec<String>,
-    pub notes: Vec<String>,
-    pub checks: Findings,
-}
-
-/// One table, as sealed and as it came back.
-#[derive(Debug, Serialize)]
-pub(crate) struct Equality {
-    pub table: String,
-    pub sealed_rows: u64,
-    pub restored_rows: u64,
-    /// Every row came back, and no other: by a digest that is kept in memory only.
-    pub content_equal: bool,
-}
+use crate::process::cancel::Watch;
+use crate::process::find;
+use crate::process::run::{Input, run as run_one};
+use crate::report::print::Answer;
+use crate::report::proof::Verdict;
+use crate::report::prove_restore::{Equality, ProveRestoreReport, RestoreProof};
+use crate::restore::run::{Outcome, RestoreOptions, plan, restore};
+use crate::restore::scratch::cluster::ScratchCluster;
+use crate::restore::scratch::limits::Limits;
+use crate::restore::scratch::room;
+use crate::restore::stream::Compared;
+use crate::store::manifest::Manifest;
+use crate::verify::decrypt::Key;
+use crate::verify::verification::{Examined, open_prelude};
 
 impl Equality {
     fn of(compared: &Compared) -> Equality {
@@ -76,53 +45,42 @@ pub(crate) fn run(
     let proof = match prove(args, given, &mut examined, config, watch) {
         Ok(proof) => proof,
         // That is the answer, and not that it could not be asked.
-        Err(error) if error.code == Code::NotVerified => Proof::no(&examined, error),
+        Err(error) if error.code == Code::NotVerified => RestoreProof::no(&examined, error),
         Err(error) => return Err(error),
     };
-    let report = Report {
+    let report = ProveRestoreReport {
         schema: "pgseal/prove-restore/1",
         result: proof.checks.verdict(),
         run_id: examined.subject().run_id.as_ref().map(ToString::to_string),
         artifact: examined.subject().artifact.display().to_string(),
         proof,
     };
-    Ok(Answer {
-        out: match json {
-            true => render::json_pretty(&report)?,
-            false => render::prove_restore::text(&report),
-        },
-        notes: Vec::new(),
-        exit: match report.result {
-            Verdict::Pass => Exit::Yes,
-            Verdict::Fail => Exit::No,
-        },
-        undelivered: None,
-    })
+    Answer::of(&report, json)
 }
 
-impl Proof {
-    fn no(examined: &Examined, error: Error) -> Proof {
+impl RestoreProof {
+    fn no(examined: &Examined, error: Error) -> RestoreProof {
         let mut checks = examined.findings().clone();
         // Whatever the reason was, it is in the report, and the answer is no.
         if checks.verdict() == Verdict::Pass {
             checks.judge("restored", Err(error.message));
         }
-        Proof {
+        RestoreProof {
             notes: error.hint.into_iter().collect(),
             checks,
-            ..Proof::default()
+            ..RestoreProof::default()
         }
     }
 
     /// All was restored, and is not what was sealed.
-    fn differs(examined: &Examined, compared: Vec<Compared>, error: Error) -> Proof {
+    fn differs(examined: &Examined, compared: Vec<Compared>, error: Error) -> RestoreProof {
         let mut checks = examined.findings().clone();
         checks.judge("restored", equal(&compared));
-        Proof {
+        RestoreProof {
             tables: compared.iter().map(Equality::of).collect(),
             notes: error.hint.into_iter().collect(),
             checks,
-            ..Proof::default()
+            ..RestoreProof::default()
         }
     }
 }
@@ -133,15 +91,15 @@ fn prove(
     examined: &mut Examined,
     config: &Config,
     watch: &Watch,
-) -> Result<Proof> {
+) -> Result<RestoreProof> {
     let manifest = examined.sound()?.manifest;
     let dumped = version::major(&manifest.tools.pg_dump.version).unwrap_or(0);
-    let tools = tools::server(dumped, &config.env, |program, argument| {
-        let spec = pg::about(program, &config.env, argument);
+    let tools = find::server(dumped, &config.env, |program, argument| {
+        let spec = pg::command::about(program, &config.env, argument);
         let ran = run_one(&spec, Input::Null, watch);
         ran.ok().then(|| ran.text())
     })?;
-    let root = scratch::root(args.scratch_dir.as_deref(), manifest)?;
+    let root = room::root(args.scratch_dir.as_deref(), manifest)?;
     // What the caller vouches for may do what a restore by an administrator does.
     let trusted = examined.origin().proved();
     let key = key(config, given.passphrase, watch)?;
@@ -149,7 +107,14 @@ fn prove(
     let sound = examined.sound()?;
     let manifest = sound.manifest;
     let limits = (!trusted).then(|| Limits::of(manifest));
-    let cluster = ScratchCluster::start(tools, &root, &manifest.server, limits, config, watch)?;
+    let cluster = ScratchCluster::start(
+        tools,
+        &root,
+        &manifest.server,
+        limits,
+        &config.connection,
+        watch,
+    )?;
     let options = RestoreOptions {
         skip_external: true,
         proof: true,
@@ -158,8 +123,8 @@ fn prove(
     let outcome = cluster.bounded(watch, |watch| {
         let key = Key { watch, ..key };
         cluster.create_roles(&roles(manifest), watch)?;
-        let plan = plan(manifest, &cluster.config, options, watch)?;
-        let outcome = restore(plan, &sound, prelude, &key, &cluster.config);
+        let plan = plan(manifest, &cluster.connection, options, watch)?;
+        let outcome = restore(plan, &sound, prelude, &key, &cluster.connection);
         outcome.map_err(|error| match trusted {
             true => error,
             false => without_rights(error),
@@ -167,7 +132,9 @@ fn prove(
     })?;
     let restored = match outcome {
         Outcome::Committed(restored) => restored,
-        Outcome::Differs(compared, error) => return Ok(Proof::differs(examined, compared, error)),
+        Outcome::Differs(compared, error) => {
+            return Ok(RestoreProof::differs(examined, compared, error));
+        }
     };
     let tables = restored.tables.iter().map(Equality::of).collect();
     let mut checks = checks(examined, &restored);
@@ -189,7 +156,7 @@ fn prove(
     if !restored.omitted.is_empty() {
         notes.push("not all of it was restored: see what was left out".into());
     }
-    Ok(Proof {
+    Ok(RestoreProof {
         server: Some(restored.target.version),
         prelude: restored.prelude,
         tables,

@@ -1,38 +1,20 @@
 //! `pgseal prune`: old runs go, by a rule; nothing goes without --apply.
 
-use super::Answer;
-use super::list::Line;
-use crate::cli;
-use crate::config::Config;
-use crate::error::{Code, Error, Result};
-use crate::exit::Exit;
-use crate::render;
-use crate::report::Verdict;
-use crate::retention::{Rule, in_future};
-use crate::store::Store;
+use crate::base::error::{Code, Error, Result};
+use crate::base::names;
+use crate::config::cli;
+use crate::config::settings::Config;
+use crate::process::cancel::Watch;
+use crate::report::listing::{Kept, Line, Pruning};
+use crate::report::print::Answer;
+use crate::report::proof::Verdict;
+use crate::store::folder::Store;
 use crate::store::listing::{self, Run, State};
-use crate::verify::{self, Origin, Subject};
-use crate::watch::Watch;
+use crate::store::retention::{Rule, in_future};
+use crate::verify::origin::Origin;
+use crate::verify::outside;
+use crate::verify::subject::Subject;
 use jiff::Timestamp;
-use serde::Serialize;
-
-#[derive(Debug, Serialize)]
-pub(crate) struct Pruning {
-    pub schema: &'static str,
-    pub store: String,
-    /// False: nothing was removed, this is what would be.
-    pub applied: bool,
-    pub keep: Vec<Kept>,
-    pub remove: Vec<Line>,
-    /// Not complete, so not ours to judge: left where they are.
-    pub reported: Vec<Line>,
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct Kept {
-    pub why: &'static str,
-    pub run: Line,
-}
 
 pub(crate) fn run(args: &cli::Prune, config: &Config, watch: &Watch, json: bool) -> Result<Answer> {
     let rule = Rule {
@@ -88,19 +70,14 @@ pub(crate) fn run(args: &cli::Prune, config: &Config, watch: &Watch, json: bool)
         }
     }
     Ok(Answer {
-        out: match json {
-            true => render::json_pretty(&pruning)?,
-            false => render::listing::pruning(&pruning),
-        },
-        notes: Vec::new(),
-        exit: Exit::Yes,
         undelivered: args.apply.then(|| "the runs are removed".into()),
+        ..Answer::of(&pruning, json)?
     })
 }
 
 fn remove(store: &Store, run: &Run, so_far: &Pruning, watch: &Watch) -> Result<()> {
     let done = match watch.stop() {
-        Some(stop) => Err(crate::seal::stopped(stop)),
+        Some(stop) => Err(crate::process::cancel::stopped(stop)),
         None => store.remove(&run.id),
     };
     done.map_err(|error| {
@@ -128,8 +105,8 @@ fn set_bad_apart(
         if sound == wanted {
             break;
         }
-        let subject = Subject::find(&verify::Target::Run(run.id.clone()), &config.store)?;
-        let examined = verify::outside(subject, &Origin::default(), watch)?;
+        let subject = Subject::find(&names::Target::Run(run.id.clone()), &config.store)?;
+        let examined = outside::outside(subject, &Origin::default(), watch)?;
         if examined.verdict() == Verdict::Pass {
             sound += 1;
             continue;

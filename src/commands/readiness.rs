@@ -1,15 +1,15 @@
 //! `pgseal readiness` and `pgseal preflight`: one audit, told in two ways.
 
-use super::Answer;
-use crate::checks::{Audit, audit};
-use crate::cli::{self, Format, Gate};
+use crate::base::error::{Code, Error, Result};
+use crate::base::exit::Exit;
 use crate::commands::operator_package;
-use crate::config::{Broken, Config};
-use crate::error::{Code, Error, Result};
-use crate::exit::Exit;
-use crate::render;
-use crate::report::{Exposed, F4, Readiness, Verdict};
-use crate::watch::Watch;
+use crate::config::cli::{self, Format, Gate};
+use crate::config::settings::{Broken, Config};
+use crate::process::cancel::Watch;
+use crate::readiness::audit::{Audit, audit};
+use crate::report::judgement::F4;
+use crate::report::print::{self, Answer};
+use crate::report::proof::{Exposed, Readiness, Verdict};
 
 pub(crate) fn run(
     args: &cli::Readiness,
@@ -30,12 +30,12 @@ pub(crate) fn run(
     let package = operator_package::text(config, false);
     let format = args.format.unwrap_or(Format::Table);
     told(audit, args.gate, |found| match (json, format) {
-        (true, _) => render::json_pretty(found),
+        (true, _) => print::json_pretty(found),
         (false, Format::Table) => {
-            let look = render::look::Look::of_stdout(&config.env);
-            Ok(render::readiness::table(found, &look))
+            let look = crate::report::style::Look::of_stdout(&config.env);
+            Ok(crate::report::readiness::table(found, &look))
         }
-        (false, Format::Markdown) => Ok(render::markdown::report(found, &package)),
+        (false, Format::Markdown) => Ok(crate::report::markdown::report(found, &package)),
     })
 }
 
@@ -47,10 +47,10 @@ pub(crate) fn preflight(
 ) -> Result<Answer> {
     let audit = audit("pgseal/preflight/1", config, broken, watch)?;
     told(audit, Gate::F4, |found| match json {
-        true => render::json_pretty(found),
+        true => print::json_pretty(found),
         false => {
-            let look = render::look::Look::of_stdout(&config.env);
-            Ok(render::preflight::checklist(found, &look))
+            let look = crate::report::style::Look::of_stdout(&config.env);
+            Ok(crate::report::preflight::checklist(found, &look))
         }
     })
 }

@@ -1,42 +1,19 @@
 //! `pgseal restore`: back into a database that has none of these tables.
 
-use super::Answer;
-use super::artifact::{given, key, require_origin, sound};
-use crate::cli;
-use crate::config::Config;
-use crate::error::{Code, Error, Result};
-use crate::exit::Exit;
-use crate::manifest::ExternalReference;
-use crate::render;
-use crate::report::Verdict;
-use crate::restore::{Compared, Outcome, RestoreOptions, Restored, plan, restore, target::Target};
-use crate::verify::{Examined, Findings, open_prelude};
-use crate::watch::Watch;
-use serde::Serialize;
-
-#[derive(Debug, Serialize)]
-pub(crate) struct Report {
-    pub schema: &'static str,
-    pub result: Verdict,
-    pub run_id: Option<String>,
-    pub artifact: String,
-    pub target: Place,
-    pub prelude: bool,
-    pub tables: Vec<Rows>,
-    /// Statements that were left out: by --skip-external, or as grants of others.
-    pub skipped: Vec<String>,
-    /// What belongs to the tables and was never in the backup.
-    pub not_restored: Vec<String>,
-    pub notes: Vec<String>,
-    pub checks: Findings,
-}
-
-/// One table as it was read in the target before the transaction ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Rows {
-    pub table: String,
-    pub rows: u64,
-}
+use crate::base::error::{Code, Error, Result};
+use crate::commands::artifact::{given, key, require_origin, sound};
+use crate::config::cli;
+use crate::config::settings::Config;
+use crate::pg::closure::ExternalReference;
+use crate::process::cancel::Watch;
+use crate::report::findings::Findings;
+use crate::report::print::Answer;
+use crate::report::proof::Verdict;
+use crate::report::restore::{Place, RestoreReport, Rows};
+use crate::restore::run::{Outcome, RestoreOptions, Restored, plan, restore};
+use crate::restore::stream::Compared;
+use crate::restore::target::Target;
+use crate::verify::verification::{Examined, open_prelude};
 
 impl Rows {
     fn of(compared: &Compared) -> Rows {
@@ -45,13 +22,6 @@ impl Rows {
             rows: compared.restored_rows,
         }
     }
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct Place {
-    pub database: String,
-    pub user: String,
-    pub version: String,
 }
 
 impl Place {
@@ -90,15 +60,20 @@ pub(crate) fn run(
         proof: false,
         prelude_must_be_bound: !args.origin_unproved && !examined.origin().manifest,
     };
-    let plan = plan(examined.sound()?.manifest, config, options, watch)?;
+    let plan = plan(
+        examined.sound()?.manifest,
+        &config.connection,
+        options,
+        watch,
+    )?;
     let key = key(config, given.passphrase, watch)?;
     let untouched = "nothing was changed: psql was given nothing";
     let prelude = open_prelude(&mut examined, &key).map_err(|error| error.disk(untouched))?;
-    let restored = match restore(plan, &examined.sound()?, prelude, &key, config)? {
+    let restored = match restore(plan, &examined.sound()?, prelude, &key, &config.connection)? {
         Outcome::Committed(restored) => *restored,
         Outcome::Differs(_, error) => return Err(error),
     };
-    let report = Report {
+    let report = RestoreReport {
         schema: "pgseal/restore/1",
         result: Verdict::Pass,
         run_id: examined.subject().run_id.as_ref().map(ToString::to_string),
@@ -112,18 +87,13 @@ pub(crate) fn run(
         notes: restored.target.default_privileges(),
     };
     Ok(Answer {
-        out: match json {
-            true => render::json_pretty(&report)?,
-            false => render::restore::text(&report),
-        },
-        notes: Vec::new(),
-        exit: Exit::Yes,
         undelivered: Some("the tables are restored, and committed".into()),
+        ..Answer::of(&report, json)?
     })
 }
 
 /// What was proved before, and what restoring added.
-pub(super) fn checks(examined: &Examined, restored: &Restored) -> Findings {
+pub(crate) fn checks(examined: &Examined, restored: &Restored) -> Findings {
     let mut checks = examined.findings().clone();
     checks.extend(&restored.findings);
     checks.judge("restored", equal(&restored.tables));
@@ -140,7 +110,7 @@ pub(super) fn checks(examined: &Examined, restored: &Restored) -> Findings {
 }
 
 /// Nothing compared is no pass.
-pub(super) fn equal(tables: &[Compared]) -> std::result::Result<String, String> {
+pub(crate) fn equal(tables: &[Compared]) -> std::result::Result<String, String> {
     let differ = tables.iter().filter(|table| !table.equal);
     let differ: Vec<String> = differ.map(|table| table.table.to_string()).collect();
     let rows: u64 = tables.iter().map(|table| table.restored_rows).sum();
@@ -156,7 +126,7 @@ pub(super) fn equal(tables: &[Compared]) -> std::result::Result<String, String> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::names::TableName;
+    use crate::base::names::TableName;
 
     #[test]
     fn one_table_that_differs_is_a_no() {

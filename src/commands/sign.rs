@@ -1,42 +1,24 @@
 //! `pgseal sign`: signs manifests anew, of runs whose artifacts are proved by envelopes that were
 //! kept elsewhere.
 
-use super::Answer;
-use super::artifact::text_of;
-use crate::cli;
-use crate::config::Config;
-use crate::envelope::Envelope;
-use crate::error::{Code, Error, Result};
-use crate::exit::Exit;
-use crate::inspect::{self, Signer};
-use crate::names::RunId;
-use crate::render;
-use crate::report::Verdict;
-use crate::store::{SIGNATURE, Store};
-use crate::verify::{self, Examined, Findings, Origin, Subject, Target, origin};
-use crate::watch::Watch;
-use serde::Serialize;
+use crate::base::error::{Code, Error, Result};
+use crate::base::names::{RunId, Target};
+use crate::commands::artifact::text_of;
+use crate::config::cli;
+use crate::config::settings::Config;
+use crate::gnupg::command;
+use crate::gnupg::signer::{self, Signer};
+use crate::process::cancel::Watch;
+use crate::report::print::{self, Answer};
+use crate::report::proof::Verdict;
+use crate::report::sign::{SignReport, SignedRun};
+use crate::store::envelope::Envelope;
+use crate::store::folder::{SIGNATURE, Store};
+use crate::verify::origin::{self, Origin};
+use crate::verify::outside;
+use crate::verify::subject::Subject;
+use crate::verify::verification::Examined;
 use std::path::Path;
-
-#[derive(Debug, Serialize)]
-pub(crate) struct Report {
-    pub schema: &'static str,
-    /// PASS where every run is signed.
-    pub result: Verdict,
-    pub store: String,
-    /// Primary fingerprint of the signing key.
-    pub signing_key: String,
-    pub runs: Vec<Run>,
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct Run {
-    pub run_id: String,
-    pub result: Verdict,
-    /// The file that was written; null where the run was refused.
-    pub signature: Option<String>,
-    pub checks: Findings,
-}
 
 pub(crate) fn run(args: &cli::Sign, config: &Config, watch: &Watch, json: bool) -> Result<Answer> {
     let kept = envelopes(&args.envelope, watch)?;
@@ -47,8 +29,8 @@ pub(crate) fn run(args: &cli::Sign, config: &Config, watch: &Watch, json: bool) 
     let store = Store::open(&config.store)?;
     store.lock()?;
     let swept = store.sweep()?;
-    let gpg = inspect::gpg(config)?;
-    let signer = inspect::signer(&gpg, fingerprint, &config.env, watch)?;
+    let gpg = command::gpg(&config.gnupg_home, &config.env)?;
+    let signer = signer::signer(&gpg, fingerprint, &config.env, watch)?;
     // All are looked at before anything is changed.
     let examined = args.runs.iter().map(|run_id| {
         let subject = Subject::find(&Target::Run(run_id.clone()), &config.store)?;
@@ -56,10 +38,10 @@ pub(crate) fn run(args: &cli::Sign, config: &Config, watch: &Watch, json: bool) 
             envelope: Some(envelope_of(&subject, &kept)),
             ..Origin::default()
         };
-        Ok((run_id, verify::outside(subject, &origin, watch)?))
+        Ok((run_id, outside::outside(subject, &origin, watch)?))
     });
     let examined = examined.collect::<Result<Vec<_>>>()?;
-    let mut runs: Vec<Run> = Vec::new();
+    let mut runs: Vec<SignedRun> = Vec::new();
     for (run_id, examined) in examined {
         let run = sign(run_id, &examined, &store, &signer, watch).map_err(|error| {
             let signed = runs.iter().filter(|run| run.signature.is_some());
@@ -72,7 +54,7 @@ pub(crate) fn run(args: &cli::Sign, config: &Config, watch: &Watch, json: bool) 
         runs.push(run);
     }
     let all = runs.iter().all(|run| run.result == Verdict::Pass);
-    let report = Report {
+    let report = SignReport {
         schema: "pgseal/sign/1",
         result: if all { Verdict::Pass } else { Verdict::Fail },
         store: config.store.display().to_string(),
@@ -83,13 +65,9 @@ pub(crate) fn run(args: &cli::Sign, config: &Config, watch: &Watch, json: bool) 
         .iter()
         .map(|name| format!("removed what an earlier run left behind: {name}"));
     Ok(Answer {
-        out: match json {
-            true => render::json_pretty(&report)?,
-            false => render::sign::text(&report),
-        },
-        notes: render::warnings(&warnings.collect::<Vec<_>>()),
-        exit: if all { Exit::Yes } else { Exit::No },
+        notes: print::warnings(&warnings.collect::<Vec<_>>()),
         undelivered: Some("the runs that verify are signed".into()),
+        ..Answer::of(&report, json)?
     })
 }
 
@@ -138,8 +116,8 @@ fn sign(
     store: &Store,
     signer: &Signer,
     watch: &Watch,
-) -> Result<Run> {
-    let mut run = Run {
+) -> Result<SignedRun> {
+    let mut run = SignedRun {
         run_id: run_id.to_string(),
         result: examined.verdict(),
         signature: None,

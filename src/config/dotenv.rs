@@ -1,13 +1,13 @@
 //! A dotenv file, of which one value is read and no other is kept.
 
-use super::file::read_trusted;
-use crate::error::{Code, Error, Result};
+use crate::base::error::{Code, Error, Result};
+use crate::config::file::read_trusted;
 use std::path::Path;
 
 pub(crate) const VARIABLE: &str = "BACKUP_GPG_FPR";
 
 /// The value of BACKUP_GPG_FPR, `None` where the file does not set it.
-pub(super) fn read(path: &Path) -> Result<Option<String>> {
+pub(crate) fn read(path: &Path) -> Result<Option<String>> {
     let text = read_trusted(path)?;
     value(&text).map_err(|why| {
         Error::new(Code::Setting, format!("{}: {why}", path.display())).hint(format!(

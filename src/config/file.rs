@@ -1,10 +1,11 @@
 //! `pgseal.toml`, and the rule by which a file of settings is trusted.
 
-use super::{Env, nearest};
-use crate::cli::Settings;
-use crate::error::{Code, Error, Result};
-use crate::names::TableName;
-use crate::patient;
+use crate::base::env::Env;
+use crate::base::error::{Code, Error, Result};
+use crate::base::names::TableName;
+use crate::base::text::nearest;
+use crate::config::cli::Settings;
+use crate::process::interruptible;
 use serde::Deserialize;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -29,7 +30,7 @@ const TOP: &[&str] = &["timeout"];
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct File {
+pub(crate) struct File {
     /// How errors call it.
     #[serde(skip)]
     pub shown: String,
@@ -48,14 +49,14 @@ pub(super) struct File {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Scope {
+pub(crate) struct Scope {
     pub tables: Option<Vec<String>>,
     pub prelude: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Encryption {
+pub(crate) struct Encryption {
     pub recipients: Option<Vec<String>>,
     pub env_file: Option<PathBuf>,
     pub compress: Option<String>,
@@ -64,39 +65,39 @@ pub(super) struct Encryption {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Signing {
+pub(crate) struct Signing {
     pub key: Option<String>,
     pub trusted: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Store {
+pub(crate) struct Store {
     pub dir: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Postgres {
+pub(crate) struct Postgres {
     pub dbname: Option<String>,
     pub lock_wait: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Seam {
+pub(crate) struct Seam {
     pub command: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Operator {
+pub(crate) struct Operator {
     pub name: Option<String>,
     pub email: Option<String>,
 }
 
 impl File {
-    pub(super) fn tables(&self) -> Result<Vec<TableName>> {
+    pub(crate) fn tables(&self) -> Result<Vec<TableName>> {
         let texts = self.scope.tables.as_deref().unwrap_or_default();
         if texts.is_empty() {
             return Err(Error::new(
@@ -119,7 +120,7 @@ impl File {
 
 /// The file named by --config, else by PGSEAL_CONFIG, else /etc/pgseal/pgseal.toml if it is
 /// there. Never one from the working directory: it can name a command and a host.
-pub(super) fn load(settings: &Settings, env: &Env) -> Result<File> {
+pub(crate) fn load(settings: &Settings, env: &Env) -> Result<File> {
     let named = settings
         .config
         .clone()
@@ -201,12 +202,12 @@ fn unknown<'a>(
 }
 
 /// Reads a file of settings, if nobody but us and root could have written it.
-pub(super) fn read_trusted(path: &Path) -> Result<String> {
+pub(crate) fn read_trusted(path: &Path) -> Result<String> {
     let trouble = |action: &str, err: &std::io::Error| {
         Error::io(Code::Setting, action, path, err).hint("Check the path, or name another file.")
     };
     // Asked of the open file, so that it cannot be swapped between the look and the read.
-    let mut file = patient::open(path).map_err(|err| trouble("open", &err))?;
+    let mut file = interruptible::open(path).map_err(|err| trouble("open", &err))?;
     let meta = file.metadata().map_err(|err| trouble("look at", &err))?;
     let shown = path.display();
     if !meta.is_file() {

@@ -25,7 +25,7 @@ impl Default for Operator {
 
 impl Operator {
     /// Both become lines of a parameter block and words of a shell script.
-    pub(super) fn new(name: &Option<String>, email: &Option<String>) -> Result<Operator, String> {
+    pub(crate) fn new(name: &Option<String>, email: &Option<String>) -> Result<Operator, String> {
         let mut operator = Operator::default();
         if let Some(name) = name {
             let fits = |c: char| !c.is_control() && !"<>()\"\\".contains(c);

@@ -1,9 +1,11 @@
 //! Whom to encrypt to: flag, environment, dotenv file, config file.
 
-use super::{Env, dotenv, file, first_repeat};
-use crate::cli::Settings;
-use crate::error::{Code, Error, Result};
-use crate::names::Fingerprint;
+use crate::base::env::Env;
+use crate::base::error::{Code, Error, Result};
+use crate::base::names::Fingerprint;
+use crate::config::cli::Settings;
+use crate::config::settings::first_repeat;
+use crate::config::{dotenv, file};
 
 /// Whom to encrypt to, and which setting said so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,7 +15,7 @@ pub(crate) struct Recipients {
 }
 
 /// Flag, BACKUP_GPG_FPR in the environment, the dotenv file, the config file's list.
-pub(super) fn recipients(settings: &Settings, env: &Env, file: &file::File) -> Result<Recipients> {
+pub(crate) fn recipients(settings: &Settings, env: &Env, file: &file::File) -> Result<Recipients> {
     let env_file = settings
         .env_file
         .as_ref()

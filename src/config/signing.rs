@@ -1,10 +1,12 @@
 //! The key that signs manifests, and the keys whose signatures prove an origin: flags, environment,
 //! config file.
 
-use super::{Env, file, first_repeat};
-use crate::cli::Settings;
-use crate::error::{Code, Error, Result};
-use crate::names::Fingerprint;
+use crate::base::env::Env;
+use crate::base::error::{Code, Error, Result};
+use crate::base::names::Fingerprint;
+use crate::config::cli::Settings;
+use crate::config::file;
+use crate::config::settings::first_repeat;
 
 const VARIABLE: &str = "PGSEAL_SIGNING_KEY";
 
@@ -33,7 +35,7 @@ impl Signing {
 }
 
 /// Flags, PGSEAL_SIGNING_KEY in the environment, the config file.
-pub(super) fn signing(settings: &Settings, env: &Env, file: &file::File) -> Result<Signing> {
+pub(crate) fn signing(settings: &Settings, env: &Env, file: &file::File) -> Result<Signing> {
     let parsed = |text: &str, source: &str| {
         Fingerprint::parse(text).map_err(|why| {
             Error::new(Code::Setting, format!("{source}: {why}"))

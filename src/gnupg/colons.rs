@@ -1,7 +1,7 @@
 //! The machine-readable key listing (GnuPG's doc/DETAILS, `--with-colons`), and which subkey gpg
 //! would encrypt to, or sign with.
 
-use super::packets::KeyId;
+use crate::gnupg::packet_reader::KeyId;
 use jiff::Timestamp;
 
 /// A public key with its subkeys.

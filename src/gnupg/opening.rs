@@ -1,8 +1,8 @@
 //! Decrypting what is fed on standard input, with the user's own key.
 
-use super::Gpg;
-use crate::config::Env;
-use crate::spec::CommandSpec;
+use crate::base::env::Env;
+use crate::gnupg::command::Gpg;
+use crate::process::command::CommandSpec;
 
 /// Where the passphrase of a protected key comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub(crate) enum Asking {
 }
 
 /// What the user's agent and its pinentry need, or no window and no terminal is found.
-pub(super) const SESSION: &[&str] = &[
+pub(crate) const SESSION: &[&str] = &[
     "HOME",
     "TERM",
     "DISPLAY",

@@ -1,7 +1,7 @@
 //! Whether gpg's status lines prove that a detached signature was made by a trusted key. gpg exits 0
 //! for a revoked key, for two signatures in one file and for a changed line end.
 
-use super::colons::{Key, day};
+use crate::gnupg::colons::{Key, day};
 use std::fmt;
 
 /// A signature that proves who made it.
@@ -152,8 +152,8 @@ pub(crate) fn judge(status: &[String], trusted: &[Key], now: i64) -> Result<Proo
 
 #[cfg(test)]
 mod tests {
-    use super::super::colons;
     use super::*;
+    use crate::gnupg::colons;
 
     const STATUS: &str = include_str!("../../fixtures/signatures/status.txt");
     const KEYS: &str = include_str!("../../fixtures/signatures/keys.txt");

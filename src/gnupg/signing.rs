@@ -1,9 +1,9 @@
 //! Detached signatures: how gpg makes one, and how it is asked about one.
 
-use super::Gpg;
-use super::opening::SESSION;
-use crate::config::Env;
-use crate::spec::CommandSpec;
+use crate::base::env::Env;
+use crate::gnupg::command::Gpg;
+use crate::gnupg::opening::SESSION;
+use crate::process::command::CommandSpec;
 
 impl Gpg {
     /// Signs standard input, with the newest signing subkey of this primary or with the primary

@@ -1,11 +1,7 @@
 //! What the catalog says of the target tables, and whether they can be backed up.
 
-mod fitness;
-
-pub(crate) use fitness::Problem;
-
-use crate::error::{Code, Error, Result};
-use crate::names::TableName;
+use crate::base::error::{Code, Error, Result};
+use crate::base::names::TableName;
 use crate::pg::session;
 use serde::{Deserialize, Serialize};
 
@@ -16,7 +12,7 @@ pub(crate) const QUERY: &str = include_str!("catalog.sql");
 pub(crate) struct Catalog {
     pub session: Session,
     pub server: Server,
-    targets: Vec<Found>,
+    pub(crate) targets: Vec<Found>,
     pub relations: Vec<Relation>,
 }
 
@@ -53,9 +49,9 @@ impl Server {
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-struct Found {
-    schema_exists: bool,
-    oid: Option<u32>,
+pub(crate) struct Found {
+    pub(crate) schema_exists: bool,
+    pub(crate) oid: Option<u32>,
 }
 
 /// A target table, or a partition or inheritance child of one.
@@ -67,12 +63,12 @@ pub(crate) struct Relation {
     schema: String,
     name: String,
     pub kind: Kind,
-    temporary: bool,
+    pub(crate) temporary: bool,
     pub usage: bool,
     pub select: bool,
     pub row_security: bool,
-    extension: Option<String>,
-    unreadable_sequences: Vec<TableName>,
+    pub(crate) extension: Option<String>,
+    pub(crate) unreadable_sequences: Vec<TableName>,
     pub rows_estimate: u64,
     pub bytes_estimate: u64,
 }

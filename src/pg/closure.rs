@@ -1,14 +1,22 @@
 //! What the target tables need around them, as the catalog tells it: what a prelude can create
 //! before them, which sequences join their dump, and what neither brings along.
 
-use super::catalog::unreadable;
-use crate::error::Result;
-use crate::manifest::ExternalReference;
-use crate::names::TableName;
+use crate::base::error::Result;
+use crate::base::names::TableName;
+use crate::pg::catalog::unreadable;
 use serde::Deserialize;
+use serde::Serialize;
 
 /// One query, in the form that psql reads.
 pub(crate) const QUERY: &str = include_str!("closure.sql");
+
+/// What a restore into an empty database would miss.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct ExternalReference {
+    pub kind: String,
+    pub name: String,
+    pub needed_by: String,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 pub(crate) struct Closure {

@@ -1,6 +1,6 @@
 //! SQL text as words, and the identifiers in it.
 
-use crate::names::TableName;
+use crate::base::names::TableName;
 
 /// A word of a statement, as far as its head tells what it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,13 +2,13 @@
 //! dump, and that leaves alone what exists.
 //!
 //! Its text is pg_dump's own. The dump of everything but relations is split into its entries; those
-//! that the [closure](super::closure) names are kept, with the comments and privileges that hang on
+//! that the [closure](crate::pg::closure) names are kept, with the comments and privileges that hang on
 //! exactly them; each is wrapped so that it cannot fail where the object is there already.
 
+use crate::pg::closure::{Closure, Object};
 mod render;
 mod split;
 
-use super::closure::{Closure, Object};
 use split::{Dump, Entry};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -23,7 +23,7 @@ pub(crate) struct Prelude {
     pub absent: Vec<Object>,
 }
 
-/// `dump`: the output of [`pg_dump_prelude`](super::pg_dump_prelude).
+/// `dump`: the output of [`pg_dump_prelude`](crate::pg::command::pg_dump_prelude).
 pub(crate) fn prelude(dump: &[u8], closure: &Closure) -> Result<Prelude, String> {
     let Dump { settings, entries } = split::split(dump)?;
     let kept = kept(&entries, closure);

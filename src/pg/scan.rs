@@ -1,8 +1,8 @@
 //! The plain dump as it passes: which tables, how many rows, and whether it is whole.
 
-use super::identifier;
-use super::lexer::{Lexer, Token};
-use crate::names::TableName;
+use crate::base::names::TableName;
+use crate::pg::identifier;
+use crate::pg::lexer::{Lexer, Token};
 use std::collections::BTreeSet;
 
 /// The rows of one relation as the stream held them.
@@ -66,7 +66,7 @@ enum Trailer {
     Unrestricted,
 }
 
-pub(super) const COMPLETE: &[u8] = b"-- PostgreSQL database dump complete";
+pub(crate) const COMPLETE: &[u8] = b"-- PostgreSQL database dump complete";
 
 impl Scan {
     /// `expected`: every relation that stores rows, each of which must have its COPY block.

@@ -5,7 +5,7 @@
 //! and the text where its class holds none. psql must print with `VERBOSITY=verbose` and
 //! `SHOW_CONTEXT=never`.
 
-use crate::spec::StderrFilter;
+use crate::process::command::StderrFilter;
 
 /// Names by SQLSTATE, from PostgreSQL's documentation (appendix A).
 const NAMES: &str = include_str!("sqlstate.txt");

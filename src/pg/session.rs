@@ -5,8 +5,8 @@
 //! client finds the session as it was. What a client tool sends on connecting (`PGTZ`,
 //! `PGCLIENTENCODING`) is pinned again, for a pooler may drop that too.
 
-use crate::error::{Code, Error, Result};
-use crate::names::literal;
+use crate::base::error::{Code, Error, Result};
+use crate::base::names::literal;
 
 /// Where a setting is pinned.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -72,7 +72,7 @@ const PINS: &[(&str, &str, Where)] = &[
 const MARKER: &str = "pgseal.options";
 
 /// What a session that may write gets in PGOPTIONS, beside the user's own.
-pub(super) fn options() -> String {
+pub(crate) fn options() -> String {
     let pins = PINS.iter().filter(|(_, _, at)| *at == Where::Options);
     let pins = pins.map(|(name, value, _)| format!("-c {name}={}", value.replace(' ', "\\ ")));
     let marker = format!("-c {MARKER}=on");

@@ -1,7 +1,7 @@
 //! The verdict block: one pure fold over the matrix (contract §8).
 
-use super::matrix::{KeyFlaw, Matrix, State};
-use super::{Exposed, Verdict};
+use crate::report::matrix::{KeyFlaw, Matrix, State};
+use crate::report::proof::{Exposed, Verdict};
 use serde::{Serialize, Serializer};
 
 /// A row's state, or the word for what is wrong with a key.
@@ -124,8 +124,9 @@ impl Matrix {
 
 #[cfg(test)]
 mod tests {
-    use super::super::matrix::{Evidence, Finding};
     use super::*;
+    use crate::report::matrix::Evidence;
+    use crate::report::matrix::Finding;
 
     fn finding(state: State) -> Finding {
         match state {

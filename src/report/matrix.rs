@@ -1,7 +1,7 @@
 //! The readiness matrix: ten rows, always all of them. READY cannot be said without evidence:
 //! only `Finding::ready` makes it, and it takes what was run or read.
 
-use crate::spec::CommandSpec;
+use crate::process::command::CommandSpec;
 use serde::ser::{SerializeSeq, Serializer};
 use serde::{Deserialize, Serialize};
 
@@ -38,7 +38,7 @@ impl State {
         }
     }
 
-    pub(super) fn worse(self, other: State) -> State {
+    pub(crate) fn worse(self, other: State) -> State {
         match self.badness() >= other.badness() {
             true => self,
             false => other,
@@ -220,11 +220,11 @@ impl Finding {
         self.state == State::Ready
     }
 
-    pub(super) fn flaw(&self) -> Option<KeyFlaw> {
+    pub(crate) fn flaw(&self) -> Option<KeyFlaw> {
         self.flaw
     }
 
-    pub(super) fn awaits_key(&self) -> bool {
+    pub(crate) fn awaits_key(&self) -> bool {
         self.awaits_key
     }
 }
@@ -264,7 +264,7 @@ impl Matrix {
         })
     }
 
-    pub(super) fn findings(&self) -> [&Finding; 10] {
+    pub(crate) fn findings(&self) -> [&Finding; 10] {
         self.named().map(|(_, finding)| finding)
     }
 

@@ -1,21 +1,21 @@
 //! What psql answers: every table's rows, which are digested and forgotten, and the server's word
 //! on the transaction.
 
-use super::digest::{DigestKey, RowDigest, TableDigest};
-use super::script::{Mark, TransactionScript};
-use crate::pipeline::{Halt, Sink};
+use crate::pg::row_digest::{DigestKey, RowDigest, TableDigest};
+use crate::process::pipe::{Halt, Sink};
+use crate::restore::script::{Mark, TransactionScript};
 use memchr::memmem;
 use std::sync::mpsc::Sender;
 
 /// All that must be known before COMMIT.
-pub(super) struct BeforeCommit {
+pub(crate) struct BeforeCommit {
     /// In the order in which they were asked for.
     pub tables: Vec<TableDigest>,
     /// The transaction's id.
     pub transaction: String,
 }
 
-pub(super) struct AnswerReader {
+pub(crate) struct AnswerReader {
     script: TransactionScript,
     key: DigestKey,
     /// None once psql's answer has ended: whoever waits for more need not wait longer.
@@ -30,7 +30,7 @@ pub(super) struct AnswerReader {
 }
 
 impl AnswerReader {
-    pub(super) fn new(
+    pub(crate) fn new(
         script: TransactionScript,
         key: DigestKey,
         to: Sender<BeforeCommit>,

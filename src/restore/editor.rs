@@ -1,12 +1,12 @@
 //! A dump on its way to psql: each statement passed on or left out, rows passed on and digested.
 
-use super::digest::{DigestKey, RowDigest, TableDigest};
-use super::omissions::{Omission, Omissions};
-use super::script::TransactionScript;
-use super::statement::{self, Statement};
-use crate::names::TableName;
+use crate::base::names::TableName;
 use crate::pg::lexer::{KEPT, Token};
+use crate::pg::row_digest::{DigestKey, RowDigest, TableDigest};
 use crate::pg::scan::{Listener, copied};
+use crate::restore::omissions::{Omission, Omissions};
+use crate::restore::script::TransactionScript;
+use crate::restore::statement::{self, Statement};
 
 /// What may be read in a report of a statement that was left out.
 const SHOWN: usize = 160;
@@ -28,7 +28,7 @@ struct Copied {
 }
 
 #[derive(Debug)]
-pub(super) struct DumpEditor {
+pub(crate) struct DumpEditor {
     script: TransactionScript,
     omissions: Omissions,
     key: DigestKey,
@@ -55,7 +55,7 @@ pub(super) struct DumpEditor {
 }
 
 impl DumpEditor {
-    pub(super) fn new(
+    pub(crate) fn new(
         script: TransactionScript,
         omissions: Omissions,
         key: DigestKey,
@@ -79,7 +79,7 @@ impl DumpEditor {
     }
 
     /// Text of our own, which is no entry of the dump.
-    pub(super) fn insert(&mut self, label: &str, text: &[u8]) {
+    pub(crate) fn insert(&mut self, label: &str, text: &[u8]) {
         self.begin_entry(label.into());
         self.write(text);
     }
@@ -95,14 +95,14 @@ impl DumpEditor {
     }
 
     /// The entry that this line of psql's input belongs to.
-    pub(super) fn entry_at(&self, line: u64) -> Option<&str> {
+    pub(crate) fn entry_at(&self, line: u64) -> Option<&str> {
         let after = self.entries.partition_point(|entry| entry.line <= line);
         let entry = self.entries.get(after.checked_sub(1)?)?;
         Some(&entry.label)
     }
 
     /// Asks for the tables that have passed and were not told yet.
-    pub(super) fn compare(&mut self) {
+    pub(crate) fn compare(&mut self) {
         let tables = self.copied[self.compared..].iter();
         let tables: Vec<_> = tables.map(|c| (&c.table, c.columns.as_str())).collect();
         if !tables.is_empty() {
@@ -113,7 +113,7 @@ impl DumpEditor {
     }
 
     /// What the artifact held, by table in its order.
-    pub(super) fn digests(&self) -> impl Iterator<Item = (&TableName, TableDigest)> {
+    pub(crate) fn digests(&self) -> impl Iterator<Item = (&TableName, TableDigest)> {
         let copied = self.copied.iter();
         copied.map(|copied| (&copied.table, copied.rows.digest()))
     }
@@ -252,7 +252,7 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::ExternalReference;
+    use crate::pg::closure::ExternalReference;
     use crate::pg::scan::Scan;
 
     fn edited(dump: &str, references: &[(&str, &str, &str)]) -> (String, DumpEditor) {

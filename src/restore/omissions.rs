@@ -1,14 +1,14 @@
 //! What a restore leaves out: statements about what the target lacks, or what is not the backup's.
 
-use super::statement::{Dependent, Kind, Statement};
-use crate::manifest::ExternalReference;
-use crate::names::TableName;
+use crate::base::names::TableName;
+use crate::pg::closure::ExternalReference;
 use crate::pg::identifier::{Word, identifier, qualified, relation, words};
+use crate::restore::statement::{Dependent, Kind, Statement};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is declared by the manifest, missing in the target, and can be left out.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Omissions {
+pub(crate) struct Omissions {
     /// Of whom no privilege is restored.
     grantees: BTreeSet<String>,
     owners: BTreeSet<String>,
@@ -21,7 +21,7 @@ pub(super) struct Omissions {
 
 /// Why a statement is left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Omission {
+pub(crate) struct Omission {
     pub why: String,
     /// The other statements of the same entry of the dump go with it.
     pub entry: bool,
@@ -31,7 +31,7 @@ impl Omissions {
     /// Notes that what needs this reference is to be left out. False where nothing can be: a
     /// default, a check or a type of the table itself needs it. `role_exists`: it is a role for
     /// which the restoring role may not act.
-    pub(super) fn add(&mut self, reference: &ExternalReference, role_exists: bool) -> bool {
+    pub(crate) fn add(&mut self, reference: &ExternalReference, role_exists: bool) -> bool {
         let (name, by) = (&reference.name, &reference.needed_by);
         if reference.kind == "role" {
             // Where there is no such role, no statement may name it.
@@ -68,7 +68,7 @@ impl Omissions {
         }
     }
 
-    pub(super) fn find(&self, statement: &Statement) -> Option<Omission> {
+    pub(crate) fn find(&self, statement: &Statement) -> Option<Omission> {
         let of_object = |found: Option<&String>| {
             let why = found?.clone();
             Some(Omission { why, entry: true })
@@ -98,7 +98,7 @@ impl Omissions {
         }
     }
 
-    pub(super) fn lacks_tablespace(&self, name: &str) -> bool {
+    pub(crate) fn lacks_tablespace(&self, name: &str) -> bool {
         self.tablespaces.contains(name)
     }
 }
@@ -137,8 +137,8 @@ fn dependent(needed_by: &str) -> Option<Dependent> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::statement::read;
     use super::*;
+    use crate::restore::statement::read;
 
     fn omissions(references: &[(&str, &str, &str)]) -> Omissions {
         let mut omissions = Omissions::default();

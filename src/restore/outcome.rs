@@ -1,17 +1,18 @@
 //! How a restore ended: the cause of a failure, what became of the transaction, what was left out.
 
-use super::answers::AnswerReader;
-use super::stream::RestoreTap;
-use crate::config::Config;
-use crate::error::{Code, Error, Result, StageReport};
-use crate::manifest::Manifest;
+use crate::base::error::{Code, Error, Result, StageReport};
 use crate::pg;
+use crate::pg::connection::Connection;
 use crate::pg::server_error::OURS;
-use crate::pipeline::{Blame, Input, Piped, blame, run};
-use crate::seal::stopped;
-use crate::tools::{self, Tool};
-use crate::verify::opens;
-use crate::watch::Watch;
+use crate::process::cancel::{Watch, stopped};
+use crate::process::find::{self, Tool};
+use crate::process::pipe::Piped;
+use crate::process::root_cause::{Blame, blame};
+use crate::process::run::{Input, run};
+use crate::restore::answers::AnswerReader;
+use crate::restore::stream::RestoreTap;
+use crate::store::manifest::Manifest;
+use crate::verify::decrypt::opens;
 use std::time::Duration;
 
 type RestorePipe = Piped<RestoreTap, AnswerReader>;
@@ -51,7 +52,7 @@ impl Transaction {
 const ASKED_AGAIN: Duration = Duration::from_secs(10);
 
 /// The server's word behind COMMIT; where it is missing, the server is asked once more.
-fn transaction(piped: &RestorePipe, config: &Config) -> Transaction {
+fn transaction(piped: &RestorePipe, connection: &Connection) -> Transaction {
     let Some((tap, _)) = &piped.tap else {
         return Transaction::Unknown;
     };
@@ -62,17 +63,17 @@ fn transaction(piped: &RestorePipe, config: &Config) -> Transaction {
         .sink
         .as_ref()
         .and_then(|(sink, _)| sink.status.clone());
-    match status.or_else(|| ask(id, config)) {
+    match status.or_else(|| ask(id, connection)) {
         Some(status) => Transaction::parse(&status),
         None => Transaction::Unknown,
     }
 }
 
-fn ask(id: &str, config: &Config) -> Option<String> {
-    let psql = tools::find(Tool::Psql, &config.env).ok()?;
+fn ask(id: &str, connection: &Connection) -> Option<String> {
+    let psql = find::find(Tool::Psql, &connection.env).ok()?;
     let question = format!("SELECT pg_catalog.pg_xact_status('{id}');\n");
     let watch = Watch::none().with_limit(Some(ASKED_AGAIN));
-    let spec = pg::psql(&psql, config);
+    let spec = pg::command::psql(&psql, connection);
     let since = std::time::Instant::now();
     // The backend of a psql that went away may still be at work.
     loop {
@@ -87,9 +88,9 @@ fn ask(id: &str, config: &Config) -> Option<String> {
 
 /// The error that names the cause, and tells what became of the transaction. None where the
 /// server said that it was committed, and both programs ended well.
-pub(super) fn failure(piped: &RestorePipe, config: &Config) -> Result<Option<Error>> {
+pub(crate) fn failure(piped: &RestorePipe, connection: &Connection) -> Result<Option<Error>> {
     let [gpg, psql] = [&piped.producer, &piped.consumer];
-    let transaction = transaction(piped, config);
+    let transaction = transaction(piped, connection);
     if transaction == Transaction::Committed && gpg.end.ok() && psql.end.ok() {
         return Ok(None);
     }
@@ -142,7 +143,7 @@ fn entry(piped: &RestorePipe) -> Option<String> {
 }
 
 /// What the prelude's blocks left out for want of a role.
-pub(super) fn prelude_omissions(talk: &str) -> Vec<String> {
+pub(crate) fn prelude_omissions(talk: &str) -> Vec<String> {
     let told = talk.lines().filter_map(|line| {
         let what = line.strip_prefix(OURS)?.strip_prefix("left out: ")?;
         Some(format!("prelude: {what}"))
@@ -151,7 +152,7 @@ pub(super) fn prelude_omissions(talk: &str) -> Vec<String> {
 }
 
 /// What pg_dump writes for no table, though it belongs to one.
-pub(super) fn not_in_the_backup(manifest: &Manifest) -> Vec<String> {
+pub(crate) fn not_in_the_backup(manifest: &Manifest) -> Vec<String> {
     let references = manifest.external_references.iter();
     let told = references.filter_map(|reference| {
         let (name, by) = (&reference.name, &reference.needed_by);

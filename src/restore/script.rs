@@ -1,10 +1,10 @@
 //! The transaction around a dump: what psql is given before it, between its parts and behind it.
 
-use crate::names::TableName;
+use crate::base::names::TableName;
 
 /// The marks in psql's answer, the guard that no stray COMMIT passes, and the SQL that makes them.
 #[derive(Debug, Clone)]
-pub(super) struct TransactionScript {
+pub(crate) struct TransactionScript {
     /// Random, so that no row and no statement can hold it.
     token: String,
     /// The session's settings, which what runs in between could change.
@@ -13,7 +13,7 @@ pub(super) struct TransactionScript {
 
 /// What a line of psql's answer says, if it bears the token.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Mark {
+pub(crate) enum Mark {
     /// The rows of the table with this number follow.
     Table(usize),
     /// Every table has been told.
@@ -25,18 +25,18 @@ pub(super) enum Mark {
 }
 
 impl TransactionScript {
-    pub(super) fn new(random: [u8; 16], pins: String) -> TransactionScript {
+    pub(crate) fn new(random: [u8; 16], pins: String) -> TransactionScript {
         TransactionScript {
             token: hex::encode(random),
             pins,
         }
     }
 
-    pub(super) fn pins(&self) -> &str {
+    pub(crate) fn pins(&self) -> &str {
         &self.pins
     }
 
-    pub(super) fn token(&self) -> &[u8] {
+    pub(crate) fn token(&self) -> &[u8] {
         self.token.as_bytes()
     }
 
@@ -46,14 +46,14 @@ impl TransactionScript {
 
     /// psql's first lines. `\restrict` forbids every other backslash command. The session then
     /// waits in a transaction, where no timeout of the target's ends it.
-    pub(super) fn begin(&self) -> String {
+    pub(crate) fn begin(&self) -> String {
         let (token, pins) = (&self.token, &self.pins);
         format!("\\restrict {token}\nBEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\n{pins}")
     }
 
     /// A row that breaks a foreign key which is only checked at COMMIT, so no COMMIT succeeds
     /// before [`commit`](Self::commit) mends it.
-    pub(super) fn raise_guard(&self) -> String {
+    pub(crate) fn raise_guard(&self) -> String {
         let guard = self.guard();
         format!(
             "CREATE TEMPORARY TABLE {guard} (a int PRIMARY KEY, \
@@ -69,7 +69,7 @@ impl TransactionScript {
     /// Tells the rows of every table, as the artifact's COPY statements list their columns. What
     /// was put off until COMMIT happens first, so that it is compared too.
     /// `first` is the number of the first of them.
-    pub(super) fn compare(&self, first: usize, tables: &[(&TableName, &str)]) -> String {
+    pub(crate) fn compare(&self, first: usize, tables: &[(&TableName, &str)]) -> String {
         let guard = self.guard();
         let mut out = format!(
             "{pins}\
@@ -90,12 +90,12 @@ impl TransactionScript {
     }
 
     /// The end of what may fail: behind it only [`commit`](Self::commit) is missing.
-    pub(super) fn done(&self) -> String {
+    pub(crate) fn done(&self) -> String {
         self.mark("'done', pg_catalog.pg_current_xact_id()")
     }
 
     /// The last word, and the question whether the server kept it.
-    pub(super) fn commit(&self, transaction: &str) -> String {
+    pub(crate) fn commit(&self, transaction: &str) -> String {
         let status = format!("'status', pg_catalog.pg_xact_status('{transaction}')");
         format!(
             "UPDATE {} SET b = a;\nCOMMIT;\n{}\\unrestrict {}\n",
@@ -106,7 +106,7 @@ impl TransactionScript {
     }
 
     /// Reads a line that begins with the token.
-    pub(super) fn read(&self, line: &str) -> Option<Mark> {
+    pub(crate) fn read(&self, line: &str) -> Option<Mark> {
         let rest = line.strip_prefix(&self.token)?.strip_prefix('\t')?;
         match rest.split_once('\t') {
             Some(("done", id)) => id

@@ -1,11 +1,11 @@
 //! What a statement of a table's dump is about, by the fixed places of its first words.
 
-use crate::names::TableName;
+use crate::base::names::TableName;
 use crate::pg::identifier::{Word, qualified, words};
 
 /// An object that hangs on a table and has a statement of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     Constraint,
     Trigger,
     Policy,
@@ -13,10 +13,10 @@ pub(super) enum Kind {
 }
 
 /// Such an object, by its name and its table.
-pub(super) type Dependent = (Kind, String, TableName);
+pub(crate) type Dependent = (Kind, String, TableName);
 
 impl Kind {
-    pub(super) fn parse(word: &str) -> Option<Kind> {
+    pub(crate) fn parse(word: &str) -> Option<Kind> {
         match word {
             "constraint" => Some(Kind::Constraint),
             "trigger" => Some(Kind::Trigger),
@@ -29,7 +29,7 @@ impl Kind {
 
 /// The statements that a restore must tell apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Statement {
+pub(crate) enum Statement {
     /// It creates the object.
     Create(Dependent),
     /// It changes the object, which it needs not have created: `ENABLE TRIGGER`, `COMMENT ON`.
@@ -57,7 +57,7 @@ pub(super) enum Statement {
 
 impl Statement {
     /// Behind it the restoring role may not see every row, or not read the table.
-    pub(super) fn hides_rows(&self) -> bool {
+    pub(crate) fn hides_rows(&self) -> bool {
         matches!(
             self,
             Statement::RowSecurity
@@ -71,7 +71,7 @@ impl Statement {
 }
 
 /// Reads the statement, which may be cut off behind its head.
-pub(super) fn read(text: &str) -> Statement {
+pub(crate) fn read(text: &str) -> Statement {
     let words = words(text);
     let mut reader = Reader { words: &words };
     reader.statement().unwrap_or(Statement::Other)

@@ -1,20 +1,22 @@
 //! Between gpg and psql: inflated, hashed, scanned and edited; and COMMIT only where all of it is
 //! what was sealed, gpg says so too, and the target tells the same rows.
 
-use super::answers::BeforeCommit;
-use super::digest::TableDigest;
-use super::editor::DumpEditor;
-use super::script::TransactionScript;
-use crate::error::{Code, Error};
+use crate::base::error::{Code, Error};
+use crate::base::names::TableName;
+use crate::gnupg::binding::Bond;
 use crate::gnupg::status;
-use crate::manifest::Manifest;
-use crate::names::TableName;
 use crate::pg::prelude;
-use crate::pipeline::{Halt, StatusLines, Tap};
-use crate::seal::Bond;
-use crate::verify::{
-    BOND, Content, Findings, Inflate, Prelude, judge_bond, judge_content, opened_by_recipient,
-};
+use crate::pg::row_digest::TableDigest;
+use crate::process::pipe::{Halt, Tap};
+use crate::process::status_lines::StatusLines;
+use crate::report::findings::Findings;
+use crate::restore::answers::BeforeCommit;
+use crate::restore::editor::DumpEditor;
+use crate::restore::script::TransactionScript;
+use crate::store::manifest::Manifest;
+use crate::verify::decrypt::opened_by_recipient;
+use crate::verify::inside::{BOND, Prelude, judge_bond, judge_content};
+use crate::verify::plaintext::{Content, Inflate};
 use std::io::{PipeWriter, Write};
 use std::sync::mpsc::Receiver;
 
@@ -30,12 +32,12 @@ pub(crate) struct Compared {
 }
 
 /// The prelude's SQL, and whether the proof of origin stands and falls with its binding.
-pub(super) struct PreludeText {
+pub(crate) struct PreludeText {
     pub prelude: Prelude,
     pub must_be_bound: bool,
 }
 
-pub(super) struct RestoreTap {
+pub(crate) struct RestoreTap {
     pub inflate: Inflate,
     /// None once it was read to its end.
     pub content: Option<Content>,
@@ -91,7 +93,7 @@ impl RestoreTap {
         }) = &self.prelude
         {
             if *must_be_bound && !self.findings.proved(BOND) {
-                return Err(Halt::Own(super::prelude_unproved()));
+                return Err(Halt::Own(crate::restore::run::prelude_unproved()));
             }
             let (before, _) = prelude::parts(&prelude.sql).map_err(rejected)?;
             self.editor.insert("the prelude", before);

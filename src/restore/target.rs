@@ -1,18 +1,20 @@
 //! The database to restore into: what must be there, and what must not.
 
-use super::RestoreOptions;
-use super::omissions::Omissions;
-use crate::config::Config;
-use crate::error::{Code, Error, Result};
-use crate::inspect;
-use crate::manifest::{ExternalReference, Manifest};
-use crate::names::{TableName, quoted};
+use crate::base::error::{Code, Error, Result};
+use crate::base::names::{TableName, quoted};
+use crate::base::text::plain;
+use crate::base::version;
+use crate::pg;
+use crate::pg::closure::ExternalReference;
+use crate::pg::connection::Connection;
 use crate::pg::identifier::identifier;
-use crate::pg::{self, version};
-use crate::pipeline::Input;
-use crate::render::term::plain;
-use crate::tools::{self, Tool};
-use crate::watch::Watch;
+use crate::process::ask;
+use crate::process::cancel::Watch;
+use crate::process::find::{self, Tool};
+use crate::process::run::Input;
+use crate::restore::omissions::Omissions;
+use crate::restore::run::RestoreOptions;
+use crate::store::manifest::Manifest;
 use serde::Deserialize;
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -56,21 +58,21 @@ impl DefaultPrivileges {
 }
 
 /// Asks it, with the psql that will restore; one without `\restrict` is refused.
-pub(crate) fn ask(config: &Config, manifest: &Manifest, watch: &Watch) -> Result<Target> {
-    let psql = tools::find(Tool::Psql, &config.env)?;
+pub(crate) fn ask(connection: &Connection, manifest: &Manifest, watch: &Watch) -> Result<Target> {
+    let psql = find::find(Tool::Psql, &connection.env)?;
     let names: Vec<TableName> = manifest.tables.iter().map(|table| table.table()).collect();
     let references = serde_json::json!(manifest.external_references);
-    let variables = pg::variables(&[
+    let variables = pg::command::variables(&[
         ("tables", serde_json::json!(names).to_string()),
         ("references", references.to_string()),
         ("lc_monetary", manifest.lc_monetary().unwrap_or("C").into()),
     ]);
-    let spec = pg::psql(&psql, config);
+    let spec = pg::command::psql(&psql, connection);
     let script = pg::session::question(include_str!("target.sql"));
     // A restricted psql does not set variables: the two lines only ask whether it knows the word.
     let script = format!("\\restrict pgseal\n\\unrestrict pgseal\n{variables}{LOCALE}{script}");
     let what = "cannot ask the target database";
-    let ran = inspect::ask(&spec, Input::Bytes(script.into()), watch, Code::Database, what)
+    let ran = ask::ask(&spec, Input::Bytes(script.into()), watch, Code::Database, what)
         .map_err(|error| {
             let said = |word: &str| error.stages.iter().flat_map(|s| &s.said).any(|l| l.contains(word));
             if said("invalid command \\restrict") {
@@ -210,7 +212,7 @@ fn thing(kind: &str) -> String {
 }
 
 /// Refuses what is missing, or turns it into what is left out.
-pub(super) fn resolve(
+pub(crate) fn resolve(
     missing: &[MissingDependency<'_>],
     options: RestoreOptions,
 ) -> Result<Omissions> {

@@ -1,9 +1,9 @@
 //! What is in a store: one entry a run, told apart by what its files are, not by what they say.
 
-use super::{ARTIFACTS, ENDINGS, MANIFEST, PARTIAL, PRELUDE, SIGNATURE, Store};
-use crate::error::{Code, Error, Result};
-use crate::manifest::Manifest;
-use crate::names::RunId;
+use crate::base::error::{Code, Error, Result};
+use crate::base::names::RunId;
+use crate::store::folder::{ARTIFACTS, ENDINGS, MANIFEST, PARTIAL, PRELUDE, SIGNATURE, Store};
+use crate::store::manifest::Manifest;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};

@@ -1,8 +1,8 @@
 //! How a run leaves a store.
 
-use super::{ENDINGS, MANIFEST, Store};
-use crate::error::{Code, Error, Result};
-use crate::names::RunId;
+use crate::base::error::{Code, Error, Result};
+use crate::base::names::RunId;
+use crate::store::folder::{ENDINGS, MANIFEST, Store};
 use rustix::fs::{AtFlags, FileType};
 
 impl Store {

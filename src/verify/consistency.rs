@@ -1,19 +1,19 @@
 //! Whether a manifest agrees with itself and with the files that it lies beside. It may have been
 //! written by anybody, so nothing in it is used before this has been asked.
 
-use super::subject::Subject;
-use crate::compression::Compression;
-use crate::gnupg::packets::KeyId;
-use crate::manifest::Manifest;
-use crate::names::{Fingerprint, TableName};
+use crate::base::names::{Fingerprint, TableName};
+use crate::gnupg::compression::Compression;
+use crate::gnupg::packet_reader::KeyId;
 use crate::pg::identifier;
-use crate::store::PRELUDE;
+use crate::store::folder::PRELUDE;
+use crate::store::manifest::Manifest;
+use crate::verify::subject::Subject;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::path::Path;
 
 /// What it says of itself, or all that is wrong with it.
-pub(super) fn consistent(manifest: &Manifest, subject: &Subject) -> Result<String, String> {
+pub(crate) fn consistent(manifest: &Manifest, subject: &Subject) -> Result<String, String> {
     let mut wrong = Vec::new();
     let mut must = |holds: bool, why: String| {
         if !holds {
@@ -132,7 +132,7 @@ fn is_sha256(text: &str) -> bool {
 }
 
 /// The key ids that its ciphertexts must name, sorted.
-pub(super) fn key_ids(manifest: &Manifest) -> Option<Vec<KeyId>> {
+pub(crate) fn key_ids(manifest: &Manifest) -> Option<Vec<KeyId>> {
     let ids = manifest.recipients.iter();
     let ids = ids.map(|recipient| KeyId::of_fingerprint(&recipient.encryption_subkey));
     let mut ids = ids.collect::<Option<Vec<_>>>()?;

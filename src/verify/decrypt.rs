@@ -1,17 +1,19 @@
 //! A sealed file through gpg: fed from the one descriptor, and believed only where gpg's status,
 //! its status lines and the bytes that it was fed all say so. Streaming; nothing is written.
 
-use super::Sealed;
-use super::opened::Again;
-use crate::error::{Code, Error, Result};
-use crate::gnupg::Gpg;
+use crate::base::error::{Code, Error, Result};
+use crate::gnupg::binding::Bond;
+use crate::gnupg::command::Gpg;
 use crate::gnupg::opening::Asking;
 use crate::gnupg::status::{self, Locked};
-use crate::manifest::Manifest;
-use crate::pipeline::{End, Halt, Outcome, Sink, Source, stream};
-use crate::seal::{Bond, stopped};
-use crate::spec::CommandSpec;
-use crate::watch::Watch;
+use crate::process::cancel::{Watch, stopped};
+use crate::process::child::{End, Outcome};
+use crate::process::command::CommandSpec;
+use crate::process::pipe::{Halt, Sink};
+use crate::process::stream::{Source, stream};
+use crate::store::manifest::Manifest;
+use crate::verify::opened::Again;
+use crate::verify::verification::Sealed;
 use std::io::{self, Write};
 
 /// How messages are opened on this host.
@@ -26,10 +28,10 @@ impl<'a> Key<'a> {
     pub(crate) fn new(
         gpg: &Gpg,
         passphrase: Option<Vec<u8>>,
-        env: &crate::config::Env,
+        env: &crate::base::env::Env,
         watch: &'a Watch,
     ) -> Key<'a> {
-        let asking = match (&passphrase, crate::render::term::terminal()) {
+        let asking = match (&passphrase, crate::process::tty::terminal()) {
             (Some(_), _) => Asking::FirstLine,
             (None, Some(tty)) => Asking::Terminal(tty),
             (None, None) => Asking::Nobody,

@@ -1,16 +1,16 @@
 //! What only the holder of the secret key can prove: that the message opens, was not changed, and
 //! holds the rows that the manifest counts; and that its prelude is the one that was sealed with it.
 
-use super::Sealed;
-use super::decrypt::{Key, decrypt};
-use super::findings::Findings;
-use super::plaintext::{Content, Plain, Seen};
-use crate::compression::Compression;
-use crate::error::{Code, Error, Result};
-use crate::manifest::Manifest;
+use crate::base::error::{Code, Error, Result};
+use crate::gnupg::binding::Bond;
+use crate::gnupg::compression::Compression;
 use crate::pg::prelude::LARGEST;
-use crate::pipeline::{Halt, Sink};
-use crate::seal::Bond;
+use crate::process::pipe::{Halt, Sink};
+use crate::report::findings::Findings;
+use crate::store::manifest::Manifest;
+use crate::verify::decrypt::{Key, decrypt};
+use crate::verify::plaintext::{Content, Plain, Seen};
+use crate::verify::verification::Sealed;
 
 /// The check of what ties the prelude to the artifact.
 pub(crate) const BOND: &str = "prelude bond";
@@ -31,7 +31,7 @@ impl Sink for Kept {
 
 /// The dump itself: gpg's word, the plaintext's hash and size, every table's rows. What it says of
 /// its prelude, where it could be read.
-pub(super) fn artifact(
+pub(crate) fn artifact(
     sealed: &Sealed,
     manifest: &Manifest,
     key: &Key<'_>,
@@ -154,7 +154,7 @@ pub(crate) struct Prelude {
     pub bond: Option<Bond>,
 }
 
-pub(super) fn prelude(
+pub(crate) fn prelude(
     sealed: &Sealed,
     manifest: &Manifest,
     key: &Key<'_>,

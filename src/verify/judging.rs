@@ -1,11 +1,11 @@
 //! What one sealed file is, held against what is said of it.
 
-use super::findings::Findings;
-use super::opened::Outside;
-use crate::gnupg::packets::KeyId;
+use crate::gnupg::packet_reader::KeyId;
+use crate::report::findings::Findings;
+use crate::verify::opened::Outside;
 
 /// Size and hash, as they are and as the manifest says.
-pub(super) fn sizes(
+pub(crate) fn sizes(
     (size, sha256): (&'static str, &'static str),
     read: &Outside,
     (bytes, hash): (u64, &str),
@@ -28,7 +28,7 @@ pub(super) fn sizes(
 }
 
 /// `meant`: None without a manifest, Some(None) where it names none that could be.
-pub(super) fn framing(
+pub(crate) fn framing(
     (check, recipients): (&'static str, &'static str),
     read: &Outside,
     meant: Option<Option<Vec<KeyId>>>,

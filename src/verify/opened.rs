@@ -1,10 +1,9 @@
 //! A file that is opened once: whatever is read of it is read from this one descriptor, so that
 //! nobody can put another in its place between two looks.
 
-use crate::error::{Code, Error, Result};
-use crate::gnupg::packets::{Framing, FramingError, Message};
-use crate::seal::stopped;
-use crate::watch::Watch;
+use crate::base::error::{Code, Error, Result};
+use crate::gnupg::packet_reader::{Framing, FramingError, Message};
+use crate::process::cancel::{Watch, stopped};
 use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};

@@ -2,10 +2,11 @@
 //! caller trusts. Only a hash that was kept elsewhere and a signature tell: whoever can write the
 //! store can write a manifest too, and whoever has the public key can make an artifact that decrypts.
 
-use super::findings::Findings;
-use super::signature::{Signature, TrustedKeys, told};
-use super::subject::Subject;
-use crate::envelope::Envelope;
+use crate::base::names::sha256;
+use crate::report::findings::Findings;
+use crate::store::envelope::Envelope;
+use crate::verify::signature::{Signature, TrustedKeys, told};
+use crate::verify::subject::Subject;
 use std::path::Path;
 
 /// What vouches for a run: each field is true where something that was kept elsewhere agreed.
@@ -37,22 +38,13 @@ pub(crate) struct Origin {
 }
 
 /// What was found, to be held against what the caller kept.
-pub(super) struct Found<'a> {
+pub(crate) struct Found<'a> {
     pub subject: &'a Subject,
     /// None where the file was not read to its end.
     pub sha256: Option<&'a str>,
     pub bytes: u64,
     pub first_recipient: Option<&'a str>,
     pub signature: Signature,
-}
-
-/// 64 hex digits, as they may be typed.
-pub(crate) fn sha256(text: &str) -> Result<String, String> {
-    let text = text.trim();
-    match text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        true => Ok(text.to_ascii_lowercase()),
-        false => Err(format!("{text:?} is not a SHA-256: 64 hex digits")),
-    }
 }
 
 /// One envelope, and nothing else.
@@ -64,7 +56,7 @@ pub(crate) fn envelope(text: &str) -> Result<Envelope, String> {
 }
 
 impl Origin {
-    pub(super) fn judge(&self, found: &Found<'_>, findings: &mut Findings) -> OriginProof {
+    pub(crate) fn judge(&self, found: &Found<'_>, findings: &mut Findings) -> OriginProof {
         let mut proof = OriginProof::default();
         let sha = found.sha256;
         let signature = match &found.signature {

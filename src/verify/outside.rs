@@ -1,17 +1,18 @@
 //! What can be proved without a secret key: that the files are there, are ours, are the bytes that
 //! the manifest names, and are framed as one message to the right keys.
 
-use super::findings::Findings;
-use super::judging::{framing, sizes};
-use super::opened::{Marks, Opened, Outside};
-use super::origin::{Found, Origin, OriginProof};
-use super::signature::{Signature, signature};
-use super::subject::Subject;
-use super::{Examined, Sealed, consistency};
-use crate::error::Result;
-use crate::manifest::{Manifest, Prelude};
-use crate::store::{MANIFEST, PRELUDE};
-use crate::watch::Watch;
+use crate::base::error::Result;
+use crate::process::cancel::Watch;
+use crate::report::findings::Findings;
+use crate::store::folder::{MANIFEST, PRELUDE};
+use crate::store::manifest::{Manifest, Prelude};
+use crate::verify::consistency;
+use crate::verify::judging::{framing, sizes};
+use crate::verify::opened::{Marks, Opened, Outside};
+use crate::verify::origin::{Found, Origin, OriginProof};
+use crate::verify::signature::{Signature, signature};
+use crate::verify::subject::Subject;
+use crate::verify::verification::{Examined, Sealed};
 
 const LARGEST_MANIFEST: u64 = 64 * 1024 * 1024;
 

@@ -1,10 +1,10 @@
 //! From what gpg puts out to what pg_dump wrote, and what is counted on the way.
 
-use crate::compression::Compression;
-use crate::error::{Code, Error};
-use crate::manifest::Manifest;
+use crate::base::error::{Code, Error};
+use crate::gnupg::compression::Compression;
 use crate::pg::scan::{Block, Listener, Nobody, Scan};
-use crate::pipeline::{Halt, Sink};
+use crate::process::pipe::{Halt, Sink};
+use crate::store::manifest::Manifest;
 use sha2::{Digest, Sha256};
 
 /// The seam between gpg and the scan: gpg undoes what is OpenPGP's own (ZLIB packets, and none),
@@ -104,7 +104,7 @@ pub(crate) struct Content {
 }
 
 /// What the dump held.
-pub(super) struct Seen {
+pub(crate) struct Seen {
     pub sha256: String,
     pub bytes: u64,
     pub blocks: Vec<Block>,
@@ -145,7 +145,7 @@ impl Content {
     }
 
     /// What it held, where the dump is whole.
-    pub(super) fn finish(self) -> Result<Seen, String> {
+    pub(crate) fn finish(self) -> Result<Seen, String> {
         let blocks = self.scan.finish()?;
         Ok(Seen {
             sha256: hex::encode(self.hash.finalize()),

@@ -1,15 +1,16 @@
 //! The signature beside a manifest, and whether a trusted key made it.
 
-use super::opened::Opened;
-use super::subject::Subject;
-use crate::error::Result;
-use crate::gnupg::Gpg;
+use crate::base::error::Result;
+use crate::base::names::Fingerprint;
 use crate::gnupg::colons::day;
+use crate::gnupg::command::Gpg;
+use crate::gnupg::keyring::find_key;
 use crate::gnupg::signature::Proof;
-use crate::inspect::{Signed, find_key};
-use crate::names::Fingerprint;
-use crate::store::SIGNATURE;
-use crate::watch::Watch;
+use crate::gnupg::signer::Signed;
+use crate::process::cancel::Watch;
+use crate::store::folder::SIGNATURE;
+use crate::verify::opened::Opened;
+use crate::verify::subject::Subject;
 
 /// One signature has about 100 bytes, or 600 with RSA 4096.
 const LARGEST: u64 = 64 * 1024;
@@ -24,7 +25,7 @@ pub(crate) struct TrustedKeys {
 }
 
 /// What the file beside the manifest says.
-pub(super) enum Signature {
+pub(crate) enum Signature {
     Absent,
     /// It is there, and no key is trusted.
     NotChecked,
@@ -32,7 +33,7 @@ pub(super) enum Signature {
 }
 
 /// `manifest` is what was read and parsed: no other bytes are held against the signature.
-pub(super) fn signature(
+pub(crate) fn signature(
     subject: &Subject,
     manifest: &[u8],
     trusted: Option<&TrustedKeys>,
@@ -74,7 +75,7 @@ pub(super) fn signature(
 }
 
 /// A proof, as a report tells it.
-pub(super) fn told(proof: &Proof) -> String {
+pub(crate) fn told(proof: &Proof) -> String {
     let expired = proof
         .expired
         .map(|at| format!("; the key expired {}", day(at)));

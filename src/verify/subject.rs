@@ -1,28 +1,10 @@
 //! Which file is meant, and what belongs to it.
 
-use crate::error::{Code, Error, Result};
-use crate::names::RunId;
+use crate::base::error::{Code, Error, Result};
+use crate::base::names::{RunId, Target};
+use crate::store::folder::{ARTIFACTS, MANIFEST, PRELUDE, SIGNATURE, Store};
 use crate::store::listing::run_of;
-use crate::store::{ARTIFACTS, MANIFEST, PRELUDE, SIGNATURE, Store};
 use std::path::{Path, PathBuf};
-
-/// RUN_ID or PATH, as typed: what contains `/` or ends in `.gpg` is a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Target {
-    Run(RunId),
-    Path(PathBuf),
-}
-
-impl Target {
-    pub(crate) fn parse(text: &str) -> std::result::Result<Target, String> {
-        if text.contains('/') || text.ends_with(".gpg") {
-            return Ok(Target::Path(text.into()));
-        }
-        RunId::parse(text)
-            .map(Target::Run)
-            .map_err(|why| format!("{why}; a path contains / or ends in .gpg"))
-    }
-}
 
 /// An artifact and the folder in which its manifest and its prelude lie.
 #[derive(Debug, Clone)]

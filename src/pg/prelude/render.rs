@@ -1,17 +1,17 @@
 //! The entries as SQL that leaves alone what exists: one DO block for each thing that is created,
 //! owners, privileges and comments apart, and only for what this run created.
 
-use super::split::Entry;
 use crate::pg::identifier;
+use crate::pg::prelude::split::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 const HEAD: &str = "\
 -- pgseal prelude: what the tables of this run need around them, made where it is not there yet.
 -- Run it once, before the tables' own dump.
 ";
-pub(super) const END: &str = "-- pgseal prelude complete\n";
+pub(crate) const END: &str = "-- pgseal prelude complete\n";
 /// Stands before what must wait until the tables have their rows.
-pub(super) const AFTER: &str =
+pub(crate) const AFTER: &str =
     "\n-- pgseal prelude: what follows is run after the tables' own dump\n";
 
 /// Settings by which the text is read as it was written. The rest of a dump's are timeouts.
@@ -29,7 +29,7 @@ const DUPLICATE: &str = "duplicate_schema OR duplicate_object OR duplicate_funct
                          OR duplicate_table OR unique_violation";
 const NO_ROLE: &str = "undefined_object OR insufficient_privilege OR invalid_parameter_value";
 
-pub(super) fn render(
+pub(crate) fn render(
     settings: &[&[u8]],
     kept: &[&Entry],
     parents: &BTreeMap<(u32, u32), u32>,

@@ -5,14 +5,14 @@ use crate::pg::scan::COMPLETE;
 
 /// A dump that was seen to be whole.
 #[derive(Debug)]
-pub(super) struct Dump<'a> {
+pub(crate) struct Dump<'a> {
     /// The statements before the first entry: how the text is to be read.
     pub settings: Vec<&'a [u8]>,
     pub entries: Vec<Entry<'a>>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Entry<'a> {
+pub(crate) struct Entry<'a> {
     /// Of this dump.
     pub number: u32,
     /// Catalog and row; zeros where it is no object of its own.
@@ -26,7 +26,7 @@ pub(super) struct Entry<'a> {
     pub statements: Vec<&'a [u8]>,
 }
 
-pub(super) fn split(text: &[u8]) -> Result<Dump<'_>, String> {
+pub(crate) fn split(text: &[u8]) -> Result<Dump<'_>, String> {
     let mut lexer = Lexer::new();
     let (mut start, mut complete) = (0, false);
     let mut dump = Dump {

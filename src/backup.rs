@@ -1,0 +1,10 @@
+//! A backup: gathered facts, the plan, the encrypted dump and prelude, the manifest.
+
+pub(crate) mod encrypt;
+pub(crate) mod gather;
+pub(crate) mod manifest;
+pub(crate) mod plan;
+pub(crate) mod prelude;
+pub(crate) mod run;
+pub(crate) mod sink;
+pub(crate) mod tap;

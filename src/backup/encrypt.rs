@@ -1,0 +1,191 @@
+//! The dump on its way: watched as plaintext, encrypted by gpg, hashed as ciphertext, written.
+//! Nothing leaves here but a file that was seen to be whole.
+
+use crate::backup::sink::{ArtifactSink, framing};
+use crate::backup::tap::DumpTap;
+use crate::base::error::{Code, Error, Result};
+use crate::base::names::TableName;
+use crate::base::random;
+use crate::gnupg::binding::Bond;
+use crate::gnupg::compression::Compression;
+use crate::gnupg::packet_reader::KeyId;
+use crate::gnupg::status;
+use crate::pg::dump_hint::dump_hint;
+use crate::pg::scan::{Block, Scan};
+use crate::process::cancel::{Watch, stopped};
+use crate::process::child::Outcome;
+use crate::process::command::CommandSpec;
+use crate::process::pipe::{self, Piped, Tap};
+use crate::process::root_cause::{self, Blame};
+use crate::report::progress::Progress;
+use crate::store::folder::Partial;
+
+use sha2::Digest;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Shared with the thread that reads the dump.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Shared(Arc<Mutex<Progress>>);
+
+impl Shared {
+    pub(crate) fn set(&self, bytes: u64, block: Option<&Block>) {
+        let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        progress.bytes = bytes;
+        if let Some(block) = block {
+            progress.rows = block.rows;
+            if progress.table.as_ref() != Some(&block.table) {
+                progress.table = Some(block.table.clone());
+            }
+        }
+    }
+
+    fn get(&self) -> Progress {
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}
+
+/// What was sealed, and the file, written and not yet synced.
+pub(crate) struct Sealed {
+    pub blocks: Vec<Block>,
+    pub plaintext_sha256: String,
+    pub plaintext_bytes: u64,
+    pub written: Written,
+}
+
+/// A ciphertext that was seen to be whole, and its file.
+pub(crate) struct Written {
+    pub sha256: String,
+    pub size_bytes: u64,
+    pub file: Partial,
+}
+
+/// A recipient as the ciphertext and gpg's status must name it.
+pub(crate) struct Expected {
+    pub primary: String,
+    pub subkey: KeyId,
+}
+
+/// How a dump gets into a file.
+pub(crate) struct Way<'a> {
+    /// pg_dump and gpg.
+    pub specs: [&'a CommandSpec; 2],
+    pub compression: Compression,
+    pub recipients: &'a [Expected],
+}
+
+/// Dumps through gpg into `partial`. Fails with nothing kept, all children ended and waited for.
+pub(crate) fn seal(
+    way: &Way<'_>,
+    relations: impl IntoIterator<Item = TableName>,
+    bond: &Bond,
+    partial: Partial,
+    watch: &Watch,
+    tick: &mut dyn FnMut(&Progress),
+) -> Result<Sealed> {
+    let shared = Shared::default();
+    let packing = (way.compression, bond.name());
+    let scan = Scan::new(relations);
+    let tap = DumpTap::new(scan, packing, random::bytes()?, shared.clone());
+    let (tap, written) = through(way, tap, partial, watch, &mut || {
+        tick(&shared.get());
+    })?;
+    Ok(Sealed {
+        blocks: tap.blocks,
+        plaintext_sha256: hex::encode(tap.hash.finalize()),
+        plaintext_bytes: tap.bytes,
+        written,
+    })
+}
+
+/// Dump, tap, gpg, file: and every judge that must agree before the file may be believed.
+pub(crate) fn through<T: Tap>(
+    way: &Way<'_>,
+    tap: T,
+    partial: Partial,
+    watch: &Watch,
+    tick: &mut dyn FnMut(),
+) -> Result<(T, Written)> {
+    let sink = ArtifactSink::new(partial);
+    let piped = pipe::pipe(way.specs, tap, sink, watch, tick);
+    if let Some(error) = failure(&piped) {
+        return Err(error);
+    }
+    let reports = || vec![piped.producer.report(), piped.consumer.report()];
+    let untrusted = |why: String| {
+        Error::new(Code::StageFailed, why)
+            .hint("Run `pgseal prove-mechanism` to see whether gpg works on this host.")
+    };
+    status::encrypted(
+        &piped.consumer.status,
+        way.recipients.iter().map(|r| r.primary.as_str()),
+    )
+    .map_err(|why| untrusted(why).stages(reports()))?;
+    let (Some((tap, _)), Some((sink, _))) = (piped.tap, piped.sink) else {
+        return Err(untrusted("the stream was not read to its end".into()));
+    };
+    let message = sink.framing.finish().map_err(framing)?;
+    let mut named = message.recipients;
+    let mut meant: Vec<KeyId> = way.recipients.iter().map(|r| r.subkey).collect();
+    named.sort_unstable();
+    meant.sort_unstable();
+    if named != meant {
+        return Err(untrusted(format!(
+            "the ciphertext is for the key ids {}, not {}",
+            list(&named),
+            list(&meant)
+        )));
+    }
+    let size_bytes = sink.partial.size();
+    let written = Written {
+        sha256: hex::encode(sink.hash.finalize()),
+        size_bytes,
+        file: sink.partial,
+    };
+    Ok((tap, written))
+}
+
+fn list(ids: &[KeyId]) -> String {
+    ids.iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+/// The error that names the cause, with both stages.
+fn failure<T, S>(piped: &Piped<T, S>) -> Option<Error> {
+    let [producer, consumer] = [&piped.producer, &piped.consumer];
+    let ended =
+        |outcome: &Outcome| format!("{} ended with {}", program(&outcome.spec), outcome.end);
+    let error = match root_cause::blame(piped) {
+        Blame::Nobody => return None,
+        Blame::Stopped(stop) => stopped(stop),
+        Blame::NotStarted(at, why) => {
+            let spec = [&producer.spec, &consumer.spec][at];
+            let what = format!("`{}` could not be started: {why}", spec.program());
+            Error::new(Code::ToolUnfit, what).hint("Reinstall it, or take it out of PATH.")
+        }
+        Blame::Source(error) | Blame::Sink(error) | Blame::Tap(error) => error,
+        Blame::Producer => Error::new(Code::StageFailed, ended(producer)).hint(dump_hint(producer)),
+        Blame::Consumer if consumer.end.ok() => Error::new(
+            Code::StageFailed,
+            format!("{} ended before the dump did", program(&consumer.spec)),
+        )
+        .hint(GPG_HINT),
+        Blame::Consumer => Error::new(Code::StageFailed, ended(consumer)).hint(GPG_HINT),
+        Blame::Both => {
+            let what = format!("{}, and {}", ended(producer), ended(consumer));
+            Error::new(Code::StageFailed, what).hint(dump_hint(producer))
+        }
+    };
+    Some(error.stages(vec![producer.report(), consumer.report()]))
+}
+
+const GPG_HINT: &str = "Run `pgseal prove-mechanism` to see whether gpg works on this host.";
+
+fn program(spec: &CommandSpec) -> &str {
+    let path = spec.program();
+    path.rsplit('/').next().unwrap_or(path)
+}

@@ -1,0 +1,124 @@
+//! What is stored of a run: the plan, the answers and the counts, as its manifest.
+
+use crate::backup::encrypt::Sealed;
+use crate::backup::gather::Prepared;
+use crate::backup::prelude::SealedPrelude;
+use crate::base::version::Version;
+use crate::pg::catalog::Kind;
+use crate::pg::scan::Block;
+use crate::store::envelope::Envelope;
+use crate::store::manifest::{self, Manifest};
+use jiff::Timestamp;
+use std::time::Instant;
+
+/// `sealed`: the dump and, where there is one, the prelude; `started`: when the run began.
+pub(crate) fn manifest(
+    prepared: &Prepared,
+    envelope: Envelope,
+    (sealed, prelude): (&Sealed, Option<&SealedPrelude>),
+    (started, clock): (Timestamp, Instant),
+) -> Manifest {
+    let plan = &prepared.plan;
+    let tables = plan.relations.iter().map(|rel| {
+        let table = rel.table();
+        let block: Option<&Block> = sealed.blocks.iter().find(|block| block.table == table);
+        manifest::Table {
+            kind: rel.kind.as_str().into(),
+            oid: rel.oid,
+            target: plan.tables[rel.target].to_string(),
+            rows: block.map_or(0, |block| block.rows),
+            bytes: block.map_or(0, |block| block.bytes),
+            schema: table.schema,
+            name: table.name,
+        }
+    });
+    let sequences = plan.sequences.iter().map(|sequence| manifest::Table {
+        kind: Kind::Sequence.as_str().into(),
+        oid: sequence.oid,
+        target: plan.tables[sequence.target].to_string(),
+        rows: 0,
+        bytes: 0,
+        schema: sequence.table().schema,
+        name: sequence.table().name,
+    });
+    let closure = &prepared.closure;
+    let external_references = match prelude {
+        Some(prelude) => closure.external_references(&prelude.absent),
+        None => closure.external_references(&closure.standing_alone()),
+    };
+    Manifest {
+        schema: manifest::SCHEMA.into(),
+        run_id: plan.run_id.to_string(),
+        created_at: rfc3339(Timestamp::now()),
+        host: rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned(),
+        pgseal_version: env!("CARGO_PKG_VERSION").into(),
+        envelope,
+        recipients: prepared.stored_recipients(),
+        compression: plan.compression.to_string(),
+        plaintext: manifest::Plaintext {
+            sha256: sealed.plaintext_sha256.clone(),
+            size_bytes: sealed.plaintext_bytes,
+        },
+        tables: tables.chain(sequences).collect(),
+        external_references,
+        prelude: prelude.map(|prelude| manifest::Prelude {
+            file: plan.prelude_name(),
+            sha256: prelude.written.sha256.clone(),
+            size_bytes: prelude.written.size_bytes,
+        }),
+        tools: prepared.stored_tools(),
+        server: prepared.stored_server(),
+        timing: manifest::Timing {
+            started_at: rfc3339(started),
+            seconds: (clock.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
+        },
+    }
+}
+
+/// Milliseconds are enough.
+fn rfc3339(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+}
+
+impl Prepared {
+    fn stored_recipients(&self) -> Vec<manifest::Recipient> {
+        let told = self.recipients.iter().map(|recipient| manifest::Recipient {
+            fingerprint: recipient.key.primary.fingerprint.clone(),
+            encryption_subkey: recipient.subkey.fingerprint.clone(),
+            algorithm: recipient.subkey.algorithm.clone(),
+            expires_at: recipient
+                .expires_at
+                .and_then(|at| Timestamp::from_second(at).ok())
+                .map(|at| at.to_string()),
+        });
+        told.collect()
+    }
+
+    fn stored_server(&self) -> manifest::Server {
+        let server = self.catalog.server.clone();
+        manifest::Server {
+            version: server.version,
+            database: server.database,
+            system_identifier: server.system_identifier,
+            encoding: server.encoding,
+            lc_collate: server.lc_collate,
+            lc_ctype: server.lc_ctype,
+            lc_monetary: Some(server.lc_monetary),
+        }
+    }
+
+    fn stored_tools(&self) -> manifest::Tools {
+        let used = |tool: &Version, argv: Vec<String>| manifest::ToolUsed {
+            path: tool.path.clone(),
+            version: tool.version.clone(),
+            argv,
+        };
+        manifest::Tools {
+            pg_dump: used(&self.pg_dump, self.plan.dump.argv()),
+            gpg: used(&self.gpg, self.plan.encrypt.argv()),
+        }
+    }
+}

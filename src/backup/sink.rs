@@ -1,0 +1,41 @@
+//! Behind gpg: the ciphertext's framing is read, its bytes are hashed and written.
+
+use crate::base::error::{Code, Error};
+use crate::gnupg::packet_reader::{Framing, FramingError};
+use crate::process::pipe::{Halt, Sink};
+use crate::store::folder::Partial;
+use sha2::{Digest, Sha256};
+
+pub(crate) struct ArtifactSink {
+    pub framing: Framing,
+    pub hash: Sha256,
+    pub partial: Partial,
+}
+
+impl ArtifactSink {
+    pub(crate) fn new(partial: Partial) -> ArtifactSink {
+        ArtifactSink {
+            framing: Framing::new(),
+            hash: Sha256::new(),
+            partial,
+        }
+    }
+}
+
+impl Sink for ArtifactSink {
+    fn push(&mut self, bytes: &[u8]) -> Result<(), Halt> {
+        self.framing
+            .push(bytes)
+            .map_err(|err| Halt::Own(framing(err)))?;
+        self.hash.update(bytes);
+        self.partial.write(bytes).map_err(Halt::Own)
+    }
+}
+
+pub(crate) fn framing(err: FramingError) -> Error {
+    Error::new(
+        Code::StageFailed,
+        format!("gpg's output is not the message that was asked for: {err}"),
+    )
+    .hint("Look for lines in /etc/gnupg/gpg.conf that change what gpg writes.")
+}

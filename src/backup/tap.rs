@@ -1,0 +1,92 @@
+//! Between pg_dump and gpg: the plaintext is hashed, scanned, compressed and passed on.
+
+use crate::backup::encrypt::Shared;
+use crate::base::error::{Code, Error};
+use crate::gnupg::compression::Compression;
+use crate::gnupg::packet_writer::Seal;
+use crate::pg::scan::{Block, Scan};
+use crate::pg::token::TokenLine;
+use crate::process::pipe::{Halt, Tap};
+use crate::process::status_lines::StatusLines;
+use sha2::{Digest, Sha256};
+use std::io::{self, PipeWriter, Write};
+
+pub(crate) struct DumpTap {
+    token: TokenLine,
+    scan: Option<Scan>,
+    compression: Compression,
+    name: String,
+    shared: Shared,
+    pub hash: Sha256,
+    pub bytes: u64,
+    /// What was dumped, once all of it was.
+    pub blocks: Vec<Block>,
+}
+
+type Passed = Result<(), Halt>;
+
+impl DumpTap {
+    pub(crate) fn new(
+        scan: Scan,
+        (compression, name): (Compression, String),
+        random: [u8; 32],
+        shared: Shared,
+    ) -> DumpTap {
+        DumpTap {
+            token: TokenLine::new(random),
+            scan: Some(scan),
+            compression,
+            name,
+            shared,
+            hash: Sha256::new(),
+            bytes: 0,
+            blocks: Vec::new(),
+        }
+    }
+
+    fn pass(&mut self, bytes: &[u8], to: &mut Seal<PipeWriter>) -> Passed {
+        if let Some(scan) = &mut self.scan {
+            scan.push(bytes).map_err(incomplete)?;
+            self.bytes += bytes.len() as u64;
+            self.shared.set(self.bytes, scan.current());
+        }
+        self.hash.update(bytes);
+        to.write_all(bytes).map_err(broken)
+    }
+}
+
+impl Tap for DumpTap {
+    type Stream = Seal<PipeWriter>;
+
+    fn open(&mut self, to: PipeWriter, _: StatusLines) -> Result<Seal<PipeWriter>, Halt> {
+        Seal::new(to, self.compression, &self.name).map_err(broken)
+    }
+
+    fn push(&mut self, bytes: &[u8], to: &mut Seal<PipeWriter>) -> Passed {
+        match self.token.push(bytes) {
+            None => self.pass(bytes, to),
+            Some(released) => self.pass(&released, to),
+        }
+    }
+
+    fn end(&mut self, mut to: Seal<PipeWriter>) -> Passed {
+        let held = self.token.end();
+        self.pass(&held, &mut to)?;
+        if let Some(scan) = self.scan.take() {
+            self.blocks = scan.finish().map_err(incomplete)?;
+        }
+        // Not before the dump is known to be whole: a packet that is not closed cannot be opened.
+        to.finish().map(drop).map_err(broken)
+    }
+}
+
+pub(crate) fn broken(err: io::Error) -> Halt {
+    Halt::Pipe(err.to_string())
+}
+
+fn incomplete(why: String) -> Halt {
+    Halt::Own(
+        Error::new(Code::StageFailed, format!("the dump is not whole: {why}"))
+            .hint("Try again; if it stays so, run the dump command by hand and look at its end."),
+    )
+}

@@ -1,0 +1,9 @@
+//! What every room stands on: names, errors, text, versions, random bytes.
+
+pub(crate) mod env;
+pub(crate) mod error;
+pub(crate) mod exit;
+pub(crate) mod names;
+pub(crate) mod random;
+pub(crate) mod text;
+pub(crate) mod version;

@@ -1,0 +1,160 @@
+//! The one error type: what went wrong, which stages ran, what is on disk, what to do.
+
+use crate::base::exit::Exit;
+use serde::Serialize;
+
+/// The documented values of `error.code` (docs/errors.md).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Code {
+    Usage,
+    Setting,
+    ToolMissing,
+    ToolUnfit,
+    KeyUnfit,
+    TableUnfit,
+    Database,
+    StageFailed,
+    Timeout,
+    Store,
+    Disk,
+    RunIdTaken,
+    LockHeld,
+    Output,
+    NotFound,
+    NotVerified,
+    OriginUnproved,
+    Interrupted(i32),
+}
+
+impl Code {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Code::Usage => "usage",
+            Code::Setting => "setting",
+            Code::ToolMissing => "tool_missing",
+            Code::ToolUnfit => "tool_unfit",
+            Code::KeyUnfit => "key_unfit",
+            Code::TableUnfit => "table_unfit",
+            Code::Database => "database",
+            Code::StageFailed => "stage_failed",
+            Code::Timeout => "timeout",
+            Code::Store => "store",
+            Code::Disk => "disk",
+            Code::RunIdTaken => "run_id_taken",
+            Code::LockHeld => "lock_held",
+            Code::Output => "output",
+            Code::NotFound => "not_found",
+            Code::NotVerified => "not_verified",
+            Code::OriginUnproved => "origin_unproved",
+            Code::Interrupted(_) => "interrupted",
+        }
+    }
+
+    pub(crate) fn exit(self) -> Exit {
+        match self {
+            Code::Usage => Exit::Usage,
+            Code::Setting
+            | Code::ToolMissing
+            | Code::ToolUnfit
+            | Code::KeyUnfit
+            | Code::TableUnfit
+            | Code::Database => Exit::Unfit,
+            Code::StageFailed | Code::Timeout => Exit::Stage,
+            Code::Store | Code::Disk | Code::RunIdTaken | Code::LockHeld | Code::Output => {
+                Exit::Local
+            }
+            Code::NotFound | Code::NotVerified | Code::OriginUnproved => Exit::No,
+            Code::Interrupted(signal) => Exit::Signal(signal),
+        }
+    }
+}
+
+/// How one child ended, as the reader of an error sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct StageReport {
+    pub stage: String,
+    pub command: String,
+    pub ended: String,
+    /// The last lines of its standard error.
+    pub said: Vec<String>,
+}
+
+/// A refusal or a failure. `message` says what, lower case and without a full stop; `hint` is
+/// a sentence that says what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Error {
+    pub code: Code,
+    pub message: String,
+    pub stages: Vec<StageReport>,
+    /// What is, or is not, on disk.
+    pub disk: Option<String>,
+    pub hint: Option<String>,
+    /// It is not there, or not configured, rather than there and unfit.
+    pub absent: bool,
+}
+
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Error {
+        Error {
+            code,
+            message: message.into(),
+            stages: Vec::new(),
+            disk: None,
+            hint: None,
+            absent: matches!(code, Code::ToolMissing),
+        }
+    }
+
+    /// No io error without its action and its path.
+    pub(crate) fn io(
+        code: Code,
+        action: &str,
+        path: &std::path::Path,
+        err: &std::io::Error,
+    ) -> Error {
+        let full = matches!(
+            err.kind(),
+            std::io::ErrorKind::StorageFull
+                | std::io::ErrorKind::QuotaExceeded
+                | std::io::ErrorKind::FileTooLarge
+        );
+        let code = if full { Code::Disk } else { code };
+        let error = Error::new(code, format!("cannot {action} `{}`: {err}", path.display()));
+        match err.kind() {
+            std::io::ErrorKind::NotFound => error.absent(),
+            _ => error,
+        }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Error {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(crate) fn absent(mut self) -> Error {
+        self.absent = true;
+        self
+    }
+
+    pub(crate) fn disk(mut self, disk: impl Into<String>) -> Error {
+        self.disk = Some(disk.into());
+        self
+    }
+
+    pub(crate) fn stages(mut self, stages: Vec<StageReport>) -> Error {
+        self.stages = stages;
+        self
+    }
+
+    /// Puts what was being done in front of what went wrong.
+    pub(crate) fn while_doing(mut self, what: &str) -> Error {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+
+    pub(crate) fn exit(&self) -> Exit {
+        self.code.exit()
+    }
+}

@@ -1,0 +1,265 @@
+//! The words a user may type. Nothing is judged here but their form.
+
+// Their comments are help texts, not Markdown.
+#![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
+
+use crate::base::names::{self, RunId, TableName, Target};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Seals a backup of a few named PostgreSQL tables just before a risky write, or fails closed.
+///
+/// pg_dump of exactly these tables, encrypted by gpg to your public key, hashed on its way to
+/// disk. What cannot be shown to be whole gets no name, no envelope and a non-zero exit.
+#[derive(Debug, Parser)]
+#[command(name = "pgseal", version, max_term_width = 100, after_help = EXITS)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub settings: Settings,
+}
+
+const EXITS: &str = "\
+Exit codes: 0 yes · 1 no, or could not tell · 2 the command line is wrong · 3 cannot start: a \
+tool, key, table, setting or the database is missing or unfit · 4 a stage failed while it ran · \
+5 local file trouble · 125 guard's own failures · 128+n ended by signal n, after clean-up";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Dump, encrypt, hash and publish; print the envelope, one line of JSON
+    Backup(Backup),
+    /// Prove on this host that gpg encrypts and decrypts as backup uses it, with a throw-away key
+    ProveMechanism(ProveMechanism),
+    /// Check all that a backup needs; print the matrix, with evidence, and the verdict
+    Readiness(Readiness),
+    /// The same checks as a checklist, with the command that mends what is not ready
+    Preflight,
+    /// Print the steps that provision the backup key, filled in for this host; run none
+    OperatorPackage(OperatorPackage),
+    /// Prove what can be proved of an artifact, without the secret key or with it
+    Verify(Verify),
+    /// Restore into a database that has none of these tables
+    Restore(Restore),
+    /// Restore into a throw-away cluster and compare every row
+    ProveRestore(ProveRestore),
+    /// Take a backup between two looks at the tables: it verifies, and no row changed
+    ProveBackup(ProveBackup),
+    /// Back up, verify, and only then become COMMAND
+    Guard(Guard),
+    /// Show what is in the store
+    List,
+    /// Remove old runs by a rule; only shows them without --apply
+    Prune(Prune),
+    /// Sign manifests anew, of runs that their envelopes prove
+    Sign(Sign),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Readiness {
+    /// Form of the report, not to be given with --json [default: table]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
+    /// Which line of the verdict decides the exit code
+    #[arg(long, value_enum, default_value = "f4")]
+    pub gate: Gate,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Markdown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Gate {
+    F4,
+    G3,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct OperatorPackage {
+    /// RSA of 4096 bits, in place of Ed25519 and Cv25519
+    #[arg(long)]
+    pub rsa: bool,
+    /// The steps that make a signing key, on this host
+    #[arg(long)]
+    pub signing: bool,
+}
+
+/// Which artifact, and what its origin is held against.
+#[derive(Debug, Args)]
+pub(crate) struct Named {
+    /// A run of the store, or a file: what contains / or ends in .gpg is a path
+    #[arg(value_name = "RUN_ID|PATH", value_parser = Target::parse)]
+    pub target: Target,
+    /// The artifact's SHA-256 as you kept it elsewhere: proves its origin
+    #[arg(long, value_name = "HEX", value_parser = names::sha256)]
+    pub sha256: Option<String>,
+    /// The envelope as you kept it elsewhere, - for standard input: proves its origin
+    #[arg(long, value_name = "FILE")]
+    pub envelope: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Verify {
+    #[command(flatten)]
+    pub named: Named,
+    /// Decrypt too: integrity, plaintext hash, every table's rows; nothing is written
+    #[arg(long)]
+    pub decrypt: bool,
+    /// Read the secret key's passphrase from this descriptor [default: the agent asks]
+    #[arg(long, value_name = "N", requires = "decrypt")]
+    pub passphrase_fd: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Restore {
+    #[command(flatten)]
+    pub named: Named,
+    /// Restore although nothing proves who sealed the artifact. Its SQL then runs with all rights
+    /// of the restoring role: as a superuser it can read files and run programs on the server
+    #[arg(long)]
+    pub origin_unproved: bool,
+    /// Leave out the foreign keys, partitions, owners and privileges whose other end is not there
+    #[arg(long)]
+    pub skip_external: bool,
+    /// Read the secret key's passphrase from this descriptor [default: the agent asks]
+    #[arg(long, value_name = "N")]
+    pub passphrase_fd: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProveRestore {
+    #[command(flatten)]
+    pub named: Named,
+    /// Folder for the throw-away cluster, on a disk [default: memory, if it fits]
+    #[arg(long, value_name = "DIR")]
+    pub scratch_dir: Option<PathBuf>,
+    /// Read the secret key's passphrase from this descriptor [default: the agent asks]
+    #[arg(long, value_name = "N")]
+    pub passphrase_fd: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProveBackup {
+    /// Name of the backup's run [default: <UTC time>-<8 hex digits>]
+    #[arg(long, value_name = "ID", value_parser = RunId::parse)]
+    pub run_id: Option<RunId>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Guard {
+    /// Name of the backup's run [default: <UTC time>-<8 hex digits>]
+    #[arg(long, value_name = "ID", value_parser = RunId::parse)]
+    pub run_id: Option<RunId>,
+    /// What runs if the backup verifies; finds PGSEAL_RUN_ID, PGSEAL_ARTIFACT, PGSEAL_ENVELOPE
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub command: Vec<OsString>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Prune {
+    /// Keep this many of the newest complete runs
+    #[arg(long, value_name = "N")]
+    pub keep_last: usize,
+    /// Keep every run that is younger than this
+    #[arg(long, value_name = "DUR", value_parser = names::span)]
+    pub keep_within: Option<Duration>,
+    /// Remove, instead of showing what would be removed
+    #[arg(long)]
+    pub apply: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Sign {
+    /// Runs of the store
+    #[arg(value_name = "RUN_ID", required = true, value_parser = RunId::parse)]
+    pub runs: Vec<RunId>,
+    /// Their envelopes as you kept them elsewhere, one a line; - for standard input
+    #[arg(long, value_name = "FILE")]
+    pub envelope: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Backup {
+    /// Name of this run and of its files [default: <UTC time>-<8 hex digits>]
+    #[arg(long, value_name = "ID", value_parser = RunId::parse)]
+    pub run_id: Option<RunId>,
+    /// Ask the server and the keyring, print the plan, write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProveMechanism {
+    /// Give the throw-away key the algorithm and size of the configured recipient's
+    #[arg(long)]
+    pub like_recipient: bool,
+}
+
+/// Settings that every command knows. A flag is above the environment, which is above the
+/// config file; a flag's list replaces the file's.
+#[derive(Debug, Default, Args)]
+#[command(next_help_heading = "Settings")]
+pub(crate) struct Settings {
+    /// Config file [default: $PGSEAL_CONFIG, else /etc/pgseal/pgseal.toml]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// A table to back up, as the catalog spells it; repeat for more
+    #[arg(long = "table", global = true, value_name = "SCHEMA.TABLE", value_parser = TableName::parse)]
+    pub tables: Vec<TableName>,
+    /// Primary fingerprint to encrypt to; repeat for more [env: BACKUP_GPG_FPR]
+    #[arg(long = "recipient", global = true, value_name = "FPR", value_parser = names::Fingerprint::parse)]
+    pub recipients: Vec<names::Fingerprint>,
+    /// Primary fingerprint of the key that signs each backup's manifest [env: PGSEAL_SIGNING_KEY]
+    /// [default: not signed]
+    #[arg(long, global = true, value_name = "FPR", value_parser = names::Fingerprint::parse)]
+    pub sign_with: Option<names::Fingerprint>,
+    /// Primary fingerprint of a key whose signature of the manifest proves the origin; repeat for
+    /// more [default: the signing key]
+    #[arg(long, global = true, value_name = "FPR", value_parser = names::Fingerprint::parse)]
+    pub signed_by: Vec<names::Fingerprint>,
+    /// A dotenv file of which only BACKUP_GPG_FPR is read
+    #[arg(long, global = true, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+    /// Folder of the artifacts [env: PGSEAL_STORE] [default: /var/lib/pgseal]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+    /// Connection, without secrets [default: libpq's own, PGHOST, PGSERVICE, …]
+    #[arg(long, global = true, value_name = "CONNINFO")]
+    pub dbname: Option<String>,
+    /// deflate, zstd[:LEVEL], gpg[:LEVEL] or none [default: deflate]
+    #[arg(long, global = true, value_name = "METHOD")]
+    pub compress: Option<String>,
+    /// How long to wait for a table's lock [default: 30s]
+    #[arg(long, global = true, value_name = "DUR", value_parser = names::duration)]
+    pub lock_wait: Option<Duration>,
+    /// Limit of the whole run [default: none]
+    #[arg(long, global = true, value_name = "DUR", value_parser = names::duration)]
+    pub timeout: Option<Duration>,
+    /// Folder of the keyring [env: GNUPGHOME] [default: ~/.gnupg]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub gnupg_home: Option<PathBuf>,
+    /// Do not seal, beside the dump, the schemas, types and functions that its tables need in an
+    /// empty database. What a plpgsql or text body names is not known, and never in it
+    #[arg(long, global = true)]
+    pub no_prelude: bool,
+    /// One JSON document on stdout; an error is the last line of stderr, as JSON
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// Whether `guard` is meant to be the verb of a command line that is wrong. Before the verb only
+/// options of ours can stand, and an option's value that is a verb's name is unlikely.
+pub(crate) fn is_guard<'a>(args: impl Iterator<Item = &'a std::ffi::OsString>) -> bool {
+    let cli = <Cli as clap::CommandFactory>::command();
+    let verbs: Vec<&str> = cli.get_subcommands().map(clap::Command::get_name).collect();
+    let verb = args
+        .skip(1)
+        .find(|arg| verbs.iter().any(|verb| *arg == verb));
+    verb.is_some_and(|verb| verb == "guard")
+}

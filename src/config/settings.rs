@@ -1,0 +1,201 @@
+//! Command line, environment, config file, dotenv → what is meant. Precedence: flag, then
+//! environment, then config file, then default.
+
+use crate::base::env::Env;
+use crate::base::error::{Code, Error, Result};
+use crate::base::names::{self, TableName};
+use crate::config::cli::Settings;
+use crate::config::file;
+use crate::config::operator::Operator;
+use crate::config::recipients::{self, Recipients};
+use crate::config::signing::{self, Signing};
+use crate::gnupg::compression::Compression;
+use crate::pg::connection::Connection;
+use crate::pg::conninfo::{ConnInfo, Refused};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What is meant. Tables and recipients that are missing or wrong stop a backup, not a report,
+/// so their errors are kept until somebody needs them.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    pub tables: Result<Vec<TableName>>,
+    pub recipients: Result<Recipients>,
+    pub signing: Signing,
+    /// Seal what the tables need around them as well.
+    pub prelude: bool,
+    pub store: PathBuf,
+    pub connection: Connection,
+    pub compression: Compression,
+    pub timeout: Option<Duration>,
+    pub gnupg_home: PathBuf,
+    /// The check of the writer's seam, as argv; empty where none is configured.
+    pub seam: Vec<String>,
+    pub operator: Operator,
+    /// The config file that was read.
+    pub file: Option<PathBuf>,
+    /// The dotenv file that may set the recipients.
+    pub env_file: Option<PathBuf>,
+    pub env: Env,
+}
+
+/// A setting that is wrong, and the error that says why.
+#[derive(Debug, Clone)]
+pub(crate) struct Broken {
+    pub key: &'static str,
+    pub error: Error,
+}
+
+impl Config {
+    /// A setting that is wrong has its default here, and is named: what reports goes on, what
+    /// acts stops. A flag that is wrong, and a file that cannot be read, is an error at once.
+    pub(crate) fn survey(settings: &Settings, env: Env) -> Result<(Config, Vec<Broken>)> {
+        let file = file::load(settings, &env)?;
+        let setting = |why: String| Error::new(Code::Setting, why);
+        let mut broken = Vec::new();
+
+        let tables = if settings.tables.is_empty() {
+            file.tables()
+        } else {
+            Ok(settings.tables.clone())
+        };
+        let tables = tables.and_then(|tables| {
+            let from_flags = !settings.tables.is_empty();
+            no_duplicate(
+                tables,
+                if from_flags {
+                    Code::Usage
+                } else {
+                    Code::Setting
+                },
+            )
+        });
+
+        let conninfo = match (&settings.dbname, &file.postgres.dbname) {
+            (Some(text), _) => Some(ConnInfo::parse(text).map_err(refused(Code::Usage))?),
+            (None, Some(text)) => {
+                let parsed = ConnInfo::parse(text).map_err(refused(Code::Setting));
+                mended(&mut broken, "dbname", parsed.map(Some), || None)
+                    .and_then(|info| info.below_environment(|name| env.value(name).is_some()))
+            }
+            (None, None) => None,
+        };
+
+        let compression = match (&settings.compress, &file.encryption.compress) {
+            (Some(text), _) => Compression::parse(text)
+                .map_err(|why| Error::new(Code::Usage, format!("--compress: {why}")))?,
+            (None, Some(text)) => {
+                let parsed = Compression::parse(text)
+                    .map_err(|why| setting(format!("{}: compress: {why}", file.shown)));
+                mended(&mut broken, "compress", parsed, || Compression::DEFAULT)
+            }
+            (None, None) => Compression::DEFAULT,
+        };
+        let mut duration = |flag: Option<Duration>, key: &'static str, text: &Option<String>| {
+            let parsed = text.as_ref().map(|text| {
+                names::duration(text)
+                    .map_err(|why| setting(format!("{}: {key}: {why}", file.shown)))
+            });
+            match (flag, parsed) {
+                (Some(duration), _) => Some(duration),
+                (None, Some(parsed)) => mended(&mut broken, key, parsed.map(Some), || None),
+                (None, None) => None,
+            }
+        };
+        let lock_wait = duration(settings.lock_wait, "lock_wait", &file.postgres.lock_wait);
+        let timeout = duration(settings.timeout, "timeout", &file.timeout);
+        let gnupg_home = settings
+            .gnupg_home
+            .clone()
+            .or_else(|| env.value("GNUPGHOME").map(PathBuf::from))
+            .or_else(|| file.encryption.gnupg_home.clone())
+            .or_else(|| env.value("HOME").map(|home| Path::new(home).join(".gnupg")))
+            .ok_or_else(|| {
+                setting("neither GNUPGHOME nor HOME is set, so there is no keyring".into())
+                    .hint("Set GNUPGHOME, or give --gnupg-home DIR.")
+            })
+            .and_then(|home| absolute("gnupg home", home));
+        let nowhere = || PathBuf::from("/nonexistent");
+        let gnupg_home = mended(&mut broken, "gnupg_home", gnupg_home, nowhere);
+        let store = settings
+            .store
+            .clone()
+            .or_else(|| env.value("PGSEAL_STORE").map(PathBuf::from))
+            .or_else(|| file.store.dir.clone())
+            .unwrap_or_else(|| PathBuf::from("/var/lib/pgseal"));
+        let store = mended(&mut broken, "store", absolute("store", store), nowhere);
+        let operator = Operator::new(&file.operator.name, &file.operator.email)
+            .map_err(|why| setting(format!("{}: [operator] {why}", file.shown)));
+        let operator = mended(&mut broken, "operator", operator, Operator::default);
+        let signing = signing::signing(settings, &env, &file);
+        let signing = mended(&mut broken, "signing", signing, Signing::default);
+
+        let config = Config {
+            tables,
+            recipients: recipients::recipients(settings, &env, &file),
+            signing,
+            prelude: !settings.no_prelude && file.scope.prelude.unwrap_or(true),
+            store,
+            connection: Connection {
+                conninfo,
+                env: env.clone(),
+                lock_wait: lock_wait.unwrap_or(Duration::from_secs(30)),
+            },
+            compression,
+            timeout,
+            gnupg_home,
+            seam: file.seam.command.clone().unwrap_or_default(),
+            operator,
+            file: file.path.clone(),
+            env_file: settings
+                .env_file
+                .clone()
+                .or(file.encryption.env_file.clone()),
+            env,
+        };
+        Ok((config, broken))
+    }
+}
+
+fn mended<T>(
+    broken: &mut Vec<Broken>,
+    key: &'static str,
+    value: Result<T>,
+    default: impl Fn() -> T,
+) -> T {
+    value.unwrap_or_else(|error| {
+        broken.push(Broken { key, error });
+        default()
+    })
+}
+
+fn refused(code: Code) -> impl Fn(Refused) -> Error {
+    move |refused| Error::new(code, refused.why).hint(refused.hint)
+}
+
+/// Paths stand in JSON and on command lines, so they must be text.
+fn absolute(what: &str, path: PathBuf) -> Result<PathBuf> {
+    let path = std::path::absolute(&path)
+        .map_err(|err| Error::io(Code::Setting, "resolve", &path, &err))?;
+    match path.to_str() {
+        Some(text) if !text.chars().any(char::is_control) => Ok(path),
+        _ => Err(Error::new(
+            Code::Setting,
+            format!("the {what}'s path {path:?} is not plain UTF-8 text"),
+        )
+        .hint("Name a path of printable letters.")),
+    }
+}
+
+fn no_duplicate(tables: Vec<TableName>, code: Code) -> Result<Vec<TableName>> {
+    match first_repeat(&tables) {
+        Some(table) => Err(Error::new(code, format!("table `{table}` is named twice"))
+            .hint("Name each table once.")),
+        None => Ok(tables),
+    }
+}
+
+pub(crate) fn first_repeat<T: Ord>(items: &[T]) -> Option<&T> {
+    let mut seen = std::collections::BTreeSet::new();
+    items.iter().find(|item| !seen.insert(*item))
+}

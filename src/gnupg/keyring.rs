@@ -1,0 +1,104 @@
+//! The keyring: is this key there, and can it be encrypted to.
+
+use crate::base::error::{Code, Error, Result};
+use crate::base::names::Fingerprint;
+use crate::gnupg::colons::{self, Key, Part};
+use crate::gnupg::command::Gpg;
+use crate::process::ask::answered;
+use crate::process::cancel::Watch;
+use crate::process::run::{Input, run};
+use std::path::Path;
+
+/// A recipient that can be encrypted to now.
+#[derive(Debug, Clone)]
+pub(crate) struct Recipient {
+    pub key: Key,
+    pub subkey: Part,
+    pub expires_at: Option<i64>,
+}
+
+/// How near an expiry is a warning.
+const SOON: i64 = 30 * 24 * 3600;
+
+impl Recipient {
+    pub(crate) fn expires_soon(&self, now: i64) -> Option<String> {
+        expires_soon(&self.key.primary.fingerprint, self.expires_at, now)
+    }
+}
+
+pub(crate) fn expires_soon(fingerprint: &str, at: Option<i64>, now: i64) -> Option<String> {
+    let at = at.filter(|at| at - now < SOON)?;
+    Some(format!(
+        "the key {fingerprint} expires in {} days: provision its successor now",
+        (at - now) / (24 * 3600)
+    ))
+}
+
+/// Asked first, since listing the keys of an empty folder would create a keyring in it.
+pub(crate) fn has_keyring(home: &Path) -> bool {
+    let rings = ["pubring.kbx", "pubring.gpg", "public-keys.d/pubring.db"];
+    rings.iter().any(|ring| home.join(ring).exists())
+}
+
+pub(crate) fn recipient(
+    gpg: &Gpg,
+    fingerprint: &Fingerprint,
+    now: i64,
+    watch: &Watch,
+) -> Result<Recipient> {
+    let key = find_key(gpg, fingerprint, watch)?;
+    let subkey = key.encryption_subkey(now).map_err(|why| {
+        let what = format!("the key {fingerprint} {}", why.as_str());
+        Error::new(Code::KeyUnfit, what).hint(
+            "Extend or replace it where the secret key is, and import the public key here again.",
+        )
+    })?;
+    let (subkey, expires_at) = (subkey.clone(), key.expires_at(subkey));
+    Ok(Recipient {
+        key,
+        subkey,
+        expires_at,
+    })
+}
+
+/// The key whose primary fingerprint this is, whatever its state.
+pub(crate) fn find_key(gpg: &Gpg, fingerprint: &Fingerprint, watch: &Watch) -> Result<Key> {
+    let home = gpg.home();
+    let unfit = |what: String| Error::new(Code::KeyUnfit, what);
+    let unknown = || {
+        unfit(format!(
+            "no public key {fingerprint} in the keyring `{home}`"
+        ))
+        .hint(format!(
+            "Import the public key: gpg --homedir {home} --import KEYFILE; or name its keyring \
+             with --gnupg-home."
+        ))
+        .absent()
+    };
+    if !has_keyring(Path::new(home)) {
+        return Err(unknown());
+    }
+    let spec = gpg.list_key(fingerprint.as_str());
+    let what = format!("cannot list the key {fingerprint}");
+    let ran = run(&spec, Input::Null, watch);
+    let said = |word: &str| ran.outcome.status.iter().any(|line| line.contains(word));
+    if !ran.ok() && said("keylist.getkey") {
+        return Err(unknown());
+    }
+    let ran = answered(ran, Code::KeyUnfit, &what)?;
+    let mut keys = colons::keys(&ran.text());
+    let key = match (keys.pop(), keys.pop()) {
+        (Some(key), None) => key,
+        (None, _) => return Err(unknown()),
+        _ => return Err(unfit(format!("more than one key answers to {fingerprint}"))),
+    };
+    let primary = &key.primary.fingerprint;
+    if primary != fingerprint.as_str() {
+        return Err(
+            unfit(format!("{fingerprint} is a subkey of {primary}")).hint(format!(
+                "Name the primary, {primary}: gpg takes the newest subkey that fits."
+            )),
+        );
+    }
+    Ok(key)
+}

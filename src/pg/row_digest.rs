@@ -1,0 +1,114 @@
+//! A digest of a table's rows, whatever their order: the sum of a hash of each line of COPY text.
+//!
+//! It finds a row that was lost, added or changed. The hash is keyed anew in every process and the
+//! digest stays in memory, so that nobody can make rows to fit it and nothing is told of the rows.
+
+use crate::base::error::Result;
+use crate::base::random;
+use siphasher::sip128::{Hasher128, SipHasher13};
+use std::hash::Hasher;
+
+/// Number and content of the rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct TableDigest {
+    pub rows: u64,
+    /// Modulo 2^128.
+    sum: u128,
+}
+
+/// The key of digests that are to be compared with each other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DigestKey([u8; 16]);
+
+impl DigestKey {
+    pub(crate) fn random() -> Result<DigestKey> {
+        Ok(DigestKey(random::bytes()?))
+    }
+}
+
+/// Takes one table's rows in pieces of any size.
+#[derive(Debug)]
+pub(crate) struct RowDigest {
+    key: DigestKey,
+    digest: TableDigest,
+    /// The line that is not whole yet, with the first bytes of it.
+    open: Option<(SipHasher13, Vec<u8>)>,
+}
+
+impl RowDigest {
+    pub(crate) fn new(key: DigestKey) -> RowDigest {
+        RowDigest {
+            key,
+            digest: TableDigest::default(),
+            open: None,
+        }
+    }
+
+    /// The closing line `\.` may be among the rows: data escapes a backslash, so it is no row.
+    pub(crate) fn push(&mut self, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let end = memchr::memchr(b'\n', bytes);
+            let (text, rest) = match end {
+                Some(end) => (&bytes[..end], &bytes[end + 1..]),
+                None => (bytes, &[][..]),
+            };
+            bytes = rest;
+            if self.open.is_none() && end.is_some() && text == b"\\." {
+                continue;
+            }
+            let begin = || (SipHasher13::new_with_key(&self.key.0), Vec::new());
+            let (hasher, start) = self.open.get_or_insert_with(begin);
+            hasher.write(text);
+            let room = 3_usize.saturating_sub(start.len()).min(text.len());
+            start.extend_from_slice(&text[..room]);
+            if end.is_some()
+                && let Some((hasher, start)) = self.open.take()
+                && start != b"\\."
+            {
+                self.digest.rows += 1;
+                let hash = hasher.finish128().as_u128();
+                self.digest.sum = self.digest.sum.wrapping_add(hash);
+            }
+        }
+    }
+
+    pub(crate) fn digest(&self) -> TableDigest {
+        self.digest
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn digest(pieces: &[&str]) -> TableDigest {
+        let mut rows = RowDigest::new(DigestKey([7; 16]));
+        for piece in pieces {
+            rows.push(piece.as_bytes());
+        }
+        rows.digest()
+    }
+
+    #[test]
+    fn order_and_pieces_do_not_matter_and_rows_do() {
+        let one = digest(&["a\nb\n\nc\n\\.\n"]);
+        assert_eq!(one.rows, 4);
+        assert_eq!(one, digest(&["c\nb", "\na", "\n\n\\", ".", "\n"]));
+        let long = "0123456789".repeat(9);
+        assert_eq!(
+            digest(&[&long, &long, "\n"]),
+            digest(&[&(long.repeat(2) + "\n")])
+        );
+        for other in [
+            "a\nb\nc\n\\.\n",
+            "a\nb\n\nc\nc\n\\.\n",
+            "ab\n\n\nc\n\\.\n",
+            "\\.\n",
+        ] {
+            assert_ne!(one, digest(&[other]), "{other:?}");
+        }
+        assert_eq!(digest(&["\\.\n"]), TableDigest::default());
+        // Twice the same row is not none of it.
+        assert_ne!(digest(&["a\na\n\\.\n"]).sum, 0);
+    }
+}

@@ -1,0 +1,168 @@
+//! The server: what its catalog says, and which pg_dump fits it.
+
+use crate::base::error::{Code, Error, Result};
+use crate::base::names::TableName;
+use crate::base::version::{self, Version};
+use crate::pg::catalog::{self, Catalog};
+use crate::pg::closure::{self, Closure};
+use crate::pg::connection::Connection;
+use crate::pg::{command, session};
+use crate::process::ask::ask;
+use crate::process::cancel::Watch;
+use crate::process::command::CommandSpec;
+use crate::process::find::{self, Tool};
+use crate::process::run::Input;
+use serde::Deserialize;
+
+/// How long one catalog query may take on the server.
+const QUERY_LIMIT_MS: &str = "60000";
+
+pub(crate) fn catalog(
+    connection: &Connection,
+    tables: &[TableName],
+    watch: &Watch,
+) -> Result<Catalog> {
+    let text = query(connection, tables, &[catalog::QUERY], watch)?;
+    let catalog = Catalog::parse(&text)?;
+    catalog.check_session()?;
+    Ok(catalog)
+}
+
+/// In one session: the second answer costs half of what it would alone.
+pub(crate) fn catalog_and_closure(
+    connection: &Connection,
+    tables: &[TableName],
+    watch: &Watch,
+) -> Result<(Catalog, Closure)> {
+    let both = [catalog::QUERY, closure::QUERY];
+    let answer = query(connection, tables, &both, watch)?;
+    let mut answers = serde_json::Deserializer::from_str(&answer);
+    let mut read = || -> serde_json::Result<(Catalog, Closure)> {
+        let both = (
+            Catalog::deserialize(&mut answers)?,
+            Closure::deserialize(&mut answers)?,
+        );
+        answers.end()?;
+        Ok(both)
+    };
+    let (catalog, closure) = read().map_err(|err| catalog::unreadable(&err))?;
+    catalog.check_session()?;
+    Ok((catalog, closure))
+}
+
+/// What a restore of these tables needs, and what it would miss.
+pub(crate) fn closure(
+    connection: &Connection,
+    tables: &[TableName],
+    watch: &Watch,
+) -> Result<Closure> {
+    Closure::parse(&query(connection, tables, &[closure::QUERY], watch)?)
+}
+
+fn query(
+    connection: &Connection,
+    tables: &[TableName],
+    sql: &[&str],
+    watch: &Watch,
+) -> Result<String> {
+    let spec = catalog_query(connection)?;
+    let variables = command::variables(&[
+        ("targets", serde_json::json!(tables).to_string()),
+        ("lock_timeout", connection.lock_wait.as_millis().to_string()),
+        ("statement_timeout", QUERY_LIMIT_MS.to_string()),
+    ]);
+    let questions = sql.iter().map(|sql| session::question(sql));
+    let script: Vec<String> = [variables].into_iter().chain(questions).collect();
+    let input = Input::Bytes(script.concat().into());
+    let what = "cannot ask the database";
+    let ran = ask(&spec, input, watch, Code::Database, what).map_err(|error| {
+        let talk = error.stages.iter().flat_map(|stage| &stage.said);
+        let talk = talk.fold(String::new(), |all, line| all + line + "\n");
+        match error.hint {
+            None => error.hint(connection_hint(&talk)),
+            Some(_) => error,
+        }
+    })?;
+    Ok(ran.text())
+}
+
+pub(crate) fn catalog_query(connection: &Connection) -> Result<CommandSpec> {
+    let psql = find::find(Tool::Psql, &connection.env)?;
+    Ok(command::psql(&psql, connection))
+}
+
+/// psql speaks English here (LC_ALL=C).
+fn connection_hint(talk: &str) -> &'static str {
+    let said = |words: &str| talk.contains(words);
+    if said("password") {
+        "Put the password into ~/.pgpass or the file named by PGPASSFILE (mode 0600); it is \
+         never asked for."
+    } else if said("does not exist") {
+        "Check PGUSER and PGDATABASE, or --dbname."
+    } else if said("unsupported startup parameter") || said("options") {
+        "A pooler stands in between and refuses PGOPTIONS: connect to the server itself."
+    } else if said("timeout") {
+        "The server did not answer in time: look for locks on the catalog, or try again."
+    } else {
+        "Check that the server runs and that PGHOST, PGPORT or --dbname lead to it."
+    }
+}
+
+/// The pg_dump for a server of this major version: the one on PATH if it fits, else the server's
+/// own where Debian keeps it. `first` is the one on PATH with its version, asked beforehand.
+pub(crate) fn pg_dump_for(
+    connection: &Connection,
+    first: Version,
+    major: u32,
+    watch: &Watch,
+) -> Result<(Version, Option<String>)> {
+    let of = |v: &Version| version::major(&v.version).unwrap_or(0);
+    let chosen = if of(&first) == major {
+        first
+    } else {
+        match find::of_major(Tool::PgDump, major) {
+            Some(program) => pg_version(connection, &program, watch)?,
+            None => first,
+        }
+    };
+    let (path, text) = (&chosen.path, &chosen.version);
+    if of(&chosen) < major {
+        return Err(Error::new(
+            Code::ToolUnfit,
+            format!("pg_dump {text} (`{path}`) is older than the server, {major}"),
+        )
+        .hint(format!("apt-get install postgresql-client-{major}")));
+    }
+    let newer = (of(&chosen) > major).then(|| {
+        format!(
+            "pg_dump {text} is newer than the server, {major}: the dump may not restore into it; \
+             install postgresql-client-{major}"
+        )
+    });
+    Ok((chosen, newer))
+}
+
+/// The pg_dump on PATH.
+pub(crate) fn pg_dump(connection: &Connection, watch: &Watch) -> Result<Version> {
+    let program = find::find(Tool::PgDump, &connection.env)?;
+    pg_version(connection, &program, watch)
+}
+
+fn pg_version(connection: &Connection, program: &str, watch: &Watch) -> Result<Version> {
+    let spec = command::version(program, &connection.env);
+    let what = format!("cannot ask `{program}` for its version");
+    let ran = ask(&spec, Input::Null, watch, Code::ToolUnfit, &what)?;
+    let version = version::from_tool(&ran.text())
+        .filter(|v| version::major(v).is_some())
+        .ok_or_else(|| {
+            Error::new(
+                Code::ToolUnfit,
+                format!("`{program}` does not answer as PostgreSQL's tools do"),
+            )
+            .hint("apt-get install --reinstall postgresql-client")
+        })?;
+    Ok(Version {
+        path: program.into(),
+        version,
+    })
+}

@@ -1,0 +1,141 @@
+//! What may end a run from outside: a signal, or the limit of the whole run.
+
+use crate::base::error::{Code, Error};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Why a run was stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stop {
+    Signal(i32),
+    Timeout(Duration),
+    /// What ran beside it failed.
+    Abandoned,
+}
+
+/// Asked by everything that waits.
+#[derive(Debug, Clone)]
+pub(crate) struct Watch {
+    signal: Arc<AtomicUsize>,
+    /// Once set, a signal does what it does to any process.
+    released: Arc<AtomicBool>,
+    limit: Option<(Instant, Duration)>,
+    abandoned: Option<Arc<AtomicBool>>,
+}
+
+/// Numbers by Linux's signal(7); SIGXFSZ would otherwise kill us at a file size limit.
+const SIGNALS: [i32; 5] = [
+    signal_hook::consts::SIGHUP,
+    signal_hook::consts::SIGINT,
+    signal_hook::consts::SIGQUIT,
+    signal_hook::consts::SIGTERM,
+    SIGXFSZ,
+];
+const SIGXFSZ: i32 = 25;
+
+impl Watch {
+    /// Takes over the signals that end a process. One that was ignored when we started stays
+    /// ignored: `nohup` means it.
+    pub(crate) fn install() -> std::io::Result<Watch> {
+        let watch = Watch::none();
+        let ignored = ignored_signals();
+        for number in SIGNALS {
+            if ignored >> (number - 1) & 1 == 0 {
+                let flag = Arc::clone(&watch.signal);
+                signal_hook::flag::register_usize(number, flag, number as usize)?;
+                let released = Arc::clone(&watch.released);
+                signal_hook::flag::register_conditional_default(number, released)?;
+            }
+        }
+        Ok(watch)
+    }
+
+    /// Never stops: for clean-up, which must end by itself.
+    pub(crate) fn none() -> Watch {
+        Watch {
+            signal: Arc::new(AtomicUsize::new(0)),
+            released: Arc::new(AtomicBool::new(false)),
+            limit: None,
+            abandoned: None,
+        }
+    }
+
+    /// The same signals, and a limit from now.
+    pub(crate) fn with_limit(&self, limit: Option<Duration>) -> Watch {
+        let limit = limit.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
+        Watch {
+            signal: Arc::clone(&self.signal),
+            released: Arc::clone(&self.released),
+            limit,
+            abandoned: None,
+        }
+    }
+
+    /// The same, and whoever raises the flag.
+    pub(crate) fn or_abandoned(&self, flag: &Arc<AtomicBool>) -> Watch {
+        Watch {
+            abandoned: Some(Arc::clone(flag)),
+            ..self.clone()
+        }
+    }
+
+    /// From now on a signal ends the process at once. Asked for just before another program takes
+    /// it over, and followed by a last look, so that no signal gets lost in between.
+    pub(crate) fn release(&self) {
+        self.released.store(true, Ordering::SeqCst);
+    }
+
+    /// The same, and no longer than this from now.
+    pub(crate) fn within(&self, limit: Duration) -> Watch {
+        let mine = self.with_limit(Some(limit));
+        let earlier = self.limit.filter(|(end, _)| {
+            let theirs = mine.limit.map(|(end, _)| end);
+            theirs.is_none_or(|theirs| *end < theirs)
+        });
+        Watch {
+            limit: earlier.or(mine.limit),
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn stop(&self) -> Option<Stop> {
+        // SIGXFSZ comes with the failed write, which says more.
+        match self.signal.load(Ordering::Relaxed) as i32 {
+            0 | SIGXFSZ => {}
+            number => return Some(Stop::Signal(number)),
+        }
+        if (self.abandoned.as_ref()).is_some_and(|flag| flag.load(Ordering::Relaxed)) {
+            return Some(Stop::Abandoned);
+        }
+        self.limit
+            .filter(|(end, _)| Instant::now() >= *end)
+            .map(|(_, limit)| Stop::Timeout(limit))
+    }
+}
+
+/// The mask of ignored signals, proc(5) `SigIgn`.
+fn ignored_signals() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
+}
+
+/// The error of a run that was stopped.
+pub(crate) fn stopped(stop: Stop) -> Error {
+    match stop {
+        Stop::Signal(signal) => {
+            let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
+            Error::new(Code::Interrupted(signal), format!("interrupted by {name}"))
+        }
+        Stop::Timeout(limit) => Error::new(
+            Code::Timeout,
+            format!("not done within --timeout {limit:?}"),
+        )
+        .hint("Give it more time, or look at what the server is waiting for."),
+        Stop::Abandoned => Error::new(Code::StageFailed, "given up: what ran beside it failed"),
+    }
+}

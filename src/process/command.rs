@@ -1,0 +1,206 @@
+//! A command is data: what runs, what `--dry-run` prints, what an error shows and what the
+//! manifest records are the same fields.
+
+use crate::base::env::Env;
+use std::ffi::OsString;
+use std::fmt;
+
+/// One external command: absolute program, arguments, and its whole environment.
+#[derive(Debug, Clone)]
+pub(crate) struct CommandSpec {
+    stage: &'static str,
+    program: String,
+    args: Vec<String>,
+    env: Vec<(OsString, OsString)>,
+    status_prefix: Option<&'static str>,
+    expected_talk: Option<&'static str>,
+    interrupted: bool,
+    stderr_filter: Option<NewStderrFilter>,
+}
+
+/// Decides line by line what is kept of a command's standard error.
+pub(crate) trait StderrFilter: Send {
+    /// The text to keep of this line, or of what it completes.
+    fn line(&mut self, line: &[u8]) -> Option<String>;
+}
+
+pub(crate) type NewStderrFilter = fn() -> Box<dyn StderrFilter>;
+
+impl CommandSpec {
+    /// `stage` is the word by which errors name it: `dump`, `encrypt`, `catalog`, …
+    pub(crate) fn new(stage: &'static str, program: &str) -> CommandSpec {
+        CommandSpec {
+            stage,
+            program: program.into(),
+            args: Vec::new(),
+            env: Vec::new(),
+            status_prefix: None,
+            expected_talk: None,
+            interrupted: false,
+            stderr_filter: None,
+        }
+    }
+
+    /// It is asked to end by SIGINT instead of SIGTERM.
+    pub(crate) fn interrupted(self) -> CommandSpec {
+        CommandSpec {
+            interrupted: true,
+            ..self
+        }
+    }
+
+    /// Only what the filter lets through is kept of its standard error: the rest may hold rows.
+    pub(crate) fn filter_stderr(self, filter: NewStderrFilter) -> CommandSpec {
+        CommandSpec {
+            stderr_filter: Some(filter),
+            ..self
+        }
+    }
+
+    pub(crate) fn stderr_filter(&self) -> Option<NewStderrFilter> {
+        self.stderr_filter
+    }
+
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.interrupted
+    }
+
+    pub(crate) fn arg(mut self, arg: impl Into<String>) -> CommandSpec {
+        self.args.push(arg.into());
+        self
+    }
+
+    pub(crate) fn args<T: Into<String>>(
+        mut self,
+        args: impl IntoIterator<Item = T>,
+    ) -> CommandSpec {
+        self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    pub(crate) fn env(
+        mut self,
+        name: impl Into<OsString>,
+        value: impl Into<OsString>,
+    ) -> CommandSpec {
+        let name = name.into();
+        self.env.retain(|(known, _)| *known != name);
+        self.env.push((name, value.into()));
+        self
+    }
+
+    /// Takes from the environment what `allowed` names; a trailing `*` allows a prefix.
+    pub(crate) fn inherit(mut self, env: &Env, allowed: &[&str]) -> CommandSpec {
+        for (name, value) in env.iter() {
+            let Some(text) = name.to_str() else { continue };
+            let fits = |rule: &&str| match rule.strip_suffix('*') {
+                Some(prefix) => text.starts_with(prefix),
+                None => text == *rule,
+            };
+            if allowed.iter().any(fits) {
+                self = self.env(name, value);
+            }
+        }
+        self
+    }
+
+    /// Lines of standard error with this prefix are a status protocol, kept apart from talk.
+    pub(crate) fn status_prefix(mut self, prefix: &'static str) -> CommandSpec {
+        self.status_prefix = Some(prefix);
+        self
+    }
+
+    /// A line that it always says, and that would only trouble an operator.
+    pub(crate) fn expect_talk(mut self, line: &'static str) -> CommandSpec {
+        self.expected_talk = Some(line);
+        self
+    }
+
+    pub(crate) fn expected_talk(&self) -> Option<&'static str> {
+        self.expected_talk
+    }
+
+    pub(crate) fn stage(&self) -> &'static str {
+        self.stage
+    }
+
+    pub(crate) fn program(&self) -> &str {
+        &self.program
+    }
+
+    pub(crate) fn arguments(&self) -> &[String] {
+        &self.args
+    }
+
+    pub(crate) fn environment(&self) -> &[(OsString, OsString)] {
+        &self.env
+    }
+
+    pub(crate) fn status_lines(&self) -> Option<&'static str> {
+        self.status_prefix
+    }
+
+    /// Program and arguments, as executed.
+    pub(crate) fn argv(&self) -> Vec<String> {
+        std::iter::once(&self.program)
+            .chain(&self.args)
+            .cloned()
+            .collect()
+    }
+}
+
+/// A line that can be pasted into a shell. The environment is not shown: it may hold secrets.
+impl fmt::Display for CommandSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words: Vec<String> = self.argv().iter().map(|arg| shell_word(arg)).collect();
+        f.write_str(&words.join(" "))
+    }
+}
+
+/// One word as a POSIX shell reads it back.
+pub(crate) fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_string();
+    }
+    let wrap = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+    // An option keeps its name outside the quotes, as people write it.
+    match word.split_once('=') {
+        Some((name, value)) if name.starts_with("--") && name.chars().all(plain) => {
+            format!("{name}={}", wrap(value))
+        }
+        _ => wrap(word),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn display_is_argv_in_a_shell() {
+        let spec = CommandSpec::new("dump", "/usr/bin/pg_dump")
+            .arg("--table=\"a\".\"it's\"")
+            .arg("plain")
+            .arg("");
+        assert_eq!(
+            spec.to_string(),
+            "/usr/bin/pg_dump --table='\"a\".\"it'\\''s\"' plain ''"
+        );
+        assert_eq!(spec.argv().len(), 4);
+    }
+
+    #[test]
+    fn only_what_is_allowed_is_inherited() {
+        let env = Env::new(
+            [("PGHOST", "h"), ("PG", "x"), ("HOME", "/h"), ("HOMER", "d")]
+                .map(|(k, v)| (k.into(), v.into())),
+        );
+        let spec = CommandSpec::new("x", "/x")
+            .inherit(&env, &["PG*", "HOME"])
+            .env("HOME", "/other");
+        let names: Vec<_> = spec.environment().iter().collect();
+        assert_eq!(names.len(), 3);
+        assert!(names.contains(&&("HOME".into(), "/other".into())));
+    }
+}

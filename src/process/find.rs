@@ -1,0 +1,145 @@
+//! A tool's name → the absolute path of the program that will run, or what to install.
+
+use crate::base::env::Env;
+use crate::base::error::{Code, Error, Result};
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tool {
+    Gpg,
+    Gpgconf,
+    PgDump,
+    Psql,
+    PgConfig,
+    Postgres,
+    Setpriv,
+}
+
+impl Tool {
+    fn name(self) -> &'static str {
+        match self {
+            Tool::Gpg => "gpg",
+            Tool::Gpgconf => "gpgconf",
+            Tool::PgDump => "pg_dump",
+            Tool::Psql => "psql",
+            Tool::PgConfig => "pg_config",
+            Tool::Postgres => "postgres",
+            Tool::Setpriv => "setpriv",
+        }
+    }
+
+    fn package(self) -> &'static str {
+        match self {
+            Tool::Gpg | Tool::Gpgconf => "gnupg",
+            Tool::PgDump | Tool::Psql => "postgresql-client",
+            Tool::PgConfig => "libpq-dev",
+            Tool::Postgres => "postgresql",
+            Tool::Setpriv => "util-linux",
+        }
+    }
+}
+
+/// Where Debian and Ubuntu keep one folder a major version.
+const DEBIAN: &str = "/usr/lib/postgresql";
+
+/// The first on PATH. Debian's `pg_wrapper` stands there for the client tools and chooses a
+/// version by rules of its own, so the newest real program is taken in its place.
+pub(crate) fn find(tool: Tool, env: &Env) -> Result<String> {
+    let path = env.get("PATH").unwrap_or_default();
+    let missing = || {
+        Error::new(
+            Code::ToolMissing,
+            format!("`{}` is not on PATH ({})", tool.name(), path.display()),
+        )
+        .hint(format!("apt-get install {}", tool.package()))
+    };
+    let found = which::which_in(tool.name(), Some(path), "/").map_err(|_| missing())?;
+    let real = found.canonicalize().unwrap_or_else(|_| found.clone());
+    let program = if real.file_name().is_some_and(|name| name == "pg_wrapper") {
+        newest(tool).ok_or_else(missing)?
+    } else {
+        found
+    };
+    text(program)
+}
+
+/// The program of one PostgreSQL major version, where Debian's folder holds it.
+pub(crate) fn of_major(tool: Tool, major: u32) -> Option<String> {
+    let path = Path::new(DEBIAN).join(major.to_string()).join("bin");
+    let path = path.join(tool.name());
+    path.is_file().then(|| text(path).ok()).flatten()
+}
+
+/// What a throw-away cluster takes, all of one version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ServerTools {
+    pub initdb: String,
+    pub postgres: String,
+    pub pg_dump: String,
+    pub psql: String,
+    pub major: u32,
+}
+
+/// The folders that may hold a server, best first: PATH's, pg_config's, Debian's of this major
+/// version and of newer ones. `ask` tells a program's answer to one argument.
+pub(crate) fn server(
+    major: u32,
+    env: &Env,
+    ask: impl Fn(&str, &str) -> Option<String>,
+) -> Result<ServerTools> {
+    let real = |path: String| Path::new(&path).canonicalize().ok();
+    let folder = |path: PathBuf| path.parent().map(Path::to_path_buf);
+    let on_path = find(Tool::Postgres, env)
+        .ok()
+        .and_then(real)
+        .and_then(folder);
+    let config = find(Tool::PgConfig, env).ok();
+    let config = config.and_then(|program| ask(&program, "--bindir"));
+    let config = config.map(|dir| PathBuf::from(dir.trim()));
+    let debian = |major: u32| Path::new(DEBIAN).join(major.to_string()).join("bin");
+    let majors = std::fs::read_dir(DEBIAN).into_iter().flatten().flatten();
+    let majors = majors.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    let mut newer: Vec<u32> = majors.filter(|found| *found > major).collect();
+    newer.sort_unstable();
+    let own = std::iter::once(debian(major)).chain(newer.into_iter().map(debian));
+    let fits = |dir: PathBuf| {
+        let program = |name: &str| {
+            let path = dir.join(name);
+            path.is_file().then(|| text(path).ok()).flatten()
+        };
+        let postgres = program("postgres")?;
+        let version = crate::base::version::from_tool(&ask(&postgres, "--version")?)?;
+        let found = crate::base::version::major(&version)?;
+        Some(ServerTools {
+            initdb: program("initdb")?,
+            postgres,
+            pg_dump: program("pg_dump").or_else(|| find(Tool::PgDump, env).ok())?,
+            psql: program("psql").or_else(|| find(Tool::Psql, env).ok())?,
+            major: found,
+        })
+        .filter(|tools| tools.major >= major)
+    };
+    let mut folders = on_path.into_iter().chain(config).chain(own);
+    folders.find_map(fits).ok_or_else(|| {
+        let what = format!("no PostgreSQL server of version {major} or newer on this host");
+        Error::new(Code::ToolMissing, what).hint(format!("apt-get install postgresql-{major}"))
+    })
+}
+
+fn newest(tool: Tool) -> Option<PathBuf> {
+    let majors = std::fs::read_dir(DEBIAN).ok()?.flatten();
+    let majors = majors.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    majors
+        .filter_map(|major| Some((major, of_major(tool, major)?)))
+        .max()
+        .map(|(_, path)| path.into())
+}
+
+fn text(path: PathBuf) -> Result<String> {
+    path.into_os_string().into_string().map_err(|path| {
+        Error::new(
+            Code::ToolMissing,
+            format!("the path {path:?} is not UTF-8 text"),
+        )
+    })
+}

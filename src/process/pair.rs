@@ -1,0 +1,75 @@
+//! Two that run side by side: where one fails, the other need not go on.
+
+use crate::base::error::{Code, Error, Result};
+use crate::process::cancel::Watch;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Runs both, the first in this thread. The error is the one that came first: the other's, if
+/// there is one, is that it was stopped.
+pub(crate) fn pair<A, B: Send>(
+    watch: &Watch,
+    first: impl FnOnce(&Watch) -> Result<A>,
+    second: impl FnOnce(&Watch) -> Result<B> + Send,
+) -> Result<(A, B)> {
+    let failed = Arc::new(AtomicBool::new(false));
+    let watch = watch.or_abandoned(&failed);
+    // With an error goes whether the other had failed before.
+    let late = |error| (error, failed.swap(true, Ordering::Relaxed));
+    let (first, second) = std::thread::scope(|scope| {
+        // A panic is a failure too, and must end the other, which may be waiting for this one.
+        let second = || joined(catch_unwind(AssertUnwindSafe(|| second(&watch))));
+        let second = scope.spawn(move || second().map_err(late));
+        let first = first(&watch).map_err(late);
+        (first, second.join())
+    });
+    let second = second.unwrap_or_else(|panic| joined(Err(panic)).map_err(late));
+    match (first, second) {
+        (Ok(first), Ok(second)) => Ok((first, second)),
+        (Err((error, false)), _) | (_, Err((error, false))) => Err(error),
+        (Err((error, true)), _) | (_, Err((error, true))) => Err(error),
+    }
+}
+
+/// A panic in a check is a bug, and a no.
+pub(crate) fn joined<T>(result: std::thread::Result<Result<T>>) -> Result<T> {
+    result.unwrap_or_else(|_| {
+        Err(Error::new(
+            Code::StageFailed,
+            "a check ended without an answer: this is a bug in pgseal",
+        ))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::error::Code;
+    use crate::base::error::Error;
+    use crate::process::cancel::Stop;
+    use std::time::{Duration, Instant};
+
+    fn until_stopped(watch: &Watch) -> Result<()> {
+        let since = Instant::now();
+        while since.elapsed() < Duration::from_secs(60) {
+            if let Some(stop) = watch.stop() {
+                assert_eq!(stop, Stop::Abandoned);
+                return Err(crate::process::cancel::stopped(stop));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn a_failure_ends_the_other_and_is_the_one_told() {
+        let cause = || Error::new(Code::Disk, "full");
+        let outer = Watch::none();
+        let fail = |_: &Watch| -> Result<()> { Err(cause()) };
+        assert_eq!(pair(&outer, fail, until_stopped), Err(cause()));
+        assert_eq!(pair(&outer, until_stopped, fail), Err(cause()));
+        assert_eq!(pair(&outer, |_| Ok(1), |_| Ok(2)), Ok((1, 2)));
+        assert_eq!(outer.stop(), None);
+    }
+}

@@ -1,0 +1,179 @@
+//! Which of several failures is the cause, and which are its consequences.
+
+use crate::base::error::{Code, Error};
+use crate::process::cancel::Stop;
+use crate::process::child::{End, Outcome};
+use crate::process::pipe::{Halt, Piped};
+
+/// The cause. A stage is named by its place, 0 for the producer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Blame {
+    Nobody,
+    Stopped(Stop),
+    NotStarted(usize, String),
+    Source(Error),
+    Sink(Error),
+    Tap(Error),
+    Producer,
+    Consumer,
+    Both,
+}
+
+const SIGPIPE: i32 = 13;
+
+pub(crate) fn blame<T, S>(piped: &Piped<T, S>) -> Blame {
+    let tap = piped.tap.as_ref().map(|(_, how)| how);
+    let sink = piped.sink.as_ref().map(|(_, how)| how);
+    let source = piped.source.clone();
+    match judge(&piped.producer, &piped.consumer, tap, sink, piped.stop) {
+        blame @ (Blame::Stopped(_) | Blame::NotStarted(..)) => blame,
+        blame => source.map_or(blame, Blame::Source),
+    }
+}
+
+fn judge(
+    producer: &Outcome,
+    consumer: &Outcome,
+    tap: Option<&Result<(), Halt>>,
+    sink: Option<&Result<(), Halt>>,
+    stop: Option<Stop>,
+) -> Blame {
+    if let Some(stop) = stop {
+        return Blame::Stopped(stop);
+    }
+    for (at, outcome) in [consumer, producer].into_iter().enumerate() {
+        if let End::NotStarted(why) = &outcome.end {
+            return Blame::NotStarted(1 - at, why.clone());
+        }
+    }
+    if let Some(Err(Halt::Own(why))) = sink {
+        return Blame::Sink(why.clone());
+    }
+    if let Some(Err(Halt::Own(why))) = tap {
+        return Blame::Tap(why.clone());
+    }
+    // A producer whose reader went away, or that we ended for it, is not the cause.
+    let consequence = producer.stopped || producer.end == End::Signal(SIGPIPE);
+    match (producer.end.ok(), consumer.end.ok()) {
+        (true, false) => Blame::Consumer,
+        (false, false) if consequence => Blame::Consumer,
+        (false, false) => Blame::Both,
+        // The consumer left early and calls it success.
+        (false, true) if consequence => Blame::Consumer,
+        (false, true) => Blame::Producer,
+        (true, true) => match (tap, sink) {
+            (Some(Ok(())), Some(Ok(()))) => Blame::Nobody,
+            (Some(Err(_)), _) => Blame::Consumer,
+            (_, Some(Err(Halt::Pipe(why)))) => Blame::Sink(Error::new(Code::StageFailed, why)),
+            _ => Blame::Tap(Error::new(
+                Code::StageFailed,
+                "a pipe was still held open by another process",
+            )),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::command::CommandSpec;
+
+    fn outcome(end: End, stopped: bool) -> Outcome {
+        Outcome {
+            spec: CommandSpec::new("x", "/x"),
+            end,
+            stopped,
+            status: Vec::new(),
+            talk: String::new(),
+        }
+    }
+
+    #[test]
+    fn the_table() {
+        let ok = || Some(Ok(()));
+        let error = |why: &str| Error::new(Code::Store, why);
+        let own = |why: &str| Some(Err(Halt::Own(error(why))));
+        let broken = || Some(Err(Halt::Pipe("broken pipe".into())));
+        let end = |code| outcome(End::Code(code), false);
+        let stopped = || outcome(End::Code(1), true);
+        let timeout = Stop::Timeout(std::time::Duration::from_secs(1));
+        for (producer, consumer, tap, sink, stop, expected) in [
+            (end(0), end(0), ok(), ok(), None, Blame::Nobody),
+            (
+                end(0),
+                end(0),
+                own("half"),
+                ok(),
+                None,
+                Blame::Tap(error("half")),
+            ),
+            (end(1), end(0), ok(), ok(), None, Blame::Producer),
+            (
+                outcome(End::Signal(9), false),
+                end(0),
+                ok(),
+                ok(),
+                None,
+                Blame::Producer,
+            ),
+            (
+                outcome(End::Signal(13), false),
+                end(2),
+                broken(),
+                ok(),
+                None,
+                Blame::Consumer,
+            ),
+            (stopped(), end(2), broken(), ok(), None, Blame::Consumer),
+            (stopped(), end(0), broken(), ok(), None, Blame::Consumer),
+            (end(0), end(0), broken(), ok(), None, Blame::Consumer),
+            (end(0), end(2), ok(), ok(), None, Blame::Consumer),
+            (end(1), end(2), ok(), ok(), None, Blame::Both),
+            (
+                stopped(),
+                stopped(),
+                broken(),
+                own("full"),
+                None,
+                Blame::Sink(error("full")),
+            ),
+            (
+                end(0),
+                end(0),
+                ok(),
+                own("full"),
+                None,
+                Blame::Sink(error("full")),
+            ),
+            (
+                stopped(),
+                stopped(),
+                ok(),
+                ok(),
+                Some(timeout),
+                Blame::Stopped(timeout),
+            ),
+            (
+                end(0),
+                end(0),
+                ok(),
+                own("x"),
+                Some(Stop::Signal(2)),
+                Blame::Stopped(Stop::Signal(2)),
+            ),
+            (
+                outcome(End::NotStarted("gone".into()), false),
+                stopped(),
+                broken(),
+                broken(),
+                None,
+                Blame::NotStarted(0, "gone".into()),
+            ),
+        ] {
+            let said = judge(&producer, &consumer, tap.as_ref(), sink.as_ref(), stop);
+            assert_eq!(said, expected, "{producer:?} {consumer:?} {tap:?} {sink:?}");
+        }
+        let held = judge(&end(0), &end(0), None, Some(&Ok(())), None);
+        assert!(matches!(held, Blame::Tap(_)));
+    }
+}

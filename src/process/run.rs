@@ -1,0 +1,71 @@
+//! One command whose answer is held in memory.
+
+use crate::base::error::{Code, Error};
+use crate::process::cancel::{Stop, Watch};
+use crate::process::child::{End, Outcome};
+use crate::process::command::CommandSpec;
+use crate::process::pipe::{Halt, Sink};
+use crate::process::stream::stream;
+
+/// A command's answer may not be larger.
+const ANSWER_LIMIT: usize = 256 * 1024 * 1024;
+
+pub(crate) enum Input {
+    Null,
+    Bytes(Vec<u8>),
+}
+
+pub(crate) struct Ran {
+    pub outcome: Outcome,
+    pub stdout: Vec<u8>,
+    /// Set where it was ended by a signal to us or by the limit.
+    pub stop: Option<Stop>,
+}
+
+impl Ran {
+    pub(crate) fn ok(&self) -> bool {
+        self.outcome.end.ok() && self.stop.is_none()
+    }
+
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.stdout).into_owned()
+    }
+}
+
+/// What a command wrote.
+struct Answer(Vec<u8>);
+
+impl Sink for Answer {
+    fn push(&mut self, bytes: &[u8]) -> Result<(), Halt> {
+        if self.0.len() + bytes.len() > ANSWER_LIMIT {
+            let what = format!("it answers with more than {ANSWER_LIMIT} bytes");
+            return Err(Halt::Own(Error::new(Code::StageFailed, what)));
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+pub(crate) fn run(spec: &CommandSpec, input: Input, watch: &Watch) -> Ran {
+    let source = match input {
+        Input::Null => None,
+        Input::Bytes(bytes) => Some(bytes),
+    };
+    let streamed = stream(spec, source, Answer(Vec::new()), watch);
+    let mut outcome = streamed.outcome;
+    // An answer whose end was not seen is no answer.
+    let stdout = match streamed.sink {
+        Some((Answer(bytes), Ok(()))) => bytes,
+        _ => {
+            if !matches!(outcome.end, End::NotStarted(_)) {
+                outcome.end = End::Lost;
+            }
+            Vec::new()
+        }
+    };
+    Ran {
+        outcome,
+        stdout,
+        stop: streamed.stop,
+    }
+}

@@ -1,0 +1,182 @@
+//! The ten checks of `readiness` and `preflight`, side by side. A check that cannot be made is a
+//! finding, never an abort.
+
+use crate::base::error::{Code, Error, Result};
+use crate::config::settings::{Broken, Config};
+use crate::process::cancel::{Watch, stopped};
+use crate::process::command::shell_word;
+use crate::readiness::mechanism::canary::Canary;
+use crate::readiness::{database, gpg, key, runner, seam, store};
+use crate::report::judgement::Judgement;
+use crate::report::matrix::{Finding, Matrix};
+use crate::report::proof::{Exposed, MechanismProof, Readiness};
+use jiff::Timestamp;
+use std::thread::{self, ScopedJoinHandle};
+
+/// What was found, and the canary of its proof, for whoever makes more text of it.
+pub(crate) struct Audit {
+    pub readiness: Readiness,
+    pub canary: Option<Canary>,
+}
+
+pub(crate) fn audit(
+    schema: &'static str,
+    config: &Config,
+    broken: &[Broken],
+    watch: &Watch,
+) -> Result<Audit> {
+    let host = &Host {
+        config,
+        broken,
+        watch,
+    };
+    let (matrix, mechanism) = thread::scope(|scope| {
+        // The longest first.
+        let mechanism = scope.spawn(|| gpg::mechanism(host));
+        let plans = scope.spawn(|| runner::plans(host));
+        let catalog = scope.spawn(|| database::ask(host));
+        let closure = scope.spawn(|| database::closure(host));
+        let seam = scope.spawn(|| seam::check(host));
+        let key = scope.spawn(|| key::check(host));
+        let pg_dump = scope.spawn(|| database::tool(host));
+        let folder = scope.spawn(|| store::look(host));
+        let gpg_binary = scope.spawn(|| gpg::binary(host));
+
+        let catalog = answer(catalog).and_then(|answer| answer);
+        let mechanism = answer(mechanism).and_then(|answer| answer);
+        let key = finding(key);
+        let tables = database::tables(host, &catalog);
+        let mut matrix = Matrix {
+            gpg_binary: finding(gpg_binary),
+            gpg_mechanism: gpg::judge(&mechanism),
+            pg_dump: database::pg_dump(host, answer(pg_dump).and_then(|tool| tool), &catalog),
+            database: database::server(host, &catalog),
+            target_tables: tables,
+            restore_closure: finding(closure),
+            store: store::judge(host, answer(folder).and_then(|folder| folder), &catalog),
+            backup_runner: Finding::unknown("not looked at"),
+            pre_write_backup_seam: finding(seam),
+            backup_key: key,
+        };
+        matrix.backup_runner = runner::judge(host, answer(plans).and_then(|p| p), &matrix);
+        (matrix, mechanism)
+    });
+    // A report that was cut short is none.
+    if let Some(stop) = watch.stop() {
+        return Err(stopped(stop));
+    }
+    let (proof, canary): (Option<MechanismProof>, _) = match mechanism {
+        Ok((proof, canary)) => (Some(proof), Some(canary)),
+        Err(_) => (None, None),
+    };
+    let exposed = proof
+        .as_ref()
+        .map_or(Exposed::Unknown, |proof| proof.secrets_exposed);
+    let tables = config.tables.as_deref().unwrap_or_default();
+    let uname = rustix::system::uname();
+    let readiness = Readiness {
+        schema,
+        created_at: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+        host: uname.nodename().to_string_lossy().into_owned(),
+        pgseal_version: env!("CARGO_PKG_VERSION"),
+        tables: tables.iter().map(ToString::to_string).collect(),
+        verdict: Judgement::of(&matrix, exposed),
+        rows: matrix,
+        searched: proof.as_ref().map_or(Vec::new(), |p| p.searched.clone()),
+        gpg_mechanism_proof: proof,
+    };
+    Ok(Audit { readiness, canary })
+}
+
+/// What every check is given.
+pub(crate) struct Host<'a> {
+    pub(crate) config: &'a Config,
+    pub(crate) broken: &'a [Broken],
+    pub(crate) watch: &'a Watch,
+}
+
+impl Host<'_> {
+    /// The setting of this name was refused: what rests on it was not asked.
+    pub(crate) fn refused(&self, key: &str) -> Result<()> {
+        match self.broken.iter().find(|broken| broken.key == key) {
+            Some(broken) => Err(broken.error.clone()),
+            None => Ok(()),
+        }
+    }
+
+    /// For a row that waits for another.
+    pub(crate) fn first_above(&self) -> String {
+        format!(
+            "# First what stands above it, then again:\n{}",
+            self.pgseal("preflight")
+        )
+    }
+
+    /// `pgseal` with the config file that was read, as a shell reads it.
+    pub(crate) fn pgseal(&self, verb: &str) -> String {
+        match &self.config.file {
+            Some(file) => format!(
+                "pgseal {verb} --config={}",
+                shell_word(&file.display().to_string())
+            ),
+            None => format!("pgseal {verb}"),
+        }
+    }
+}
+
+fn answer<T>(handle: ScopedJoinHandle<'_, T>) -> Result<T> {
+    handle.join().map_err(|_| {
+        Error::new(
+            Code::StageFailed,
+            "the check ended without an answer: this is a bug in pgseal",
+        )
+    })
+}
+
+fn finding(handle: ScopedJoinHandle<'_, Finding>) -> Finding {
+    answer(handle).unwrap_or_else(|error| Finding::unknown(error.message))
+}
+
+/// A refusal as a finding: absent is MISSING, what we stopped is UNKNOWN, the rest is FAILED.
+pub(crate) fn refusal(error: &Error) -> Finding {
+    let why = told(error);
+    let finding = match error.code {
+        _ if error.absent => Finding::missing(why),
+        Code::Timeout | Code::Interrupted(_) => Finding::unknown(why),
+        _ => Finding::failed(why),
+    };
+    match &error.hint {
+        Some(hint) => finding.hint(as_shell(hint)),
+        None => finding,
+    }
+}
+
+/// Could not be checked, for this reason.
+pub(crate) fn unasked(error: &Error) -> Finding {
+    let finding = Finding::unknown(told(error));
+    match &error.hint {
+        Some(hint) => finding.hint(as_shell(hint)),
+        None => finding,
+    }
+}
+
+/// The message, and what the program said.
+pub(crate) fn told(error: &Error) -> String {
+    let said = error.stages.iter().flat_map(|stage| &stage.said);
+    said.fold(error.message.clone(), |all, line| {
+        format!("{all}: {}", line.trim())
+    })
+}
+
+/// Hints of errors are sentences or commands: a sentence becomes a comment.
+pub(crate) fn as_shell(hint: &str) -> String {
+    const COMMANDS: &[&str] = &["apt-get ", "install ", "chmod ", "chown ", "pgseal "];
+    let lines = hint.lines().map(|line| {
+        let line = line.trim();
+        match COMMANDS.iter().any(|command| line.starts_with(command)) {
+            true => line.to_string(),
+            false => format!("# {line}"),
+        }
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,277 @@
+//! The backup key: which setting names it, whether gpg would encrypt to it, and what an operator
+//! should know of it.
+
+use crate::base::error::{Error, Result};
+use crate::base::names::Fingerprint;
+use crate::config::recipients::Recipients;
+use crate::gnupg::colons::{self, Key, Unfit, day};
+use crate::gnupg::command::{self, Gpg};
+use crate::gnupg::keyring::{self, Recipient};
+use crate::process::ask;
+use crate::process::command::shell_word;
+use crate::process::run::{Input, run};
+use crate::readiness::audit::{Host, refusal, unasked};
+use crate::readiness::signing;
+use crate::report::matrix::{Evidence, Finding, KeyFlaw};
+use jiff::Timestamp;
+
+/// Read by gpg even with `--no-options`.
+const GLOBAL_CONF: &str = "/etc/gnupg/gpg.conf";
+
+pub(crate) fn check(host: &Host) -> Finding {
+    if let Err(error) = host.refused("gnupg_home") {
+        return refusal(&error);
+    }
+    let gpg = match command::gpg(&host.config.gnupg_home, &host.config.env) {
+        Ok(gpg) => gpg,
+        Err(error) => return unasked(&error),
+    };
+    let finding = match &host.config.recipients {
+        Ok(recipients) => judge(host, &gpg, recipients),
+        Err(error) => unset(host, error),
+    };
+    let finding = match signing::check(host, &gpg) {
+        Ok(evidence) => finding.with_all(evidence),
+        Err(unfit) => {
+            let hints = [unfit.mend(), finding.mend()].into_iter().flatten();
+            let hints = hints.collect::<Vec<_>>().join("\n");
+            unfit.hint(hints).with_all(finding.evidence().to_vec())
+        }
+    };
+    let conf = std::fs::read_to_string(GLOBAL_CONF).unwrap_or_default();
+    finding
+        .with(keyring(host, &gpg))
+        .with_all(redirections(&conf))
+}
+
+/// No recipient is configured, or none that can be read.
+fn unset(host: &Host, error: &Error) -> Finding {
+    let finding = refusal(error);
+    if !error.absent {
+        return finding;
+    }
+    let publish = match &host.config.env_file {
+        Some(file) => format!(
+            "printf 'BACKUP_GPG_FPR=%s\\n' FINGERPRINT >> {}",
+            shell_word(&file.display().to_string())
+        ),
+        None => "export BACKUP_GPG_FPR=FINGERPRINT".into(),
+    };
+    finding.hint(format!(
+        "{}  # steps that make a key; then, with its fingerprint:\n{publish}",
+        host.pgseal("operator-package")
+    ))
+}
+
+fn judge(host: &Host, gpg: &Gpg, recipients: &Recipients) -> Finding {
+    let now = Timestamp::now().as_second();
+    let source = Evidence::read(
+        &recipients.source,
+        format!(
+            "BACKUP_GPG_FPR names {}",
+            counted(recipients.fingerprints.len(), "recipient")
+        ),
+    );
+    let mut all: Option<Finding> = None;
+    let mut more = vec![source];
+    for fingerprint in &recipients.fingerprints {
+        let finding = match one(host, gpg, fingerprint, now) {
+            Ok((evidence, warnings)) => {
+                more.extend(warnings);
+                match all.take() {
+                    None => Finding::ready(evidence),
+                    Some(found) => found.with(evidence),
+                }
+            }
+            // One that is unfit is enough: a backup to the others alone is refused too.
+            Err(unfit) => return unfit.with_all(more),
+        };
+        all = Some(finding);
+    }
+    if recipients.fingerprints.len() == 1 {
+        more.push(Evidence::warning(
+            "only one recipient: who loses its secret key or passphrase loses every backup",
+        ));
+    }
+    match all {
+        Some(finding) => finding.with_all(more),
+        None => Finding::missing("no recipient is configured"),
+    }
+}
+
+type Fit = (Evidence, Vec<Evidence>);
+
+fn one(
+    host: &Host,
+    gpg: &Gpg,
+    fingerprint: &Fingerprint,
+    now: i64,
+) -> std::result::Result<Fit, Finding> {
+    let home = shell_word(&host.config.gnupg_home.display().to_string());
+    let key = keyring::find_key(gpg, fingerprint, host.watch).map_err(|error| {
+        let finding = refusal(&error);
+        match error.absent {
+            true => finding.hint(format!(
+                "gpg --homedir {home} --import KEYFILE  # the public key {fingerprint}"
+            )),
+            false => finding,
+        }
+    })?;
+    let spec = gpg.list_key(fingerprint.as_str());
+    let subkey = key.encryption_subkey(now).map_err(|unfit| {
+        Finding::failed(format!("the key {fingerprint} {}", unfit.as_str()))
+            .because(flaw(unfit))
+            .with(Evidence::run(&spec, described(&key)))
+            .hint(mend(unfit, fingerprint, &home))
+    })?;
+    let expires_at = key.expires_at(subkey);
+    let answer = format!(
+        "{}, encryption subkey {} {}, {}",
+        described(&key),
+        subkey.algorithm,
+        subkey.fingerprint,
+        expiry(expires_at)
+    );
+    let mut warnings = Vec::new();
+    for part in [&key.primary, subkey] {
+        if part.algorithm.starts_with("rsa") && part.bits < 3072 {
+            warnings.push(format!(
+                "{} of {fingerprint} is shorter than RSA 3072",
+                part.algorithm
+            ));
+        }
+    }
+    if secret_here(host, gpg, fingerprint) {
+        warnings.push(format!(
+            "the secret key of {fingerprint} is on this host: who takes the host reads the backups"
+        ));
+    }
+    let recipient = Recipient {
+        subkey: subkey.clone(),
+        expires_at,
+        key,
+    };
+    warnings.extend(recipient.expires_soon(now));
+    let warnings = warnings.into_iter().map(Evidence::warning).collect();
+    Ok((Evidence::run(&spec, answer), warnings))
+}
+
+pub(crate) fn expiry(at: Option<i64>) -> String {
+    at.map_or("never expires".into(), |at| format!("expires {}", day(at)))
+}
+
+pub(crate) fn described(key: &Key) -> String {
+    format!(
+        "{} \"{}\", primary {}",
+        key.primary.fingerprint, key.user_id, key.primary.algorithm
+    )
+}
+
+fn flaw(unfit: Unfit) -> Option<KeyFlaw> {
+    match unfit {
+        Unfit::Expired => Some(KeyFlaw::Expired),
+        Unfit::Revoked => Some(KeyFlaw::Revoked),
+        Unfit::Disabled => Some(KeyFlaw::Disabled),
+        Unfit::NoEncryptionSubkey => Some(KeyFlaw::NoEncryptionSubkey),
+        Unfit::Invalid | Unfit::NotYet | Unfit::NoSigningKey => None,
+    }
+}
+
+fn mend(unfit: Unfit, fingerprint: &Fingerprint, home: &str) -> String {
+    let import =
+        format!("gpg --homedir {home} --import KEYFILE  # here, the public key that was exported");
+    let there = match unfit {
+        Unfit::Expired => format!(
+            "# Where the secret key is:\n\
+             gpg --quick-set-expire {fingerprint} 2y && gpg --quick-set-expire {fingerprint} 2y '*'"
+        ),
+        Unfit::NoEncryptionSubkey => format!(
+            "# Where the secret key is:\n\
+             gpg --quick-add-key {fingerprint} cv25519 encr 2y"
+        ),
+        Unfit::Disabled => {
+            return format!("gpg --homedir {home} --edit-key {fingerprint} enable quit");
+        }
+        Unfit::NotYet => return "timedatectl  # is this host's clock right?".into(),
+        Unfit::Revoked | Unfit::Invalid | Unfit::NoSigningKey => {
+            return "pgseal operator-package  # steps that make a new key".into();
+        }
+    };
+    format!("{there}\ngpg --export --armor {fingerprint} > KEYFILE\n{import}")
+}
+
+/// Looked up by file name: gpg itself would start an agent to tell.
+fn secret_here(host: &Host, gpg: &Gpg, fingerprint: &Fingerprint) -> bool {
+    let spec = gpg.list_keygrips(fingerprint.as_str());
+    let text = run(&spec, Input::Null, host.watch).text();
+    let folder = host.config.gnupg_home.join("private-keys-v1.d");
+    let mut grips = colons::keygrips(&text).into_iter();
+    grips.any(|grip| folder.join(format!("{grip}.key")).exists())
+}
+
+fn keyring(host: &Host, gpg: &Gpg) -> Evidence {
+    let home = host.config.gnupg_home.display();
+    if !keyring::has_keyring(&host.config.gnupg_home) {
+        return Evidence::read(format!("{home}"), "0 public keys: no keyring there");
+    }
+    let spec = gpg.list_keys();
+    let found: Result<usize> = ask::ask(
+        &spec,
+        Input::Null,
+        host.watch,
+        crate::base::error::Code::KeyUnfit,
+        "cannot list the keyring",
+    )
+    .map(|ran| colons::keys(&ran.text()).len());
+    match found {
+        Ok(n) => Evidence::run(&spec, format!("{} in {home}", counted(n, "public key"))),
+        Err(error) => Evidence::run(&spec, error.message),
+    }
+}
+
+/// Lines that could send a message to somebody else, or to one more.
+fn redirections(conf: &str) -> Vec<Evidence> {
+    const WORDS: &[&str] = &[
+        "group",
+        "recipient",
+        "recipient-file",
+        "hidden-recipient",
+        "hidden-recipient-file",
+        "encrypt-to",
+        "hidden-encrypt-to",
+        "default-recipient",
+        "default-recipient-self",
+    ];
+    let lines = conf.lines().enumerate().filter_map(|(at, line)| {
+        let word = line.trim().trim_start_matches("--");
+        let word = word.split(|c: char| c.is_whitespace() || c == '=').next()?;
+        WORDS.contains(&word).then(|| {
+            Evidence::warning(format!(
+                "{GLOBAL_CONF} line {}: `{word}` could redirect a recipient; a backup that it \
+                 changes is refused",
+                at + 1
+            ))
+        })
+    });
+    lines.collect()
+}
+
+fn counted(n: usize, what: &str) -> String {
+    match n {
+        1 => format!("1 {what}"),
+        n => format!("{n} {what}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_redirect() {
+        let conf = "# group a = b\nkeyserver x\n group F = G\n--encrypt-to X\nrecipient=y\n";
+        let found = redirections(conf);
+        assert_eq!(found.len(), 3);
+        assert!(found[0].answer.contains("line 3: `group`"));
+    }
+}

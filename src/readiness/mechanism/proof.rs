@@ -1,0 +1,82 @@
+//! The proof whole: the round trip, the controls, the host's keyring untouched, no canary seen.
+
+use crate::base::error::Result;
+use crate::config::settings::Config;
+use crate::gnupg::command;
+use crate::process::cancel::Watch;
+use crate::readiness::mechanism::canary::Canary;
+use crate::readiness::mechanism::key_type::KeyShape;
+use crate::readiness::mechanism::keyring;
+use crate::readiness::mechanism::round_trip::Trial;
+use crate::report::print::{self, Report};
+use crate::report::proof::{Exposed, MechanismProof, Step, Verdict};
+
+pub(crate) fn prove(shape: &KeyShape, config: &Config, watch: &Watch) -> Result<MechanismProof> {
+    prove_with(&Canary::new()?, shape, config, watch)
+}
+
+/// The same with a canary of the caller's, who can go on looking for it.
+pub(crate) fn prove_with(
+    canary: &Canary,
+    shape: &KeyShape,
+    config: &Config,
+    watch: &Watch,
+) -> Result<MechanismProof> {
+    let gpg = command::gpg(&config.gnupg_home, &config.env)?;
+    let (version, libgcrypt) = command::gpg_version(&gpg, watch)?;
+    let keyring = || keyring::look(&gpg, config, watch);
+    let before = keyring()?;
+
+    let mut trial = Trial::new(gpg.program(), config, watch, canary)?;
+    let outcome = trial.round_trip(shape).and_then(|()| trial.controls());
+    // A trial that was stopped from outside is no proof of anything; its homes go with it.
+    outcome?;
+    let homes = trial.homes();
+    let in_homes = canary.search(&homes);
+    // The temporary root that was used, and no other: on a busy host /tmp is full of what others
+    // write meanwhile, and not to be able to search that says nothing of gpg.
+    let mut roots: Vec<_> = homes.iter().filter_map(|home| home.parent()).collect();
+    roots.dedup();
+    let roots: Vec<_> = roots.into_iter().map(Into::into).collect();
+    let (mut steps, sizes) = trial.finish();
+
+    let after = keyring()?;
+    steps.push(Step {
+        name: "host keyring untouched",
+        passed: before == after,
+        detail: format!(
+            "{}: {before} before, {after} after",
+            config.gnupg_home.display()
+        ),
+        argv: None,
+    });
+    let mut proof = MechanismProof {
+        schema: "pgseal/prove-mechanism/1",
+        result: Verdict::Fail,
+        gpg: version,
+        libgcrypt,
+        key: shape.to_string(),
+        compression: config.compression.to_string(),
+        sample_bytes: sizes.0,
+        ciphertext_bytes: sizes.1,
+        steps,
+        secrets_exposed: Exposed::Unknown,
+        searched: Vec::new(),
+    };
+    let mut search = in_homes;
+    search.add(canary.search(&roots));
+    search.add(canary.search(std::slice::from_ref(&config.store)));
+    // Every argv is part of the report, and so of what is searched here.
+    let output = proof.text() + &print::json_pretty(&proof)?;
+    search.add(canary.search_text("our output and every argv", &output));
+    proof.steps.push(Step {
+        name: "canary passphrase not found",
+        passed: search.exposed == Exposed::None,
+        detail: search.detail(),
+        argv: None,
+    });
+    proof.result = Verdict::of(&proof.steps);
+    proof.secrets_exposed = search.exposed;
+    proof.searched = search.places;
+    Ok(proof)
+}

@@ -1,0 +1,93 @@
+//! The runner: the very preparation that `backup` makes, twice, without a dump.
+
+use crate::backup::gather::prepare;
+use crate::backup::run::new_run_id;
+use crate::base::error::{Code, Error, Result};
+use crate::readiness::audit::{Host, told};
+use crate::report::matrix::{Evidence, Finding, Matrix, State};
+
+/// What one dry run would print.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Planned {
+    backup_sha: String,
+    pg_dump: Vec<String>,
+    gpg: Vec<String>,
+}
+
+pub(crate) fn plans(host: &Host) -> Result<[Planned; 2]> {
+    for key in [
+        "dbname",
+        "compress",
+        "lock_wait",
+        "timeout",
+        "gnupg_home",
+        "signing",
+    ] {
+        host.refused(key)?;
+    }
+    let run_id = new_run_id()?;
+    let plan = || {
+        let prepared = prepare(host.config, run_id.clone(), host.watch)?;
+        let name = host.config.store.join(prepared.plan.artifact_name());
+        let dry_run = prepared.plan.dry_run(name.display().to_string());
+        Ok::<_, Error>(Planned {
+            backup_sha: dry_run.backup_sha,
+            pg_dump: dry_run.plan.pg_dump,
+            gpg: dry_run.plan.gpg,
+        })
+    };
+    Ok([plan()?, plan()?])
+}
+
+/// A plan that cannot be made for lack of something has that for its reason: the other rows say
+/// how it is.
+pub(crate) fn judge(host: &Host, plans: Result<[Planned; 2]>, matrix: &Matrix) -> Finding {
+    match plans {
+        Ok([first, second]) if first == second => {
+            let sha = first.backup_sha;
+            Finding::ready(Evidence::argv(
+                first.pg_dump,
+                format!("would dump; backup_sha {sha}, twice the same"),
+            ))
+            .with(Evidence::argv(first.gpg, "would encrypt"))
+        }
+        Ok([first, second]) => Finding::failed(format!(
+            "two plans of the same run differ: {} and {}",
+            first.backup_sha, second.backup_sha
+        ))
+        .hint(host.pgseal("preflight")),
+        Err(error) if error.code == Code::Setting && !of_key(matrix) && !of_tables(matrix) => {
+            crate::readiness::audit::refusal(&error)
+        }
+        Err(error) => {
+            let why = format!("no plan can be made: {}", told(&error));
+            let others = [
+                &matrix.gpg_binary,
+                &matrix.pg_dump,
+                &matrix.database,
+                &matrix.target_tables,
+            ];
+            let others_ready = others.iter().all(|row| row.is_ready());
+            let of_key = matrix.backup_key.mend().unwrap_or("pgseal preflight");
+            let of_key = format!("# As for backup_key:\n{of_key}");
+            match matrix.backup_key.state() {
+                State::Missing if others_ready => Finding::missing(why).awaiting_key().hint(of_key),
+                State::Failed | State::Unknown if others_ready => {
+                    Finding::unknown(why).awaiting_key().hint(of_key)
+                }
+                State::Ready if others_ready => {
+                    Finding::failed(why).hint(host.pgseal("backup --dry-run"))
+                }
+                _ => Finding::unknown(why).hint(host.first_above()),
+            }
+        }
+    }
+}
+
+fn of_key(matrix: &Matrix) -> bool {
+    !matrix.backup_key.is_ready()
+}
+
+fn of_tables(matrix: &Matrix) -> bool {
+    !matrix.target_tables.is_ready() || !matrix.database.is_ready()
+}

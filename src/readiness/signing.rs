@@ -1,0 +1,60 @@
+//! The key that signs manifests, told with the backup key: where it cannot be used, a backup is
+//! refused.
+
+use crate::base::error::{Error, Result};
+use crate::gnupg::command::Gpg;
+use crate::gnupg::signer::{self, Signer};
+use crate::readiness::audit::{Host, as_shell, refusal};
+use crate::readiness::key::{described, expiry};
+use crate::report::matrix::{Evidence, Finding};
+use jiff::Timestamp;
+
+/// Evidence and warnings, none where no key is set; or why it cannot be used.
+pub(crate) fn check(host: &Host, gpg: &Gpg) -> std::result::Result<Vec<Evidence>, Finding> {
+    match host.refused("signing").and_then(|()| signer(host, gpg)) {
+        Ok(Some(signer)) => Ok(evidence(host, &signer)),
+        Ok(None) => Ok(Vec::new()),
+        Err(error) => {
+            // It is configured, so that it is not there is no lack but a failure.
+            let error = Error {
+                absent: false,
+                ..error
+            };
+            let hint = error.hint.as_deref().map(as_shell).unwrap_or_default();
+            let make = host.pgseal("operator-package --signing");
+            let hint = format!("{hint}\n{make}  # steps that make a signing key");
+            Err(refusal(&error).hint(hint.trim_start()))
+        }
+    }
+}
+
+/// The configured key, after it signed something.
+fn signer(host: &Host, gpg: &Gpg) -> Result<Option<Signer>> {
+    let key = host.config.signing.trusted_key()?;
+    key.map(|key| signer::signer(gpg, key, &host.config.env, host.watch))
+        .transpose()
+}
+
+fn evidence(host: &Host, signer: &Signer) -> Vec<Evidence> {
+    let now = Timestamp::now().as_second();
+    let answer = format!(
+        "{}, signs with {} {}, {}",
+        described(&signer.key),
+        signer.part.algorithm,
+        signer.part.fingerprint,
+        expiry(signer.expires_at())
+    );
+    let set = format!("the signing key is {}", signer.fingerprint());
+    let mut all = vec![
+        Evidence::read(&host.config.signing.source, set),
+        Evidence::run(&signer.spec, answer),
+    ];
+    if signer.key.encryption_subkey(now).is_ok() {
+        all.push(Evidence::warning(format!(
+            "the signing key {} can also decrypt: who takes this host reads what is sealed to it",
+            signer.fingerprint()
+        )));
+    }
+    all.extend(signer.expires_soon(now).map(Evidence::warning));
+    all
+}

@@ -1,0 +1,47 @@
+//! The summary of a backup.
+
+use crate::base::names::TableName;
+use crate::base::text::{bytes, plain, thousands};
+use crate::store::manifest::Manifest;
+
+/// What an operator wants to read after a backup.
+pub(crate) fn summary(manifest: &Manifest) -> Vec<String> {
+    let tables = manifest.stored().count();
+    let mut lines = vec![format!(
+        "sealed run {}: {} {}, {} rows, {} of SQL in {} encrypted, {:.1} s",
+        manifest.run_id,
+        tables,
+        match tables {
+            1 => "table",
+            _ => "tables",
+        },
+        thousands(manifest.rows()),
+        bytes(manifest.plaintext.size_bytes),
+        bytes(manifest.envelope.size_bytes),
+        manifest.timing.seconds
+    )];
+    for table in &manifest.tables {
+        let name = TableName {
+            schema: table.schema.clone(),
+            name: table.name.clone(),
+        };
+        let rows = match table.kind.as_str() {
+            "table" => format!("{} rows", thousands(table.rows)),
+            kind => format!("({kind})"),
+        };
+        lines.push(format!("  {:<48} {rows:>16}", plain(&name.to_string())));
+    }
+    let recipients = manifest.recipients.iter().map(|r| {
+        let expiry = r.expires_at.as_deref().unwrap_or("never");
+        format!(
+            "  for key {} ({}, expires {expiry})",
+            r.fingerprint, r.algorithm
+        )
+    });
+    lines.extend(recipients);
+    lines.push(format!(
+        "  artifact {}",
+        plain(&manifest.envelope.artifact_ref)
+    ));
+    lines
+}

@@ -1,0 +1,114 @@
+//! What was proved, what was not, and what turned out to be wrong.
+
+use crate::report::proof::Verdict;
+use serde::Serialize;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub(crate) enum Standing {
+    Proved,
+    Failed,
+    NotProved,
+}
+
+/// One question about an artifact, and its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Finding {
+    pub check: &'static str,
+    pub standing: Standing,
+    pub detail: String,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(crate) struct Findings(Vec<Finding>);
+
+impl Findings {
+    pub(crate) fn add(&mut self, check: &'static str, standing: Standing, detail: String) {
+        self.0.push(Finding {
+            check,
+            standing,
+            detail,
+        });
+    }
+
+    pub(crate) fn extend(&mut self, more: &Findings) {
+        self.0.extend_from_slice(&more.0);
+    }
+
+    /// A check that must come out right.
+    pub(crate) fn judge(&mut self, check: &'static str, how: Result<String, String>) -> bool {
+        let (standing, detail) = match how {
+            Ok(detail) => (Standing::Proved, detail),
+            Err(why) => (Standing::Failed, why),
+        };
+        self.add(check, standing, detail);
+        standing == Standing::Proved
+    }
+
+    /// Not asked for, or not possible: it is said, and no reproach.
+    pub(crate) fn open(&mut self, check: &'static str, detail: &str) {
+        self.add(check, Standing::NotProved, detail.into());
+    }
+
+    pub(crate) fn all(&self) -> &[Finding] {
+        &self.0
+    }
+
+    /// `check: detail` of each that is wrong.
+    pub(crate) fn failed(&self) -> Vec<String> {
+        let failed = self.0.iter().filter(|f| f.standing == Standing::Failed);
+        failed
+            .map(|f| format!("{}: {}", f.check, f.detail))
+            .collect()
+    }
+
+    pub(crate) fn proved(&self, check: &str) -> bool {
+        let proved = |f: &Finding| f.check == check && f.standing == Standing::Proved;
+        self.0.iter().any(proved)
+    }
+
+    /// Nothing proved is no pass.
+    pub(crate) fn verdict(&self) -> Verdict {
+        let proved = self.0.iter().any(|f| f.standing == Standing::Proved);
+        match proved && self.failed().is_empty() {
+            true => Verdict::Pass,
+            false => Verdict::Fail,
+        }
+    }
+}
+
+/// What `verify` has to say of one artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct VerifyReport {
+    pub schema: &'static str,
+    pub result: Verdict,
+    pub run_id: Option<String>,
+    pub artifact: String,
+    /// Null where there is none: an orphan.
+    pub manifest: Option<String>,
+    /// As read now; null where it is larger than the manifest says, and so was not.
+    pub sha256: Option<String>,
+    pub size_bytes: Option<u64>,
+    pub checks: Findings,
+}
+
+pub(crate) const SCHEMA: &str = "pgseal/verify/1";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_proved_is_no_pass() {
+        let mut findings = Findings::default();
+        assert_eq!(findings.verdict(), Verdict::Fail);
+        findings.open("origin", "not proved");
+        assert_eq!(findings.verdict(), Verdict::Fail);
+        findings.judge("size", Ok("1 byte".into()));
+        assert_eq!(findings.verdict(), Verdict::Pass);
+        findings.judge("sha256", Err("differs".into()));
+        assert_eq!(findings.verdict(), Verdict::Fail);
+        assert_eq!(findings.failed(), ["sha256: differs"]);
+    }
+}

@@ -1,0 +1,47 @@
+//! The operator's checklist.
+
+use crate::report::matrix::{Kind, State};
+use crate::report::proof::Readiness;
+use crate::report::readiness::said;
+use crate::report::style::Look;
+
+/// Under each `[ ]` what is wrong and, ready to be pasted, what mends it.
+pub(crate) fn checklist(found: &Readiness, look: &Look) -> String {
+    let mut out = String::new();
+    for row in found.rows.rows() {
+        let ready = row.state == State::Ready;
+        let mark = match ready {
+            true => look.colored("[x]", 32),
+            false => look.colored("[ ]", 31),
+        };
+        let first = row.evidence.first().map(said).unwrap_or_default();
+        let state = match ready {
+            true => String::new(),
+            false => format!("{}: ", row.state.as_str()),
+        };
+        let text = look.safe(&format!("{}: {state}{first}", row.component));
+        for (at, line) in look.wrapped(4, &text).iter().enumerate() {
+            match at {
+                0 => out += &format!("{mark} {line}\n"),
+                _ => out += &format!("    {line}\n"),
+            }
+        }
+        let warnings = row.evidence.iter().skip(1);
+        for warning in warnings.filter(|e| e.kind == Kind::Warning) {
+            for line in look.wrapped(6, &look.safe(&said(warning))) {
+                out += &format!("      {line}\n");
+            }
+        }
+        if !ready {
+            // Never wrapped: it is to be pasted as it is.
+            for line in row.hint.unwrap_or_default().lines() {
+                out += &format!("      {}\n", look.safe(line));
+            }
+        }
+    }
+    out.push('\n');
+    for (key, word) in found.verdict.lines() {
+        out += &format!("{key}: {word}\n");
+    }
+    out
+}

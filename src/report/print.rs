@@ -1,0 +1,200 @@
+//! The only room that prints. Data in, text out; nothing is decided here.
+
+use crate::base::error::{Code, Error, Result};
+use crate::base::exit::Exit;
+use crate::base::text::plain;
+use serde::Serialize;
+use std::io::Write;
+
+/// What a command has to say. Only `render` prints it.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// For standard output: the data.
+    pub out: String,
+    /// For standard error: warnings and the summary.
+    pub notes: Vec<String>,
+    pub exit: Exit,
+    /// What to add where `out` could not be delivered.
+    pub undelivered: Option<String>,
+}
+
+/// Something to print: data with its text beside it.
+pub(crate) trait Report: Serialize {
+    fn text(&self) -> String;
+
+    fn exit(&self) -> Exit {
+        Exit::Yes
+    }
+}
+
+impl Answer {
+    /// `json`: as one JSON document in place of the text.
+    pub(crate) fn of(report: &impl Report, json: bool) -> Result<Answer> {
+        Ok(Answer {
+            out: if json {
+                json_pretty(report)?
+            } else {
+                report.text()
+            },
+            notes: Vec::new(),
+            exit: report.exit(),
+            undelivered: None,
+        })
+    }
+}
+
+/// Prints an answer. An envelope that does not reach the caller is a failure of its own.
+pub(crate) fn answer(answer: &Answer, json: bool) -> Exit {
+    notes(&answer.notes);
+    let mut stdout = std::io::stdout().lock();
+    let told = stdout
+        .write_all(answer.out.as_bytes())
+        .and_then(|()| stdout.flush());
+    let told = match (told, &answer.undelivered) {
+        (Ok(()), Some(_)) if stdout_was_closed() => Err(rustix::io::Errno::BADF.into()),
+        (told, _) => told,
+    };
+    match told {
+        Ok(()) => answer.exit,
+        Err(err) => {
+            let mut trouble = Error::new(
+                Code::Output,
+                format!("cannot write to standard output: {err}"),
+            )
+            .hint("Give it a standard output that can be written to.");
+            trouble.disk = answer.undelivered.clone();
+            error(&trouble, json)
+        }
+    }
+}
+
+/// Rust puts `/dev/null`, open for reading and writing, where a standard descriptor was closed
+/// when we started; then every write succeeds and reaches nobody. A shell's `>/dev/null`, which
+/// throws the envelope away on purpose, is open for writing only. Who passes one that is open for
+/// both cannot be told apart, and is refused too: too often, never too rarely.
+fn stdout_was_closed() -> bool {
+    use rustix::fs::{OFlags, fcntl_getfl, fstat, stat};
+    let stdout = std::io::stdout();
+    let (Ok(ours), Ok(null), Ok(flags)) = (fstat(&stdout), stat("/dev/null"), fcntl_getfl(&stdout))
+    else {
+        return true;
+    };
+    ours.st_rdev == null.st_rdev
+        && ours.st_mode == null.st_mode
+        && flags & OFlags::RWMODE == OFlags::RDWR
+}
+
+/// Prints an error for a person or, with `json`, as the last line of standard error.
+pub(crate) fn error(error: &Error, json: bool) -> Exit {
+    if json {
+        let line = serde_json::json!({ "error": {
+            "code": error.code.as_str(),
+            "message": error.message,
+            "hint": error.hint,
+            "disk": error.disk,
+            "stages": error.stages,
+        }});
+        note_line(&line.to_string());
+    } else {
+        for line in error_lines(error) {
+            note_line(&line);
+        }
+    }
+    error.exit()
+}
+
+/// A clap error, which knows its own text and stream.
+pub(crate) fn usage(err: &clap::Error, json: bool) -> Exit {
+    // Help and version are answers, on standard output.
+    if !err.use_stderr() {
+        return match err.print() {
+            Ok(()) => Exit::Yes,
+            Err(_) => Exit::Local,
+        };
+    }
+    if json {
+        let text = err.to_string();
+        let text = text.trim_start_matches("error: ");
+        let lines = text.lines().map(str::trim);
+        let told = lines.take_while(|line| !line.starts_with("Usage:"));
+        let message: Vec<&str> = told.filter(|line| !line.is_empty()).collect();
+        let message = message.join(" ");
+        return error(
+            &Error::new(Code::Usage, message).hint("See `pgseal --help`."),
+            true,
+        );
+    }
+    let _ = err.print();
+    Exit::Usage
+}
+
+pub(crate) fn notes(notes: &[String]) {
+    for note in notes {
+        note_line(note);
+    }
+}
+
+fn note_line(line: &str) {
+    // Standard error may be closed, and there is nowhere else to say so.
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
+fn error_lines(error: &Error) -> Vec<String> {
+    let mut lines = vec![format!("error: {}", plain(&error.message))];
+    let width = error
+        .stages
+        .iter()
+        .map(|s| s.stage.len())
+        .max()
+        .unwrap_or(0);
+    for stage in &error.stages {
+        let label = format!("{}:", stage.stage);
+        lines.push(format!(
+            "  {label:<w$} {}  -> {}",
+            shortened(&plain(&stage.command)),
+            plain(&stage.ended),
+            w = width + 1
+        ));
+        lines.extend(
+            stage
+                .said
+                .iter()
+                .map(|said| format!("      {}", plain(said.trim()))),
+        );
+    }
+    lines.extend(error.disk.iter().map(|disk| format!("  {}", plain(disk))));
+    if let Some(hint) = &error.hint {
+        let hint: Vec<String> = hint.lines().map(plain).collect();
+        lines.push(format!("hint: {}", hint.join("\n")));
+    }
+    lines
+}
+
+/// A command line of 40 tables is no help at 3 a.m.; the whole of it is in `--dry-run`.
+fn shortened(command: &str) -> String {
+    const MOST: usize = 160;
+    match command.char_indices().nth(MOST) {
+        Some((at, _)) => format!("{}…", &command[..at]),
+        None => command.into(),
+    }
+}
+
+pub(crate) fn warnings(warnings: &[String]) -> Vec<String> {
+    warnings
+        .iter()
+        .map(|warning| format!("warning: {}", plain(warning)))
+        .collect()
+}
+
+fn json_error(err: serde_json::Error) -> Error {
+    Error::new(Code::Output, format!("cannot write JSON: {err}"))
+}
+
+/// Exactly one line.
+pub(crate) fn json_line<T: Serialize>(data: &T) -> Result<String> {
+    Ok(serde_json::to_string(data).map_err(json_error)? + "\n")
+}
+
+pub(crate) fn json_pretty<T: Serialize>(data: &T) -> Result<String> {
+    Ok(serde_json::to_string_pretty(data).map_err(json_error)? + "\n")
+}

@@ -1,0 +1,121 @@
+//! What was found: data and one fold. How it is said is `render`'s.
+
+use crate::base::exit::Exit;
+use crate::base::version::Version;
+use crate::report::judgement::Judgement;
+use crate::report::matrix::Matrix;
+use serde::Serialize;
+
+/// What `readiness` and `preflight` tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Readiness {
+    pub schema: &'static str,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+    pub host: String,
+    pub pgseal_version: &'static str,
+    /// The configured tables.
+    pub tables: Vec<String>,
+    pub rows: Matrix,
+    pub verdict: Judgement,
+    pub gpg_mechanism_proof: Option<MechanismProof>,
+    /// Where a canary passphrase was looked for.
+    pub searched: Vec<String>,
+}
+
+/// One thing that was tried, and whether it came out as it must.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Step {
+    pub name: &'static str,
+    pub passed: bool,
+    /// What was seen, with its numbers.
+    pub detail: String,
+    /// What was run, if a command was.
+    pub argv: Option<Vec<String>>,
+}
+
+/// Whether the canary was seen anywhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum Exposed {
+    None,
+    Found,
+    Unknown,
+}
+
+impl Exposed {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Exposed::None => "NONE",
+            Exposed::Found => "FOUND",
+            Exposed::Unknown => "UNKNOWN",
+        }
+    }
+}
+
+/// The proof that gpg does on this host what a backup needs of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct MechanismProof {
+    pub schema: &'static str,
+    pub result: Verdict,
+    pub gpg: Version,
+    pub libgcrypt: String,
+    /// Of the throw-away key: primary and encryption subkey.
+    pub key: String,
+    pub compression: String,
+    pub sample_bytes: usize,
+    pub ciphertext_bytes: usize,
+    pub steps: Vec<Step>,
+    pub secrets_exposed: Exposed,
+    /// Where the canary was looked for.
+    pub searched: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum Verdict {
+    Pass,
+    Fail,
+}
+
+impl Verdict {
+    /// Nothing tried is nothing proved.
+    pub(crate) fn of(steps: &[Step]) -> Verdict {
+        match !steps.is_empty() && steps.iter().all(|step| step.passed) {
+            true => Verdict::Pass,
+            false => Verdict::Fail,
+        }
+    }
+
+    pub(crate) fn exit(self) -> Exit {
+        match self {
+            Verdict::Pass => Exit::Yes,
+            Verdict::Fail => Exit::No,
+        }
+    }
+
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Verdict::Pass => "PASS",
+            Verdict::Fail => "FAIL",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_is_not_a_pass() {
+        let step = |passed| Step {
+            name: "x",
+            passed,
+            detail: String::new(),
+            argv: None,
+        };
+        assert_eq!(Verdict::of(&[]), Verdict::Fail);
+        assert_eq!(Verdict::of(&[step(true), step(false)]), Verdict::Fail);
+        assert_eq!(Verdict::of(&[step(true)]), Verdict::Pass);
+    }
+}

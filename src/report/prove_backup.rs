@@ -1,0 +1,72 @@
+//! The proof that a backup changes nothing.
+
+use crate::base::exit::Exit;
+use crate::base::text::{plain, thousands};
+use crate::report::findings::Findings;
+use crate::report::print::Report;
+use crate::report::proof::Verdict;
+use crate::report::verify::findings;
+use crate::store::envelope::Envelope;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Serialize)]
+pub(crate) struct ProveBackupReport {
+    pub schema: &'static str,
+    pub result: Verdict,
+    pub run_id: String,
+    pub envelope: Envelope,
+    /// What our sessions wrote, by what the server says of them.
+    pub our_writes: u64,
+    pub session: SessionFacts,
+    pub tables: Vec<Observed>,
+    pub checks: Findings,
+}
+
+/// What the server says of a session that is started as the backup's are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SessionFacts {
+    pub default_transaction_read_only: String,
+    pub transaction_read_only: String,
+    /// Assigned by the first write; null where there was none.
+    pub transaction_id: Option<String>,
+}
+
+/// One table, before and after.
+#[derive(Debug, Serialize)]
+pub(crate) struct Observed {
+    pub table: String,
+    pub rows_before: u64,
+    pub rows_after: Option<u64>,
+    /// 0 where every row is as it was; null where some are not, for a sum of hashes does not tell
+    /// how many.
+    pub rows_changed: Option<u64>,
+}
+
+impl Report for ProveBackupReport {
+    fn text(&self) -> String {
+        let mut out = format!(
+            "run {}: {}\n\n",
+            plain(&self.run_id),
+            plain(&self.envelope.artifact_ref)
+        );
+        for table in &self.tables {
+            let changed = match table.rows_changed {
+                Some(n) => format!("{n} rows changed"),
+                None => "CHANGED by another session".into(),
+            };
+            let rows = thousands(table.rows_before);
+            out += &format!("  {:<48} {rows:>16} rows  {changed}\n", plain(&table.table));
+        }
+        out += "\n";
+        out += &findings(&self.checks);
+        out + &format!(
+            "\nour_writes: {}\nPROVE_BACKUP: {}\n",
+            self.our_writes,
+            self.result.as_str()
+        )
+    }
+
+    fn exit(&self) -> Exit {
+        self.result.exit()
+    }
+}

@@ -1,0 +1,78 @@
+//! What was restored.
+
+use crate::base::text::{plain, thousands};
+use crate::report::findings::Findings;
+use crate::report::print::Report;
+use crate::report::proof::Verdict;
+use crate::report::verify::findings;
+use serde::Serialize;
+
+#[derive(Debug, Serialize)]
+pub(crate) struct RestoreReport {
+    pub schema: &'static str,
+    pub result: Verdict,
+    pub run_id: Option<String>,
+    pub artifact: String,
+    pub target: Place,
+    pub prelude: bool,
+    pub tables: Vec<Rows>,
+    /// Statements that were left out: by --skip-external, or as grants of others.
+    pub skipped: Vec<String>,
+    /// What belongs to the tables and was never in the backup.
+    pub not_restored: Vec<String>,
+    pub notes: Vec<String>,
+    pub checks: Findings,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Place {
+    pub database: String,
+    pub user: String,
+    pub version: String,
+}
+
+/// One table as it was read in the target before the transaction ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Rows {
+    pub table: String,
+    pub rows: u64,
+}
+
+impl Report for RestoreReport {
+    fn text(&self) -> String {
+        let place = &self.target;
+        let mut out = format!(
+            "{}\ninto database {} as {}, PostgreSQL {}\n\n",
+            plain(&self.artifact),
+            plain(&place.database),
+            plain(&place.user),
+            plain(&place.version)
+        );
+        for table in &self.tables {
+            out += &format!(
+                "  {:<48} {:>16} rows\n",
+                plain(&table.table),
+                thousands(table.rows)
+            );
+        }
+        out += &listed("left out", &self.skipped);
+        out += &listed("never in the backup", &self.not_restored);
+        for note in &self.notes {
+            out += &format!("note: {}\n", plain(note));
+        }
+        out += "\n";
+        out += &findings(&self.checks);
+        out + &format!("\nRESTORE: {}\n", self.result.as_str())
+    }
+}
+
+pub(crate) fn listed(what: &str, lines: &[String]) -> String {
+    if lines.is_empty() {
+        return String::new();
+    }
+    let mut out = format!("\n{what}:\n");
+    for line in lines {
+        out += &format!("  {}\n", plain(line));
+    }
+    out
+}

@@ -1,0 +1,163 @@
+//! What this terminal can show: colour, letters, width.
+
+use crate::base::env::Env;
+use crate::base::text::plain;
+use crate::report::matrix::State;
+use std::io::IsTerminal;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Look {
+    pub color: bool,
+    pub ascii: bool,
+    pub width: usize,
+}
+
+const DEFAULT_WIDTH: usize = 100;
+const NARROWEST: usize = 40;
+
+impl Look {
+    pub(crate) fn of_stdout(env: &Env) -> Look {
+        let stdout = std::io::stdout();
+        let columns = rustix::termios::tcgetwinsize(&stdout).map_or(0, |size| size.ws_col);
+        Look::of(env, stdout.is_terminal(), usize::from(columns))
+    }
+
+    fn of(env: &Env, terminal: bool, columns: usize) -> Look {
+        let text = |name: &str| {
+            let value = env.get(name).unwrap_or_default();
+            value.to_string_lossy().to_ascii_lowercase()
+        };
+        // The first that is set decides, as in setlocale(3).
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].map(text);
+        let locale = locale.iter().find(|value| !value.is_empty());
+        let utf8 = locale.is_some_and(|l| l.contains("utf-8") || l.contains("utf8"));
+        let width = match columns {
+            0 => DEFAULT_WIDTH,
+            columns => columns.max(NARROWEST),
+        };
+        Look {
+            color: terminal && text("NO_COLOR").is_empty() && text("TERM") != "dumb",
+            ascii: !utf8,
+            width,
+        }
+    }
+
+    /// Nothing that moves the cursor, and only letters that the locale has.
+    pub(crate) fn safe(&self, text: &str) -> String {
+        let text = plain(text);
+        if !self.ascii {
+            return text;
+        }
+        let mut out = String::with_capacity(text.len());
+        for c in text.chars() {
+            match c {
+                '→' => out.push_str("->"),
+                '…' => out.push_str("..."),
+                '–' | '—' => out.push('-'),
+                c if c.is_ascii() => out.push(c),
+                c => out.extend(c.escape_unicode()),
+            }
+        }
+        out
+    }
+
+    /// Padded first: the colour has no width.
+    pub(crate) fn state(&self, state: State, width: usize) -> String {
+        let word = format!("{:<width$}", state.as_str());
+        let color = match state {
+            State::Ready => 32,
+            State::Missing => 33,
+            State::Failed => 31,
+            State::Unknown => 35,
+        };
+        self.colored(&word, color)
+    }
+
+    pub(crate) fn colored(&self, text: &str, color: u8) -> String {
+        match self.color {
+            true => format!("\x1b[{color}m{text}\x1b[0m"),
+            false => text.into(),
+        }
+    }
+
+    /// Lines of at most the width, the first after `first`, the rest below it.
+    pub(crate) fn wrapped(&self, indent: usize, text: &str) -> Vec<String> {
+        let most = self.width.saturating_sub(indent).max(20);
+        let mut lines = Vec::new();
+        let mut line = String::new();
+        for word in text.split(' ') {
+            let mut word = word;
+            let needs = line.chars().count() + usize::from(!line.is_empty()) + width(word);
+            if needs > most && !line.is_empty() {
+                lines.push(std::mem::take(&mut line));
+            }
+            // What has no space to break at is broken anywhere.
+            while width(word) > most {
+                let at = word
+                    .char_indices()
+                    .nth(most)
+                    .map_or(word.len(), |(at, _)| at);
+                lines.push(word[..at].to_string());
+                word = &word[at..];
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        if !line.is_empty() || lines.is_empty() {
+            lines.push(line);
+        }
+        lines
+    }
+}
+
+fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn env(vars: &[(&str, &str)]) -> Env {
+        Env::new(vars.iter().map(|(k, v)| (k.into(), v.into())))
+    }
+
+    #[test]
+    fn colour_only_on_a_terminal() {
+        let look = |vars: &[(&str, &str)], terminal| Look::of(&env(vars), terminal, 0).color;
+        assert!(look(&[("TERM", "xterm")], true));
+        assert!(!look(&[("TERM", "xterm")], false));
+        assert!(!look(&[("NO_COLOR", "1")], true));
+        assert!(look(&[("NO_COLOR", "")], true));
+        assert!(!look(&[("TERM", "dumb")], true));
+    }
+
+    #[test]
+    fn letters_of_the_locale() {
+        let ascii = |vars: &[(&str, &str)]| Look::of(&env(vars), true, 80).ascii;
+        assert!(ascii(&[]));
+        assert!(ascii(&[("LC_ALL", "C"), ("LANG", "de_DE.UTF-8")]));
+        assert!(!ascii(&[("LC_ALL", ""), ("LANG", "C.UTF-8")]));
+        assert!(!ascii(&[("LC_CTYPE", "en_US.utf8"), ("LANG", "C")]));
+        let look = Look::of(&env(&[]), false, 80);
+        assert_eq!(look.safe("a → é\x1b…"), "a -> \\u{e9}\\u{1b}...");
+    }
+
+    #[test]
+    fn lines_fit() {
+        let look = Look {
+            color: false,
+            ascii: true,
+            width: 30,
+        };
+        let text = format!("one two three {} four", "x".repeat(45));
+        let lines = look.wrapped(10, &text);
+        assert!(lines.iter().all(|line| line.len() <= 20), "{lines:?}");
+        assert_eq!(lines.concat().replace(' ', ""), text.replace(' ', ""));
+        assert_eq!(look.wrapped(10, ""), [""]);
+        let look = Look::of(&env(&[]), true, 7);
+        assert_eq!(look.width, NARROWEST);
+    }
+}

@@ -1,0 +1,172 @@
+//! A restore into a database, in one transaction that is committed only if all came back.
+//!
+//! ```text
+//!  artifact ──feed──▶ gpg ──pipe──▶ tap ──pipe──▶ psql ──▶ rows as they are in the target
+//!            hash      decrypts      inflate, hash, scan;        │ digested, compared
+//!                                    COMMIT is its last word ◀───┘
+//! ```
+//!
+//! The artifact's SQL runs with the rights of the restoring role, so who sealed it is proved
+//! before this room is entered. What is checked here protects against damage and accidents.
+
+use crate::base::error::{Code, Error, Result};
+use crate::base::random;
+use crate::gnupg::compression::Compression;
+use crate::pg;
+use crate::pg::closure::ExternalReference;
+use crate::pg::connection::Connection;
+use crate::pg::row_digest::DigestKey;
+use crate::process::cancel::Watch;
+use crate::process::find::{self, Tool};
+use crate::process::pipe::pipe_from;
+use crate::process::status_lines::StatusLines;
+use crate::report::findings::Findings;
+use crate::restore::answers::AnswerReader;
+use crate::restore::editor::DumpEditor;
+use crate::restore::omissions::Omissions;
+use crate::restore::outcome;
+use crate::restore::script::TransactionScript;
+use crate::restore::stream::{Compared, PreludeText, RestoreTap};
+use crate::restore::target::{self, Target};
+use crate::store::manifest::Manifest;
+use crate::verify::decrypt::{Ciphertext, Key};
+use crate::verify::inside::Prelude;
+use crate::verify::plaintext::{Content, plaintext_of};
+use crate::verify::verification::Sound;
+use std::sync::mpsc::channel;
+
+/// What a restore did.
+pub(crate) struct Restored {
+    pub target: Target,
+    pub tables: Vec<Compared>,
+    /// Statements that were left out, and why.
+    pub omitted: Vec<String>,
+    /// What the backup never held.
+    pub not_restored: Vec<String>,
+    /// References that nobody could look up.
+    pub unknown: Vec<ExternalReference>,
+    pub prelude: bool,
+    /// What was proved of the artifact on the way.
+    pub findings: Findings,
+}
+
+/// How it came out where nothing failed.
+pub(crate) enum Outcome {
+    Committed(Box<Restored>),
+    /// Rolled back: a table is not what was sealed.
+    Differs(Vec<Compared>, Error),
+}
+
+/// How it is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct RestoreOptions {
+    pub skip_external: bool,
+    /// Into a target of our own, which has nothing but what the backup brings.
+    pub proof: bool,
+    /// The prelude is run only if it is bound to the artifact, whose origin is proved.
+    pub prelude_must_be_bound: bool,
+}
+
+/// A target that can take the backup.
+pub(crate) struct RestorePlan {
+    target: Target,
+    omissions: Omissions,
+    unknown: Vec<ExternalReference>,
+    options: RestoreOptions,
+}
+
+/// Asks the database of `config`, and refuses one that has too much or too little.
+pub(crate) fn plan(
+    manifest: &Manifest,
+    connection: &Connection,
+    options: RestoreOptions,
+    watch: &Watch,
+) -> Result<RestorePlan> {
+    let target = target::ask(connection, manifest, watch)?;
+    target.check(manifest)?;
+    let (missing, unknown) = target.missing(manifest);
+    Ok(RestorePlan {
+        omissions: target::resolve(&missing, options)?,
+        unknown: unknown.into_iter().cloned().collect(),
+        target,
+        options,
+    })
+}
+
+/// Refuses a prelude that the proof of the artifact's origin does not cover.
+pub(crate) fn prelude_unproved() -> Error {
+    let what = "nothing proves who sealed the prelude: the artifact is of an early version, and is not bound to it";
+    Error::new(Code::OriginUnproved, what).hint(
+        "Restore without it, where the database has what it would bring: --no-prelude.\n      \
+         Only if you made sure in another way: --origin-unproved; its SQL then runs with your rights.",
+    )
+}
+
+/// Restores into the database of `config`: all of it, or nothing.
+pub(crate) fn restore(
+    plan: RestorePlan,
+    sound: &Sound<'_>,
+    prelude: Option<Prelude>,
+    key: &Key<'_>,
+    connection: &Connection,
+) -> Result<Outcome> {
+    let manifest = sound.manifest;
+    let compression = Compression::parse(&manifest.compression)
+        .map_err(|why| Error::new(Code::NotVerified, format!("the manifest: {why}")))?;
+    let pins = pg::session::restoring(manifest.lc_monetary());
+    let script = TransactionScript::new(random::bytes()?, pins);
+    let digest_key = DigestKey::random()?;
+    let (to, answers) = channel();
+    let has_prelude = prelude.is_some();
+    let tap = RestoreTap {
+        inflate: plaintext_of(compression)?,
+        content: Some(Content::new(manifest)),
+        editor: DumpEditor::new(script.clone(), plan.omissions, digest_key),
+        script: script.clone(),
+        manifest: manifest.clone(),
+        without_prelude: manifest.prelude.is_some() && prelude.is_none(),
+        prelude: prelude.map(|prelude| PreludeText {
+            prelude,
+            must_be_bound: plan.options.prelude_must_be_bound,
+        }),
+        answers,
+        status: StatusLines::default(),
+        begun: false,
+        findings: Findings::default(),
+        compared: Vec::new(),
+        commit_sent: None,
+    };
+    let psql = find::find(Tool::Psql, &connection.env)?;
+    let psql = pg::command::restorer(&psql, connection);
+    let piped = pipe_from(
+        Some(Ciphertext::new(sound.artifact, key)?),
+        [&key.spec, &psql],
+        tap,
+        AnswerReader::new(script, digest_key, to),
+        key.watch,
+        &mut || {},
+    );
+    if let Some(error) = outcome::failure(&piped, connection)? {
+        let compared = piped.tap.map(|(tap, _)| tap.compared).unwrap_or_default();
+        return match compared.iter().all(|table| table.equal) {
+            true => Err(error),
+            false => Ok(Outcome::Differs(compared, error)),
+        };
+    }
+    let warned = outcome::prelude_omissions(&piped.consumer.talk);
+    let Some((tap, _)) = piped.tap else {
+        let what = "the stream was not read to its end";
+        return Err(Error::new(Code::StageFailed, what));
+    };
+    let mut omitted = warned;
+    omitted.extend(tap.editor.omitted);
+    Ok(Outcome::Committed(Box::new(Restored {
+        target: plan.target,
+        tables: tap.compared,
+        omitted,
+        not_restored: outcome::not_in_the_backup(manifest),
+        unknown: plan.unknown,
+        prelude: has_prelude,
+        findings: tap.findings,
+    })))
+}

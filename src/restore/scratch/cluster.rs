@@ -1,0 +1,283 @@
+//! A throw-away PostgreSQL cluster: a private folder, a socket in it, a server that is our child.
+
+use crate::base::error::{Code, Error, Result};
+use crate::base::names::literal;
+use crate::pg;
+use crate::pg::connection::Connection;
+use crate::process::ask;
+use crate::process::cancel::{Watch, stopped};
+use crate::process::command::CommandSpec;
+use crate::process::find::ServerTools;
+use crate::process::run::{Input, run};
+use crate::process::service::Service;
+use crate::restore::scratch::bounded::Bounds;
+use crate::restore::scratch::connection::{conninfo, without_postgres};
+use crate::restore::scratch::leftovers;
+use crate::restore::scratch::limits::{Limits, MemoryLimit};
+use crate::restore::scratch::owner::{self, Owner};
+use crate::restore::scratch::roles::Names;
+use crate::store::manifest::Server;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+const DATABASE: &str = "pgseal_scratch";
+
+/// How long one look at a server that starts may take: one that hangs is not the last.
+const LOOK: Duration = Duration::from_secs(5);
+
+pub(crate) struct ScratchCluster {
+    /// How its database is reached, by the role that restores.
+    pub connection: Connection,
+    pub tools: ServerTools,
+    /// What is not as on the server that was backed up.
+    pub notes: Vec<String>,
+    /// How its superuser reaches it.
+    admin: Connection,
+    names: Names,
+    server: Option<Service>,
+    dir: Option<TempDir>,
+    path: PathBuf,
+    /// None where somebody vouches for what is restored into it.
+    limits: Option<Limits>,
+    _memory: Option<MemoryLimit>,
+    /// Held while we live.
+    _lock: Option<File>,
+}
+
+impl ScratchCluster {
+    /// Starts one in `root`, with an empty database that has the encoding and the collation of
+    /// the server that was backed up. Without limits, the role that restores is a superuser.
+    pub(crate) fn start(
+        tools: ServerTools,
+        root: &Path,
+        like: &Server,
+        limits: Option<Limits>,
+        connection: &Connection,
+        watch: &Watch,
+    ) -> Result<ScratchCluster> {
+        let owner = owner::choose(&connection.env)?;
+        let left = leftovers::sweep(root, &owner);
+        let dir = tempfile::Builder::new()
+            .prefix(leftovers::PREFIX)
+            .tempdir_in(root);
+        let dir = dir.map_err(|err| Error::io(Code::Store, "make a folder in", root, &err))?;
+        let path = dir.path().to_path_buf();
+        let lock = leftovers::lock(&path);
+        let env = without_postgres(&connection.env);
+        let names = Names::random()?;
+        let memory = limits
+            .as_ref()
+            .map(|limits| MemoryLimit::set(limits.memory));
+        let reaching = |user: &str, database: &str| {
+            let conninfo = conninfo(&path, user, database)?;
+            Ok(connection.to(conninfo, env.clone()))
+        };
+        let mut cluster = ScratchCluster {
+            connection: reaching(&names.restorer, DATABASE)?,
+            admin: reaching(&names.superuser, "postgres")?,
+            names,
+            tools,
+            notes: left
+                .iter()
+                .map(|path| format!("removed what a killed proof left: `{}`", path.display()))
+                .collect(),
+            server: None,
+            dir: Some(dir),
+            path,
+            _memory: memory.transpose()?,
+            limits,
+            _lock: lock,
+        };
+        cluster.init(&owner, watch)?;
+        cluster.serve(&owner, watch)?;
+        let restorer = cluster.names.restorer(cluster.limits.is_none());
+        cluster.sql(&restorer, watch)?;
+        cluster.create(like, watch)?;
+        let conninfo = conninfo(&cluster.path, &cluster.names.superuser, DATABASE)?;
+        cluster.admin.conninfo = Some(conninfo);
+        Ok(cluster)
+    }
+
+    fn init(&self, owner: &Owner, watch: &Watch) -> Result<()> {
+        owner.prepare(&self.path, &self.path.join("data"))?;
+        let data = format!("--pgdata={}/data", self.path.display());
+        let user = format!("--username={}", self.names.superuser);
+        let spec = self.command(owner.run_initdb(&self.tools.initdb)).args([
+            &data,
+            &user,
+            "--auth=trust",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--no-sync",
+            "--no-instructions",
+        ]);
+        let what = "cannot make a throw-away cluster";
+        ask::ask(&spec, Input::Null, watch, Code::StageFailed, what)?;
+        owner.hand_over(&self.path)
+    }
+
+    /// In the foreground: it is ours, and ends with us.
+    fn serve(&mut self, owner: &Owner, watch: &Watch) -> Result<()> {
+        let dir = self.path.display();
+        let spec = self.command(owner.run_server(&self.tools.postgres));
+        let spec = spec.arg("-D").arg(format!("{dir}/data")).args(
+            [
+                "listen_addresses=".into(),
+                format!("unix_socket_directories={dir}"),
+                "unix_socket_permissions=0700".into(),
+                "fsync=off".into(),
+                "synchronous_commit=off".into(),
+                "full_page_writes=off".into(),
+                "wal_level=minimal".into(),
+                "max_wal_senders=0".into(),
+                "autovacuum=off".into(),
+                "max_wal_size=128MB".into(),
+                "shared_buffers=32MB".into(),
+                "dynamic_shared_memory_type=mmap".into(),
+                "logging_collector=off".into(),
+                "log_statement=none".into(),
+                // A statement that failed would be told with the row that it failed on.
+                "log_min_error_statement=panic".into(),
+            ]
+            .map(|setting: String| format!("--{setting}")),
+        );
+        // The limit of memory is one of each process.
+        let alone = ["max_worker_processes", "max_logical_replication_workers"];
+        let alone = alone.map(|setting| format!("--{setting}=0"));
+        let spec = spec.args(alone.into_iter().filter(|_| self.limits.is_some()));
+        let server = Service::start(&spec).map_err(|err| {
+            let what = format!("cannot start the throw-away server: {err}");
+            Error::new(Code::StageFailed, what)
+        })?;
+        self.server = Some(server);
+        let since = Instant::now();
+        let look = pg::command::writer(&self.tools.psql, &self.admin);
+        loop {
+            let script = Input::Bytes("SELECT 1;".into());
+            if run(&look, script, &watch.within(LOOK)).ok() {
+                return Ok(());
+            }
+            if let Some(stop) = watch.stop() {
+                return Err(stopped(stop));
+            }
+            if let Some(ended) = self.server.as_mut().and_then(Service::ended) {
+                let what = format!("the throw-away server did not start: {}", ended.end);
+                return Err(Error::new(Code::StageFailed, what).stages(vec![ended.report()]));
+            }
+            if since.elapsed() > Duration::from_secs(60) {
+                let what = "the throw-away server did not answer within a minute";
+                return Err(Error::new(Code::StageFailed, what));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn create(&mut self, like: &Server, watch: &Watch) -> Result<()> {
+        let owner = self.names.restorer.clone();
+        let create = |collate: &str, ctype: &str| {
+            format!(
+                "CREATE DATABASE {DATABASE} OWNER {owner} TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {};",
+                literal(&like.encoding),
+                literal(collate),
+                literal(ctype)
+            )
+        };
+        let collate = like.lc_collate.as_deref().unwrap_or("C");
+        let ctype = like.lc_ctype.as_deref().unwrap_or("C");
+        if self.ask(&create(collate, ctype), watch)?.is_none() {
+            self.notes.push(format!(
+                "this host has no locale {collate}: the throw-away database sorts as C does"
+            ));
+            self.sql(&create("C", "C"), watch)?;
+        }
+        // For the dump that is compared, too. Whether amounts need a locale that this host does
+        // not have is asked later.
+        if let Some(locale) = like.lc_monetary.as_deref().filter(|locale| *locale != "C") {
+            let locale = literal(locale);
+            let set = format!("ALTER DATABASE {DATABASE} SET lc_monetary = {locale};");
+            self.ask(&set, watch)?;
+        }
+        Ok(())
+    }
+
+    /// Roles that the dump names, without rights and without a login.
+    pub(crate) fn create_roles(&self, names: &[String], watch: &Watch) -> Result<()> {
+        self.sql(&self.names.roles(names, DATABASE), watch)
+    }
+
+    fn sql(&self, script: &str, watch: &Watch) -> Result<()> {
+        let spec = pg::command::writer(&self.tools.psql, &self.admin);
+        let what = "cannot prepare the throw-away database";
+        let input = Input::Bytes(self.names.restricted(script).into());
+        ask::ask(&spec, input, watch, Code::StageFailed, what).map(drop)
+    }
+
+    /// None where it says no.
+    fn ask(&self, script: &str, watch: &Watch) -> Result<Option<String>> {
+        let spec = pg::command::writer(&self.tools.psql, &self.admin);
+        let script = self.names.restricted(script);
+        let ran = run(&spec, Input::Bytes(script.into()), watch);
+        match ran.stop {
+            Some(stop) => Err(stopped(stop)),
+            None => Ok(ran.ok().then(|| ran.text())),
+        }
+    }
+
+    /// With nothing of our environment but the path.
+    fn command(&self, spec: CommandSpec) -> CommandSpec {
+        spec.inherit(&self.connection.env, &["PATH"])
+            .env("LC_ALL", "C")
+    }
+
+    /// Runs `work` on it, and ends both where it takes more than it may.
+    pub(crate) fn bounded<T>(
+        &self,
+        watch: &Watch,
+        work: impl FnOnce(&Watch) -> Result<T>,
+    ) -> Result<T> {
+        let bounds = Bounds {
+            folder: &self.path,
+            limits: self.limits.as_ref(),
+        };
+        let signal = self.server.as_ref().map(Service::signaller);
+        let end = || {
+            if let Some(signal) = &signal {
+                signal(signal_hook::consts::SIGQUIT);
+            }
+        };
+        bounds.run(end, watch, work)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Stops the server, removes the folder, and says whether it is gone.
+    pub(crate) fn remove(mut self) -> bool {
+        self.clean();
+        !self.path.exists()
+    }
+
+    fn clean(&mut self) {
+        if let Some(mut server) = self.server.take() {
+            // Fast, then immediate shutdown.
+            server.stop(&[signal_hook::consts::SIGINT, signal_hook::consts::SIGQUIT]);
+        }
+        let Some(dir) = self.dir.take() else { return };
+        let path = dir.keep();
+        for _ in 0..3 {
+            if std::fs::remove_dir_all(&path).is_ok() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for ScratchCluster {
+    fn drop(&mut self) {
+        self.clean();
+    }
+}

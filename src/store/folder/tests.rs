@@ -1,0 +1,142 @@
+use super::*;
+use crate::store::listing;
+
+fn store() -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    (dir, store)
+}
+
+fn names(dir: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn published_only_when_kept() {
+    let (dir, store) = store();
+    let mut partial = store.partial("a.sql.gpg").unwrap();
+    partial.write(b"xyz").unwrap();
+    assert_eq!(names(dir.path()), ["a.sql.gpg.partial"]);
+    let published = partial.sync().unwrap().publish().unwrap();
+    assert_eq!(names(dir.path()), ["a.sql.gpg"]);
+    drop(published);
+    assert!(names(dir.path()).is_empty());
+    let partial = store.partial("a.sql.gpg").unwrap();
+    partial.sync().unwrap().publish().unwrap().keep();
+    assert_eq!(names(dir.path()), ["a.sql.gpg"]);
+    let again = store.partial("a.sql.gpg").unwrap().sync().unwrap();
+    assert_eq!(again.publish().unwrap_err().code, Code::RunIdTaken);
+    assert_eq!(names(dir.path()), ["a.sql.gpg"]);
+    let id = RunId::parse("a").unwrap();
+    assert_eq!(store.check_free(&id).unwrap_err().code, Code::RunIdTaken);
+}
+
+#[test]
+fn sweeps_only_partials_of_ours() {
+    let (dir, store) = store();
+    for name in [
+        "a.sql.gpg.partial",
+        "a.manifest.json.partial",
+        "a.manifest.json.sig.partial",
+        "notes.partial",
+        "b.sql.gpg",
+    ] {
+        std::fs::write(dir.path().join(name), "").unwrap();
+    }
+    let mut swept = store.sweep().unwrap();
+    swept.sort();
+    let partials = ["manifest.json", "manifest.json.sig", "sql.gpg"];
+    assert_eq!(swept, partials.map(|ending| format!("a.{ending}.partial")));
+    assert_eq!(names(dir.path()), ["b.sql.gpg", "notes.partial"]);
+}
+
+#[test]
+fn one_run_at_a_time() {
+    let (dir, store) = store();
+    store.lock().unwrap();
+    let other = Store::open(dir.path()).unwrap();
+    assert_eq!(other.lock().unwrap_err().code, Code::LockHeld);
+    drop(store);
+    other.lock().unwrap();
+}
+
+#[test]
+fn only_a_folder_is_a_store() {
+    let (dir, _store) = store();
+    let path = |name: &str| dir.path().join(name);
+    std::fs::write(path("file"), "").unwrap();
+    // Nobody ever opens it to write.
+    rustix::fs::mkfifoat(CWD, path("fifo"), 0o600.into()).unwrap();
+    std::os::unix::fs::symlink(dir.path(), path("link")).unwrap();
+    for name in ["file", "fifo"] {
+        let error = Store::open_read(&path(name)).unwrap_err();
+        assert_eq!(error.code, Code::Store);
+        let said = &error.message;
+        assert!(said.ends_with("is not a folder"), "{said}");
+    }
+    Store::open(&path("link")).unwrap();
+}
+
+/// What a crash leaves is an orphan, never a false "complete".
+#[test]
+fn a_run_loses_its_manifest_first() {
+    let (dir, store) = store();
+    let files = [
+        "x.manifest.json",
+        "x.manifest.json.sig",
+        "x.sql.gpg",
+        "x.prelude.sql.gpg",
+    ];
+    for name in files.iter().chain(&["xy.sql.gpg"]) {
+        std::fs::write(dir.path().join(name), "").unwrap();
+    }
+    let id = RunId::parse("x").unwrap();
+    store.remove(&id).unwrap();
+    assert_eq!(names(dir.path()), ["xy.sql.gpg"]);
+    std::fs::write(dir.path().join("x.manifest.json"), "").unwrap();
+    std::fs::create_dir(dir.path().join("x.sql.gpg")).unwrap();
+    assert_eq!(store.remove(&id).unwrap_err().code, Code::Store);
+    assert_eq!(names(dir.path()), ["x.sql.gpg", "xy.sql.gpg"]);
+}
+
+#[test]
+fn a_signature_alone_takes_the_run_id() {
+    let (dir, store) = store();
+    std::fs::write(dir.path().join("x.manifest.json.sig"), "").unwrap();
+    let id = RunId::parse("x").unwrap();
+    assert_eq!(store.check_free(&id).unwrap_err().code, Code::RunIdTaken);
+    assert_eq!(listing::run_of("x.manifest.json.sig"), Some(id));
+    let runs = listing::runs(&store).unwrap();
+    assert_eq!((runs.len(), runs[0].state), (1, listing::State::Orphan));
+    // No run's other file is called so.
+    let named_like_it = RunId::parse("x.manifest.json.sig").unwrap();
+    store.check_free(&named_like_it).unwrap();
+}
+
+#[test]
+fn a_file_replaces_another_at_once() {
+    let (dir, store) = store();
+    let write = |bytes: &[u8]| {
+        let mut file = store.partial("x.manifest.json.sig").unwrap();
+        file.write(bytes).unwrap();
+        file.sync().unwrap().replace().unwrap();
+    };
+    write(b"old");
+    write(b"new");
+    assert_eq!(names(dir.path()), ["x.manifest.json.sig"]);
+    let path = dir.path().join("x.manifest.json.sig");
+    assert_eq!(std::fs::read(&path).unwrap(), b"new");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let file = store.partial("x.manifest.json.sig").unwrap();
+    assert_eq!(
+        file.sync().unwrap().replace().unwrap_err().code,
+        Code::Store
+    );
+    assert_eq!(names(dir.path()), ["x.manifest.json.sig"]);
+}

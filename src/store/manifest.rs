@@ -1,0 +1,195 @@
+//! What is stored beside an artifact. Written last: its presence means that the run is complete.
+
+use crate::base::names::TableName;
+use crate::pg::catalog::Kind;
+use crate::pg::closure::ExternalReference;
+use crate::store::envelope::Envelope;
+use serde::{Deserialize, Serialize};
+
+pub(crate) const SCHEMA: &str = "pgseal/manifest/1";
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Manifest {
+    pub schema: String,
+    pub run_id: String,
+    /// RFC 3339, UTC.
+    pub created_at: String,
+    pub host: String,
+    pub pgseal_version: String,
+    pub envelope: Envelope,
+    pub recipients: Vec<Recipient>,
+    pub compression: String,
+    pub plaintext: Plaintext,
+    pub tables: Vec<Table>,
+    pub external_references: Vec<ExternalReference>,
+    pub prelude: Option<Prelude>,
+    pub tools: Tools,
+    pub server: Server,
+    pub timing: Timing,
+}
+
+impl Manifest {
+    /// Reads one, if it is whole and of a schema that is known here. What it says is not judged.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Manifest, String> {
+        #[derive(Deserialize)]
+        struct Head {
+            schema: String,
+        }
+        if bytes.trim_ascii().is_empty() {
+            return Err("it is empty".into());
+        }
+        let broken = |err: serde_json::Error| format!("it is not a manifest: {err}");
+        let head: Head = serde_json::from_slice(bytes).map_err(broken)?;
+        if head.schema != SCHEMA {
+            return Err(format!(
+                "its schema is {:?}, this version reads {SCHEMA:?}",
+                head.schema
+            ));
+        }
+        if holds_nul(bytes) {
+            return Err("it holds a NUL character".into());
+        }
+        serde_json::from_slice(bytes).map_err(broken)
+    }
+
+    /// The relations whose rows the dump must hold.
+    pub(crate) fn stored(&self) -> impl Iterator<Item = &Table> {
+        self.tables.iter().filter(|table| table.stores_rows())
+    }
+
+    /// The locale that amounts of money were written under; `None` where there are none, so that
+    /// no other host need have it.
+    pub(crate) fn lc_monetary(&self) -> Option<&str> {
+        let locale = self.server.lc_monetary.as_deref()?;
+        let mut references = self.external_references.iter();
+        let needed = references.any(|reference| reference.kind == "locale");
+        (needed || ["C", "POSIX"].contains(&locale)).then_some(locale)
+    }
+
+    pub(crate) fn rows(&self) -> u64 {
+        let rows = self.tables.iter().map(|table| table.rows);
+        rows.fold(0, u64::saturating_add)
+    }
+}
+
+/// Whether any string of this JSON does, which no server and no program can be told. JSON has it
+/// only as an escape, and a backslash only in strings.
+fn holds_nul(json: &[u8]) -> bool {
+    let mut rest = json;
+    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
+        let escape = &rest[at + 1..];
+        if escape.starts_with(b"u0000") {
+            return true;
+        }
+        rest = escape.get(1..).unwrap_or_default();
+    }
+    false
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Recipient {
+    /// Of the primary key.
+    pub fingerprint: String,
+    /// Fingerprint of the subkey that was encrypted to.
+    pub encryption_subkey: String,
+    pub algorithm: String,
+    /// RFC 3339, the earlier of key and subkey; null where neither expires.
+    pub expires_at: Option<String>,
+}
+
+/// Of pg_dump's output. Safe to tell only because the output carries a random token.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Plaintext {
+    pub sha256: String,
+    pub size_bytes: u64,
+}
+
+/// One dumped relation, as counted in the stream that was encrypted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Table {
+    pub schema: String,
+    pub name: String,
+    pub kind: String,
+    pub oid: u32,
+    /// The configured table that it belongs to.
+    pub target: String,
+    pub rows: u64,
+    /// Of COPY text.
+    pub bytes: u64,
+}
+
+impl Table {
+    pub(crate) fn table(&self) -> TableName {
+        TableName {
+            schema: self.schema.clone(),
+            name: self.name.clone(),
+        }
+    }
+
+    /// A partitioned parent stores none.
+    pub(crate) fn stores_rows(&self) -> bool {
+        self.kind == Kind::Table.as_str()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Prelude {
+    pub file: String,
+    pub sha256: String,
+    pub size_bytes: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Tools {
+    pub pg_dump: ToolUsed,
+    pub gpg: ToolUsed,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ToolUsed {
+    pub path: String,
+    pub version: String,
+    pub argv: Vec<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Server {
+    pub version: String,
+    pub database: String,
+    pub system_identifier: Option<String>,
+    pub encoding: String,
+    pub lc_collate: Option<String>,
+    pub lc_ctype: Option<String>,
+    /// Of pg_dump's session. Not told before it was recorded.
+    #[serde(default)]
+    pub lc_monetary: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Timing {
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    pub seconds: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_string_holds_a_nul() {
+        let parse = |more: &str| {
+            let text = format!(r#"{{"schema": "{SCHEMA}", {more}}}"#);
+            Manifest::parse(text.as_bytes()).unwrap_err()
+        };
+        for nul in [
+            r#""a": "\u0000""#,
+            r#""a\\\u0000": 1"#,
+            r#""a": [{"b": "x\"\u0000"}]"#,
+            r#""a": "\u0000", "a": 1"#,
+        ] {
+            assert_eq!(parse(nul), "it holds a NUL character", "{nul}");
+        }
+        assert!(parse(r#""a": "\\u0000 \u0001""#).contains("missing field"));
+    }
+}
