@@ -14,6 +14,7 @@ pub(crate) mod pipe;
 pub(crate) mod root_cause;
 pub(crate) mod run;
 pub(crate) mod service;
+pub(crate) mod start;
 pub(crate) mod status_lines;
 pub(crate) mod stream;
 pub(crate) mod tty;

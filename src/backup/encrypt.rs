@@ -6,14 +6,14 @@ use crate::backup::tap::DumpTap;
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::TableName;
 use crate::base::random;
-use crate::gnupg::binding::Bond;
+use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::compression::Compression;
 use crate::gnupg::packet_reader::KeyId;
 use crate::gnupg::status;
 use crate::pg::dump_hint::dump_hint;
 use crate::pg::scan::{Block, Scan};
-use crate::process::cancel::{Watch, stopped};
-use crate::process::child::Outcome;
+use crate::process::cancel::{Cancel, stopped};
+use crate::process::child::ChildExit;
 use crate::process::command::CommandSpec;
 use crate::process::pipe::{self, Piped, Tap};
 use crate::process::root_cause::{self, Blame};
@@ -48,7 +48,7 @@ impl Shared {
 }
 
 /// What was sealed, and the file, written and not yet synced.
-pub(crate) struct Sealed {
+pub(crate) struct EncryptedDump {
     pub blocks: Vec<Block>,
     pub plaintext_sha256: String,
     pub plaintext_bytes: u64,
@@ -69,7 +69,7 @@ pub(crate) struct Expected {
 }
 
 /// How a dump gets into a file.
-pub(crate) struct Way<'a> {
+pub(crate) struct DumpJob<'a> {
     /// pg_dump and gpg.
     pub specs: [&'a CommandSpec; 2],
     pub compression: Compression,
@@ -77,22 +77,22 @@ pub(crate) struct Way<'a> {
 }
 
 /// Dumps through gpg into `partial`. Fails with nothing kept, all children ended and waited for.
-pub(crate) fn seal(
-    way: &Way<'_>,
+pub(crate) fn encrypt_dump(
+    job: &DumpJob<'_>,
     relations: impl IntoIterator<Item = TableName>,
-    bond: &Bond,
+    binding: &PreludeBinding,
     partial: Partial,
-    watch: &Watch,
+    cancel: &Cancel,
     tick: &mut dyn FnMut(&Progress),
-) -> Result<Sealed> {
+) -> Result<EncryptedDump> {
     let shared = Shared::default();
-    let packing = (way.compression, bond.name());
+    let packing = (job.compression, binding.name());
     let scan = Scan::new(relations);
     let tap = DumpTap::new(scan, packing, random::bytes()?, shared.clone());
-    let (tap, written) = through(way, tap, partial, watch, &mut || {
+    let (tap, written) = through(job, tap, partial, cancel, &mut || {
         tick(&shared.get());
     })?;
-    Ok(Sealed {
+    Ok(EncryptedDump {
         blocks: tap.blocks,
         plaintext_sha256: hex::encode(tap.hash.finalize()),
         plaintext_bytes: tap.bytes,
@@ -102,14 +102,14 @@ pub(crate) fn seal(
 
 /// Dump, tap, gpg, file: and every judge that must agree before the file may be believed.
 pub(crate) fn through<T: Tap>(
-    way: &Way<'_>,
+    job: &DumpJob<'_>,
     tap: T,
     partial: Partial,
-    watch: &Watch,
+    cancel: &Cancel,
     tick: &mut dyn FnMut(),
 ) -> Result<(T, Written)> {
     let sink = ArtifactSink::new(partial);
-    let piped = pipe::pipe(way.specs, tap, sink, watch, tick);
+    let piped = pipe::pipe(job.specs, tap, sink, cancel, tick);
     if let Some(error) = failure(&piped) {
         return Err(error);
     }
@@ -120,7 +120,7 @@ pub(crate) fn through<T: Tap>(
     };
     status::encrypted(
         &piped.consumer.status,
-        way.recipients.iter().map(|r| r.primary.as_str()),
+        job.recipients.iter().map(|r| r.primary.as_str()),
     )
     .map_err(|why| untrusted(why).stages(reports()))?;
     let (Some((tap, _)), Some((sink, _))) = (piped.tap, piped.sink) else {
@@ -128,7 +128,7 @@ pub(crate) fn through<T: Tap>(
     };
     let message = sink.framing.finish().map_err(framing)?;
     let mut named = message.recipients;
-    let mut meant: Vec<KeyId> = way.recipients.iter().map(|r| r.subkey).collect();
+    let mut meant: Vec<KeyId> = job.recipients.iter().map(|r| r.subkey).collect();
     named.sort_unstable();
     meant.sort_unstable();
     if named != meant {
@@ -158,7 +158,7 @@ fn list(ids: &[KeyId]) -> String {
 fn failure<T, S>(piped: &Piped<T, S>) -> Option<Error> {
     let [producer, consumer] = [&piped.producer, &piped.consumer];
     let ended =
-        |outcome: &Outcome| format!("{} ended with {}", program(&outcome.spec), outcome.end);
+        |outcome: &ChildExit| format!("{} ended with {}", program(&outcome.spec), outcome.end);
     let error = match root_cause::blame(piped) {
         Blame::Nobody => return None,
         Blame::Stopped(stop) => stopped(stop),

@@ -12,13 +12,13 @@ use crate::gnupg::signer::{self, Signer};
 use crate::pg::catalog::Catalog;
 use crate::pg::closure::Closure;
 use crate::pg::server;
-use crate::process::cancel::Watch;
+use crate::process::cancel::Cancel;
 use crate::process::pair::joined;
 use jiff::Timestamp;
 use std::thread;
 
 /// A plan, and what was asked to make it.
-pub(crate) struct Prepared {
+pub(crate) struct Gathered {
     pub plan: Plan,
     pub catalog: Catalog,
     pub closure: Closure,
@@ -30,7 +30,7 @@ pub(crate) struct Prepared {
     pub warnings: Vec<String>,
 }
 
-pub(crate) fn prepare(config: &Config, run_id: RunId, watch: &Watch) -> Result<Prepared> {
+pub(crate) fn gather(config: &Config, run_id: RunId, cancel: &Cancel) -> Result<Gathered> {
     let tables = config.tables.clone()?;
     let fingerprints = config.recipients.clone()?.fingerprints;
     let signing = config.signing.trusted_key()?;
@@ -38,14 +38,14 @@ pub(crate) fn prepare(config: &Config, run_id: RunId, watch: &Watch) -> Result<P
     let now = Timestamp::now().as_second();
     let (catalog, pg_dump, version, recipients, signer) = thread::scope(|scope| {
         let catalog =
-            scope.spawn(|| server::catalog_and_closure(&config.connection, &tables, watch));
-        let pg_dump = scope.spawn(|| server::pg_dump(&config.connection, watch));
-        let version = scope.spawn(|| command::gpg_version(&gpg, watch));
+            scope.spawn(|| server::catalog_and_closure(&config.connection, &tables, cancel));
+        let pg_dump = scope.spawn(|| server::pg_dump(&config.connection, cancel));
+        let version = scope.spawn(|| command::gpg_version(&gpg, cancel));
         let recipients: Result<Vec<Recipient>> = fingerprints
             .iter()
-            .map(|fingerprint| keyring::recipient(&gpg, fingerprint, now, watch))
+            .map(|fingerprint| keyring::recipient(&gpg, fingerprint, now, cancel))
             .collect();
-        let signer = signing.map(|key| signer::signer(&gpg, key, &config.env, watch));
+        let signer = signing.map(|key| signer::signer(&gpg, key, &config.env, cancel));
         (
             joined(catalog.join()),
             joined(pg_dump.join()),
@@ -58,7 +58,7 @@ pub(crate) fn prepare(config: &Config, run_id: RunId, watch: &Watch) -> Result<P
     let (pg_dump, (version, _), recipients) = (pg_dump?, version?, recipients?);
     let (signer, (catalog, closure)) = (signer?, catalog?);
     let (pg_dump, newer) =
-        server::pg_dump_for(&config.connection, pg_dump, catalog.server.major(), watch)?;
+        server::pg_dump_for(&config.connection, pg_dump, catalog.server.major(), cancel)?;
     let relations = catalog.relations(&tables)?;
     let plan = Plan::new(
         run_id,
@@ -70,7 +70,7 @@ pub(crate) fn prepare(config: &Config, run_id: RunId, watch: &Watch) -> Result<P
     let soon = recipients.iter().filter_map(|r| r.expires_soon(now));
     let signer_soon = signer.as_ref().and_then(|signer| signer.expires_soon(now));
     let warnings = soon.chain(signer_soon).chain(newer).collect();
-    Ok(Prepared {
+    Ok(Gathered {
         plan,
         catalog,
         closure,
@@ -82,7 +82,7 @@ pub(crate) fn prepare(config: &Config, run_id: RunId, watch: &Watch) -> Result<P
     })
 }
 
-impl Prepared {
+impl Gathered {
     /// What the ciphertext must name.
     pub(crate) fn expected(&self) -> Result<Vec<Expected>> {
         let expected = self.recipients.iter().map(|recipient| {

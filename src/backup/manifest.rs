@@ -1,10 +1,10 @@
 //! What is stored of a run: the plan, the answers and the counts, as its manifest.
 
-use crate::backup::encrypt::Sealed;
-use crate::backup::gather::Prepared;
-use crate::backup::prelude::SealedPrelude;
+use crate::backup::encrypt::EncryptedDump;
+use crate::backup::gather::Gathered;
+use crate::backup::prelude::EncryptedPrelude;
 use crate::base::version::Version;
-use crate::pg::catalog::Kind;
+use crate::pg::catalog::RelationKind;
 use crate::pg::scan::Block;
 use crate::store::envelope::Envelope;
 use crate::store::manifest::{self, Manifest};
@@ -13,12 +13,12 @@ use std::time::Instant;
 
 /// `sealed`: the dump and, where there is one, the prelude; `started`: when the run began.
 pub(crate) fn manifest(
-    prepared: &Prepared,
+    gathered: &Gathered,
     envelope: Envelope,
-    (sealed, prelude): (&Sealed, Option<&SealedPrelude>),
+    (sealed, prelude): (&EncryptedDump, Option<&EncryptedPrelude>),
     (started, clock): (Timestamp, Instant),
 ) -> Manifest {
-    let plan = &prepared.plan;
+    let plan = &gathered.plan;
     let tables = plan.relations.iter().map(|rel| {
         let table = rel.table();
         let block: Option<&Block> = sealed.blocks.iter().find(|block| block.table == table);
@@ -33,7 +33,7 @@ pub(crate) fn manifest(
         }
     });
     let sequences = plan.sequences.iter().map(|sequence| manifest::Table {
-        kind: Kind::Sequence.as_str().into(),
+        kind: RelationKind::Sequence.as_str().into(),
         oid: sequence.oid,
         target: plan.tables[sequence.target].to_string(),
         rows: 0,
@@ -41,7 +41,7 @@ pub(crate) fn manifest(
         schema: sequence.table().schema,
         name: sequence.table().name,
     });
-    let closure = &prepared.closure;
+    let closure = &gathered.closure;
     let external_references = match prelude {
         Some(prelude) => closure.external_references(&prelude.absent),
         None => closure.external_references(&closure.standing_alone()),
@@ -56,7 +56,7 @@ pub(crate) fn manifest(
             .into_owned(),
         pgseal_version: env!("CARGO_PKG_VERSION").into(),
         envelope,
-        recipients: prepared.stored_recipients(),
+        recipients: gathered.stored_recipients(),
         compression: plan.compression.to_string(),
         plaintext: manifest::Plaintext {
             sha256: sealed.plaintext_sha256.clone(),
@@ -69,8 +69,8 @@ pub(crate) fn manifest(
             sha256: prelude.written.sha256.clone(),
             size_bytes: prelude.written.size_bytes,
         }),
-        tools: prepared.stored_tools(),
-        server: prepared.stored_server(),
+        tools: gathered.stored_tools(),
+        server: gathered.stored_server(),
         timing: manifest::Timing {
             started_at: rfc3339(started),
             seconds: (clock.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
@@ -83,7 +83,7 @@ fn rfc3339(at: Timestamp) -> String {
     at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
 }
 
-impl Prepared {
+impl Gathered {
     fn stored_recipients(&self) -> Vec<manifest::Recipient> {
         let told = self.recipients.iter().map(|recipient| manifest::Recipient {
             fingerprint: recipient.key.primary.fingerprint.clone(),

@@ -1,41 +1,41 @@
 //! The second file: what the tables need around them, made of pg_dump's text on its way to gpg.
 
-use crate::backup::encrypt::{Way, Written, through};
+use crate::backup::encrypt::{DumpJob, Written, through};
 use crate::backup::tap::broken;
 use crate::base::error::{Code, Error, Result};
-use crate::gnupg::binding::Bond;
+use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::compression::Compression;
-use crate::gnupg::packet_writer::Seal;
+use crate::gnupg::packet_writer::MessageWriter;
 use crate::pg::closure::{Closure, Object};
 use crate::pg::prelude::{LARGEST, prelude};
-use crate::process::cancel::Watch;
-use crate::process::pipe::{Halt, Tap};
+use crate::process::cancel::Cancel;
+use crate::process::pipe::{StreamError, Tap};
 use crate::process::status_lines::StatusLines;
 use crate::store::folder::Partial;
 use std::io::{PipeWriter, Write};
 
-pub(crate) struct SealedPrelude {
+pub(crate) struct EncryptedPrelude {
     /// What it should hold and does not.
     pub absent: Vec<Object>,
     pub written: Written,
 }
 
-pub(crate) fn seal_prelude(
-    way: &Way<'_>,
+pub(crate) fn encrypt_prelude(
+    job: &DumpJob<'_>,
     closure: &Closure,
-    bond: &Bond,
+    binding: &PreludeBinding,
     partial: Partial,
-    watch: &Watch,
-) -> Result<SealedPrelude> {
+    cancel: &Cancel,
+) -> Result<EncryptedPrelude> {
     let tap = PreludeTap {
         closure: closure.clone(),
-        compression: way.compression.of_prelude(),
-        name: bond.name(),
+        compression: job.compression.of_prelude(),
+        name: binding.name(),
         dump: Vec::new(),
         absent: Vec::new(),
     };
-    let (tap, written) = through(way, tap, partial, watch, &mut || {})?;
-    Ok(SealedPrelude {
+    let (tap, written) = through(job, tap, partial, cancel, &mut || {})?;
+    Ok(EncryptedPrelude {
         absent: tap.absent,
         written,
     })
@@ -53,13 +53,17 @@ struct PreludeTap {
 }
 
 impl Tap for PreludeTap {
-    type Stream = Seal<PipeWriter>;
+    type Stream = MessageWriter<PipeWriter>;
 
-    fn open(&mut self, to: PipeWriter, _: StatusLines) -> std::result::Result<Self::Stream, Halt> {
-        Seal::new(to, self.compression, &self.name).map_err(broken)
+    fn open(
+        &mut self,
+        to: PipeWriter,
+        _: StatusLines,
+    ) -> std::result::Result<Self::Stream, StreamError> {
+        MessageWriter::new(to, self.compression, &self.name).map_err(broken)
     }
 
-    fn push(&mut self, bytes: &[u8], _: &mut Self::Stream) -> std::result::Result<(), Halt> {
+    fn push(&mut self, bytes: &[u8], _: &mut Self::Stream) -> std::result::Result<(), StreamError> {
         self.dump.extend(bytes);
         match self.dump.len() <= LIMIT {
             true => Ok(()),
@@ -67,7 +71,7 @@ impl Tap for PreludeTap {
         }
     }
 
-    fn end(&mut self, mut to: Self::Stream) -> std::result::Result<(), Halt> {
+    fn end(&mut self, mut to: Self::Stream) -> std::result::Result<(), StreamError> {
         let made = prelude(&self.dump, &self.closure).map_err(|why| unfit(&why))?;
         if made.sql.len() > LARGEST {
             return Err(unfit(&format!("it would have more than {LARGEST} bytes")));
@@ -78,8 +82,8 @@ impl Tap for PreludeTap {
     }
 }
 
-fn unfit(why: &str) -> Halt {
-    Halt::Own(
+fn unfit(why: &str) -> StreamError {
+    StreamError::Rejected(
         Error::new(
             Code::StageFailed,
             format!("no prelude can be made of the schema's dump: {why}"),

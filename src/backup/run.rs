@@ -1,17 +1,17 @@
 //! One backup from start to manifest: whole under its final name, or not there.
 
-use crate::backup::encrypt::{self, Sealed, Way};
-use crate::backup::gather::{Prepared, prepare};
+use crate::backup::encrypt::{self, DumpJob, EncryptedDump};
+use crate::backup::gather::{self, Gathered};
 use crate::backup::manifest;
-use crate::backup::prelude::{self, SealedPrelude};
+use crate::backup::prelude::{self, EncryptedPrelude};
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::RunId;
 use crate::base::random;
 use crate::config::settings::Config;
-use crate::gnupg::binding::Bond;
+use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::signer::Signer;
 use crate::pg::server;
-use crate::process::cancel::{self, Watch};
+use crate::process::cancel::{self, Cancel};
 use crate::process::pair::{self, joined};
 use crate::report::print;
 use crate::report::progress::Progress;
@@ -30,7 +30,7 @@ pub(crate) fn new_run_id() -> Result<RunId> {
 pub(crate) fn backup(
     run_id: RunId,
     config: &Config,
-    watch: &Watch,
+    cancel: &Cancel,
     show: &mut dyn FnMut(&Progress, u64),
 ) -> Result<(Manifest, Vec<String>)> {
     let (started, clock) = (Timestamp::now(), Instant::now());
@@ -38,37 +38,37 @@ pub(crate) fn backup(
     store.lock()?;
     store.check_free(&run_id)?;
     let swept = store.sweep()?;
-    let prepared = prepare(config, run_id, watch)?;
-    let estimate = prepared.catalog.bytes_estimate();
+    let gathered = gather::gather(config, run_id, cancel)?;
+    let estimate = gathered.catalog.bytes_estimate();
 
-    let name = prepared.plan.artifact_name();
+    let name = gathered.plan.artifact_name();
     let path = store.path(&name);
     let nothing = format!("nothing was written to `{}`", path.display());
     let failed = |error: Error| {
-        let count = prepared.plan.tables.len();
-        let what = match &prepared.plan.tables[..] {
+        let count = gathered.plan.tables.len();
+        let what = match &gathered.plan.tables[..] {
             [table] => format!("cannot back up `{table}`"),
             _ => format!("cannot back up {count} tables"),
         };
-        error.while_doing(&what).disk(nothing.clone())
+        error.while_doing(&what).on_disk(nothing.clone())
     };
     let tick = &mut |progress: &Progress| show(progress, estimate);
-    let (sealed, prelude) = seal_both(&prepared, &store, watch, tick).map_err(&failed)?;
+    let (sealed, prelude) = encrypt_both(&gathered, &store, cancel, tick).map_err(&failed)?;
     let envelope = Envelope {
         sha256: sealed.written.sha256.clone(),
         size_bytes: sealed.written.size_bytes,
-        gpg_fpr: prepared.plan.recipients[0].to_string(),
+        gpg_fpr: gathered.plan.recipients[0].to_string(),
         artifact_ref: path.display().to_string(),
     };
     let sealed_both = (&sealed, prelude.as_ref());
-    let manifest = manifest::manifest(&prepared, envelope, sealed_both, (started, clock));
+    let manifest = manifest::manifest(&gathered, envelope, sealed_both, (started, clock));
     let unsynced = Unsynced {
         artifact: sealed.written.file,
         prelude: prelude.map(|prelude| prelude.written.file),
     };
     let (synced, same) = thread::scope(|scope| {
-        let same = scope.spawn(|| still_the_same(config, &prepared, watch));
-        let synced = unsynced.sync(&store, &manifest, prepared.signer.as_ref(), watch);
+        let same = scope.spawn(|| still_the_same(config, &gathered, cancel));
+        let synced = unsynced.sync(&store, &manifest, gathered.signer.as_ref(), cancel);
         (synced, joined(same.join()))
     });
     let synced = synced.map_err(&failed)?;
@@ -79,18 +79,18 @@ pub(crate) fn backup(
     }
     store.sync().map_err(&failed)?;
     // The last moment at which we may still be stopped.
-    if let Some(stop) = watch.stop() {
+    if let Some(stop) = cancel.stop() {
         return Err(failed(cancel::stopped(stop)));
     }
     published.push(synced.manifest.publish().map_err(&failed)?);
     published.into_iter().for_each(Published::keep);
     store.sync().map_err(|error| {
-        error.disk(format!(
+        error.on_disk(format!(
             "`{}` and its manifest are complete, but may not outlive a power cut",
             path.display()
         ))
     })?;
-    let mut warnings = prepared.warnings;
+    let mut warnings = gathered.warnings;
     if !swept.is_empty() {
         let swept = swept.join(", ");
         warnings.push(format!("removed what an earlier run left behind: {swept}"));
@@ -99,33 +99,33 @@ pub(crate) fn backup(
 }
 
 /// The dump, and beside it what its tables need around them.
-fn seal_both(
-    prepared: &Prepared,
+fn encrypt_both(
+    gathered: &Gathered,
     store: &Store,
-    watch: &Watch,
+    cancel: &Cancel,
     tick: &mut dyn FnMut(&Progress),
-) -> Result<(Sealed, Option<SealedPrelude>)> {
-    let (plan, expected) = (&prepared.plan, prepared.expected()?);
+) -> Result<(EncryptedDump, Option<EncryptedPrelude>)> {
+    let (plan, expected) = (&gathered.plan, gathered.expected()?);
     let artifact = store.partial(&plan.artifact_name())?;
-    let way = |dump| Way {
+    let job = |dump| DumpJob {
         specs: [dump, &plan.encrypt],
         compression: plan.compression,
         recipients: &expected,
     };
-    let bond = Bond::new(plan.prelude.is_some())?;
-    let dump = |watch: &Watch| {
-        let way = way(&plan.dump);
-        encrypt::seal(&way, prepared.stored(), &bond, artifact, watch, tick)
+    let binding = PreludeBinding::new(plan.prelude.is_some())?;
+    let dump = |cancel: &Cancel| {
+        let job = job(&plan.dump);
+        encrypt::encrypt_dump(&job, gathered.stored(), &binding, artifact, cancel, tick)
     };
     let Some(prelude) = &plan.prelude else {
-        return Ok((dump(watch)?, None));
+        return Ok((dump(cancel)?, None));
     };
     let file = store.partial(&plan.prelude_name())?;
-    let prelude = |watch: &Watch| {
-        let way = way(prelude);
-        prelude::seal_prelude(&way, &prepared.closure, &bond, file, watch)
+    let prelude = |cancel: &Cancel| {
+        let job = job(prelude);
+        prelude::encrypt_prelude(&job, &gathered.closure, &binding, file, cancel)
     };
-    let (sealed, prelude) = pair::pair(watch, dump, prelude)?;
+    let (sealed, prelude) = pair::pair(cancel, dump, prelude)?;
     Ok((sealed, Some(prelude)))
 }
 
@@ -148,7 +148,7 @@ impl Unsynced {
         store: &Store,
         manifest: &Manifest,
         signer: Option<&Signer>,
-        watch: &Watch,
+        cancel: &Cancel,
     ) -> Result<AllSynced> {
         let mut files = vec![self.artifact.sync()?];
         files.extend(self.prelude.map(Partial::sync).transpose()?);
@@ -161,7 +161,7 @@ impl Unsynced {
         if let Some(signer) = signer {
             // It could sign before the dump: what keeps it from signing now is a failed stage.
             let signature = signer
-                .sign(&bytes, watch)
+                .sign(&bytes, cancel)
                 .map_err(|error| match error.code {
                     Code::KeyUnfit => Error {
                         code: Code::StageFailed,
@@ -177,9 +177,9 @@ impl Unsynced {
 }
 
 /// A partition attached, or a child created, while the dump ran is not in it.
-fn still_the_same(config: &Config, prepared: &Prepared, watch: &Watch) -> Result<()> {
-    let after = server::catalog(&config.connection, &prepared.plan.tables, watch)?.identities();
-    let before = prepared.catalog.identities();
+fn still_the_same(config: &Config, gathered: &Gathered, cancel: &Cancel) -> Result<()> {
+    let after = server::catalog(&config.connection, &gathered.plan.tables, cancel)?.identities();
+    let before = gathered.catalog.identities();
     let changed = before.symmetric_difference(&after).next();
     match changed {
         None => Ok(()),

@@ -1,13 +1,13 @@
 //! Behind gpg: the ciphertext's framing is read, its bytes are hashed and written.
 
 use crate::base::error::{Code, Error};
-use crate::gnupg::packet_reader::{Framing, FramingError};
-use crate::process::pipe::{Halt, Sink};
+use crate::gnupg::packet_reader::{FramingError, MessageReader};
+use crate::process::pipe::{Sink, StreamError};
 use crate::store::folder::Partial;
 use sha2::{Digest, Sha256};
 
 pub(crate) struct ArtifactSink {
-    pub framing: Framing,
+    pub framing: MessageReader,
     pub hash: Sha256,
     pub partial: Partial,
 }
@@ -15,7 +15,7 @@ pub(crate) struct ArtifactSink {
 impl ArtifactSink {
     pub(crate) fn new(partial: Partial) -> ArtifactSink {
         ArtifactSink {
-            framing: Framing::new(),
+            framing: MessageReader::new(),
             hash: Sha256::new(),
             partial,
         }
@@ -23,12 +23,12 @@ impl ArtifactSink {
 }
 
 impl Sink for ArtifactSink {
-    fn push(&mut self, bytes: &[u8]) -> Result<(), Halt> {
+    fn push(&mut self, bytes: &[u8]) -> Result<(), StreamError> {
         self.framing
             .push(bytes)
-            .map_err(|err| Halt::Own(framing(err)))?;
+            .map_err(|err| StreamError::Rejected(framing(err)))?;
         self.hash.update(bytes);
-        self.partial.write(bytes).map_err(Halt::Own)
+        self.partial.write(bytes).map_err(StreamError::Rejected)
     }
 }
 

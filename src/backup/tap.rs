@@ -3,10 +3,10 @@
 use crate::backup::encrypt::Shared;
 use crate::base::error::{Code, Error};
 use crate::gnupg::compression::Compression;
-use crate::gnupg::packet_writer::Seal;
+use crate::gnupg::packet_writer::MessageWriter;
 use crate::pg::scan::{Block, Scan};
 use crate::pg::token::TokenLine;
-use crate::process::pipe::{Halt, Tap};
+use crate::process::pipe::{StreamError, Tap};
 use crate::process::status_lines::StatusLines;
 use sha2::{Digest, Sha256};
 use std::io::{self, PipeWriter, Write};
@@ -23,7 +23,7 @@ pub(crate) struct DumpTap {
     pub blocks: Vec<Block>,
 }
 
-type Passed = Result<(), Halt>;
+type Passed = Result<(), StreamError>;
 
 impl DumpTap {
     pub(crate) fn new(
@@ -44,7 +44,7 @@ impl DumpTap {
         }
     }
 
-    fn pass(&mut self, bytes: &[u8], to: &mut Seal<PipeWriter>) -> Passed {
+    fn pass(&mut self, bytes: &[u8], to: &mut MessageWriter<PipeWriter>) -> Passed {
         if let Some(scan) = &mut self.scan {
             scan.push(bytes).map_err(incomplete)?;
             self.bytes += bytes.len() as u64;
@@ -56,20 +56,24 @@ impl DumpTap {
 }
 
 impl Tap for DumpTap {
-    type Stream = Seal<PipeWriter>;
+    type Stream = MessageWriter<PipeWriter>;
 
-    fn open(&mut self, to: PipeWriter, _: StatusLines) -> Result<Seal<PipeWriter>, Halt> {
-        Seal::new(to, self.compression, &self.name).map_err(broken)
+    fn open(
+        &mut self,
+        to: PipeWriter,
+        _: StatusLines,
+    ) -> Result<MessageWriter<PipeWriter>, StreamError> {
+        MessageWriter::new(to, self.compression, &self.name).map_err(broken)
     }
 
-    fn push(&mut self, bytes: &[u8], to: &mut Seal<PipeWriter>) -> Passed {
+    fn push(&mut self, bytes: &[u8], to: &mut MessageWriter<PipeWriter>) -> Passed {
         match self.token.push(bytes) {
             None => self.pass(bytes, to),
             Some(released) => self.pass(&released, to),
         }
     }
 
-    fn end(&mut self, mut to: Seal<PipeWriter>) -> Passed {
+    fn end(&mut self, mut to: MessageWriter<PipeWriter>) -> Passed {
         let held = self.token.end();
         self.pass(&held, &mut to)?;
         if let Some(scan) = self.scan.take() {
@@ -80,12 +84,12 @@ impl Tap for DumpTap {
     }
 }
 
-pub(crate) fn broken(err: io::Error) -> Halt {
-    Halt::Pipe(err.to_string())
+pub(crate) fn broken(err: io::Error) -> StreamError {
+    StreamError::BrokenPipe(err.to_string())
 }
 
-fn incomplete(why: String) -> Halt {
-    Halt::Own(
+fn incomplete(why: String) -> StreamError {
+    StreamError::Rejected(
         Error::new(Code::StageFailed, format!("the dump is not whole: {why}"))
             .hint("Try again; if it stays so, run the dump command by hand and look at its end."),
     )

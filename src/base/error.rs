@@ -138,7 +138,7 @@ impl Error {
         self
     }
 
-    pub(crate) fn disk(mut self, disk: impl Into<String>) -> Error {
+    pub(crate) fn on_disk(mut self, disk: impl Into<String>) -> Error {
         self.disk = Some(disk.into());
         self
     }

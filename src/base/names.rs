@@ -185,18 +185,18 @@ impl fmt::Display for RunId {
 
 /// RUN_ID or PATH, as typed: what contains `/` or ends in `.gpg` is a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Target {
+pub(crate) enum RunOrPath {
     Run(RunId),
     Path(PathBuf),
 }
 
-impl Target {
-    pub(crate) fn parse(text: &str) -> std::result::Result<Target, String> {
+impl RunOrPath {
+    pub(crate) fn parse(text: &str) -> std::result::Result<RunOrPath, String> {
         if text.contains('/') || text.ends_with(".gpg") {
-            return Ok(Target::Path(text.into()));
+            return Ok(RunOrPath::Path(text.into()));
         }
         RunId::parse(text)
-            .map(Target::Run)
+            .map(RunOrPath::Run)
             .map_err(|why| format!("{why}; a path contains / or ends in .gpg"))
     }
 }

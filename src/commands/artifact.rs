@@ -5,15 +5,15 @@ use crate::base::names;
 use crate::config::cli;
 use crate::config::settings::Config;
 use crate::gnupg::{command, keyring};
-use crate::process::cancel::Watch;
+use crate::process::cancel::Cancel;
 use crate::process::{interruptible, passphrase};
 use crate::store::envelope::Envelope;
-use crate::verify::decrypt::Key;
+use crate::verify::artifact_files::ArtifactFiles;
+use crate::verify::decrypt::Decryptor;
 use crate::verify::origin::{self, Origin};
-use crate::verify::outside;
 use crate::verify::signature::TrustedKeys;
-use crate::verify::subject::Subject;
-use crate::verify::verification::Examined;
+use crate::verify::verification::Verification;
+use crate::verify::without_key;
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -22,35 +22,35 @@ const LARGEST_ENVELOPE: usize = 64 * 1024;
 
 /// What the caller gave, read before any file of ours is opened, which could get the number of
 /// the descriptor that was meant.
-pub(crate) struct Given {
+pub(crate) struct CallerInput {
     pub origin: Origin,
     pub passphrase: Option<Vec<u8>>,
 }
 
 pub(crate) fn given(
-    named: &cli::Named,
+    named: &cli::ArtifactArgs,
     passphrase_fd: Option<u32>,
-    watch: &Watch,
-) -> Result<Given> {
+    cancel: &Cancel,
+) -> Result<CallerInput> {
     if passphrase_fd == Some(0) && named.envelope.as_deref() == Some("-") {
         let what = "--passphrase-fd 0 and --envelope - cannot both read standard input";
         return Err(Error::new(Code::Usage, what));
     }
     let passphrase = passphrase_fd
-        .map(|fd| passphrase::passphrase(fd, watch))
+        .map(|fd| passphrase::passphrase(fd, cancel))
         .transpose()?;
     let kept = named.envelope.as_deref();
     let origin = Origin {
         sha256: named.sha256.clone(),
-        envelope: kept.map(|file| envelope(file, watch)).transpose()?,
+        envelope: kept.map(|file| envelope(file, cancel)).transpose()?,
         ..Origin::default()
     };
-    Ok(Given { origin, passphrase })
+    Ok(CallerInput { origin, passphrase })
 }
 
 /// What cannot be read is a doubt, and the report says so; only to be stopped is an error.
-fn envelope(file: &str, watch: &Watch) -> Result<std::result::Result<Envelope, String>> {
-    let text = text_of(file, LARGEST_ENVELOPE, watch)?;
+fn envelope(file: &str, cancel: &Cancel) -> Result<std::result::Result<Envelope, String>> {
+    let text = text_of(file, LARGEST_ENVELOPE, cancel)?;
     Ok(text.and_then(|text| {
         origin::envelope(&text).map_err(|why| format!("the envelope {file:?}: {why}"))
     }))
@@ -60,14 +60,14 @@ fn envelope(file: &str, watch: &Watch) -> Result<std::result::Result<Envelope, S
 pub(crate) fn text_of(
     file: &str,
     most: usize,
-    watch: &Watch,
+    cancel: &Cancel,
 ) -> Result<std::result::Result<String, String>> {
     let from: std::io::Result<Box<dyn AsFd>> = match file {
         "-" => Ok(Box::new(std::io::stdin())),
         file => interruptible::open(Path::new(file)).map(|file| Box::new(file) as Box<dyn AsFd>),
     };
     let bytes = match from {
-        Ok(from) => interruptible::read(from, most, |_| false, watch)?,
+        Ok(from) => interruptible::read(from, most, |_| false, cancel)?,
         Err(err) => Err(err),
     };
     Ok(bytes
@@ -88,47 +88,48 @@ pub(crate) fn trusted_keys(config: &Config) -> Option<TrustedKeys> {
 /// Looks at it from outside. Where keys are trusted, an artifact of which nothing proves who sealed
 /// it is a "no".
 pub(crate) fn examine(
-    target: &names::Target,
-    given: &Given,
+    target: &names::RunOrPath,
+    given: &CallerInput,
     config: &Config,
-    watch: &Watch,
-) -> Result<Examined> {
+    cancel: &Cancel,
+) -> Result<Verification> {
     let origin = Origin {
         trusted: trusted_keys(config),
         must_be_proved: true,
         ..given.origin.clone()
     };
-    outside::outside(Subject::find(target, &config.store)?, &origin, watch)
+    without_key::verify_files(ArtifactFiles::find(target, &config.store)?, &origin, cancel)
 }
 
 /// The same for what is to be restored: nothing may be wrong with it. Whether its origin is proved is
 /// asked by `require_origin`.
 pub(crate) fn sound(
-    target: &names::Target,
-    given: &Given,
+    target: &names::RunOrPath,
+    given: &CallerInput,
     config: &Config,
-    watch: &Watch,
-) -> Result<Examined> {
+    cancel: &Cancel,
+) -> Result<Verification> {
     let origin = Origin {
         trusted: trusted_keys(config),
         ..given.origin.clone()
     };
-    let examined = outside::outside(Subject::find(target, &config.store)?, &origin, watch)?;
+    let verification =
+        without_key::verify_files(ArtifactFiles::find(target, &config.store)?, &origin, cancel)?;
     let untouched = match &origin.trusted {
         None => "nothing was changed: neither gpg nor psql was started",
         Some(_) => "nothing was changed: nothing was decrypted, and psql was not started",
     };
-    match examined.sound() {
-        Ok(_) => Ok(examined),
-        Err(error) => Err(error.disk(untouched)),
+    match verification.verified() {
+        Ok(_) => Ok(verification),
+        Err(error) => Err(error.on_disk(untouched)),
     }
 }
 
 pub(crate) fn key<'a>(
     config: &Config,
     passphrase: Option<Vec<u8>>,
-    watch: &'a Watch,
-) -> Result<Key<'a>> {
+    cancel: &'a Cancel,
+) -> Result<Decryptor<'a>> {
     let gpg = command::gpg(&config.gnupg_home, &config.env)?;
     if !keyring::has_keyring(&config.gnupg_home) {
         let home = config.gnupg_home.display();
@@ -137,19 +138,19 @@ pub(crate) fn key<'a>(
                 .hint("Name the keyring that has the secret key with --gnupg-home."),
         );
     }
-    Ok(Key::new(&gpg, passphrase, &config.env, watch))
+    Ok(Decryptor::new(&gpg, passphrase, &config.env, cancel))
 }
 
 /// Refuses an artifact of which nothing says who sealed it.
-pub(crate) fn require_origin(examined: &Examined) -> Result<()> {
-    if examined.origin().proved() {
+pub(crate) fn require_origin(verification: &Verification) -> Result<()> {
+    if verification.origin().proved() {
         return Ok(());
     }
-    let shown = examined.subject().artifact.display();
+    let shown = verification.subject().artifact.display();
     let what =
         format!("nothing proves who sealed `{shown}`: whoever has the public key could have");
     Err(Error::new(Code::OriginUnproved, what)
-        .disk("nothing was changed: neither gpg nor psql was started")
+        .on_disk("nothing was changed: neither gpg nor psql was started")
         .hint(
             "Give what you kept elsewhere: --envelope FILE, or --sha256 HEX.\n      \
              Or, where it is signed, say whose signature you trust: --signed-by FPR.\n      \

@@ -3,19 +3,19 @@
 use crate::backup::run::{backup, new_run_id};
 use crate::base::env::Env;
 use crate::base::error::{Code, Error, Result};
-use crate::base::names::Target;
+use crate::base::names::RunOrPath;
 use crate::commands::artifact::trusted_keys;
 use crate::config::cli;
 use crate::config::settings::Config;
-use crate::process::cancel::{Watch, stopped};
+use crate::process::cancel::{Cancel, stopped};
 use crate::process::exec;
 use crate::report::print;
 use crate::report::progress::Progress;
 use crate::report::proof::Verdict;
 use crate::store::envelope::Envelope;
+use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::origin::Origin;
-use crate::verify::outside;
-use crate::verify::subject::Subject;
+use crate::verify::without_key;
 use std::ffi::OsString;
 
 /// A backup is there and verifies: COMMAND may run.
@@ -28,14 +28,14 @@ pub(crate) struct Ready {
 pub(crate) fn prepare(
     args: &cli::Guard,
     config: &Config,
-    watch: &Watch,
+    cancel: &Cancel,
     show: &mut dyn FnMut(&Progress, u64),
 ) -> Result<Ready> {
     let run_id = match &args.run_id {
         Some(run_id) => run_id.clone(),
         None => new_run_id()?,
     };
-    let (manifest, warnings) = backup(run_id.clone(), config, watch, show)?;
+    let (manifest, warnings) = backup(run_id.clone(), config, cancel, show)?;
     let mut notes = print::warnings(&warnings);
     notes.extend(crate::report::backup::summary(&manifest));
     let mut ready = Ready {
@@ -49,16 +49,16 @@ pub(crate) fn prepare(
         trusted: trusted_keys(config),
         ..Origin::default()
     };
-    let examined = Subject::find(&Target::Run(run_id), &config.store)
-        .and_then(|subject| outside::outside(subject, &kept, watch))
-        .map_err(|error| error.disk(ready.kept()))?;
-    if examined.verdict() != Verdict::Pass {
+    let verification = ArtifactFiles::find(&RunOrPath::Run(run_id), &config.store)
+        .and_then(|subject| without_key::verify_files(subject, &kept, cancel))
+        .map_err(|error| error.on_disk(ready.kept()))?;
+    if verification.verdict() != Verdict::Pass {
         let what = format!(
             "the backup does not verify: {}",
-            examined.failed().join("; ")
+            verification.failed().join("; ")
         );
         return Err(Error::new(Code::NotVerified, what)
-            .disk(ready.kept())
+            .on_disk(ready.kept())
             .hint("Look for a disk that loses writes, or for somebody else in the store."));
     }
     let verified = "it verifies: what is in the store is what was sealed";
@@ -68,7 +68,7 @@ pub(crate) fn prepare(
 
 impl Ready {
     /// Becomes COMMAND. Returns only where that failed, and then COMMAND did not run.
-    pub(crate) fn hand_over(self, command: &[OsString], env: &Env, watch: &Watch) -> Error {
+    pub(crate) fn hand_over(self, command: &[OsString], env: &Env, cancel: &Cancel) -> Error {
         let Some((program, args)) = command.split_first() else {
             return Error::new(Code::Usage, "no COMMAND");
         };
@@ -82,14 +82,14 @@ impl Ready {
             ("PGSEAL_ENVELOPE", envelope.trim_end()),
         ];
         // A signal before this is seen by the look after it, one later ends us at once.
-        watch.release();
-        if let Some(stop) = watch.stop() {
-            return stopped(stop).disk(self.kept());
+        cancel.restore_default_signals();
+        if let Some(stop) = cancel.stop() {
+            return stopped(stop).on_disk(self.kept());
         }
         let err = exec::hand_over((program, args), env, told);
         let what = format!("`{}` could not be started: {err}", program.display());
         Error::new(Code::ToolUnfit, what)
-            .disk(self.kept())
+            .on_disk(self.kept())
             .hint("Nothing was run: check the command's name and PATH.")
     }
 

@@ -1,6 +1,6 @@
 //! `pgseal prove-backup`: a live backup between two looks at the tables.
 
-use crate::backup::gather::prepare;
+use crate::backup::gather::gather;
 use crate::backup::run::{backup, new_run_id};
 use crate::base::error::{Code, Error, Result};
 use crate::commands::artifact::trusted_keys;
@@ -8,45 +8,45 @@ use crate::config::cli;
 use crate::config::settings::Config;
 use crate::pg;
 use crate::pg::row_digest::DigestKey;
-use crate::pg::table_digest::{self, Fingerprint};
+use crate::pg::table_digest::{self, NamedDigest};
 use crate::process::ask;
-use crate::process::cancel::Watch;
+use crate::process::cancel::Cancel;
 use crate::process::find::{self, Tool};
 use crate::process::run::Input;
 use crate::report::findings::Findings;
 use crate::report::print::{self, Answer};
 use crate::report::prove_backup::{Observed, ProveBackupReport, SessionFacts};
+use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::origin::Origin;
-use crate::verify::outside;
-use crate::verify::subject::Subject;
+use crate::verify::without_key;
 use std::path::PathBuf;
 
 pub(crate) fn run(
     args: &cli::ProveBackup,
     config: &Config,
-    watch: &Watch,
+    cancel: &Cancel,
     json: bool,
 ) -> Result<Answer> {
     let run_id = match &args.run_id {
         Some(run_id) => run_id.clone(),
         None => new_run_id()?,
     };
-    let prepared = prepare(config, run_id.clone(), watch)?;
-    let dump = &prepared.plan.dump;
+    let gathered = gather(config, run_id.clone(), cancel)?;
+    let dump = &gathered.plan.dump;
     let digest_key = DigestKey::random()?;
     let look = |when: &str| {
-        let taken = table_digest::take(dump, prepared.stored(), digest_key, watch);
+        let taken = table_digest::take(dump, gathered.stored(), digest_key, cancel);
         taken.map_err(|error| {
             error.while_doing(&format!("cannot read the tables {when} the backup"))
         })
     };
     let before = look("before")?;
-    let (manifest, warnings) = backup(run_id.clone(), config, watch, &mut |_, _| {})?;
+    let (manifest, warnings) = backup(run_id.clone(), config, cancel, &mut |_, _| {})?;
     let kept = format!("the backup is kept: `{}`", manifest.envelope.artifact_ref);
-    let finish = || -> Result<(Findings, Vec<Fingerprint>, SessionFacts)> {
+    let finish = || -> Result<(Findings, Vec<NamedDigest>, SessionFacts)> {
         let after = look("after")?;
-        let session = session(config, watch)?;
-        let subject = Subject {
+        let session = session(config, cancel)?;
+        let subject = ArtifactFiles {
             run_id: Some(run_id.clone()),
             artifact: PathBuf::from(&manifest.envelope.artifact_ref),
         };
@@ -55,17 +55,17 @@ pub(crate) fn run(
             trusted: trusted_keys(config),
             ..Origin::default()
         };
-        let examined = outside::outside(subject, &origin, watch)?;
-        Ok((examined.findings().clone(), after, session))
+        let verification = without_key::verify_files(subject, &origin, cancel)?;
+        Ok((verification.findings().clone(), after, session))
     };
-    let (mut checks, after, session) = finish().map_err(|error| error.disk(kept.clone()))?;
+    let (mut checks, after, session) = finish().map_err(|error| error.on_disk(kept.clone()))?;
 
     let quiet = session.default_transaction_read_only == "on"
         && session.transaction_read_only == "on"
         && session.transaction_id.is_none();
-    checks.judge("our writes", evidence(&session, quiet));
+    checks.record("our writes", evidence(&session, quiet));
     let tables: Vec<Observed> = before.iter().map(|one| looked(one, &after)).collect();
-    checks.judge("rows unchanged", unchanged(&tables));
+    checks.record("rows unchanged", unchanged(&tables));
     let report = ProveBackupReport {
         schema: "pgseal/prove-backup/1",
         result: checks.verdict(),
@@ -96,7 +96,7 @@ fn evidence(session: &SessionFacts, quiet: bool) -> std::result::Result<String, 
     }
 }
 
-fn looked(before: &Fingerprint, after: &[Fingerprint]) -> Observed {
+fn looked(before: &NamedDigest, after: &[NamedDigest]) -> Observed {
     let found = after.iter().find(|after| after.table == before.table);
     Observed {
         table: before.table.to_string(),
@@ -122,7 +122,7 @@ fn unchanged(tables: &[Observed]) -> std::result::Result<String, String> {
 }
 
 /// A transaction of a session that is started as the dump's is: same tool options, same server.
-fn session(config: &Config, watch: &Watch) -> Result<SessionFacts> {
+fn session(config: &Config, cancel: &Cancel) -> Result<SessionFacts> {
     const QUERY: &str = "SELECT pg_catalog.json_build_object(\
         'default_transaction_read_only', pg_catalog.current_setting('default_transaction_read_only'), \
         'transaction_read_only', pg_catalog.current_setting('transaction_read_only'), \
@@ -133,7 +133,7 @@ fn session(config: &Config, watch: &Watch) -> Result<SessionFacts> {
     let ran = ask::ask(
         &spec,
         Input::Bytes(pg::session::question(QUERY).into()),
-        watch,
+        cancel,
         Code::Database,
         what,
     )?;

@@ -5,8 +5,8 @@ use crate::base::error::Result;
 use crate::config::cli;
 use crate::config::settings::Config;
 use crate::gnupg::{command, keyring};
-use crate::process::cancel::Watch;
-use crate::readiness::mechanism::key_type::KeyShape;
+use crate::process::cancel::Cancel;
+use crate::readiness::mechanism::key_type::KeyType;
 use crate::readiness::mechanism::proof::prove;
 use crate::report::print::Answer;
 use jiff::Timestamp;
@@ -14,18 +14,18 @@ use jiff::Timestamp;
 pub(crate) fn run(
     args: &cli::ProveMechanism,
     config: &Config,
-    watch: &Watch,
+    cancel: &Cancel,
     json: bool,
 ) -> Result<Answer> {
     let shape = if args.like_recipient {
         let fingerprints = config.recipients.clone()?.fingerprints;
         let gpg = command::gpg(&config.gnupg_home, &config.env)?;
         let now = Timestamp::now().as_second();
-        let recipient = keyring::recipient(&gpg, &fingerprints[0], now, watch)?;
-        KeyShape::like(&recipient)?
+        let recipient = keyring::recipient(&gpg, &fingerprints[0], now, cancel)?;
+        KeyType::like(&recipient)?
     } else {
-        KeyShape::default()
+        KeyType::default()
     };
-    let proof = prove(&shape, config, watch)?;
+    let proof = prove(&shape, config, cancel)?;
     Answer::of(&proof, json)
 }

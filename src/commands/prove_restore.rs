@@ -2,26 +2,26 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::version;
-use crate::commands::artifact::{Given, examine, given, key};
+use crate::commands::artifact::{CallerInput, examine, given, key};
 use crate::commands::restore::{checks, equal};
 use crate::config::cli;
 use crate::config::settings::Config;
 use crate::pg;
 use crate::pg::identifier::identifier;
-use crate::process::cancel::Watch;
+use crate::process::cancel::Cancel;
 use crate::process::find;
 use crate::process::run::{Input, run as run_one};
 use crate::report::print::Answer;
 use crate::report::proof::Verdict;
 use crate::report::prove_restore::{Equality, ProveRestoreReport, RestoreProof};
-use crate::restore::run::{Outcome, RestoreOptions, plan, restore};
+use crate::restore::run::{RestoreOptions, RestoreOutcome, plan, restore};
 use crate::restore::scratch::cluster::ScratchCluster;
 use crate::restore::scratch::limits::Limits;
 use crate::restore::scratch::room;
 use crate::restore::stream::Compared;
 use crate::store::manifest::Manifest;
-use crate::verify::decrypt::Key;
-use crate::verify::verification::{Examined, open_prelude};
+use crate::verify::decrypt::Decryptor;
+use crate::verify::verification::{Verification, open_prelude};
 
 impl Equality {
     fn of(compared: &Compared) -> Equality {
@@ -37,33 +37,37 @@ impl Equality {
 pub(crate) fn run(
     args: &cli::ProveRestore,
     config: &Config,
-    watch: &Watch,
+    cancel: &Cancel,
     json: bool,
 ) -> Result<Answer> {
-    let given = given(&args.named, args.passphrase_fd, watch)?;
-    let mut examined = examine(&args.named.target, &given, config, watch)?;
-    let proof = match prove(args, given, &mut examined, config, watch) {
+    let given = given(&args.named, args.passphrase_fd, cancel)?;
+    let mut verification = examine(&args.named.target, &given, config, cancel)?;
+    let proof = match prove(args, given, &mut verification, config, cancel) {
         Ok(proof) => proof,
         // That is the answer, and not that it could not be asked.
-        Err(error) if error.code == Code::NotVerified => RestoreProof::no(&examined, error),
+        Err(error) if error.code == Code::NotVerified => RestoreProof::no(&verification, error),
         Err(error) => return Err(error),
     };
     let report = ProveRestoreReport {
         schema: "pgseal/prove-restore/1",
         result: proof.checks.verdict(),
-        run_id: examined.subject().run_id.as_ref().map(ToString::to_string),
-        artifact: examined.subject().artifact.display().to_string(),
+        run_id: verification
+            .subject()
+            .run_id
+            .as_ref()
+            .map(ToString::to_string),
+        artifact: verification.subject().artifact.display().to_string(),
         proof,
     };
     Answer::of(&report, json)
 }
 
 impl RestoreProof {
-    fn no(examined: &Examined, error: Error) -> RestoreProof {
-        let mut checks = examined.findings().clone();
+    fn no(verification: &Verification, error: Error) -> RestoreProof {
+        let mut checks = verification.findings().clone();
         // Whatever the reason was, it is in the report, and the answer is no.
         if checks.verdict() == Verdict::Pass {
-            checks.judge("restored", Err(error.message));
+            checks.record("restored", Err(error.message));
         }
         RestoreProof {
             notes: error.hint.into_iter().collect(),
@@ -73,9 +77,9 @@ impl RestoreProof {
     }
 
     /// All was restored, and is not what was sealed.
-    fn differs(examined: &Examined, compared: Vec<Compared>, error: Error) -> RestoreProof {
-        let mut checks = examined.findings().clone();
-        checks.judge("restored", equal(&compared));
+    fn differs(verification: &Verification, compared: Vec<Compared>, error: Error) -> RestoreProof {
+        let mut checks = verification.findings().clone();
+        checks.record("restored", equal(&compared));
         RestoreProof {
             tables: compared.iter().map(Equality::of).collect(),
             notes: error.hint.into_iter().collect(),
@@ -87,24 +91,24 @@ impl RestoreProof {
 
 fn prove(
     args: &cli::ProveRestore,
-    given: Given,
-    examined: &mut Examined,
+    given: CallerInput,
+    verification: &mut Verification,
     config: &Config,
-    watch: &Watch,
+    cancel: &Cancel,
 ) -> Result<RestoreProof> {
-    let manifest = examined.sound()?.manifest;
+    let manifest = verification.verified()?.manifest;
     let dumped = version::major(&manifest.tools.pg_dump.version).unwrap_or(0);
     let tools = find::server(dumped, &config.env, |program, argument| {
         let spec = pg::command::about(program, &config.env, argument);
-        let ran = run_one(&spec, Input::Null, watch);
+        let ran = run_one(&spec, Input::Null, cancel);
         ran.ok().then(|| ran.text())
     })?;
     let root = room::root(args.scratch_dir.as_deref(), manifest)?;
     // What the caller vouches for may do what a restore by an administrator does.
-    let trusted = examined.origin().proved();
-    let key = key(config, given.passphrase, watch)?;
-    let prelude = open_prelude(examined, &key)?;
-    let sound = examined.sound()?;
+    let trusted = verification.origin().proved();
+    let key = key(config, given.passphrase, cancel)?;
+    let prelude = open_prelude(verification, &key)?;
+    let sound = verification.verified()?;
     let manifest = sound.manifest;
     let limits = (!trusted).then(|| Limits::of(manifest));
     let cluster = ScratchCluster::start(
@@ -113,17 +117,17 @@ fn prove(
         &manifest.server,
         limits,
         &config.connection,
-        watch,
+        cancel,
     )?;
     let options = RestoreOptions {
         skip_external: true,
         proof: true,
-        prelude_must_be_bound: trusted && !examined.origin().manifest,
+        prelude_must_be_bound: trusted && !verification.origin().manifest,
     };
-    let outcome = cluster.bounded(watch, |watch| {
-        let key = Key { watch, ..key };
-        cluster.create_roles(&roles(manifest), watch)?;
-        let plan = plan(manifest, &cluster.connection, options, watch)?;
+    let outcome = cluster.bounded(cancel, |cancel| {
+        let key = Decryptor { cancel, ..key };
+        cluster.create_roles(&roles(manifest), cancel)?;
+        let plan = plan(manifest, &cluster.connection, options, cancel)?;
         let outcome = restore(plan, &sound, prelude, &key, &cluster.connection);
         outcome.map_err(|error| match trusted {
             true => error,
@@ -131,17 +135,17 @@ fn prove(
         })
     })?;
     let restored = match outcome {
-        Outcome::Committed(restored) => restored,
-        Outcome::Differs(compared, error) => {
-            return Ok(RestoreProof::differs(examined, compared, error));
+        RestoreOutcome::Committed(restored) => restored,
+        RestoreOutcome::Differs(compared, error) => {
+            return Ok(RestoreProof::differs(verification, compared, error));
         }
     };
     let tables = restored.tables.iter().map(Equality::of).collect();
-    let mut checks = checks(examined, &restored);
+    let mut checks = checks(verification, &restored);
     let mut notes = cluster.notes.clone();
     let path = cluster.path().display().to_string();
     let gone = cluster.remove();
-    checks.judge(
+    checks.record(
         "cleaned up",
         match gone {
             true => Ok(format!("`{path}` is removed, its server has ended")),

@@ -4,19 +4,24 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::names;
 use crate::config::cli;
 use crate::config::settings::Config;
-use crate::process::cancel::Watch;
+use crate::process::cancel::Cancel;
 use crate::report::listing::{Kept, Line, Pruning};
 use crate::report::print::Answer;
 use crate::report::proof::Verdict;
 use crate::store::folder::Store;
-use crate::store::listing::{self, Run, State};
+use crate::store::listing::{self, Run, RunState};
 use crate::store::retention::{Rule, in_future};
+use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::origin::Origin;
-use crate::verify::outside;
-use crate::verify::subject::Subject;
+use crate::verify::without_key;
 use jiff::Timestamp;
 
-pub(crate) fn run(args: &cli::Prune, config: &Config, watch: &Watch, json: bool) -> Result<Answer> {
+pub(crate) fn run(
+    args: &cli::Prune,
+    config: &Config,
+    cancel: &Cancel,
+    json: bool,
+) -> Result<Answer> {
     let rule = Rule {
         last: args.keep_last,
         within: args.keep_within,
@@ -35,12 +40,12 @@ pub(crate) fn run(args: &cli::Prune, config: &Config, watch: &Watch, json: bool)
     }
     let (mut good, mut rest): (Vec<Run>, Vec<Run>) = listing::runs(&store)?
         .into_iter()
-        .partition(|run| run.state == State::Complete);
+        .partition(|run| run.state == RunState::Complete);
     good.reverse();
     let now = Timestamp::now();
     let counts = |run: &Run| !run.created.is_some_and(|made| in_future(made, now));
     let wanted = rule.last.max(1);
-    set_bad_apart(&mut good, &mut rest, counts, wanted, config, watch)?;
+    set_bad_apart(&mut good, &mut rest, counts, wanted, config, cancel)?;
 
     let made: Vec<Timestamp> = good.iter().filter_map(|run| run.created).collect();
     let fates = rule.fates(&made, now);
@@ -63,7 +68,7 @@ pub(crate) fn run(args: &cli::Prune, config: &Config, watch: &Watch, json: bool)
             None => {
                 let told = line(run);
                 if args.apply {
-                    remove(&store, run, &pruning, watch)?;
+                    remove(&store, run, &pruning, cancel)?;
                 }
                 pruning.remove.push(told);
             }
@@ -75,14 +80,14 @@ pub(crate) fn run(args: &cli::Prune, config: &Config, watch: &Watch, json: bool)
     })
 }
 
-fn remove(store: &Store, run: &Run, so_far: &Pruning, watch: &Watch) -> Result<()> {
-    let done = match watch.stop() {
+fn remove(store: &Store, run: &Run, so_far: &Pruning, cancel: &Cancel) -> Result<()> {
+    let done = match cancel.stop() {
         Some(stop) => Err(crate::process::cancel::stopped(stop)),
         None => store.remove(&run.id),
     };
     done.map_err(|error| {
         let gone: Vec<&str> = so_far.remove.iter().map(|l| l.run_id.as_str()).collect();
-        error.disk(match gone.is_empty() {
+        error.on_disk(match gone.is_empty() {
             true => "no other run was removed".to_string(),
             false => format!("removed before that: {}", gone.join(", ")),
         })
@@ -98,21 +103,24 @@ fn set_bad_apart(
     counts: impl Fn(&Run) -> bool,
     wanted: usize,
     config: &Config,
-    watch: &Watch,
+    cancel: &Cancel,
 ) -> Result<()> {
     let mut sound = 0;
     for run in good.iter_mut().filter(|run| counts(run)) {
         if sound == wanted {
             break;
         }
-        let subject = Subject::find(&names::Target::Run(run.id.clone()), &config.store)?;
-        let examined = outside::outside(subject, &Origin::default(), watch)?;
-        if examined.verdict() == Verdict::Pass {
+        let subject = ArtifactFiles::find(&names::RunOrPath::Run(run.id.clone()), &config.store)?;
+        let verification = without_key::verify_files(subject, &Origin::default(), cancel)?;
+        if verification.verdict() == Verdict::Pass {
             sound += 1;
             continue;
         }
-        run.state = State::Broken;
-        run.why = Some(format!("does not verify: {}", examined.failed().join("; ")));
+        run.state = RunState::Broken;
+        run.why = Some(format!(
+            "does not verify: {}",
+            verification.failed().join("; ")
+        ));
     }
     let newest = good.iter().find(|run| counts(run));
     if let Some(newest) = newest.filter(|_| sound == 0) {
@@ -126,9 +134,9 @@ fn set_bad_apart(
             newest.id
         );
         return Err(Error::new(Code::NotVerified, what)
-            .disk("nothing was removed")
+            .on_disk("nothing was removed")
             .hint("Take a new backup before old ones are removed."));
     }
-    rest.extend(good.extract_if(.., |run| run.state == State::Broken));
+    rest.extend(good.extract_if(.., |run| run.state == RunState::Broken));
     Ok(())
 }

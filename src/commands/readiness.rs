@@ -5,7 +5,7 @@ use crate::base::exit::Exit;
 use crate::commands::operator_package;
 use crate::config::cli::{self, Format, Gate};
 use crate::config::settings::{Broken, Config};
-use crate::process::cancel::Watch;
+use crate::process::cancel::Cancel;
 use crate::readiness::audit::{Audit, audit};
 use crate::report::judgement::F4;
 use crate::report::print::{self, Answer};
@@ -15,7 +15,7 @@ pub(crate) fn run(
     args: &cli::Readiness,
     config: &Config,
     broken: &[Broken],
-    watch: &Watch,
+    cancel: &Cancel,
     json: bool,
 ) -> Result<Answer> {
     // clap sees no conflict where one of the two stands before the verb.
@@ -26,13 +26,13 @@ pub(crate) fn run(
         )
         .hint("Give one of them."));
     }
-    let audit = audit("pgseal/readiness/1", config, broken, watch)?;
+    let audit = audit("pgseal/readiness/1", config, broken, cancel)?;
     let package = operator_package::text(config, false);
     let format = args.format.unwrap_or(Format::Table);
     told(audit, args.gate, |found| match (json, format) {
         (true, _) => print::json_pretty(found),
         (false, Format::Table) => {
-            let look = crate::report::style::Look::of_stdout(&config.env);
+            let look = crate::report::style::TerminalStyle::of_stdout(&config.env);
             Ok(crate::report::readiness::table(found, &look))
         }
         (false, Format::Markdown) => Ok(crate::report::markdown::report(found, &package)),
@@ -42,14 +42,14 @@ pub(crate) fn run(
 pub(crate) fn preflight(
     config: &Config,
     broken: &[Broken],
-    watch: &Watch,
+    cancel: &Cancel,
     json: bool,
 ) -> Result<Answer> {
-    let audit = audit("pgseal/preflight/1", config, broken, watch)?;
+    let audit = audit("pgseal/preflight/1", config, broken, cancel)?;
     told(audit, Gate::F4, |found| match json {
         true => print::json_pretty(found),
         false => {
-            let look = crate::report::style::Look::of_stdout(&config.env);
+            let look = crate::report::style::TerminalStyle::of_stdout(&config.env);
             Ok(crate::report::preflight::checklist(found, &look))
         }
     })

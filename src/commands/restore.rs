@@ -5,15 +5,15 @@ use crate::commands::artifact::{given, key, require_origin, sound};
 use crate::config::cli;
 use crate::config::settings::Config;
 use crate::pg::closure::ExternalReference;
-use crate::process::cancel::Watch;
+use crate::process::cancel::Cancel;
 use crate::report::findings::Findings;
 use crate::report::print::Answer;
 use crate::report::proof::Verdict;
 use crate::report::restore::{Place, RestoreReport, Rows};
-use crate::restore::run::{Outcome, RestoreOptions, Restored, plan, restore};
+use crate::restore::run::{RestoreOptions, RestoreOutcome, Restored, plan, restore};
 use crate::restore::stream::Compared;
-use crate::restore::target::Target;
-use crate::verify::verification::{Examined, open_prelude};
+use crate::restore::target::TargetDatabase;
+use crate::verify::verification::{Verification, open_prelude};
 
 impl Rows {
     fn of(compared: &Compared) -> Rows {
@@ -25,7 +25,7 @@ impl Rows {
 }
 
 impl Place {
-    fn of(target: &Target) -> Place {
+    fn of(target: &TargetDatabase) -> Place {
         Place {
             database: target.database.clone(),
             user: target.user.clone(),
@@ -38,7 +38,7 @@ pub(crate) fn run(
     args: &cli::Restore,
     settings: &cli::Settings,
     config: &Config,
-    watch: &Watch,
+    cancel: &Cancel,
     json: bool,
 ) -> Result<Answer> {
     if settings.dbname.is_none() {
@@ -47,40 +47,51 @@ pub(crate) fn run(
                 .hint("Name a database that has none of these tables, and that was not backed up."),
         );
     }
-    let given = given(&args.named, args.passphrase_fd, watch)?;
-    let mut examined = sound(&args.named.target, &given, config, watch)?;
+    let given = given(&args.named, args.passphrase_fd, cancel)?;
+    let mut verification = sound(&args.named.target, &given, config, cancel)?;
     if !args.origin_unproved {
-        require_origin(&examined)?;
+        require_origin(&verification)?;
     }
     if settings.no_prelude {
-        examined.leave_out_prelude();
+        verification.leave_out_prelude();
     }
     let options = RestoreOptions {
         skip_external: args.skip_external,
         proof: false,
-        prelude_must_be_bound: !args.origin_unproved && !examined.origin().manifest,
+        prelude_must_be_bound: !args.origin_unproved && !verification.origin().manifest,
     };
     let plan = plan(
-        examined.sound()?.manifest,
+        verification.verified()?.manifest,
         &config.connection,
         options,
-        watch,
+        cancel,
     )?;
-    let key = key(config, given.passphrase, watch)?;
+    let key = key(config, given.passphrase, cancel)?;
     let untouched = "nothing was changed: psql was given nothing";
-    let prelude = open_prelude(&mut examined, &key).map_err(|error| error.disk(untouched))?;
-    let restored = match restore(plan, &examined.sound()?, prelude, &key, &config.connection)? {
-        Outcome::Committed(restored) => *restored,
-        Outcome::Differs(_, error) => return Err(error),
+    let prelude =
+        open_prelude(&mut verification, &key).map_err(|error| error.on_disk(untouched))?;
+    let restored = match restore(
+        plan,
+        &verification.verified()?,
+        prelude,
+        &key,
+        &config.connection,
+    )? {
+        RestoreOutcome::Committed(restored) => *restored,
+        RestoreOutcome::Differs(_, error) => return Err(error),
     };
     let report = RestoreReport {
         schema: "pgseal/restore/1",
         result: Verdict::Pass,
-        run_id: examined.subject().run_id.as_ref().map(ToString::to_string),
-        artifact: examined.subject().artifact.display().to_string(),
+        run_id: verification
+            .subject()
+            .run_id
+            .as_ref()
+            .map(ToString::to_string),
+        artifact: verification.subject().artifact.display().to_string(),
         target: Place::of(&restored.target),
         prelude: restored.prelude,
-        checks: checks(&examined, &restored),
+        checks: checks(&verification, &restored),
         tables: restored.tables.iter().map(Rows::of).collect(),
         skipped: restored.omitted,
         not_restored: restored.not_restored,
@@ -93,10 +104,10 @@ pub(crate) fn run(
 }
 
 /// What was proved before, and what restoring added.
-pub(crate) fn checks(examined: &Examined, restored: &Restored) -> Findings {
-    let mut checks = examined.findings().clone();
+pub(crate) fn checks(verification: &Verification, restored: &Restored) -> Findings {
+    let mut checks = verification.findings().clone();
     checks.extend(&restored.findings);
-    checks.judge("restored", equal(&restored.tables));
+    checks.record("restored", equal(&restored.tables));
     for ExternalReference {
         kind,
         name,
@@ -104,7 +115,7 @@ pub(crate) fn checks(examined: &Examined, restored: &Restored) -> Findings {
     } in &restored.unknown
     {
         let detail = format!("not looked up: {kind} {name}, which {needed_by} needs");
-        checks.open("reference", &detail);
+        checks.record_not_checked("reference", &detail);
     }
     checks
 }

@@ -2,26 +2,31 @@
 //! kept elsewhere.
 
 use crate::base::error::{Code, Error, Result};
-use crate::base::names::{RunId, Target};
+use crate::base::names::{RunId, RunOrPath};
 use crate::commands::artifact::text_of;
 use crate::config::cli;
 use crate::config::settings::Config;
 use crate::gnupg::command;
 use crate::gnupg::signer::{self, Signer};
-use crate::process::cancel::Watch;
+use crate::process::cancel::Cancel;
 use crate::report::print::{self, Answer};
 use crate::report::proof::Verdict;
 use crate::report::sign::{SignReport, SignedRun};
 use crate::store::envelope::Envelope;
 use crate::store::folder::{SIGNATURE, Store};
+use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::origin::{self, Origin};
-use crate::verify::outside;
-use crate::verify::subject::Subject;
-use crate::verify::verification::Examined;
+use crate::verify::verification::Verification;
+use crate::verify::without_key;
 use std::path::Path;
 
-pub(crate) fn run(args: &cli::Sign, config: &Config, watch: &Watch, json: bool) -> Result<Answer> {
-    let kept = envelopes(&args.envelope, watch)?;
+pub(crate) fn run(
+    args: &cli::Sign,
+    config: &Config,
+    cancel: &Cancel,
+    json: bool,
+) -> Result<Answer> {
+    let kept = envelopes(&args.envelope, cancel)?;
     let fingerprint = config.signing.trusted_key()?.ok_or_else(|| {
         Error::new(Code::Setting, "no signing key is set")
             .hint("Name it: --sign-with FPR, PGSEAL_SIGNING_KEY, or [signing] key.")
@@ -30,23 +35,23 @@ pub(crate) fn run(args: &cli::Sign, config: &Config, watch: &Watch, json: bool) 
     store.lock()?;
     let swept = store.sweep()?;
     let gpg = command::gpg(&config.gnupg_home, &config.env)?;
-    let signer = signer::signer(&gpg, fingerprint, &config.env, watch)?;
+    let signer = signer::signer(&gpg, fingerprint, &config.env, cancel)?;
     // All are looked at before anything is changed.
-    let examined = args.runs.iter().map(|run_id| {
-        let subject = Subject::find(&Target::Run(run_id.clone()), &config.store)?;
+    let verification = args.runs.iter().map(|run_id| {
+        let subject = ArtifactFiles::find(&RunOrPath::Run(run_id.clone()), &config.store)?;
         let origin = Origin {
             envelope: Some(envelope_of(&subject, &kept)),
             ..Origin::default()
         };
-        Ok((run_id, outside::outside(subject, &origin, watch)?))
+        Ok((run_id, without_key::verify_files(subject, &origin, cancel)?))
     });
-    let examined = examined.collect::<Result<Vec<_>>>()?;
+    let verification = verification.collect::<Result<Vec<_>>>()?;
     let mut runs: Vec<SignedRun> = Vec::new();
-    for (run_id, examined) in examined {
-        let run = sign(run_id, &examined, &store, &signer, watch).map_err(|error| {
+    for (run_id, verification) in verification {
+        let run = sign(run_id, &verification, &store, &signer, cancel).map_err(|error| {
             let signed = runs.iter().filter(|run| run.signature.is_some());
             let signed: Vec<&str> = signed.map(|run| run.run_id.as_str()).collect();
-            error.disk(match &signed[..] {
+            error.on_disk(match &signed[..] {
                 [] => "no run was signed".to_string(),
                 signed => format!("signed before that: {}", signed.join(", ")),
             })
@@ -72,13 +77,13 @@ pub(crate) fn run(args: &cli::Sign, config: &Config, watch: &Watch, json: bool) 
 }
 
 /// Every line of the file is one envelope. One that is none could be the one that matters.
-fn envelopes(file: &str, watch: &Watch) -> Result<Vec<Envelope>> {
+fn envelopes(file: &str, cancel: &Cancel) -> Result<Vec<Envelope>> {
     const MOST: usize = 16 * 1024 * 1024;
     let unfit = |why: String| {
         Error::new(Code::Setting, why)
             .hint("Give the lines that `pgseal backup` printed, one for each run.")
     };
-    let text = text_of(file, MOST, watch)?.map_err(unfit)?;
+    let text = text_of(file, MOST, cancel)?.map_err(unfit)?;
     let lines = text.lines().enumerate();
     let lines = lines.filter(|(_, line)| !line.trim().is_empty());
     let parsed = lines.map(|(at, line)| {
@@ -89,7 +94,10 @@ fn envelopes(file: &str, watch: &Watch) -> Result<Vec<Envelope>> {
 }
 
 /// The one that names this artifact's file.
-fn envelope_of(subject: &Subject, kept: &[Envelope]) -> std::result::Result<Envelope, String> {
+fn envelope_of(
+    subject: &ArtifactFiles,
+    kept: &[Envelope],
+) -> std::result::Result<Envelope, String> {
     let of_it = |kept: &&Envelope| {
         let name = Path::new(&kept.artifact_ref).file_name();
         name.and_then(|name| name.to_str()) == Some(subject.file_name())
@@ -112,22 +120,22 @@ fn envelope_of(subject: &Subject, kept: &[Envelope]) -> std::result::Result<Enve
 /// Signs the bytes that were read and judged, if nothing is wrong with the run.
 fn sign(
     run_id: &RunId,
-    examined: &Examined,
+    verification: &Verification,
     store: &Store,
     signer: &Signer,
-    watch: &Watch,
+    cancel: &Cancel,
 ) -> Result<SignedRun> {
     let mut run = SignedRun {
         run_id: run_id.to_string(),
-        result: examined.verdict(),
+        result: verification.verdict(),
         signature: None,
-        checks: examined.findings().clone(),
+        checks: verification.findings().clone(),
     };
-    if run.result == Verdict::Fail || !examined.origin().artifact {
+    if run.result == Verdict::Fail || !verification.origin().artifact {
         run.result = Verdict::Fail;
         return Ok(run);
     }
-    let signature = signer.sign(examined.manifest_bytes(), watch)?;
+    let signature = signer.sign(verification.manifest_bytes(), cancel)?;
     let name = format!("{run_id}{SIGNATURE}");
     let mut file = store.partial(&name)?;
     file.write(&signature)?;
@@ -138,7 +146,7 @@ fn sign(
          proved the artifact alone",
         signer.fingerprint()
     );
-    run.checks.judge("signature", Ok(detail));
+    run.checks.record("signature", Ok(detail));
     run.signature = Some(store.path(&name).display().to_string());
     Ok(run)
 }

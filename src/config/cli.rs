@@ -3,7 +3,7 @@
 // Their comments are help texts, not Markdown.
 #![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
 
-use crate::base::names::{self, RunId, TableName, Target};
+use crate::base::names::{self, RunId, RunOrPath, TableName};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -92,10 +92,10 @@ pub(crate) struct OperatorPackage {
 
 /// Which artifact, and what its origin is held against.
 #[derive(Debug, Args)]
-pub(crate) struct Named {
+pub(crate) struct ArtifactArgs {
     /// A run of the store, or a file: what contains / or ends in .gpg is a path
-    #[arg(value_name = "RUN_ID|PATH", value_parser = Target::parse)]
-    pub target: Target,
+    #[arg(value_name = "RUN_ID|PATH", value_parser = RunOrPath::parse)]
+    pub target: RunOrPath,
     /// The artifact's SHA-256 as you kept it elsewhere: proves its origin
     #[arg(long, value_name = "HEX", value_parser = names::sha256)]
     pub sha256: Option<String>,
@@ -107,7 +107,7 @@ pub(crate) struct Named {
 #[derive(Debug, Args)]
 pub(crate) struct Verify {
     #[command(flatten)]
-    pub named: Named,
+    pub named: ArtifactArgs,
     /// Decrypt too: integrity, plaintext hash, every table's rows; nothing is written
     #[arg(long)]
     pub decrypt: bool,
@@ -119,7 +119,7 @@ pub(crate) struct Verify {
 #[derive(Debug, Args)]
 pub(crate) struct Restore {
     #[command(flatten)]
-    pub named: Named,
+    pub named: ArtifactArgs,
     /// Restore although nothing proves who sealed the artifact. Its SQL then runs with all rights
     /// of the restoring role: as a superuser it can read files and run programs on the server
     #[arg(long)]
@@ -135,7 +135,7 @@ pub(crate) struct Restore {
 #[derive(Debug, Args)]
 pub(crate) struct ProveRestore {
     #[command(flatten)]
-    pub named: Named,
+    pub named: ArtifactArgs,
     /// Folder for the throw-away cluster, on a disk [default: memory, if it fits]
     #[arg(long, value_name = "DIR")]
     pub scratch_dir: Option<PathBuf>,

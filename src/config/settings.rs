@@ -49,7 +49,7 @@ pub(crate) struct Broken {
 impl Config {
     /// A setting that is wrong has its default here, and is named: what reports goes on, what
     /// acts stops. A flag that is wrong, and a file that cannot be read, is an error at once.
-    pub(crate) fn survey(settings: &Settings, env: Env) -> Result<(Config, Vec<Broken>)> {
+    pub(crate) fn load(settings: &Settings, env: Env) -> Result<(Config, Vec<Broken>)> {
         let file = file::load(settings, &env)?;
         let setting = |why: String| Error::new(Code::Setting, why);
         let mut broken = Vec::new();

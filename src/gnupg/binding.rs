@@ -11,34 +11,34 @@ const NONE: &str = "none";
 
 /// What an artifact or a prelude says of the other.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Bond {
+pub(crate) enum PreludeBinding {
     /// The artifact was sealed without one.
     Alone,
     /// By the token that both bear.
     Prelude(String),
 }
 
-impl Bond {
-    pub(crate) fn new(prelude: bool) -> Result<Bond> {
+impl PreludeBinding {
+    pub(crate) fn new(prelude: bool) -> Result<PreludeBinding> {
         match prelude {
-            true => Ok(Bond::Prelude(hex::encode(random::bytes::<32>()?))),
-            false => Ok(Bond::Alone),
+            true => Ok(PreludeBinding::Prelude(hex::encode(random::bytes::<32>()?))),
+            false => Ok(PreludeBinding::Alone),
         }
     }
 
     /// The literal packet's name, of 255 bytes at most.
     pub(crate) fn name(&self) -> String {
         match self {
-            Bond::Alone => format!("{NAME}{NONE}"),
-            Bond::Prelude(token) => format!("{NAME}{token}"),
+            PreludeBinding::Alone => format!("{NAME}{NONE}"),
+            PreludeBinding::Prelude(token) => format!("{NAME}{token}"),
         }
     }
 
     /// None where the name says nothing, as in the first artifacts that there were.
-    pub(crate) fn parse(name: &str) -> Option<Bond> {
+    pub(crate) fn parse(name: &str) -> Option<PreludeBinding> {
         match name.strip_prefix(NAME)? {
-            NONE => Some(Bond::Alone),
-            token => Some(Bond::Prelude(token.into())),
+            NONE => Some(PreludeBinding::Alone),
+            token => Some(PreludeBinding::Prelude(token.into())),
         }
     }
 }
@@ -49,15 +49,15 @@ mod tests {
 
     #[test]
     fn what_is_said_is_what_is_read() {
-        let bonds = [false, true, true].map(|prelude| Bond::new(prelude).unwrap());
+        let bonds = [false, true, true].map(|prelude| PreludeBinding::new(prelude).unwrap());
         assert_ne!(bonds[1], bonds[2]);
-        for bond in bonds {
-            let name = bond.name();
+        for binding in bonds {
+            let name = binding.name();
             assert!(name.len() <= 255);
-            assert_eq!(Bond::parse(&name), Some(bond));
+            assert_eq!(PreludeBinding::parse(&name), Some(binding));
         }
         for name in ["", "orders.sql", "pgseal-prelude"] {
-            assert_eq!(Bond::parse(name), None, "{name}");
+            assert_eq!(PreludeBinding::parse(name), None, "{name}");
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::base::version::Version;
 use crate::gnupg::command;
 use crate::gnupg::compression::Compression;
 use crate::process::ask::ask;
-use crate::process::cancel::Watch;
+use crate::process::cancel::Cancel;
 use crate::process::command::CommandSpec;
 use crate::process::find::{self, Tool};
 use crate::process::run::Input;
@@ -163,9 +163,9 @@ pub(crate) fn gpg(home: &Path, env: &Env) -> Result<Gpg> {
 }
 
 /// Versions of gpg and of libgcrypt.
-pub(crate) fn gpg_version(gpg: &Gpg, watch: &Watch) -> Result<(Version, String)> {
+pub(crate) fn gpg_version(gpg: &Gpg, cancel: &Cancel) -> Result<(Version, String)> {
     let what = "cannot ask gpg for its version";
-    let ran = ask(&gpg.version(), Input::Null, watch, Code::ToolUnfit, what)?;
+    let ran = ask(&gpg.version(), Input::Null, cancel, Code::ToolUnfit, what)?;
     let (version, libgcrypt) = command::versions(&ran.text()).ok_or_else(|| {
         Error::new(
             Code::ToolUnfit,

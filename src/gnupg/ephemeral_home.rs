@@ -3,7 +3,7 @@
 use crate::base::env::Env;
 use crate::base::error::{Code, Error, Result};
 use crate::gnupg::command::Gpg;
-use crate::process::cancel::Watch;
+use crate::process::cancel::Cancel;
 use crate::process::find::{self, Tool};
 use crate::process::run::{Input, run};
 use std::os::unix::ffi::OsStrExt;
@@ -72,8 +72,8 @@ impl EphemeralHome {
 
     fn clean(&mut self) {
         let Some(dir) = self.dir.take() else { return };
-        let watch = Watch::none().with_limit(Some(Duration::from_secs(10)));
-        run(&self.gpg.kill_daemons(&self.gpgconf), Input::Null, &watch);
+        let cancel = Cancel::none().with_limit(Some(Duration::from_secs(10)));
+        run(&self.gpg.kill_daemons(&self.gpgconf), Input::Null, &cancel);
         let since = Instant::now();
         // The kill returns before the daemon is gone.
         while !processes(&self.path).is_empty() && since.elapsed() < Duration::from_secs(5) {
@@ -82,7 +82,11 @@ impl EphemeralHome {
         for pid in processes(&self.path) {
             let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
         }
-        run(&self.gpg.remove_sockets(&self.gpgconf), Input::Null, &watch);
+        run(
+            &self.gpg.remove_sockets(&self.gpgconf),
+            Input::Null,
+            &cancel,
+        );
         // A file that appears meanwhile is no reason to give up at once.
         let path = dir.keep();
         for _ in 0..3 {

@@ -75,11 +75,11 @@ impl Gpg {
         sealed.stdout
     }
 
-    pub(crate) fn decrypt(&self, sealed: &[u8]) -> Opened {
+    pub(crate) fn decrypt(&self, sealed: &[u8]) -> OpenFile {
         let opened = self.run(&["--pinentry-mode", "error", "--decrypt"], sealed);
-        let talk = String::from_utf8_lossy(&opened.stderr);
-        let said = |word: &str| talk.contains(&format!("[GNUPG:] {word}"));
-        Opened {
+        let stderr = String::from_utf8_lossy(&opened.stderr);
+        let said = |word: &str| stderr.contains(&format!("[GNUPG:] {word}"));
+        OpenFile {
             code: opened.status.code(),
             vouched: said("DECRYPTION_OKAY\n") && said("PLAINTEXT "),
             data: opened.stdout,
@@ -87,7 +87,7 @@ impl Gpg {
     }
 }
 
-pub(crate) struct Opened {
+pub(crate) struct OpenFile {
     pub(crate) code: Option<i32>,
     /// By the status lines, which alone may lie as well as the exit code alone.
     pub(crate) vouched: bool,

@@ -5,7 +5,7 @@ use crate::base::names::Fingerprint;
 use crate::gnupg::colons::{self, Key, Part};
 use crate::gnupg::command::Gpg;
 use crate::process::ask::answered;
-use crate::process::cancel::Watch;
+use crate::process::cancel::Cancel;
 use crate::process::run::{Input, run};
 use std::path::Path;
 
@@ -44,9 +44,9 @@ pub(crate) fn recipient(
     gpg: &Gpg,
     fingerprint: &Fingerprint,
     now: i64,
-    watch: &Watch,
+    cancel: &Cancel,
 ) -> Result<Recipient> {
-    let key = find_key(gpg, fingerprint, watch)?;
+    let key = find_key(gpg, fingerprint, cancel)?;
     let subkey = key.encryption_subkey(now).map_err(|why| {
         let what = format!("the key {fingerprint} {}", why.as_str());
         Error::new(Code::KeyUnfit, what).hint(
@@ -62,7 +62,7 @@ pub(crate) fn recipient(
 }
 
 /// The key whose primary fingerprint this is, whatever its state.
-pub(crate) fn find_key(gpg: &Gpg, fingerprint: &Fingerprint, watch: &Watch) -> Result<Key> {
+pub(crate) fn find_key(gpg: &Gpg, fingerprint: &Fingerprint, cancel: &Cancel) -> Result<Key> {
     let home = gpg.home();
     let unfit = |what: String| Error::new(Code::KeyUnfit, what);
     let unknown = || {
@@ -80,7 +80,7 @@ pub(crate) fn find_key(gpg: &Gpg, fingerprint: &Fingerprint, watch: &Watch) -> R
     }
     let spec = gpg.list_key(fingerprint.as_str());
     let what = format!("cannot list the key {fingerprint}");
-    let ran = run(&spec, Input::Null, watch);
+    let ran = run(&spec, Input::Null, cancel);
     let said = |word: &str| ran.outcome.status.iter().any(|line| line.contains(word));
     if !ran.ok() && said("keylist.getkey") {
         return Err(unknown());

@@ -6,7 +6,7 @@ use crate::process::command::CommandSpec;
 
 /// Where the passphrase of a protected key comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Asking {
+pub(crate) enum PassphraseSource {
     /// It is the first line of standard input, the message follows.
     FirstLine,
     /// The user's agent asks by its pinentry on this terminal.
@@ -27,12 +27,14 @@ pub(crate) const SESSION: &[&str] = &[
 ];
 
 impl Gpg {
-    pub(crate) fn open(&self, asking: &Asking, env: &Env) -> CommandSpec {
+    pub(crate) fn open(&self, asking: &PassphraseSource, env: &Env) -> CommandSpec {
         let spec = self.common("decrypt").inherit(env, SESSION);
         let spec = match asking {
-            Asking::FirstLine => spec.args(["--pinentry-mode=loopback", "--passphrase-fd=0"]),
-            Asking::Terminal(tty) => spec.env("GPG_TTY", tty),
-            Asking::Nobody => spec.arg("--pinentry-mode=error"),
+            PassphraseSource::FirstLine => {
+                spec.args(["--pinentry-mode=loopback", "--passphrase-fd=0"])
+            }
+            PassphraseSource::Terminal(tty) => spec.env("GPG_TTY", tty),
+            PassphraseSource::Nobody => spec.arg("--pinentry-mode=error"),
         };
         spec.args(["--output=-", "--decrypt"])
     }

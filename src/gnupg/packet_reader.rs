@@ -17,7 +17,7 @@ use length::{Length, length};
 
 /// Reads a message as it passes, in pieces of any size.
 #[derive(Debug, Default)]
-pub(crate) struct Framing {
+pub(crate) struct MessageReader {
     state: State,
     at: u64,
     packet: Packet,
@@ -54,7 +54,7 @@ const HEAD: usize = 9;
 
 const NEW_LENGTH: State = State::Length([0; 5], 0);
 
-impl Framing {
+impl MessageReader {
     pub(crate) fn new() -> Self {
         Self::default()
     }

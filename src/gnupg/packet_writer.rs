@@ -2,7 +2,7 @@
 //!
 //! Made by gpg itself, a dump that died would become a valid, shorter message: gpg cannot tell a
 //! dead writer from the end; and it compresses many times more slowly. Here only
-//! [`Seal::finish`] closes a packet; dropping does not. A message cut anywhere before that is
+//! [`MessageWriter::finish`] closes a packet; dropping does not. A message cut anywhere before that is
 //! encrypted all the same, but `gpg --decrypt` exits 2. (Cut before its first byte it holds no
 //! packet at all, and gpg 2.2 and 2.4 exit 0 with no output: only the status lines tell.)
 
@@ -12,7 +12,7 @@ use std::io::{self, Write};
 
 /// Takes a dump, writes what gpg is to encrypt: an OpenPGP message, which for `gpg[:N]` gpg
 /// compresses once more.
-pub(crate) struct Seal<W: Write> {
+pub(crate) struct MessageWriter<W: Write> {
     layers: Layers<W>,
     broken: bool,
 }
@@ -23,7 +23,7 @@ enum Layers<W: Write> {
     Bare(Packet<W>),
 }
 
-impl<W: Write> Seal<W> {
+impl<W: Write> MessageWriter<W> {
     /// `name` goes into the literal packet, where gpg tells it to whoever decrypts: 255 bytes at
     /// most. No date goes there, nor a name of its own: both would tell something of the host.
     pub(crate) fn new(out: W, compress: Compression, name: &str) -> io::Result<Self> {
@@ -62,7 +62,7 @@ impl<W: Write> Seal<W> {
     }
 }
 
-impl<W: Write> Write for Seal<W> {
+impl<W: Write> Write for MessageWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = match &mut self.layers {
             Layers::Deflate(literal) => literal.write(bytes),
@@ -81,7 +81,7 @@ impl<W: Write> Write for Seal<W> {
 
 /// All of it at once.
 pub(crate) fn framed(data: &[u8], compression: Compression) -> io::Result<Vec<u8>> {
-    let mut seal = Seal::new(Vec::new(), compression, "")?;
+    let mut seal = MessageWriter::new(Vec::new(), compression, "")?;
     seal.write_all(data)?;
     seal.finish()
 }
@@ -152,7 +152,7 @@ impl<W: Write> Write for Packet<W> {
 mod tests {
     use super::*;
     use crate::gnupg::fixture::Gpg;
-    use crate::gnupg::packet_reader::Framing;
+    use crate::gnupg::packet_reader::MessageReader;
     use flate2::read::ZlibDecoder;
     use proptest::collection::vec;
     use proptest::prelude::*;
@@ -177,7 +177,7 @@ mod tests {
     }
 
     fn seal(data: &[u8], piece: usize, compress: Compression) -> Vec<u8> {
-        let mut seal = Seal::new(Vec::new(), compress, NAME).unwrap();
+        let mut seal = MessageWriter::new(Vec::new(), compress, NAME).unwrap();
         for piece in data.chunks(piece) {
             seal.write_all(piece).unwrap();
         }
@@ -252,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_name_has_255_bytes_at_most() {
-        let new = |name: &str| Seal::new(Vec::new(), Compression::None, name);
+        let new = |name: &str| MessageWriter::new(Vec::new(), Compression::None, name);
         assert!(new(&"a".repeat(255)).is_ok());
         assert!(new(&"a".repeat(256)).is_err());
     }
@@ -269,7 +269,7 @@ mod tests {
             for compress in ALL {
                 let data = &data[..size];
                 let sealed = gpg.encrypt(&raw(compress), &seal(data, 65_536, compress));
-                let mut framing = Framing::new();
+                let mut framing = MessageReader::new();
                 framing.push(&sealed).unwrap();
                 framing.finish().unwrap();
                 let opened = gpg.decrypt(&sealed);
@@ -316,7 +316,7 @@ mod tests {
         let data = text(400_000);
         for compress in ALL {
             let mut out = Vec::new();
-            let mut seal = Seal::new(&mut out, compress, NAME).unwrap();
+            let mut seal = MessageWriter::new(&mut out, compress, NAME).unwrap();
             seal.write_all(&data).unwrap();
             seal.flush().unwrap();
             drop(seal);
@@ -343,7 +343,7 @@ mod tests {
         }
         let data = text(4 << 20);
         for compress in ALL {
-            let mut seal = Seal::new(Full(Vec::new(), false), compress, NAME).unwrap();
+            let mut seal = MessageWriter::new(Full(Vec::new(), false), compress, NAME).unwrap();
             let error = data
                 .chunks(1000)
                 .find_map(|piece| seal.write_all(piece).err());

@@ -10,8 +10,8 @@ use crate::gnupg::keyring::{expires_soon, find_key};
 use crate::gnupg::signature::{Proof, Why, judge};
 use crate::gnupg::status::{self, Locked};
 use crate::process::ask::answered;
-use crate::process::cancel::Watch;
-use crate::process::child::End;
+use crate::process::cancel::Cancel;
+use crate::process::child::ExitKind;
 use crate::process::command::CommandSpec;
 use crate::process::run::{Input, run};
 use jiff::Timestamp;
@@ -37,9 +37,9 @@ pub(crate) fn signer(
     gpg: &Gpg,
     fingerprint: &Fingerprint,
     env: &Env,
-    watch: &Watch,
+    cancel: &Cancel,
 ) -> Result<Signer> {
-    let key = find_key(gpg, fingerprint, watch)?;
+    let key = find_key(gpg, fingerprint, cancel)?;
     let part = key.signing_part(Timestamp::now().as_second());
     let part = part.map_err(|why| {
         let what = format!("the signing key {fingerprint} {}", why.as_str());
@@ -52,7 +52,7 @@ pub(crate) fn signer(
         gpg: gpg.clone(),
         key,
     };
-    signer.sign(b"pgseal\n", watch)?;
+    signer.sign(b"pgseal\n", cancel)?;
     Ok(signer)
 }
 
@@ -70,9 +70,9 @@ impl Signer {
     }
 
     /// A detached signature of these bytes, which was verified as a stranger would.
-    pub(crate) fn sign(&self, bytes: &[u8], watch: &Watch) -> Result<Vec<u8>> {
+    pub(crate) fn sign(&self, bytes: &[u8], cancel: &Cancel) -> Result<Vec<u8>> {
         let what = format!("cannot sign with {}", self.fingerprint());
-        let ran = run(&self.spec, Input::Bytes(bytes.to_vec()), watch);
+        let ran = run(&self.spec, Input::Bytes(bytes.to_vec()), cancel);
         let reason = status::cannot_sign(&ran.outcome.status).filter(|_| !ran.ok());
         let ran = answered(ran, Code::KeyUnfit, &what).map_err(|error| match reason {
             None => error,
@@ -95,7 +95,7 @@ impl Signer {
             bytes,
             signature: &ran.stdout,
         };
-        match signed.verify(&self.gpg, std::slice::from_ref(&self.key), watch)? {
+        match signed.verify(&self.gpg, std::slice::from_ref(&self.key), cancel)? {
             Ok(_) => Ok(ran.stdout),
             Err(why) => {
                 let what = format!("{what}: the signature {why}");
@@ -119,13 +119,17 @@ impl Signed<'_> {
         &self,
         gpg: &Gpg,
         trusted: &[Key],
-        watch: &Watch,
+        cancel: &Cancel,
     ) -> Result<std::result::Result<Proof, Why>> {
         let (_held, path) = in_memory(self.signature)?;
-        let ran = run(&gpg.verify(&path), Input::Bytes(self.bytes.to_vec()), watch);
+        let ran = run(
+            &gpg.verify(&path),
+            Input::Bytes(self.bytes.to_vec()),
+            cancel,
+        );
         // A status that is not 0 is an answer too.
         let ran = match (&ran.stop, &ran.outcome.end) {
-            (None, End::Code(_)) => ran,
+            (None, ExitKind::Code(_)) => ran,
             _ => answered(ran, Code::KeyUnfit, "cannot check a signature")?,
         };
         let now = Timestamp::now().as_second();

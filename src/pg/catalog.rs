@@ -62,7 +62,7 @@ pub(crate) struct Relation {
     pub oid: u32,
     schema: String,
     name: String,
-    pub kind: Kind,
+    pub kind: RelationKind,
     pub(crate) temporary: bool,
     pub usage: bool,
     pub select: bool,
@@ -75,7 +75,7 @@ pub(crate) struct Relation {
 
 /// `pg_class.relkind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Kind {
+pub(crate) enum RelationKind {
     #[serde(rename = "r")]
     Table,
     #[serde(rename = "p")]
@@ -98,18 +98,18 @@ pub(crate) enum Kind {
     Toast,
 }
 
-impl Kind {
+impl RelationKind {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
-            Kind::Table => "table",
-            Kind::Partitioned => "partitioned table",
-            Kind::View => "view",
-            Kind::MaterializedView => "materialized view",
-            Kind::Foreign => "foreign table",
-            Kind::Sequence => "sequence",
-            Kind::Index | Kind::PartitionedIndex => "index",
-            Kind::Composite => "composite type",
-            Kind::Toast => "TOAST table",
+            RelationKind::Table => "table",
+            RelationKind::Partitioned => "partitioned table",
+            RelationKind::View => "view",
+            RelationKind::MaterializedView => "materialized view",
+            RelationKind::Foreign => "foreign table",
+            RelationKind::Sequence => "sequence",
+            RelationKind::Index | RelationKind::PartitionedIndex => "index",
+            RelationKind::Composite => "composite type",
+            RelationKind::Toast => "TOAST table",
         }
     }
 }
@@ -124,7 +124,7 @@ impl Relation {
 
     /// A partitioned parent stores none.
     pub(crate) fn stores_rows(&self) -> bool {
-        self.kind == Kind::Table
+        self.kind == RelationKind::Table
     }
 }
 

@@ -1,10 +1,10 @@
 //! What helps where pg_dump failed, by what it said.
 
-use crate::process::child::Outcome;
+use crate::process::child::ChildExit;
 
 /// pg_dump speaks English here (LC_ALL=C).
-pub(crate) fn dump_hint(outcome: &Outcome) -> &'static str {
-    let said = |words: &str| outcome.talk.contains(words);
+pub(crate) fn dump_hint(outcome: &ChildExit) -> &'static str {
+    let said = |words: &str| outcome.stderr.contains(words);
     // pg_dump turns --lock-wait-timeout into a statement timeout while it locks.
     let waited = said("statement timeout") && said("LOCK TABLE");
     if waited || said("lock timeout") || said("could not obtain lock") {

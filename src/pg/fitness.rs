@@ -1,7 +1,7 @@
 //! Whether a table can be backed up whole, and what mends it where not.
 
 use crate::base::names::TableName;
-use crate::pg::catalog::{Catalog, Found, Kind, Relation};
+use crate::pg::catalog::{Catalog, Found, Relation, RelationKind};
 
 /// Why a table cannot be backed up, and what mends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,8 +74,8 @@ impl Catalog {
             );
         }
         match rel.kind {
-            Kind::Table | Kind::Partitioned if !rel.temporary => {}
-            Kind::Table | Kind::Partitioned => {
+            RelationKind::Table | RelationKind::Partitioned if !rel.temporary => {}
+            RelationKind::Table | RelationKind::Partitioned => {
                 return problem("is temporary", "Name a permanent table.".into());
             }
             kind => {

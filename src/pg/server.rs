@@ -8,7 +8,7 @@ use crate::pg::closure::{self, Closure};
 use crate::pg::connection::Connection;
 use crate::pg::{command, session};
 use crate::process::ask::ask;
-use crate::process::cancel::Watch;
+use crate::process::cancel::Cancel;
 use crate::process::command::CommandSpec;
 use crate::process::find::{self, Tool};
 use crate::process::run::Input;
@@ -20,9 +20,9 @@ const QUERY_LIMIT_MS: &str = "60000";
 pub(crate) fn catalog(
     connection: &Connection,
     tables: &[TableName],
-    watch: &Watch,
+    cancel: &Cancel,
 ) -> Result<Catalog> {
-    let text = query(connection, tables, &[catalog::QUERY], watch)?;
+    let text = query(connection, tables, &[catalog::QUERY], cancel)?;
     let catalog = Catalog::parse(&text)?;
     catalog.check_session()?;
     Ok(catalog)
@@ -32,10 +32,10 @@ pub(crate) fn catalog(
 pub(crate) fn catalog_and_closure(
     connection: &Connection,
     tables: &[TableName],
-    watch: &Watch,
+    cancel: &Cancel,
 ) -> Result<(Catalog, Closure)> {
     let both = [catalog::QUERY, closure::QUERY];
-    let answer = query(connection, tables, &both, watch)?;
+    let answer = query(connection, tables, &both, cancel)?;
     let mut answers = serde_json::Deserializer::from_str(&answer);
     let mut read = || -> serde_json::Result<(Catalog, Closure)> {
         let both = (
@@ -54,16 +54,16 @@ pub(crate) fn catalog_and_closure(
 pub(crate) fn closure(
     connection: &Connection,
     tables: &[TableName],
-    watch: &Watch,
+    cancel: &Cancel,
 ) -> Result<Closure> {
-    Closure::parse(&query(connection, tables, &[closure::QUERY], watch)?)
+    Closure::parse(&query(connection, tables, &[closure::QUERY], cancel)?)
 }
 
 fn query(
     connection: &Connection,
     tables: &[TableName],
     sql: &[&str],
-    watch: &Watch,
+    cancel: &Cancel,
 ) -> Result<String> {
     let spec = catalog_query(connection)?;
     let variables = command::variables(&[
@@ -75,7 +75,7 @@ fn query(
     let script: Vec<String> = [variables].into_iter().chain(questions).collect();
     let input = Input::Bytes(script.concat().into());
     let what = "cannot ask the database";
-    let ran = ask(&spec, input, watch, Code::Database, what).map_err(|error| {
+    let ran = ask(&spec, input, cancel, Code::Database, what).map_err(|error| {
         let talk = error.stages.iter().flat_map(|stage| &stage.said);
         let talk = talk.fold(String::new(), |all, line| all + line + "\n");
         match error.hint {
@@ -114,14 +114,14 @@ pub(crate) fn pg_dump_for(
     connection: &Connection,
     first: Version,
     major: u32,
-    watch: &Watch,
+    cancel: &Cancel,
 ) -> Result<(Version, Option<String>)> {
     let of = |v: &Version| version::major(&v.version).unwrap_or(0);
     let chosen = if of(&first) == major {
         first
     } else {
         match find::of_major(Tool::PgDump, major) {
-            Some(program) => pg_version(connection, &program, watch)?,
+            Some(program) => pg_version(connection, &program, cancel)?,
             None => first,
         }
     };
@@ -143,15 +143,15 @@ pub(crate) fn pg_dump_for(
 }
 
 /// The pg_dump on PATH.
-pub(crate) fn pg_dump(connection: &Connection, watch: &Watch) -> Result<Version> {
+pub(crate) fn pg_dump(connection: &Connection, cancel: &Cancel) -> Result<Version> {
     let program = find::find(Tool::PgDump, &connection.env)?;
-    pg_version(connection, &program, watch)
+    pg_version(connection, &program, cancel)
 }
 
-fn pg_version(connection: &Connection, program: &str, watch: &Watch) -> Result<Version> {
+fn pg_version(connection: &Connection, program: &str, cancel: &Cancel) -> Result<Version> {
     let spec = command::version(program, &connection.env);
     let what = format!("cannot ask `{program}` for its version");
-    let ran = ask(&spec, Input::Null, watch, Code::ToolUnfit, &what)?;
+    let ran = ask(&spec, Input::Null, cancel, Code::ToolUnfit, &what)?;
     let version = version::from_tool(&ran.text())
         .filter(|v| version::major(v).is_some())
         .ok_or_else(|| {

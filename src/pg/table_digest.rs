@@ -6,15 +6,15 @@ use crate::pg::dump_hint::dump_hint;
 use crate::pg::lexer::Token;
 use crate::pg::row_digest::{DigestKey, RowDigest, TableDigest};
 use crate::pg::scan::{Listener, Scan, copied};
-use crate::process::cancel::{Watch, stopped};
-use crate::process::child::End;
+use crate::process::cancel::{Cancel, stopped};
+use crate::process::child::ExitKind;
 use crate::process::command::CommandSpec;
-use crate::process::pipe::{Halt, Sink};
+use crate::process::pipe::{Sink, StreamError};
 use crate::process::stream::stream;
 
 /// One table's rows, without their order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Fingerprint {
+pub(crate) struct NamedDigest {
     pub table: TableName,
     pub digest: TableDigest,
 }
@@ -43,9 +43,9 @@ struct Dump {
 }
 
 impl Sink for Dump {
-    fn push(&mut self, bytes: &[u8]) -> std::result::Result<(), Halt> {
+    fn push(&mut self, bytes: &[u8]) -> std::result::Result<(), StreamError> {
         let pushed = self.scan.push_to(bytes, &mut self.digests);
-        pushed.map_err(|why| Halt::Own(incomplete(&why)))
+        pushed.map_err(|why| StreamError::Rejected(incomplete(&why)))
     }
 }
 
@@ -59,21 +59,21 @@ pub(crate) fn take(
     dump: &CommandSpec,
     stored: impl IntoIterator<Item = TableName>,
     key: DigestKey,
-    watch: &Watch,
-) -> Result<Vec<Fingerprint>> {
+    cancel: &Cancel,
+) -> Result<Vec<NamedDigest>> {
     let sink = Dump {
         scan: Scan::new(stored),
         digests: Digests(key, Vec::new()),
     };
-    let streamed = stream(dump, None::<Vec<u8>>, sink, watch);
+    let streamed = stream(dump, None::<Vec<u8>>, sink, cancel);
     let report = || vec![streamed.outcome.report()];
     if let Some(stop) = streamed.stop {
         return Err(stopped(stop));
     }
-    if let Some((_, Err(Halt::Own(error)))) = &streamed.sink {
+    if let Some((_, Err(StreamError::Rejected(error)))) = &streamed.sink {
         return Err(error.clone().stages(report()));
     }
-    if streamed.outcome.end != End::Code(0) {
+    if streamed.outcome.end != ExitKind::Code(0) {
         let what = format!("pg_dump ended with {}", streamed.outcome.end);
         let error = Error::new(Code::StageFailed, what).hint(dump_hint(&streamed.outcome));
         return Err(error.stages(report()));
@@ -85,7 +85,7 @@ pub(crate) fn take(
     let taken = blocks
         .into_iter()
         .zip(digests.1)
-        .map(|(block, digest)| Fingerprint {
+        .map(|(block, digest)| NamedDigest {
             table: block.table,
             digest: digest.digest(),
         });

@@ -2,23 +2,23 @@
 //! each refusal an error with its remedy.
 
 use crate::base::error::{Code, Error, Result};
-use crate::process::cancel::Watch;
-use crate::process::child::End;
+use crate::process::cancel::Cancel;
+use crate::process::child::ExitKind;
 use crate::process::command::CommandSpec;
-use crate::process::run::{Input, Ran, run};
+use crate::process::run::{Input, Output, run};
 
 /// Runs a question; what is not an answer becomes an error of this code.
 pub(crate) fn ask(
     spec: &CommandSpec,
     input: Input,
-    watch: &Watch,
+    cancel: &Cancel,
     code: Code,
     what: &str,
-) -> Result<Ran> {
-    answered(run(spec, input, watch), code, what)
+) -> Result<Output> {
+    answered(run(spec, input, cancel), code, what)
 }
 
-pub(crate) fn answered(ran: Ran, code: Code, what: &str) -> Result<Ran> {
+pub(crate) fn answered(ran: Output, code: Code, what: &str) -> Result<Output> {
     if ran.ok() {
         return Ok(ran);
     }
@@ -27,7 +27,7 @@ pub(crate) fn answered(ran: Ran, code: Code, what: &str) -> Result<Ran> {
         return Err(crate::process::cancel::stopped(stop).while_doing(what));
     }
     let error = match &ran.outcome.end {
-        End::NotStarted(why) => Error::new(
+        ExitKind::NotStarted(why) => Error::new(
             Code::ToolUnfit,
             format!("{what}: `{}` could not be started: {why}", spec.program()),
         )

@@ -1,13 +1,13 @@
 //! What may end a run from outside: a signal, or the limit of the whole run.
 
-use crate::base::error::{Code, Error};
+use crate::base::error::{Code, Error, Result};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Why a run was stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Stop {
+pub(crate) enum StopReason {
     Signal(i32),
     Timeout(Duration),
     /// What ran beside it failed.
@@ -16,7 +16,7 @@ pub(crate) enum Stop {
 
 /// Asked by everything that waits.
 #[derive(Debug, Clone)]
-pub(crate) struct Watch {
+pub(crate) struct Cancel {
     signal: Arc<AtomicUsize>,
     /// Once set, a signal does what it does to any process.
     released: Arc<AtomicBool>,
@@ -34,26 +34,26 @@ const SIGNALS: [i32; 5] = [
 ];
 const SIGXFSZ: i32 = 25;
 
-impl Watch {
+impl Cancel {
     /// Takes over the signals that end a process. One that was ignored when we started stays
     /// ignored: `nohup` means it.
-    pub(crate) fn install() -> std::io::Result<Watch> {
-        let watch = Watch::none();
+    pub(crate) fn install() -> std::io::Result<Cancel> {
+        let cancel = Cancel::none();
         let ignored = ignored_signals();
         for number in SIGNALS {
             if ignored >> (number - 1) & 1 == 0 {
-                let flag = Arc::clone(&watch.signal);
+                let flag = Arc::clone(&cancel.signal);
                 signal_hook::flag::register_usize(number, flag, number as usize)?;
-                let released = Arc::clone(&watch.released);
+                let released = Arc::clone(&cancel.released);
                 signal_hook::flag::register_conditional_default(number, released)?;
             }
         }
-        Ok(watch)
+        Ok(cancel)
     }
 
     /// Never stops: for clean-up, which must end by itself.
-    pub(crate) fn none() -> Watch {
-        Watch {
+    pub(crate) fn none() -> Cancel {
+        Cancel {
             signal: Arc::new(AtomicUsize::new(0)),
             released: Arc::new(AtomicBool::new(false)),
             limit: None,
@@ -62,9 +62,9 @@ impl Watch {
     }
 
     /// The same signals, and a limit from now.
-    pub(crate) fn with_limit(&self, limit: Option<Duration>) -> Watch {
+    pub(crate) fn with_limit(&self, limit: Option<Duration>) -> Cancel {
         let limit = limit.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
-        Watch {
+        Cancel {
             signal: Arc::clone(&self.signal),
             released: Arc::clone(&self.released),
             limit,
@@ -73,8 +73,8 @@ impl Watch {
     }
 
     /// The same, and whoever raises the flag.
-    pub(crate) fn or_abandoned(&self, flag: &Arc<AtomicBool>) -> Watch {
-        Watch {
+    pub(crate) fn or_abandoned(&self, flag: &Arc<AtomicBool>) -> Cancel {
+        Cancel {
             abandoned: Some(Arc::clone(flag)),
             ..self.clone()
         }
@@ -82,35 +82,43 @@ impl Watch {
 
     /// From now on a signal ends the process at once. Asked for just before another program takes
     /// it over, and followed by a last look, so that no signal gets lost in between.
-    pub(crate) fn release(&self) {
+    pub(crate) fn restore_default_signals(&self) {
         self.released.store(true, Ordering::SeqCst);
     }
 
     /// The same, and no longer than this from now.
-    pub(crate) fn within(&self, limit: Duration) -> Watch {
+    pub(crate) fn with_timeout(&self, limit: Duration) -> Cancel {
         let mine = self.with_limit(Some(limit));
         let earlier = self.limit.filter(|(end, _)| {
             let theirs = mine.limit.map(|(end, _)| end);
             theirs.is_none_or(|theirs| *end < theirs)
         });
-        Watch {
+        Cancel {
             limit: earlier.or(mine.limit),
             ..self.clone()
         }
     }
 
-    pub(crate) fn stop(&self) -> Option<Stop> {
+    /// An error where the run must end.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self.stop() {
+            Some(reason) => Err(stopped(reason)),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn stop(&self) -> Option<StopReason> {
         // SIGXFSZ comes with the failed write, which says more.
         match self.signal.load(Ordering::Relaxed) as i32 {
             0 | SIGXFSZ => {}
-            number => return Some(Stop::Signal(number)),
+            number => return Some(StopReason::Signal(number)),
         }
         if (self.abandoned.as_ref()).is_some_and(|flag| flag.load(Ordering::Relaxed)) {
-            return Some(Stop::Abandoned);
+            return Some(StopReason::Abandoned);
         }
         self.limit
             .filter(|(end, _)| Instant::now() >= *end)
-            .map(|(_, limit)| Stop::Timeout(limit))
+            .map(|(_, limit)| StopReason::Timeout(limit))
     }
 }
 
@@ -125,17 +133,19 @@ fn ignored_signals() -> u64 {
 }
 
 /// The error of a run that was stopped.
-pub(crate) fn stopped(stop: Stop) -> Error {
+pub(crate) fn stopped(stop: StopReason) -> Error {
     match stop {
-        Stop::Signal(signal) => {
+        StopReason::Signal(signal) => {
             let name = signal_hook::low_level::signal_name(signal).unwrap_or("a signal");
             Error::new(Code::Interrupted(signal), format!("interrupted by {name}"))
         }
-        Stop::Timeout(limit) => Error::new(
+        StopReason::Timeout(limit) => Error::new(
             Code::Timeout,
             format!("not done within --timeout {limit:?}"),
         )
         .hint("Give it more time, or look at what the server is waiting for."),
-        Stop::Abandoned => Error::new(Code::StageFailed, "given up: what ran beside it failed"),
+        StopReason::Abandoned => {
+            Error::new(Code::StageFailed, "given up: what ran beside it failed")
+        }
     }
 }

@@ -27,7 +27,7 @@ const SIGTERM: i32 = 15;
 
 /// How a child ended. Four kinds of failure stay four.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum ExitKind {
     NotStarted(String),
     Code(i32),
     Signal(i32),
@@ -35,53 +35,57 @@ pub(crate) enum End {
     Lost,
 }
 
-impl End {
+impl ExitKind {
     pub(crate) fn ok(&self) -> bool {
-        *self == End::Code(0)
+        *self == ExitKind::Code(0)
     }
 
-    fn from(status: io::Result<ExitStatus>) -> End {
+    fn from(status: io::Result<ExitStatus>) -> ExitKind {
         match status {
             Ok(status) => match (status.code(), status.signal()) {
-                (Some(code), _) => End::Code(code),
-                (None, Some(signal)) => End::Signal(signal),
-                (None, None) => End::Lost,
+                (Some(code), _) => ExitKind::Code(code),
+                (None, Some(signal)) => ExitKind::Signal(signal),
+                (None, None) => ExitKind::Lost,
             },
-            Err(_) => End::Lost,
+            Err(_) => ExitKind::Lost,
         }
     }
 }
 
-impl fmt::Display for End {
+impl fmt::Display for ExitKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            End::NotStarted(why) => write!(f, "could not be started: {why}"),
-            End::Code(code) => write!(f, "status {code}"),
-            End::Signal(signal) => {
+            ExitKind::NotStarted(why) => write!(f, "could not be started: {why}"),
+            ExitKind::Code(code) => write!(f, "status {code}"),
+            ExitKind::Signal(signal) => {
                 let name = signal_hook::low_level::signal_name(*signal).unwrap_or("unknown");
                 write!(f, "signal {signal} ({name})")
             }
-            End::Lost => f.write_str("did not end after SIGKILL"),
+            ExitKind::Lost => f.write_str("did not end after SIGKILL"),
         }
     }
 }
 
 /// A child that ended: what it was, how it ended, what it said.
 #[derive(Debug, Clone)]
-pub(crate) struct Outcome {
+pub(crate) struct ChildExit {
     pub spec: CommandSpec,
-    pub end: End,
+    pub end: ExitKind,
     /// We asked it to end.
     pub stopped: bool,
     /// Lines of its status protocol, without the prefix.
     pub status: Vec<String>,
     /// The last 64 KiB of the rest of its standard error.
-    pub talk: String,
+    pub stderr: String,
 }
 
-impl Outcome {
+impl ChildExit {
     pub(crate) fn report(&self) -> StageReport {
-        let lines: Vec<&str> = self.talk.lines().filter(|l| !l.trim().is_empty()).collect();
+        let lines: Vec<&str> = self
+            .stderr
+            .lines()
+            .filter(|l| !l.trim().is_empty())
+            .collect();
         let last = lines.len().saturating_sub(10);
         StageReport {
             stage: self.spec.stage().into(),
@@ -169,21 +173,21 @@ pub(crate) fn attend(
     child: &Child,
     (stderr, spec): (PipeReader, &CommandSpec),
     heard: impl FnOnce(Heard) + Send + 'static,
-    ended: impl FnOnce(End) + Send + 'static,
+    ended: impl FnOnce(ExitKind) + Send + 'static,
 ) {
     let (handle, spec) = (Arc::clone(&child.handle), spec.clone());
     let status = child.status.clone();
     std::thread::spawn(move || {
-        let talk = listen(stderr, &spec, &status);
+        let stderr = listen(stderr, &spec, &status);
         status.close();
         heard(Heard {
             status: status.all(),
-            talk,
+            stderr,
         });
     });
     std::thread::spawn(move || {
         let status = handle.wait().map(|output| output.status);
-        ended(End::from(status));
+        ended(ExitKind::from(status));
     });
 }
 
@@ -191,18 +195,18 @@ pub(crate) fn attend(
 #[derive(Debug, Default)]
 pub(crate) struct Heard {
     pub status: Vec<String>,
-    pub talk: String,
+    pub stderr: String,
 }
 
 /// Reads standard error to its end: status lines as they pass, and the tail of the rest.
 fn listen(mut pipe: PipeReader, spec: &CommandSpec, status: &StatusLines) -> String {
     let (prefix, expected) = (spec.status_lines(), spec.expected_talk());
     let mut filter = spec.stderr_filter().map(|new| new());
-    let (mut talk, mut line) = (Vec::new(), Vec::new());
+    let (mut stderr, mut line) = (Vec::new(), Vec::new());
     let mut status_bytes = 0;
-    // The rest of a line that was too long is talk, whatever it looks like.
+    // The rest of a line that was too long is kept as text, whatever it looks like.
     let mut within_line = false;
-    let mut take = |line: &mut Vec<u8>, talk: &mut Vec<u8>| {
+    let mut take = |line: &mut Vec<u8>, stderr: &mut Vec<u8>| {
         let rest_of_line = within_line;
         within_line = !line.ends_with(b"\n");
         let text = prefix.and_then(|prefix| line.strip_prefix(prefix.as_bytes()));
@@ -215,17 +219,17 @@ fn listen(mut pipe: PipeReader, spec: &CommandSpec, status: &StatusLines) -> Str
             Some(_) => {}
             None if expected.is_some_and(|said| line.trim_ascii_end() == said.as_bytes()) => {}
             None => match &mut filter {
-                None => talk.extend_from_slice(line),
+                None => stderr.extend_from_slice(line),
                 Some(_) if rest_of_line => {}
                 Some(filter) => {
                     let kept = filter.line(line.trim_ascii_end());
-                    talk.extend(kept.into_iter().flat_map(|text| (text + "\n").into_bytes()));
+                    stderr.extend(kept.into_iter().flat_map(|text| (text + "\n").into_bytes()));
                 }
             },
         }
         line.clear();
-        if talk.len() > 2 * TALK_KEPT {
-            talk.drain(..talk.len() - TALK_KEPT);
+        if stderr.len() > 2 * TALK_KEPT {
+            stderr.drain(..stderr.len() - TALK_KEPT);
         }
     };
     let mut buffer = [0; 8192];
@@ -233,13 +237,13 @@ fn listen(mut pipe: PipeReader, spec: &CommandSpec, status: &StatusLines) -> Str
         for piece in buffer[..n].split_inclusive(|b| *b == b'\n') {
             line.extend_from_slice(piece);
             if piece.ends_with(b"\n") || line.len() > TALK_KEPT {
-                take(&mut line, &mut talk);
+                take(&mut line, &mut stderr);
             }
         }
     }
-    take(&mut line, &mut talk);
-    let tail = talk.len().saturating_sub(TALK_KEPT);
-    String::from_utf8_lossy(&talk[tail..]).into_owned()
+    take(&mut line, &mut stderr);
+    let tail = stderr.len().saturating_sub(TALK_KEPT);
+    String::from_utf8_lossy(&stderr[tail..]).into_owned()
 }
 
 #[cfg(test)]
@@ -259,6 +263,6 @@ mod tests {
         let mut lives = start("/bin/sleep", "60");
         assert!(!lives.end() && lives.was_asked());
         let ended = lives.handle.wait().unwrap().status;
-        assert_eq!(End::from(Ok(ended)), End::Signal(SIGTERM));
+        assert_eq!(ExitKind::from(Ok(ended)), ExitKind::Signal(SIGTERM));
     }
 }

@@ -104,7 +104,7 @@ impl CommandSpec {
         self
     }
 
-    /// Lines of standard error with this prefix are a status protocol, kept apart from talk.
+    /// Lines of standard error with this prefix are a status protocol, kept apart from the rest.
     pub(crate) fn status_prefix(mut self, prefix: &'static str) -> CommandSpec {
         self.status_prefix = Some(prefix);
         self

@@ -1,6 +1,6 @@
 //! Reading a pipe to its end.
 
-use crate::process::pipe::{Halt, Tap};
+use crate::process::pipe::{StreamError, Tap};
 use crate::process::status_lines::StatusLines;
 use std::io::{self, PipeReader, PipeWriter, Read};
 
@@ -12,7 +12,7 @@ pub(crate) fn draw(
     from: PipeReader,
     (to, status): (PipeWriter, StatusLines),
     producer_is_well: impl FnOnce() -> bool,
-) -> Result<(), Halt> {
+) -> Result<(), StreamError> {
     let mut stream = tap.open(to, status)?;
     read_to_end(from, |bytes| tap.push(bytes, &mut stream))?;
     if producer_is_well() {
@@ -23,15 +23,15 @@ pub(crate) fn draw(
 
 pub(crate) fn read_to_end(
     mut from: PipeReader,
-    mut push: impl FnMut(&[u8]) -> Result<(), Halt>,
-) -> Result<(), Halt> {
+    mut push: impl FnMut(&[u8]) -> Result<(), StreamError>,
+) -> Result<(), StreamError> {
     let mut buffer = vec![0; BUFFER];
     loop {
         match from.read(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(n) => push(&buffer[..n])?,
             Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
-            Err(err) => return Err(Halt::Pipe(err.to_string())),
+            Err(err) => return Err(StreamError::BrokenPipe(err.to_string())),
         }
     }
 }

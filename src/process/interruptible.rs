@@ -2,7 +2,7 @@
 //! keeps the limit. The standard library's reads start over when a signal interrupts them.
 
 use crate::base::error::Result;
-use crate::process::cancel::{Watch, stopped};
+use crate::process::cancel::Cancel;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -28,19 +28,17 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 }
 
 /// Reads until the end, until `most` bytes are there, or until they are `enough`. Fails where the
-/// watch stopped it; what the file itself does wrong is the inner result.
+/// `cancel` stopped it; what the file itself does wrong is the inner result.
 pub(crate) fn read(
     from: impl AsFd,
     most: usize,
     enough: impl Fn(&[u8]) -> bool,
-    watch: &Watch,
+    cancel: &Cancel,
 ) -> Result<io::Result<Vec<u8>>> {
     let from = from.as_fd();
     let (mut bytes, mut held) = (vec![0; most], 0);
     while held < most && !enough(&bytes[..held]) {
-        if let Some(stop) = watch.stop() {
-            return Err(stopped(stop));
-        }
+        cancel.check()?;
         let got = match poll(&mut [PollFd::new(&from, PollFlags::IN)], Some(&STEP)) {
             Ok(0) => continue,
             Ok(_) => rustix::io::read(from, &mut bytes[held..]),
@@ -68,15 +66,15 @@ mod tests {
     fn an_idle_pipe_is_left_in_time() {
         let (from, mut to) = pipe().unwrap();
         to.write_all(b"half a line").unwrap();
-        let watch = Watch::none().within(Duration::from_millis(120));
-        let error = read(&from, 100, |_| false, &watch).unwrap_err();
+        let cancel = Cancel::none().with_timeout(Duration::from_millis(120));
+        let error = read(&from, 100, |_| false, &cancel).unwrap_err();
         assert_eq!(error.code, Code::Timeout);
     }
 
     #[test]
     fn to_the_end_to_the_limit_or_until_it_is_enough() {
-        let watch = Watch::none().within(Duration::from_secs(60));
-        let all = |from: &dyn AsFd, most: usize| read(from, most, |_| false, &watch);
+        let cancel = Cancel::none().with_timeout(Duration::from_secs(60));
+        let all = |from: &dyn AsFd, most: usize| read(from, most, |_| false, &cancel);
         let (from, mut to) = pipe().unwrap();
         to.write_all(b"one\n").unwrap();
         let writer = std::thread::spawn(move || {
@@ -85,7 +83,7 @@ mod tests {
                 to.write_all(part).unwrap();
             }
         });
-        let line = read(&from, 100, |bytes| bytes.contains(&b'\n'), &watch);
+        let line = read(&from, 100, |bytes| bytes.contains(&b'\n'), &cancel);
         assert_eq!(line.unwrap().unwrap(), b"one\n");
         assert_eq!(all(&from, 7).unwrap().unwrap(), b"two\nthr");
         assert_eq!(all(&from, 100).unwrap().unwrap(), b"ee\n");

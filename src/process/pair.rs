@@ -1,7 +1,7 @@
 //! Two that run side by side: where one fails, the other need not go on.
 
 use crate::base::error::{Code, Error, Result};
-use crate::process::cancel::Watch;
+use crate::process::cancel::Cancel;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,19 +9,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Runs both, the first in this thread. The error is the one that came first: the other's, if
 /// there is one, is that it was stopped.
 pub(crate) fn pair<A, B: Send>(
-    watch: &Watch,
-    first: impl FnOnce(&Watch) -> Result<A>,
-    second: impl FnOnce(&Watch) -> Result<B> + Send,
+    cancel: &Cancel,
+    first: impl FnOnce(&Cancel) -> Result<A>,
+    second: impl FnOnce(&Cancel) -> Result<B> + Send,
 ) -> Result<(A, B)> {
     let failed = Arc::new(AtomicBool::new(false));
-    let watch = watch.or_abandoned(&failed);
+    let cancel = cancel.or_abandoned(&failed);
     // With an error goes whether the other had failed before.
     let late = |error| (error, failed.swap(true, Ordering::Relaxed));
     let (first, second) = std::thread::scope(|scope| {
         // A panic is a failure too, and must end the other, which may be waiting for this one.
-        let second = || joined(catch_unwind(AssertUnwindSafe(|| second(&watch))));
+        let second = || joined(catch_unwind(AssertUnwindSafe(|| second(&cancel))));
         let second = scope.spawn(move || second().map_err(late));
-        let first = first(&watch).map_err(late);
+        let first = first(&cancel).map_err(late);
         (first, second.join())
     });
     let second = second.unwrap_or_else(|panic| joined(Err(panic)).map_err(late));
@@ -47,14 +47,14 @@ mod tests {
     use super::*;
     use crate::base::error::Code;
     use crate::base::error::Error;
-    use crate::process::cancel::Stop;
+    use crate::process::cancel::StopReason;
     use std::time::{Duration, Instant};
 
-    fn until_stopped(watch: &Watch) -> Result<()> {
+    fn until_stopped(cancel: &Cancel) -> Result<()> {
         let since = Instant::now();
         while since.elapsed() < Duration::from_secs(60) {
-            if let Some(stop) = watch.stop() {
-                assert_eq!(stop, Stop::Abandoned);
+            if let Some(stop) = cancel.stop() {
+                assert_eq!(stop, StopReason::Abandoned);
                 return Err(crate::process::cancel::stopped(stop));
             }
             std::thread::sleep(Duration::from_millis(1));
@@ -65,8 +65,8 @@ mod tests {
     #[test]
     fn a_failure_ends_the_other_and_is_the_one_told() {
         let cause = || Error::new(Code::Disk, "full");
-        let outer = Watch::none();
-        let fail = |_: &Watch| -> Result<()> { Err(cause()) };
+        let outer = Cancel::none();
+        let fail = |_: &Cancel| -> Result<()> { Err(cause()) };
         assert_eq!(pair(&outer, fail, until_stopped), Err(cause()));
         assert_eq!(pair(&outer, until_stopped, fail), Err(cause()));
         assert_eq!(pair(&outer, |_| Ok(1), |_| Ok(2)), Ok((1, 2)));

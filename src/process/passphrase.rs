@@ -1,7 +1,7 @@
 //! A passphrase by file descriptor: never on a command line, in the environment or on disk.
 
 use crate::base::error::{Code, Error, Result};
-use crate::process::cancel::Watch;
+use crate::process::cancel::Cancel;
 use crate::process::interruptible;
 use std::io;
 use std::os::fd::AsFd;
@@ -12,7 +12,7 @@ const LONGEST: usize = 4096;
 
 /// The first line of what this descriptor, which the caller opened for us, has to read. Comes
 /// with its newline, as gpg wants it.
-pub(crate) fn passphrase(fd: u32, watch: &Watch) -> Result<Vec<u8>> {
+pub(crate) fn passphrase(fd: u32, cancel: &Cancel) -> Result<Vec<u8>> {
     let wrong = |why: &str| {
         let what = format!("--passphrase-fd {fd}: {why}");
         Error::new(Code::Setting, what).hint(
@@ -35,7 +35,7 @@ pub(crate) fn passphrase(fd: u32, watch: &Watch) -> Result<Vec<u8>> {
     };
     let newline = |bytes: &[u8]| memchr::memchr(b'\n', bytes);
     let whole = |bytes: &[u8]| newline(bytes).is_some();
-    let read = interruptible::read(from, LONGEST + 1, whole, watch)?;
+    let read = interruptible::read(from, LONGEST + 1, whole, cancel)?;
     let mut line = read.map_err(unreadable)?;
     if let Some(end) = newline(&line) {
         line.truncate(end + 1);

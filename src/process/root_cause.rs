@@ -1,15 +1,15 @@
 //! Which of several failures is the cause, and which are its consequences.
 
 use crate::base::error::{Code, Error};
-use crate::process::cancel::Stop;
-use crate::process::child::{End, Outcome};
-use crate::process::pipe::{Halt, Piped};
+use crate::process::cancel::StopReason;
+use crate::process::child::{ChildExit, ExitKind};
+use crate::process::pipe::{Piped, StreamError};
 
 /// The cause. A stage is named by its place, 0 for the producer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Blame {
     Nobody,
-    Stopped(Stop),
+    Stopped(StopReason),
     NotStarted(usize, String),
     Source(Error),
     Sink(Error),
@@ -32,28 +32,28 @@ pub(crate) fn blame<T, S>(piped: &Piped<T, S>) -> Blame {
 }
 
 fn judge(
-    producer: &Outcome,
-    consumer: &Outcome,
-    tap: Option<&Result<(), Halt>>,
-    sink: Option<&Result<(), Halt>>,
-    stop: Option<Stop>,
+    producer: &ChildExit,
+    consumer: &ChildExit,
+    tap: Option<&Result<(), StreamError>>,
+    sink: Option<&Result<(), StreamError>>,
+    stop: Option<StopReason>,
 ) -> Blame {
     if let Some(stop) = stop {
         return Blame::Stopped(stop);
     }
     for (at, outcome) in [consumer, producer].into_iter().enumerate() {
-        if let End::NotStarted(why) = &outcome.end {
+        if let ExitKind::NotStarted(why) = &outcome.end {
             return Blame::NotStarted(1 - at, why.clone());
         }
     }
-    if let Some(Err(Halt::Own(why))) = sink {
+    if let Some(Err(StreamError::Rejected(why))) = sink {
         return Blame::Sink(why.clone());
     }
-    if let Some(Err(Halt::Own(why))) = tap {
+    if let Some(Err(StreamError::Rejected(why))) = tap {
         return Blame::Tap(why.clone());
     }
     // A producer whose reader went away, or that we ended for it, is not the cause.
-    let consequence = producer.stopped || producer.end == End::Signal(SIGPIPE);
+    let consequence = producer.stopped || producer.end == ExitKind::Signal(SIGPIPE);
     match (producer.end.ok(), consumer.end.ok()) {
         (true, false) => Blame::Consumer,
         (false, false) if consequence => Blame::Consumer,
@@ -64,7 +64,9 @@ fn judge(
         (true, true) => match (tap, sink) {
             (Some(Ok(())), Some(Ok(()))) => Blame::Nobody,
             (Some(Err(_)), _) => Blame::Consumer,
-            (_, Some(Err(Halt::Pipe(why)))) => Blame::Sink(Error::new(Code::StageFailed, why)),
+            (_, Some(Err(StreamError::BrokenPipe(why)))) => {
+                Blame::Sink(Error::new(Code::StageFailed, why))
+            }
             _ => Blame::Tap(Error::new(
                 Code::StageFailed,
                 "a pipe was still held open by another process",
@@ -78,13 +80,13 @@ mod tests {
     use super::*;
     use crate::process::command::CommandSpec;
 
-    fn outcome(end: End, stopped: bool) -> Outcome {
-        Outcome {
+    fn outcome(end: ExitKind, stopped: bool) -> ChildExit {
+        ChildExit {
             spec: CommandSpec::new("x", "/x"),
             end,
             stopped,
             status: Vec::new(),
-            talk: String::new(),
+            stderr: String::new(),
         }
     }
 
@@ -92,11 +94,11 @@ mod tests {
     fn the_table() {
         let ok = || Some(Ok(()));
         let error = |why: &str| Error::new(Code::Store, why);
-        let own = |why: &str| Some(Err(Halt::Own(error(why))));
-        let broken = || Some(Err(Halt::Pipe("broken pipe".into())));
-        let end = |code| outcome(End::Code(code), false);
-        let stopped = || outcome(End::Code(1), true);
-        let timeout = Stop::Timeout(std::time::Duration::from_secs(1));
+        let own = |why: &str| Some(Err(StreamError::Rejected(error(why))));
+        let broken = || Some(Err(StreamError::BrokenPipe("broken pipe".into())));
+        let end = |code| outcome(ExitKind::Code(code), false);
+        let stopped = || outcome(ExitKind::Code(1), true);
+        let timeout = StopReason::Timeout(std::time::Duration::from_secs(1));
         for (producer, consumer, tap, sink, stop, expected) in [
             (end(0), end(0), ok(), ok(), None, Blame::Nobody),
             (
@@ -109,7 +111,7 @@ mod tests {
             ),
             (end(1), end(0), ok(), ok(), None, Blame::Producer),
             (
-                outcome(End::Signal(9), false),
+                outcome(ExitKind::Signal(9), false),
                 end(0),
                 ok(),
                 ok(),
@@ -117,7 +119,7 @@ mod tests {
                 Blame::Producer,
             ),
             (
-                outcome(End::Signal(13), false),
+                outcome(ExitKind::Signal(13), false),
                 end(2),
                 broken(),
                 ok(),
@@ -158,11 +160,11 @@ mod tests {
                 end(0),
                 ok(),
                 own("x"),
-                Some(Stop::Signal(2)),
-                Blame::Stopped(Stop::Signal(2)),
+                Some(StopReason::Signal(2)),
+                Blame::Stopped(StopReason::Signal(2)),
             ),
             (
-                outcome(End::NotStarted("gone".into()), false),
+                outcome(ExitKind::NotStarted("gone".into()), false),
                 stopped(),
                 broken(),
                 broken(),

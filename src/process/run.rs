@@ -1,10 +1,10 @@
 //! One command whose answer is held in memory.
 
 use crate::base::error::{Code, Error};
-use crate::process::cancel::{Stop, Watch};
-use crate::process::child::{End, Outcome};
+use crate::process::cancel::{Cancel, StopReason};
+use crate::process::child::{ChildExit, ExitKind};
 use crate::process::command::CommandSpec;
-use crate::process::pipe::{Halt, Sink};
+use crate::process::pipe::{Sink, StreamError};
 use crate::process::stream::stream;
 
 /// A command's answer may not be larger.
@@ -15,14 +15,14 @@ pub(crate) enum Input {
     Bytes(Vec<u8>),
 }
 
-pub(crate) struct Ran {
-    pub outcome: Outcome,
+pub(crate) struct Output {
+    pub outcome: ChildExit,
     pub stdout: Vec<u8>,
     /// Set where it was ended by a signal to us or by the limit.
-    pub stop: Option<Stop>,
+    pub stop: Option<StopReason>,
 }
 
-impl Ran {
+impl Output {
     pub(crate) fn ok(&self) -> bool {
         self.outcome.end.ok() && self.stop.is_none()
     }
@@ -36,34 +36,34 @@ impl Ran {
 struct Answer(Vec<u8>);
 
 impl Sink for Answer {
-    fn push(&mut self, bytes: &[u8]) -> Result<(), Halt> {
+    fn push(&mut self, bytes: &[u8]) -> Result<(), StreamError> {
         if self.0.len() + bytes.len() > ANSWER_LIMIT {
             let what = format!("it answers with more than {ANSWER_LIMIT} bytes");
-            return Err(Halt::Own(Error::new(Code::StageFailed, what)));
+            return Err(StreamError::Rejected(Error::new(Code::StageFailed, what)));
         }
         self.0.extend_from_slice(bytes);
         Ok(())
     }
 }
 
-pub(crate) fn run(spec: &CommandSpec, input: Input, watch: &Watch) -> Ran {
+pub(crate) fn run(spec: &CommandSpec, input: Input, cancel: &Cancel) -> Output {
     let source = match input {
         Input::Null => None,
         Input::Bytes(bytes) => Some(bytes),
     };
-    let streamed = stream(spec, source, Answer(Vec::new()), watch);
+    let streamed = stream(spec, source, Answer(Vec::new()), cancel);
     let mut outcome = streamed.outcome;
     // An answer whose end was not seen is no answer.
     let stdout = match streamed.sink {
         Some((Answer(bytes), Ok(()))) => bytes,
         _ => {
-            if !matches!(outcome.end, End::NotStarted(_)) {
-                outcome.end = End::Lost;
+            if !matches!(outcome.end, ExitKind::NotStarted(_)) {
+                outcome.end = ExitKind::Lost;
             }
             Vec::new()
         }
     };
-    Ran {
+    Output {
         outcome,
         stdout,
         stop: streamed.stop,

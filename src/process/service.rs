@@ -1,6 +1,6 @@
 //! One command that runs in the background until we end it.
 
-use crate::process::child::{Child, End, Heard, Outcome, PATIENCE, Stdin, TICK, attend};
+use crate::process::child::{Child, ChildExit, ExitKind, Heard, PATIENCE, Stdin, TICK, attend};
 use crate::process::command::CommandSpec;
 use duct::unix::HandleExt;
 use std::io::Read;
@@ -10,7 +10,7 @@ use std::time::Instant;
 
 enum Event {
     Stderr(Heard),
-    Exited(End),
+    Exited(ExitKind),
 }
 
 /// A server of ours. Ended when it is dropped.
@@ -19,7 +19,7 @@ pub(crate) struct Service {
     child: Child,
     rx: Receiver<Event>,
     heard: Option<Heard>,
-    end: Option<End>,
+    end: Option<ExitKind>,
     asked: bool,
 }
 
@@ -56,7 +56,7 @@ impl Service {
     }
 
     /// How it ended, if it has.
-    pub(crate) fn ended(&mut self) -> Option<Outcome> {
+    pub(crate) fn ended(&mut self) -> Option<ChildExit> {
         self.listen();
         let end = self.end.clone()?;
         let since = Instant::now();
@@ -65,15 +65,15 @@ impl Service {
             std::thread::sleep(TICK);
             self.listen();
         }
-        Some(Outcome {
+        Some(ChildExit {
             spec: self.spec.clone(),
             end,
             stopped: self.asked,
             status: Vec::new(),
-            talk: self
+            stderr: self
                 .heard
                 .as_ref()
-                .map_or(String::new(), |h| h.talk.clone()),
+                .map_or(String::new(), |h| h.stderr.clone()),
         })
     }
 

@@ -1,41 +1,41 @@
 //! One command that is fed by us and read by us, in constant memory: source → command → sink.
 
-use crate::process::cancel::{Stop, Watch};
-use crate::process::child::{Child, End, GRACE, Heard, Outcome, Stdin, TICK, attend};
+use crate::process::cancel::{Cancel, StopReason};
+use crate::process::child::{Child, ChildExit, ExitKind, GRACE, Heard, Stdin, TICK, attend};
 use crate::process::command::CommandSpec;
 use crate::process::flow::read_to_end;
-use crate::process::pipe::{Halt, Sink};
+use crate::process::pipe::{Sink, StreamError};
 use std::io::{self, PipeWriter, Write};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Instant;
 
 /// Writes the command's standard input.
 pub(crate) trait Source: Send + 'static {
-    fn pour(&mut self, to: &mut dyn Write) -> Result<(), Halt>;
+    fn pour(&mut self, to: &mut dyn Write) -> Result<(), StreamError>;
 }
 
 impl Source for Vec<u8> {
-    fn pour(&mut self, to: &mut dyn Write) -> Result<(), Halt> {
+    fn pour(&mut self, to: &mut dyn Write) -> Result<(), StreamError> {
         to.write_all(self)
-            .map_err(|err| Halt::Pipe(err.to_string()))
+            .map_err(|err| StreamError::BrokenPipe(err.to_string()))
     }
 }
 
 /// All that is known when it has ended. `source` and `sink` are given back, with why they halted
 /// if they did; they are `None` where a pipe was held open and its thread was left.
 pub(crate) struct Streamed<R, S> {
-    pub outcome: Outcome,
-    pub source: Option<(R, Result<(), Halt>)>,
-    pub sink: Option<(S, Result<(), Halt>)>,
+    pub outcome: ChildExit,
+    pub source: Option<(R, Result<(), StreamError>)>,
+    pub sink: Option<(S, Result<(), StreamError>)>,
     /// Set where it was ended by a signal to us or by the limit.
-    pub stop: Option<Stop>,
+    pub stop: Option<StopReason>,
 }
 
 enum Event<R, S> {
-    Source(R, Result<(), Halt>),
-    Sink(S, Result<(), Halt>),
+    Source(R, Result<(), StreamError>),
+    Sink(S, Result<(), StreamError>),
     Stderr(Heard),
-    Exited(End),
+    Exited(ExitKind),
 }
 
 /// Runs it to its end; with no source its standard input is empty.
@@ -43,7 +43,7 @@ pub(crate) fn stream<R: Source, S: Sink>(
     spec: &CommandSpec,
     source: Option<R>,
     sink: S,
-    watch: &Watch,
+    cancel: &Cancel,
 ) -> Streamed<R, S> {
     let (tx, rx) = channel();
     let fed = source.is_some();
@@ -51,12 +51,12 @@ pub(crate) fn stream<R: Source, S: Sink>(
         Ok(child) => child,
         Err(err) => {
             return Streamed {
-                outcome: Outcome {
+                outcome: ChildExit {
                     spec: spec.clone(),
-                    end: End::NotStarted(err.to_string()),
+                    end: ExitKind::NotStarted(err.to_string()),
                     stopped: false,
                     status: Vec::new(),
-                    talk: String::new(),
+                    stderr: String::new(),
                 },
                 source: None,
                 sink: None,
@@ -71,15 +71,15 @@ pub(crate) fn stream<R: Source, S: Sink>(
         heard: None,
         end: None,
     };
-    let stop = seen.all(fed, &mut child, &rx, watch);
+    let stop = seen.all(fed, &mut child, &rx, cancel);
     let heard = seen.heard.unwrap_or_default();
     Streamed {
-        outcome: Outcome {
+        outcome: ChildExit {
             spec: spec.clone(),
-            end: seen.end.unwrap_or(End::Lost),
+            end: seen.end.unwrap_or(ExitKind::Lost),
             stopped: child.was_asked(),
             status: heard.status,
-            talk: heard.talk,
+            stderr: heard.stderr,
         },
         source: seen.source,
         sink: seen.sink,
@@ -88,10 +88,10 @@ pub(crate) fn stream<R: Source, S: Sink>(
 }
 
 struct Seen<R, S> {
-    source: Option<(R, Result<(), Halt>)>,
-    sink: Option<(S, Result<(), Halt>)>,
+    source: Option<(R, Result<(), StreamError>)>,
+    sink: Option<(S, Result<(), StreamError>)>,
     heard: Option<Heard>,
-    end: Option<End>,
+    end: Option<ExitKind>,
 }
 
 impl<R, S> Seen<R, S> {
@@ -102,8 +102,8 @@ impl<R, S> Seen<R, S> {
         fed: bool,
         child: &mut Child,
         rx: &Receiver<Event<R, S>>,
-        watch: &Watch,
-    ) -> Option<Stop> {
+        cancel: &Cancel,
+    ) -> Option<StopReason> {
         let (mut stop, mut gone) = (None, None::<Instant>);
         loop {
             match rx.recv_timeout(TICK) {
@@ -123,9 +123,9 @@ impl<R, S> Seen<R, S> {
             if gone.is_some_and(|at| at.elapsed() > GRACE) {
                 return stop;
             }
-            stop = stop.or_else(|| watch.stop());
+            stop = stop.or_else(|| cancel.stop());
             // A source that cannot write any more is a consequence: the status will say of what.
-            let halted = matches!(&self.source, Some((_, Err(Halt::Own(_)))))
+            let halted = matches!(&self.source, Some((_, Err(StreamError::Rejected(_)))))
                 || matches!(&self.sink, Some((_, Err(_))));
             if (stop.is_some() || halted) && self.end.is_none() && child.end() {
                 return stop;
@@ -180,6 +180,6 @@ fn start<R: Source, S: Sink>(
 }
 
 /// The pipe is closed when this returns, so that the command sees the end.
-fn pour(source: &mut impl Source, mut to: PipeWriter) -> Result<(), Halt> {
+fn pour(source: &mut impl Source, mut to: PipeWriter) -> Result<(), StreamError> {
     source.pour(&mut to)
 }

@@ -3,7 +3,7 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::config::settings::{Broken, Config};
-use crate::process::cancel::{Watch, stopped};
+use crate::process::cancel::Cancel;
 use crate::process::command::shell_word;
 use crate::readiness::mechanism::canary::Canary;
 use crate::readiness::{database, gpg, key, runner, seam, store};
@@ -23,12 +23,12 @@ pub(crate) fn audit(
     schema: &'static str,
     config: &Config,
     broken: &[Broken],
-    watch: &Watch,
+    cancel: &Cancel,
 ) -> Result<Audit> {
     let host = &Host {
         config,
         broken,
-        watch,
+        cancel,
     };
     let (matrix, mechanism) = thread::scope(|scope| {
         // The longest first.
@@ -62,9 +62,7 @@ pub(crate) fn audit(
         (matrix, mechanism)
     });
     // A report that was cut short is none.
-    if let Some(stop) = watch.stop() {
-        return Err(stopped(stop));
-    }
+    cancel.check()?;
     let (proof, canary): (Option<MechanismProof>, _) = match mechanism {
         Ok((proof, canary)) => (Some(proof), Some(canary)),
         Err(_) => (None, None),
@@ -92,7 +90,7 @@ pub(crate) fn audit(
 pub(crate) struct Host<'a> {
     pub(crate) config: &'a Config,
     pub(crate) broken: &'a [Broken],
-    pub(crate) watch: &'a Watch,
+    pub(crate) cancel: &'a Cancel,
 }
 
 impl Host<'_> {

@@ -3,7 +3,7 @@
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::TableName;
 use crate::base::version::Version;
-use crate::pg::catalog::{Catalog, Kind, Relation};
+use crate::pg::catalog::{Catalog, Relation, RelationKind};
 use crate::pg::fitness::Problem;
 use crate::pg::{self, server};
 use crate::process::command::{CommandSpec, shell_word};
@@ -13,7 +13,7 @@ use crate::report::matrix::{Evidence, Finding};
 /// The catalog's answer for the tables that could be read from the settings, maybe none.
 pub(crate) fn ask(host: &Host) -> Result<Catalog> {
     host.refused("dbname")?;
-    server::catalog(&host.config.connection, scope(host), host.watch)
+    server::catalog(&host.config.connection, scope(host), host.cancel)
 }
 
 fn scope<'a>(host: &'a Host) -> &'a [TableName] {
@@ -82,7 +82,7 @@ fn psql(host: &Host, sql: &str) -> String {
 }
 
 pub(crate) fn tool(host: &Host) -> Result<Version> {
-    server::pg_dump(&host.config.connection, host.watch)
+    server::pg_dump(&host.config.connection, host.cancel)
 }
 
 pub(crate) fn pg_dump(host: &Host, tool: Result<Version>, catalog: &Result<Catalog>) -> Finding {
@@ -100,7 +100,7 @@ pub(crate) fn pg_dump(host: &Host, tool: Result<Version>, catalog: &Result<Catal
         .with(Evidence::run(&spec, said));
     };
     let major = catalog.server.major();
-    match server::pg_dump_for(&host.config.connection, first, major, host.watch) {
+    match server::pg_dump_for(&host.config.connection, first, major, host.cancel) {
         Err(error) => refusal(&error).with(Evidence::run(&spec, said)),
         Ok((version, newer)) => {
             let spec = pg::command::version(&version.path, &host.config.env);
@@ -201,7 +201,7 @@ fn described(rel: &Relation, target: Option<&TableName>) -> String {
         false => format!("no {what}"),
     };
     let size = match rel.kind {
-        Kind::Partitioned => String::new(),
+        RelationKind::Partitioned => String::new(),
         _ => format!(
             ", about {} rows in {} bytes",
             rel.rows_estimate, rel.bytes_estimate
@@ -228,7 +228,7 @@ pub(crate) fn closure(host: &Host) -> Finding {
             return Finding::unknown(why).hint(host.first_above());
         }
     };
-    let closure = match server::closure(&host.config.connection, &tables, host.watch) {
+    let closure = match server::closure(&host.config.connection, &tables, host.cancel) {
         Ok(closure) => closure,
         Err(error) => return unasked(&error),
     };

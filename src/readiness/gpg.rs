@@ -4,14 +4,14 @@ use crate::base::error::Result;
 use crate::gnupg::command;
 use crate::readiness::audit::{Host, refusal, unasked};
 use crate::readiness::mechanism::canary::Canary;
-use crate::readiness::mechanism::key_type::KeyShape;
+use crate::readiness::mechanism::key_type::KeyType;
 use crate::readiness::mechanism::proof::prove_with;
 use crate::report::matrix::{Evidence, Finding};
 use crate::report::proof::{Exposed, MechanismProof, Step, Verdict};
 
 pub(crate) fn binary(host: &Host) -> Finding {
     let asked = command::gpg(&host.config.gnupg_home, &host.config.env).and_then(|gpg| {
-        let (version, libgcrypt) = command::gpg_version(&gpg, host.watch)?;
+        let (version, libgcrypt) = command::gpg_version(&gpg, host.cancel)?;
         let answer = format!("GnuPG {}, libgcrypt {libgcrypt}", version.version);
         Ok(Finding::ready(Evidence::run(&gpg.version(), answer)))
     });
@@ -20,7 +20,7 @@ pub(crate) fn binary(host: &Host) -> Finding {
 
 pub(crate) fn mechanism(host: &Host) -> Result<(MechanismProof, Canary)> {
     let canary = Canary::new()?;
-    let proof = prove_with(&canary, &KeyShape::default(), host.config, host.watch)?;
+    let proof = prove_with(&canary, &KeyType::default(), host.config, host.cancel)?;
     Ok((proof, canary))
 }
 

@@ -108,7 +108,7 @@ fn one(
     now: i64,
 ) -> std::result::Result<Fit, Finding> {
     let home = shell_word(&host.config.gnupg_home.display().to_string());
-    let key = keyring::find_key(gpg, fingerprint, host.watch).map_err(|error| {
+    let key = keyring::find_key(gpg, fingerprint, host.cancel).map_err(|error| {
         let finding = refusal(&error);
         match error.absent {
             true => finding.hint(format!(
@@ -203,7 +203,7 @@ fn mend(unfit: Unfit, fingerprint: &Fingerprint, home: &str) -> String {
 /// Looked up by file name: gpg itself would start an agent to tell.
 fn secret_here(host: &Host, gpg: &Gpg, fingerprint: &Fingerprint) -> bool {
     let spec = gpg.list_keygrips(fingerprint.as_str());
-    let text = run(&spec, Input::Null, host.watch).text();
+    let text = run(&spec, Input::Null, host.cancel).text();
     let folder = host.config.gnupg_home.join("private-keys-v1.d");
     let mut grips = colons::keygrips(&text).into_iter();
     grips.any(|grip| folder.join(format!("{grip}.key")).exists())
@@ -218,7 +218,7 @@ fn keyring(host: &Host, gpg: &Gpg) -> Evidence {
     let found: Result<usize> = ask::ask(
         &spec,
         Input::Null,
-        host.watch,
+        host.cancel,
         crate::base::error::Code::KeyUnfit,
         "cannot list the keyring",
     )

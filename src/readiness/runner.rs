@@ -1,10 +1,10 @@
 //! The runner: the very preparation that `backup` makes, twice, without a dump.
 
-use crate::backup::gather::prepare;
+use crate::backup::gather::gather;
 use crate::backup::run::new_run_id;
 use crate::base::error::{Code, Error, Result};
 use crate::readiness::audit::{Host, told};
-use crate::report::matrix::{Evidence, Finding, Matrix, State};
+use crate::report::matrix::{Evidence, Finding, Matrix, RowState};
 
 /// What one dry run would print.
 #[derive(Debug, PartialEq, Eq)]
@@ -27,9 +27,9 @@ pub(crate) fn plans(host: &Host) -> Result<[Planned; 2]> {
     }
     let run_id = new_run_id()?;
     let plan = || {
-        let prepared = prepare(host.config, run_id.clone(), host.watch)?;
-        let name = host.config.store.join(prepared.plan.artifact_name());
-        let dry_run = prepared.plan.dry_run(name.display().to_string());
+        let gathered = gather(host.config, run_id.clone(), host.cancel)?;
+        let name = host.config.store.join(gathered.plan.artifact_name());
+        let dry_run = gathered.plan.dry_run(name.display().to_string());
         Ok::<_, Error>(Planned {
             backup_sha: dry_run.backup_sha,
             pg_dump: dry_run.plan.pg_dump,
@@ -71,11 +71,13 @@ pub(crate) fn judge(host: &Host, plans: Result<[Planned; 2]>, matrix: &Matrix) -
             let of_key = matrix.backup_key.mend().unwrap_or("pgseal preflight");
             let of_key = format!("# As for backup_key:\n{of_key}");
             match matrix.backup_key.state() {
-                State::Missing if others_ready => Finding::missing(why).awaiting_key().hint(of_key),
-                State::Failed | State::Unknown if others_ready => {
+                RowState::Missing if others_ready => {
+                    Finding::missing(why).awaiting_key().hint(of_key)
+                }
+                RowState::Failed | RowState::Unknown if others_ready => {
                     Finding::unknown(why).awaiting_key().hint(of_key)
                 }
-                State::Ready if others_ready => {
+                RowState::Ready if others_ready => {
                     Finding::failed(why).hint(host.pgseal("backup --dry-run"))
                 }
                 _ => Finding::unknown(why).hint(host.first_above()),

@@ -2,9 +2,9 @@
 //! each that lacks one field.
 
 use crate::base::error::{Code, Error, Result};
-use crate::process::child::End;
+use crate::process::child::ExitKind;
 use crate::process::command::{CommandSpec, shell_word};
-use crate::process::run::{Input, Ran, run};
+use crate::process::run::{Input, Output, run};
 use crate::readiness::audit::{Host, told};
 use crate::report::matrix::{Evidence, Finding};
 use crate::store::envelope::Envelope;
@@ -29,13 +29,13 @@ pub(crate) fn check(host: &Host) -> Finding {
         Ok(envelopes) => envelopes,
         Err(error) => return Finding::unknown(told(&error)),
     };
-    let watch = &host.watch.within(LIMIT);
-    let tried: Vec<(Option<&str>, Ran)> = thread::scope(|scope| {
+    let cancel = &host.cancel.with_timeout(LIMIT);
+    let tried: Vec<(Option<&str>, Output)> = thread::scope(|scope| {
         let running: Vec<_> = envelopes
             .into_iter()
             .map(|(lacks, line)| {
                 let spec = &spec;
-                let ran = scope.spawn(move || run(spec, Input::Bytes(line), watch));
+                let ran = scope.spawn(move || run(spec, Input::Bytes(line), cancel));
                 (lacks, ran)
             })
             .collect();
@@ -49,7 +49,7 @@ pub(crate) fn check(host: &Host) -> Finding {
     judge(host, &spec, &tried)
 }
 
-fn judge(host: &Host, spec: &CommandSpec, tried: &[(Option<&str>, Ran)]) -> Finding {
+fn judge(host: &Host, spec: &CommandSpec, tried: &[(Option<&str>, Output)]) -> Finding {
     let mut wrong = Vec::new();
     let mut evidence = Vec::new();
     for (lacks, ran) in tried {
@@ -62,13 +62,13 @@ fn judge(host: &Host, spec: &CommandSpec, tried: &[(Option<&str>, Ran)]) -> Find
             None => ran.outcome.end.to_string(),
         };
         let (did, right) = match (&ran.outcome.end, ran.stop) {
-            (End::Code(0), None) => ("accepted", lacks.is_none()),
-            (End::Code(_), None) => ("refused", lacks.is_some()),
+            (ExitKind::Code(0), None) => ("accepted", lacks.is_none()),
+            (ExitKind::Code(_), None) => ("refused", lacks.is_some()),
             // A command that dies says neither yes nor no.
             _ => ("did not judge", false),
         };
         let mut answer = format!("{did} {what}: {end}");
-        if let Some(last) = ran.outcome.talk.lines().rfind(|l| !l.trim().is_empty()) {
+        if let Some(last) = ran.outcome.stderr.lines().rfind(|l| !l.trim().is_empty()) {
             answer += &format!(": {}", last.trim());
         }
         if !right {

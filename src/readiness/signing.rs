@@ -31,7 +31,7 @@ pub(crate) fn check(host: &Host, gpg: &Gpg) -> std::result::Result<Vec<Evidence>
 /// The configured key, after it signed something.
 fn signer(host: &Host, gpg: &Gpg) -> Result<Option<Signer>> {
     let key = host.config.signing.trusted_key()?;
-    key.map(|key| signer::signer(gpg, key, &host.config.env, host.watch))
+    key.map(|key| signer::signer(gpg, key, &host.config.env, host.cancel))
         .transpose()
 }
 

@@ -7,7 +7,7 @@ use crate::process::command::shell_word;
 use crate::readiness::audit::{Host, refusal};
 use crate::report::matrix::{Evidence, Finding};
 use crate::store::folder::Store;
-use crate::store::listing::{self, Run, State};
+use crate::store::listing::{self, Run, RunState};
 use jiff::Timestamp;
 use std::os::unix::fs::MetadataExt;
 
@@ -108,7 +108,7 @@ pub(crate) fn judge(host: &Host, folder: Result<Folder>, catalog: &Result<Catalo
 }
 
 fn last_good(runs: &[Run]) -> String {
-    let complete = || runs.iter().filter(|run| run.state == State::Complete);
+    let complete = || runs.iter().filter(|run| run.state == RunState::Complete);
     // Oldest first.
     match complete().next_back().and_then(|run| run.manifest.as_ref()) {
         None => "no backup yet".into(),
@@ -126,9 +126,9 @@ fn last_good(runs: &[Run]) -> String {
 /// Runs that are not whole, in words of `pgseal list`.
 fn leftovers(runs: &[Run]) -> Vec<String> {
     let words = [
-        (State::Partial, "not finished, the next run sweeps it"),
-        (State::Orphan, "without a manifest, so not a backup"),
-        (State::Broken, "a manifest that its files contradict"),
+        (RunState::Partial, "not finished, the next run sweeps it"),
+        (RunState::Orphan, "without a manifest, so not a backup"),
+        (RunState::Broken, "a manifest that its files contradict"),
     ];
     let told = words.iter().filter_map(|(state, words)| {
         let these = runs.iter().filter(|run| run.state == *state);

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub(crate) enum Standing {
+pub(crate) enum CheckStatus {
     Proved,
     Failed,
     NotProved,
@@ -13,19 +13,19 @@ pub(crate) enum Standing {
 
 /// One question about an artifact, and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Finding {
+pub(crate) struct Check {
     pub check: &'static str,
-    pub standing: Standing,
+    pub standing: CheckStatus,
     pub detail: String,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub(crate) struct Findings(Vec<Finding>);
+pub(crate) struct Findings(Vec<Check>);
 
 impl Findings {
-    pub(crate) fn add(&mut self, check: &'static str, standing: Standing, detail: String) {
-        self.0.push(Finding {
+    pub(crate) fn add(&mut self, check: &'static str, standing: CheckStatus, detail: String) {
+        self.0.push(Check {
             check,
             standing,
             detail,
@@ -37,40 +37,40 @@ impl Findings {
     }
 
     /// A check that must come out right.
-    pub(crate) fn judge(&mut self, check: &'static str, how: Result<String, String>) -> bool {
+    pub(crate) fn record(&mut self, check: &'static str, how: Result<String, String>) -> bool {
         let (standing, detail) = match how {
-            Ok(detail) => (Standing::Proved, detail),
-            Err(why) => (Standing::Failed, why),
+            Ok(detail) => (CheckStatus::Proved, detail),
+            Err(why) => (CheckStatus::Failed, why),
         };
         self.add(check, standing, detail);
-        standing == Standing::Proved
+        standing == CheckStatus::Proved
     }
 
     /// Not asked for, or not possible: it is said, and no reproach.
-    pub(crate) fn open(&mut self, check: &'static str, detail: &str) {
-        self.add(check, Standing::NotProved, detail.into());
+    pub(crate) fn record_not_checked(&mut self, check: &'static str, detail: &str) {
+        self.add(check, CheckStatus::NotProved, detail.into());
     }
 
-    pub(crate) fn all(&self) -> &[Finding] {
+    pub(crate) fn all(&self) -> &[Check] {
         &self.0
     }
 
     /// `check: detail` of each that is wrong.
     pub(crate) fn failed(&self) -> Vec<String> {
-        let failed = self.0.iter().filter(|f| f.standing == Standing::Failed);
+        let failed = self.0.iter().filter(|f| f.standing == CheckStatus::Failed);
         failed
             .map(|f| format!("{}: {}", f.check, f.detail))
             .collect()
     }
 
     pub(crate) fn proved(&self, check: &str) -> bool {
-        let proved = |f: &Finding| f.check == check && f.standing == Standing::Proved;
+        let proved = |f: &Check| f.check == check && f.standing == CheckStatus::Proved;
         self.0.iter().any(proved)
     }
 
     /// Nothing proved is no pass.
     pub(crate) fn verdict(&self) -> Verdict {
-        let proved = self.0.iter().any(|f| f.standing == Standing::Proved);
+        let proved = self.0.iter().any(|f| f.standing == CheckStatus::Proved);
         match proved && self.failed().is_empty() {
             true => Verdict::Pass,
             false => Verdict::Fail,
@@ -103,11 +103,11 @@ mod tests {
     fn nothing_proved_is_no_pass() {
         let mut findings = Findings::default();
         assert_eq!(findings.verdict(), Verdict::Fail);
-        findings.open("origin", "not proved");
+        findings.record_not_checked("origin", "not proved");
         assert_eq!(findings.verdict(), Verdict::Fail);
-        findings.judge("size", Ok("1 byte".into()));
+        findings.record("size", Ok("1 byte".into()));
         assert_eq!(findings.verdict(), Verdict::Pass);
-        findings.judge("sha256", Err("differs".into()));
+        findings.record("sha256", Err("differs".into()));
         assert_eq!(findings.verdict(), Verdict::Fail);
         assert_eq!(findings.failed(), ["sha256: differs"]);
     }

@@ -1,20 +1,20 @@
 //! The verdict block: one pure fold over the matrix (contract §8).
 
-use crate::report::matrix::{KeyFlaw, Matrix, State};
+use crate::report::matrix::{KeyFlaw, Matrix, RowState};
 use crate::report::proof::{Exposed, Verdict};
 use serde::{Serialize, Serializer};
 
 /// A row's state, or the word for what is wrong with a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyWord {
-    State(State),
+    RowState(RowState),
     Flaw(KeyFlaw),
 }
 
 impl KeyWord {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
-            KeyWord::State(state) => state.as_str(),
+            KeyWord::RowState(state) => state.as_str(),
             KeyWord::Flaw(flaw) => flaw.as_str(),
         }
     }
@@ -46,9 +46,9 @@ impl F4 {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Judgement {
-    pub backup_mechanism: State,
+    pub backup_mechanism: RowState,
     pub backup_key: KeyWord,
-    pub backup_runner: State,
+    pub backup_runner: RowState,
     pub f4_status: F4,
     pub secrets_exposed: Exposed,
     pub g3: Verdict,
@@ -64,27 +64,27 @@ impl Judgement {
             &matrix.target_tables,
         ]
         .iter()
-        .fold(State::Ready, |worst, row| worst.worse(row.state()));
+        .fold(RowState::Ready, |worst, row| worst.worse(row.state()));
 
         let key = matrix.backup_key.state();
         let backup_key = match (key, matrix.backup_key.flaw()) {
-            (State::Failed, Some(flaw)) => KeyWord::Flaw(flaw),
-            _ => KeyWord::State(key),
+            (RowState::Failed, Some(flaw)) => KeyWord::Flaw(flaw),
+            _ => KeyWord::RowState(key),
         };
         // A seam that nobody configured is no obstacle to the runner.
         let seam = match matrix.pre_write_backup_seam.state() {
-            State::Missing => State::Ready,
+            RowState::Missing => RowState::Ready,
             state => state,
         };
         let runner = matrix.store.state().worse(matrix.backup_runner.state());
         let backup_runner = match key {
-            State::Missing => State::Missing,
+            RowState::Missing => RowState::Missing,
             _ => runner.worse(seam),
         };
-        let ready = [key, backup_runner].iter().all(|s| *s == State::Ready);
+        let ready = [key, backup_runner].iter().all(|s| *s == RowState::Ready);
         let f4_status = match (backup_mechanism, ready) {
-            (State::Ready, true) => F4::Ready,
-            (State::Ready, false) => F4::Partial,
+            (RowState::Ready, true) => F4::Ready,
+            (RowState::Ready, false) => F4::Partial,
             _ => F4::Blocked,
         };
         Judgement {
@@ -93,7 +93,7 @@ impl Judgement {
             backup_runner,
             f4_status,
             secrets_exposed,
-            g3: match backup_mechanism == State::Ready && !matrix.open_question() {
+            g3: match backup_mechanism == RowState::Ready && !matrix.open_question() {
                 true => Verdict::Pass,
                 false => Verdict::Fail,
             },
@@ -118,7 +118,7 @@ impl Matrix {
     fn open_question(&self) -> bool {
         self.findings()
             .iter()
-            .any(|row| row.state() == State::Unknown && !row.awaits_key())
+            .any(|row| row.state() == RowState::Unknown && !row.awaits_key())
     }
 }
 
@@ -128,17 +128,17 @@ mod tests {
     use crate::report::matrix::Evidence;
     use crate::report::matrix::Finding;
 
-    fn finding(state: State) -> Finding {
+    fn finding(state: RowState) -> Finding {
         match state {
-            State::Ready => Finding::ready(Evidence::read("x", "y")),
-            State::Missing => Finding::missing("x"),
-            State::Failed => Finding::failed("x"),
-            State::Unknown => Finding::unknown("x"),
+            RowState::Ready => Finding::ready(Evidence::read("x", "y")),
+            RowState::Missing => Finding::missing("x"),
+            RowState::Failed => Finding::failed("x"),
+            RowState::Unknown => Finding::unknown("x"),
         }
     }
 
     fn ready() -> Matrix {
-        let row = || finding(State::Ready);
+        let row = || finding(RowState::Ready);
         Matrix {
             gpg_binary: row(),
             gpg_mechanism: row(),
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn the_fold() {
-        use State::{Failed, Missing, Ready, Unknown};
+        use RowState::{Failed, Missing, Ready, Unknown};
         type Change = fn(&mut Matrix, Finding);
         let mechanism: Change = |m, f| m.gpg_mechanism = f;
         let key: Change = |m, f| m.backup_key = f;
@@ -203,14 +203,14 @@ mod tests {
         ];
         for change in changes {
             let mut matrix = ready();
-            *change(&mut matrix) = finding(State::Missing);
+            *change(&mut matrix) = finding(RowState::Missing);
             assert!(words(&matrix).starts_with("MISSING"));
         }
         let mut matrix = ready();
-        matrix.gpg_binary = finding(State::Missing);
-        matrix.pg_dump = finding(State::Unknown);
+        matrix.gpg_binary = finding(RowState::Missing);
+        matrix.pg_dump = finding(RowState::Unknown);
         assert!(words(&matrix).starts_with("UNKNOWN"));
-        matrix.database = finding(State::Failed);
+        matrix.database = finding(RowState::Failed);
         assert!(words(&matrix).starts_with("FAILED"));
     }
 

@@ -3,7 +3,7 @@
 use crate::base::text::{bytes, plain, thousands};
 use crate::report::print::Report;
 use crate::store::folder::Store;
-use crate::store::listing::{Run, State};
+use crate::store::listing::{Run, RunState};
 use jiff::Timestamp;
 use serde::Serialize;
 
@@ -18,7 +18,7 @@ pub(crate) struct Listing {
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Line {
     pub run_id: String,
-    pub state: State,
+    pub state: RunState,
     /// What is wrong, where it is not complete.
     pub detail: Option<String>,
     /// RFC 3339, UTC.

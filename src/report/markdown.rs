@@ -2,7 +2,7 @@
 
 use crate::base::text::plain;
 use crate::process::command::shell_word;
-use crate::report::matrix::{Evidence, Kind, Row};
+use crate::report::matrix::{Evidence, EvidenceKind, Row};
 use crate::report::proof::Readiness;
 
 /// `package` is the operator's script.
@@ -57,7 +57,7 @@ fn line(row: &Row) -> String {
 fn said(evidence: &Evidence) -> String {
     let answer = cell(&evidence.answer);
     match (evidence.kind, &evidence.source) {
-        (Kind::Warning, _) => format!("**warning:** {answer}"),
+        (EvidenceKind::Warning, _) => format!("**warning:** {answer}"),
         (_, Some(source)) => format!("{}: {answer}", cell(source)),
         _ => answer,
     }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
-pub(crate) enum State {
+pub(crate) enum RowState {
     Ready,
     /// Absent, or not configured.
     Missing,
@@ -17,13 +17,13 @@ pub(crate) enum State {
     Unknown,
 }
 
-impl State {
+impl RowState {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
-            State::Ready => "READY",
-            State::Missing => "MISSING",
-            State::Failed => "FAILED",
-            State::Unknown => "UNKNOWN",
+            RowState::Ready => "READY",
+            RowState::Missing => "MISSING",
+            RowState::Failed => "FAILED",
+            RowState::Unknown => "UNKNOWN",
         }
     }
 
@@ -31,14 +31,14 @@ impl State {
     /// provided.
     fn badness(self) -> u8 {
         match self {
-            State::Ready => 0,
-            State::Missing => 1,
-            State::Unknown => 2,
-            State::Failed => 3,
+            RowState::Ready => 0,
+            RowState::Missing => 1,
+            RowState::Unknown => 2,
+            RowState::Failed => 3,
         }
     }
 
-    pub(crate) fn worse(self, other: State) -> State {
+    pub(crate) fn worse(self, other: RowState) -> RowState {
         match self.badness() >= other.badness() {
             true => self,
             false => other,
@@ -68,7 +68,7 @@ impl KeyFlaw {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Kind {
+pub(crate) enum EvidenceKind {
     /// A command and its answer.
     Run,
     /// A file, folder or setting and what it held.
@@ -82,7 +82,7 @@ pub(crate) enum Kind {
 /// What was run or read, and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Evidence {
-    pub kind: Kind,
+    pub kind: EvidenceKind,
     /// Of the command that was run.
     pub argv: Option<Vec<String>>,
     /// What was read.
@@ -97,7 +97,7 @@ impl Evidence {
 
     pub(crate) fn argv(argv: Vec<String>, answer: impl Into<String>) -> Evidence {
         Evidence {
-            kind: Kind::Run,
+            kind: EvidenceKind::Run,
             argv: Some(argv),
             source: None,
             answer: answer.into(),
@@ -106,7 +106,7 @@ impl Evidence {
 
     pub(crate) fn read(source: impl Into<String>, answer: impl Into<String>) -> Evidence {
         Evidence {
-            kind: Kind::Read,
+            kind: EvidenceKind::Read,
             argv: None,
             source: Some(source.into()),
             answer: answer.into(),
@@ -115,7 +115,7 @@ impl Evidence {
 
     pub(crate) fn warning(what: impl Into<String>) -> Evidence {
         Evidence {
-            kind: Kind::Warning,
+            kind: EvidenceKind::Warning,
             argv: None,
             source: None,
             answer: what.into(),
@@ -124,7 +124,7 @@ impl Evidence {
 
     fn reason(why: impl Into<String>) -> Evidence {
         Evidence {
-            kind: Kind::Reason,
+            kind: EvidenceKind::Reason,
             ..Evidence::warning(why)
         }
     }
@@ -133,7 +133,7 @@ impl Evidence {
 /// The state of one row and what it rests on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Finding {
-    state: State,
+    state: RowState,
     flaw: Option<KeyFlaw>,
     awaits_key: bool,
     evidence: Vec<Evidence>,
@@ -144,30 +144,30 @@ impl Finding {
     pub(crate) fn ready(first: Evidence) -> Finding {
         Finding {
             evidence: vec![first],
-            ..Finding::of(State::Ready)
+            ..Finding::of(RowState::Ready)
         }
     }
 
     pub(crate) fn missing(why: impl Into<String>) -> Finding {
-        Finding::unfit(State::Missing, why)
+        Finding::unfit(RowState::Missing, why)
     }
 
     pub(crate) fn failed(why: impl Into<String>) -> Finding {
-        Finding::unfit(State::Failed, why)
+        Finding::unfit(RowState::Failed, why)
     }
 
     pub(crate) fn unknown(why: impl Into<String>) -> Finding {
-        Finding::unfit(State::Unknown, why)
+        Finding::unfit(RowState::Unknown, why)
     }
 
-    fn unfit(state: State, why: impl Into<String>) -> Finding {
+    fn unfit(state: RowState, why: impl Into<String>) -> Finding {
         Finding {
             evidence: vec![Evidence::reason(why)],
             ..Finding::of(state)
         }
     }
 
-    fn of(state: State) -> Finding {
+    fn of(state: RowState) -> Finding {
         Finding {
             state,
             flaw: None,
@@ -204,7 +204,7 @@ impl Finding {
         self
     }
 
-    pub(crate) fn state(&self) -> State {
+    pub(crate) fn state(&self) -> RowState {
         self.state
     }
 
@@ -217,7 +217,7 @@ impl Finding {
     }
 
     pub(crate) fn is_ready(&self) -> bool {
-        self.state == State::Ready
+        self.state == RowState::Ready
     }
 
     pub(crate) fn flaw(&self) -> Option<KeyFlaw> {
@@ -248,7 +248,7 @@ pub(crate) struct Matrix {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub(crate) struct Row<'a> {
     pub component: &'static str,
-    pub state: State,
+    pub state: RowState,
     pub evidence: &'a [Evidence],
     pub hint: Option<&'a str>,
 }

@@ -1,15 +1,15 @@
 //! The operator's checklist.
 
-use crate::report::matrix::{Kind, State};
+use crate::report::matrix::{EvidenceKind, RowState};
 use crate::report::proof::Readiness;
 use crate::report::readiness::said;
-use crate::report::style::Look;
+use crate::report::style::TerminalStyle;
 
 /// Under each `[ ]` what is wrong and, ready to be pasted, what mends it.
-pub(crate) fn checklist(found: &Readiness, look: &Look) -> String {
+pub(crate) fn checklist(found: &Readiness, look: &TerminalStyle) -> String {
     let mut out = String::new();
     for row in found.rows.rows() {
-        let ready = row.state == State::Ready;
+        let ready = row.state == RowState::Ready;
         let mark = match ready {
             true => look.colored("[x]", 32),
             false => look.colored("[ ]", 31),
@@ -27,7 +27,7 @@ pub(crate) fn checklist(found: &Readiness, look: &Look) -> String {
             }
         }
         let warnings = row.evidence.iter().skip(1);
-        for warning in warnings.filter(|e| e.kind == Kind::Warning) {
+        for warning in warnings.filter(|e| e.kind == EvidenceKind::Warning) {
             for line in look.wrapped(6, &look.safe(&said(warning))) {
                 out += &format!("      {line}\n");
             }

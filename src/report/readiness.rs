@@ -1,14 +1,14 @@
 //! The readiness matrix for a terminal.
 
-use crate::report::matrix::{Evidence, Kind};
+use crate::report::matrix::{Evidence, EvidenceKind};
 use crate::report::proof::Readiness;
-use crate::report::style::Look;
+use crate::report::style::TerminalStyle;
 
 const COMPONENT: usize = 22;
 const STATE: usize = 8;
 
 /// A row with its evidence beside it; argv is in `--json` and in the Markdown report.
-pub(crate) fn table(found: &Readiness, look: &Look) -> String {
+pub(crate) fn table(found: &Readiness, look: &TerminalStyle) -> String {
     let mut out = format!("{:<COMPONENT$} {:<STATE$} EVIDENCE\n", "COMPONENT", "STATE");
     let indent = COMPONENT + STATE + 2;
     for row in found.rows.rows() {
@@ -51,12 +51,12 @@ pub(crate) fn table(found: &Readiness, look: &Look) -> String {
 /// One piece of evidence, short.
 pub(crate) fn said(evidence: &Evidence) -> String {
     match (evidence.kind, &evidence.argv, &evidence.source) {
-        (Kind::Warning, _, _) => format!("warning: {}", evidence.answer),
-        (Kind::Run, Some(argv), _) => match argv.first() {
+        (EvidenceKind::Warning, _, _) => format!("warning: {}", evidence.answer),
+        (EvidenceKind::Run, Some(argv), _) => match argv.first() {
             Some(program) => format!("{program}: {}", evidence.answer),
             None => evidence.answer.clone(),
         },
-        (Kind::Read, _, Some(source)) => format!("{source}: {}", evidence.answer),
+        (EvidenceKind::Read, _, Some(source)) => format!("{source}: {}", evidence.answer),
         _ => evidence.answer.clone(),
     }
 }

@@ -2,11 +2,11 @@
 
 use crate::base::env::Env;
 use crate::base::text::plain;
-use crate::report::matrix::State;
+use crate::report::matrix::RowState;
 use std::io::IsTerminal;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Look {
+pub(crate) struct TerminalStyle {
     pub color: bool,
     pub ascii: bool,
     pub width: usize,
@@ -15,14 +15,14 @@ pub(crate) struct Look {
 const DEFAULT_WIDTH: usize = 100;
 const NARROWEST: usize = 40;
 
-impl Look {
-    pub(crate) fn of_stdout(env: &Env) -> Look {
+impl TerminalStyle {
+    pub(crate) fn of_stdout(env: &Env) -> TerminalStyle {
         let stdout = std::io::stdout();
         let columns = rustix::termios::tcgetwinsize(&stdout).map_or(0, |size| size.ws_col);
-        Look::of(env, stdout.is_terminal(), usize::from(columns))
+        TerminalStyle::of(env, stdout.is_terminal(), usize::from(columns))
     }
 
-    fn of(env: &Env, terminal: bool, columns: usize) -> Look {
+    fn of(env: &Env, terminal: bool, columns: usize) -> TerminalStyle {
         let text = |name: &str| {
             let value = env.get(name).unwrap_or_default();
             value.to_string_lossy().to_ascii_lowercase()
@@ -35,7 +35,7 @@ impl Look {
             0 => DEFAULT_WIDTH,
             columns => columns.max(NARROWEST),
         };
-        Look {
+        TerminalStyle {
             color: terminal && text("NO_COLOR").is_empty() && text("TERM") != "dumb",
             ascii: !utf8,
             width,
@@ -62,13 +62,13 @@ impl Look {
     }
 
     /// Padded first: the colour has no width.
-    pub(crate) fn state(&self, state: State, width: usize) -> String {
+    pub(crate) fn state(&self, state: RowState, width: usize) -> String {
         let word = format!("{:<width$}", state.as_str());
         let color = match state {
-            State::Ready => 32,
-            State::Missing => 33,
-            State::Failed => 31,
-            State::Unknown => 35,
+            RowState::Ready => 32,
+            RowState::Missing => 33,
+            RowState::Failed => 31,
+            RowState::Unknown => 35,
         };
         self.colored(&word, color)
     }
@@ -126,7 +126,8 @@ mod tests {
 
     #[test]
     fn colour_only_on_a_terminal() {
-        let look = |vars: &[(&str, &str)], terminal| Look::of(&env(vars), terminal, 0).color;
+        let look =
+            |vars: &[(&str, &str)], terminal| TerminalStyle::of(&env(vars), terminal, 0).color;
         assert!(look(&[("TERM", "xterm")], true));
         assert!(!look(&[("TERM", "xterm")], false));
         assert!(!look(&[("NO_COLOR", "1")], true));
@@ -136,18 +137,18 @@ mod tests {
 
     #[test]
     fn letters_of_the_locale() {
-        let ascii = |vars: &[(&str, &str)]| Look::of(&env(vars), true, 80).ascii;
+        let ascii = |vars: &[(&str, &str)]| TerminalStyle::of(&env(vars), true, 80).ascii;
         assert!(ascii(&[]));
         assert!(ascii(&[("LC_ALL", "C"), ("LANG", "de_DE.UTF-8")]));
         assert!(!ascii(&[("LC_ALL", ""), ("LANG", "C.UTF-8")]));
         assert!(!ascii(&[("LC_CTYPE", "en_US.utf8"), ("LANG", "C")]));
-        let look = Look::of(&env(&[]), false, 80);
+        let look = TerminalStyle::of(&env(&[]), false, 80);
         assert_eq!(look.safe("a → é\x1b…"), "a -> \\u{e9}\\u{1b}...");
     }
 
     #[test]
     fn lines_fit() {
-        let look = Look {
+        let look = TerminalStyle {
             color: false,
             ascii: true,
             width: 30,
@@ -157,7 +158,7 @@ mod tests {
         assert!(lines.iter().all(|line| line.len() <= 20), "{lines:?}");
         assert_eq!(lines.concat().replace(' ', ""), text.replace(' ', ""));
         assert_eq!(look.wrapped(10, ""), [""]);
-        let look = Look::of(&env(&[]), true, 7);
+        let look = TerminalStyle::of(&env(&[]), true, 7);
         assert_eq!(look.width, NARROWEST);
     }
 }

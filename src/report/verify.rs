@@ -2,7 +2,7 @@
 
 use crate::base::exit::Exit;
 use crate::base::text::plain;
-use crate::report::findings::{Finding, Findings, Standing, VerifyReport};
+use crate::report::findings::{Check, CheckStatus, Findings, VerifyReport};
 use crate::report::print::Report;
 
 impl Report for VerifyReport {
@@ -27,11 +27,11 @@ pub(crate) fn findings(checks: &Findings) -> String {
     lines.collect()
 }
 
-fn line(finding: &Finding, width: usize) -> String {
+fn line(finding: &Check, width: usize) -> String {
     let mark = match finding.standing {
-        Standing::Proved => "ok",
-        Standing::Failed => "FAIL",
-        Standing::NotProved => "--",
+        CheckStatus::Proved => "ok",
+        CheckStatus::Failed => "FAIL",
+        CheckStatus::NotProved => "--",
     };
     let label = format!("{}:", finding.check);
     let width = width + 1;

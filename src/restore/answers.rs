@@ -2,7 +2,7 @@
 //! on the transaction.
 
 use crate::pg::row_digest::{DigestKey, RowDigest, TableDigest};
-use crate::process::pipe::{Halt, Sink};
+use crate::process::pipe::{Sink, StreamError};
 use crate::restore::script::{Mark, TransactionScript};
 use memchr::memmem;
 use std::sync::mpsc::Sender;
@@ -80,7 +80,7 @@ impl AnswerReader {
 
 impl Sink for AnswerReader {
     /// The token is random, so it stands in a mark or nowhere.
-    fn push(&mut self, bytes: &[u8]) -> Result<(), Halt> {
+    fn push(&mut self, bytes: &[u8]) -> Result<(), StreamError> {
         let mut held = std::mem::take(&mut self.carry);
         held.extend_from_slice(bytes);
         let finder = memmem::Finder::new(self.script.token()).into_owned();

@@ -3,7 +3,7 @@
 use crate::base::names::TableName;
 use crate::pg::closure::ExternalReference;
 use crate::pg::identifier::{Word, identifier, qualified, relation, words};
-use crate::restore::statement::{Dependent, Kind, Statement};
+use crate::restore::statement::{Dependent, DependentKind, Statement};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What is declared by the manifest, missing in the target, and can be left out.
@@ -42,9 +42,9 @@ impl Omissions {
         }
         match (dependent(by), reference.kind.as_str()) {
             // A partition's constraint comes with its parent's.
-            (Some((Kind::Constraint, ..)), "partitioned_table") => return true,
+            (Some((DependentKind::Constraint, ..)), "partitioned_table") => return true,
             // Any other is a part of its table's definition.
-            (Some((Kind::Constraint, ..)), kind) if kind != "foreign_key" => return false,
+            (Some((DependentKind::Constraint, ..)), kind) if kind != "foreign_key" => return false,
             (Some(object), _) => {
                 self.dependents.insert(object, needs(reference));
                 return true;
@@ -129,7 +129,7 @@ fn dependent(needed_by: &str) -> Option<Dependent> {
     match words {
         [Word::Bare(kind), name, on, table @ ..] if on.is("on") && table.len() == 3 => {
             let name = name.identifier()?.to_string();
-            Some((Kind::parse(kind)?, name, qualified(table)?))
+            Some((DependentKind::parse(kind)?, name, qualified(table)?))
         }
         _ => None,
     }

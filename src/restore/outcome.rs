@@ -4,7 +4,7 @@ use crate::base::error::{Code, Error, Result, StageReport};
 use crate::pg;
 use crate::pg::connection::Connection;
 use crate::pg::server_error::OURS;
-use crate::process::cancel::{Watch, stopped};
+use crate::process::cancel::{Cancel, stopped};
 use crate::process::find::{self, Tool};
 use crate::process::pipe::Piped;
 use crate::process::root_cause::{Blame, blame};
@@ -72,12 +72,12 @@ fn transaction(piped: &RestorePipe, connection: &Connection) -> Transaction {
 fn ask(id: &str, connection: &Connection) -> Option<String> {
     let psql = find::find(Tool::Psql, &connection.env).ok()?;
     let question = format!("SELECT pg_catalog.pg_xact_status('{id}');\n");
-    let watch = Watch::none().with_limit(Some(ASKED_AGAIN));
+    let cancel = Cancel::none().with_limit(Some(ASKED_AGAIN));
     let spec = pg::command::psql(&psql, connection);
     let since = std::time::Instant::now();
     // The backend of a psql that went away may still be at work.
     loop {
-        let ran = run(&spec, Input::Bytes(question.clone().into()), &watch);
+        let ran = run(&spec, Input::Bytes(question.clone().into()), &cancel);
         let status = ran.ok().then(|| ran.text().trim().to_string())?;
         if status != "in progress" || since.elapsed() > ASKED_AGAIN {
             return Some(status).filter(|status| status != "in progress");
@@ -122,7 +122,7 @@ pub(crate) fn failure(piped: &RestorePipe, connection: &Connection) -> Result<Op
     Ok(Some(
         error
             .stages(vec![gpg.report(), report])
-            .disk(transaction.told()),
+            .on_disk(transaction.told()),
     ))
 }
 
@@ -135,7 +135,7 @@ fn psql_report(piped: &RestorePipe) -> StageReport {
 /// The entry of the dump that psql's last error names by its line.
 fn entry(piped: &RestorePipe) -> Option<String> {
     let (tap, _) = piped.tap.as_ref()?;
-    let lines = piped.consumer.talk.lines().rev();
+    let lines = piped.consumer.stderr.lines().rev();
     let mut errors = lines.filter_map(|line| line.strip_prefix("line ")?.split_once(": "));
     let (line, _) = errors.next()?;
     let entry = tap.editor.entry_at(line.parse().ok()?)?;
@@ -143,8 +143,8 @@ fn entry(piped: &RestorePipe) -> Option<String> {
 }
 
 /// What the prelude's blocks left out for want of a role.
-pub(crate) fn prelude_omissions(talk: &str) -> Vec<String> {
-    let told = talk.lines().filter_map(|line| {
+pub(crate) fn prelude_omissions(stderr: &str) -> Vec<String> {
+    let told = stderr.lines().filter_map(|line| {
         let what = line.strip_prefix(OURS)?.strip_prefix("left out: ")?;
         Some(format!("prelude: {what}"))
     });

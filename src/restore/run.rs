@@ -16,7 +16,7 @@ use crate::pg;
 use crate::pg::closure::ExternalReference;
 use crate::pg::connection::Connection;
 use crate::pg::row_digest::DigestKey;
-use crate::process::cancel::Watch;
+use crate::process::cancel::Cancel;
 use crate::process::find::{self, Tool};
 use crate::process::pipe::pipe_from;
 use crate::process::status_lines::StatusLines;
@@ -27,17 +27,17 @@ use crate::restore::omissions::Omissions;
 use crate::restore::outcome;
 use crate::restore::script::TransactionScript;
 use crate::restore::stream::{Compared, PreludeText, RestoreTap};
-use crate::restore::target::{self, Target};
+use crate::restore::target::{self, TargetDatabase};
 use crate::store::manifest::Manifest;
-use crate::verify::decrypt::{Ciphertext, Key};
-use crate::verify::inside::Prelude;
+use crate::verify::decrypt::{Ciphertext, Decryptor};
 use crate::verify::plaintext::{Content, plaintext_of};
-use crate::verify::verification::Sound;
+use crate::verify::verification::VerifiedArtifact;
+use crate::verify::with_key::Prelude;
 use std::sync::mpsc::channel;
 
 /// What a restore did.
 pub(crate) struct Restored {
-    pub target: Target,
+    pub target: TargetDatabase,
     pub tables: Vec<Compared>,
     /// Statements that were left out, and why.
     pub omitted: Vec<String>,
@@ -51,7 +51,7 @@ pub(crate) struct Restored {
 }
 
 /// How it came out where nothing failed.
-pub(crate) enum Outcome {
+pub(crate) enum RestoreOutcome {
     Committed(Box<Restored>),
     /// Rolled back: a table is not what was sealed.
     Differs(Vec<Compared>, Error),
@@ -69,7 +69,7 @@ pub(crate) struct RestoreOptions {
 
 /// A target that can take the backup.
 pub(crate) struct RestorePlan {
-    target: Target,
+    target: TargetDatabase,
     omissions: Omissions,
     unknown: Vec<ExternalReference>,
     options: RestoreOptions,
@@ -80,9 +80,9 @@ pub(crate) fn plan(
     manifest: &Manifest,
     connection: &Connection,
     options: RestoreOptions,
-    watch: &Watch,
+    cancel: &Cancel,
 ) -> Result<RestorePlan> {
-    let target = target::ask(connection, manifest, watch)?;
+    let target = target::ask(connection, manifest, cancel)?;
     target.check(manifest)?;
     let (missing, unknown) = target.missing(manifest);
     Ok(RestorePlan {
@@ -105,11 +105,11 @@ pub(crate) fn prelude_unproved() -> Error {
 /// Restores into the database of `config`: all of it, or nothing.
 pub(crate) fn restore(
     plan: RestorePlan,
-    sound: &Sound<'_>,
+    sound: &VerifiedArtifact<'_>,
     prelude: Option<Prelude>,
-    key: &Key<'_>,
+    key: &Decryptor<'_>,
     connection: &Connection,
-) -> Result<Outcome> {
+) -> Result<RestoreOutcome> {
     let manifest = sound.manifest;
     let compression = Compression::parse(&manifest.compression)
         .map_err(|why| Error::new(Code::NotVerified, format!("the manifest: {why}")))?;
@@ -143,24 +143,24 @@ pub(crate) fn restore(
         [&key.spec, &psql],
         tap,
         AnswerReader::new(script, digest_key, to),
-        key.watch,
+        key.cancel,
         &mut || {},
     );
     if let Some(error) = outcome::failure(&piped, connection)? {
         let compared = piped.tap.map(|(tap, _)| tap.compared).unwrap_or_default();
         return match compared.iter().all(|table| table.equal) {
             true => Err(error),
-            false => Ok(Outcome::Differs(compared, error)),
+            false => Ok(RestoreOutcome::Differs(compared, error)),
         };
     }
-    let warned = outcome::prelude_omissions(&piped.consumer.talk);
+    let warned = outcome::prelude_omissions(&piped.consumer.stderr);
     let Some((tap, _)) = piped.tap else {
         let what = "the stream was not read to its end";
         return Err(Error::new(Code::StageFailed, what));
     };
     let mut omitted = warned;
     omitted.extend(tap.editor.omitted);
-    Ok(Outcome::Committed(Box::new(Restored {
+    Ok(RestoreOutcome::Committed(Box::new(Restored {
         target: plan.target,
         tables: tap.compared,
         omitted,

@@ -5,7 +5,7 @@ use crate::pg::identifier::{Word, qualified, words};
 
 /// An object that hangs on a table and has a statement of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
+pub(crate) enum DependentKind {
     Constraint,
     Trigger,
     Policy,
@@ -13,15 +13,15 @@ pub(crate) enum Kind {
 }
 
 /// Such an object, by its name and its table.
-pub(crate) type Dependent = (Kind, String, TableName);
+pub(crate) type Dependent = (DependentKind, String, TableName);
 
-impl Kind {
-    pub(crate) fn parse(word: &str) -> Option<Kind> {
+impl DependentKind {
+    pub(crate) fn parse(word: &str) -> Option<DependentKind> {
         match word {
-            "constraint" => Some(Kind::Constraint),
-            "trigger" => Some(Kind::Trigger),
-            "policy" => Some(Kind::Policy),
-            "rule" => Some(Kind::Rule),
+            "constraint" => Some(DependentKind::Constraint),
+            "trigger" => Some(DependentKind::Trigger),
+            "policy" => Some(DependentKind::Policy),
+            "rule" => Some(DependentKind::Rule),
             _ => None,
         }
     }
@@ -61,7 +61,7 @@ impl Statement {
         matches!(
             self,
             Statement::RowSecurity
-                | Statement::Create((Kind::Policy, ..))
+                | Statement::Create((DependentKind::Policy, ..))
                 | Statement::Privileges {
                     of_relation: true,
                     ..
@@ -143,7 +143,7 @@ impl Reader<'_> {
             return self.create();
         }
         if self.eat("comment on") {
-            let kind = Kind::parse(&self.name()?)?;
+            let kind = DependentKind::parse(&self.name()?)?;
             let name = self.name()?;
             let table = self.eat("on").then(|| self.relation())??;
             return Some(Statement::About((kind, name, table)));
@@ -172,7 +172,11 @@ impl Reader<'_> {
 
     fn alter_table(&mut self, table: TableName) -> Option<Statement> {
         if self.eat("add constraint") {
-            return Some(Statement::Create((Kind::Constraint, self.name()?, table)));
+            return Some(Statement::Create((
+                DependentKind::Constraint,
+                self.name()?,
+                table,
+            )));
         }
         if self.eat("attach partition") {
             return Some(Statement::AttachTable(self.relation()?));
@@ -182,7 +186,7 @@ impl Reader<'_> {
         }
         if self.eat("enable") || self.eat("disable") {
             let _ = self.eat("always") || self.eat("replica");
-            let kind = Kind::parse(&self.name()?)?;
+            let kind = DependentKind::parse(&self.name()?)?;
             return Some(Statement::About((kind, self.name()?, table)));
         }
         self.owner()
@@ -198,9 +202,9 @@ impl Reader<'_> {
     fn create(&mut self) -> Option<Statement> {
         self.eat("constraint");
         let (kind, before) = match () {
-            () if self.eat("trigger") => (Kind::Trigger, "on"),
-            () if self.eat("policy") => (Kind::Policy, "on"),
-            () if self.eat("rule") => (Kind::Rule, "to"),
+            () if self.eat("trigger") => (DependentKind::Trigger, "on"),
+            () if self.eat("policy") => (DependentKind::Policy, "on"),
+            () if self.eat("rule") => (DependentKind::Rule, "to"),
             () => return None,
         };
         let name = self.name()?;
@@ -234,31 +238,31 @@ mod tests {
         for (sql, read_as) in [
             (
                 "ALTER TABLE ONLY public.t\n    ADD CONSTRAINT \"C on\" FOREIGN KEY (a) REFERENCES o.r(a) ON DELETE SET NULL (a)",
-                Statement::Create(object(Kind::Constraint, "C on")),
+                Statement::Create(object(DependentKind::Constraint, "C on")),
             ),
             (
                 "COMMENT ON CONSTRAINT \"C on\" ON public.t IS 'on o.r'",
-                Statement::About(object(Kind::Constraint, "C on")),
+                Statement::About(object(DependentKind::Constraint, "C on")),
             ),
             (
                 "CREATE CONSTRAINT TRIGGER g AFTER INSERT OR UPDATE OF a, \"on\" ON public.t FROM o.r DEFERRABLE FOR EACH ROW WHEN ((new.a > 0)) EXECUTE FUNCTION f()",
-                Statement::Create(object(Kind::Trigger, "g")),
+                Statement::Create(object(DependentKind::Trigger, "g")),
             ),
             (
                 "ALTER TABLE public.t ENABLE ALWAYS TRIGGER g",
-                Statement::About(object(Kind::Trigger, "g")),
+                Statement::About(object(DependentKind::Trigger, "g")),
             ),
             (
                 "ALTER TABLE public.t DISABLE RULE r",
-                Statement::About(object(Kind::Rule, "r")),
+                Statement::About(object(DependentKind::Rule, "r")),
             ),
             (
                 "CREATE POLICY p ON public.t AS RESTRICTIVE FOR SELECT TO a USING (true)",
-                Statement::Create(object(Kind::Policy, "p")),
+                Statement::Create(object(DependentKind::Policy, "p")),
             ),
             (
                 "CREATE RULE r AS\n    ON INSERT TO public.t DO ALSO (DELETE FROM o.r; DELETE FROM o.s)",
-                Statement::Create(object(Kind::Rule, "r")),
+                Statement::Create(object(DependentKind::Rule, "r")),
             ),
             (
                 "ALTER TABLE ONLY o.p ATTACH PARTITION public.t FOR VALUES IN (1)",

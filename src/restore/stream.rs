@@ -3,11 +3,11 @@
 
 use crate::base::error::{Code, Error};
 use crate::base::names::TableName;
-use crate::gnupg::binding::Bond;
+use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::status;
 use crate::pg::prelude;
 use crate::pg::row_digest::TableDigest;
-use crate::process::pipe::{Halt, Tap};
+use crate::process::pipe::{StreamError, Tap};
 use crate::process::status_lines::StatusLines;
 use crate::report::findings::Findings;
 use crate::restore::answers::BeforeCommit;
@@ -15,12 +15,12 @@ use crate::restore::editor::DumpEditor;
 use crate::restore::script::TransactionScript;
 use crate::store::manifest::Manifest;
 use crate::verify::decrypt::opened_by_recipient;
-use crate::verify::inside::{BOND, Prelude, judge_bond, judge_content};
 use crate::verify::plaintext::{Content, Inflate};
+use crate::verify::with_key::{BINDING, Prelude, judge_binding, judge_content};
 use std::io::{PipeWriter, Write};
 use std::sync::mpsc::Receiver;
 
-type Passed = Result<(), Halt>;
+type Passed = Result<(), StreamError>;
 
 /// A restored table, held against what was sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,27 +57,27 @@ pub(crate) struct RestoreTap {
     pub commit_sent: Option<String>,
 }
 
-fn broken(err: std::io::Error) -> Halt {
-    Halt::Pipe(err.to_string())
+fn broken(err: std::io::Error) -> StreamError {
+    StreamError::BrokenPipe(err.to_string())
 }
 
-fn rejected(why: impl std::fmt::Display) -> Halt {
+fn rejected(why: impl std::fmt::Display) -> StreamError {
     let what = format!("the artifact cannot be restored: {why}");
-    Halt::Own(Error::new(Code::NotVerified, what))
+    StreamError::Rejected(Error::new(Code::NotVerified, what))
 }
 
 impl RestoreTap {
     /// The first statements, once it is known that the prelude is the artifact's own.
     fn begin(&mut self) -> Passed {
-        let bond = self.status.wait_for(|lines| {
+        let binding = self.status.wait_for(|lines| {
             let named = lines.iter().any(|line| line.starts_with("PLAINTEXT "));
-            named.then(|| status::literal_name(lines).and_then(Bond::parse))
+            named.then(|| status::literal_name(lines).and_then(PreludeBinding::parse))
         });
         if !self.without_prelude {
             let prelude = self.prelude.as_ref();
-            let other = prelude.and_then(|text| text.prelude.bond.as_ref());
-            let bond = bond.flatten();
-            judge_bond(bond.as_ref(), other, &self.manifest, &mut self.findings);
+            let other = prelude.and_then(|text| text.prelude.binding.as_ref());
+            let binding = binding.flatten();
+            judge_binding(binding.as_ref(), other, &self.manifest, &mut self.findings);
             let failed = self.findings.failed();
             if !failed.is_empty() {
                 return Err(rejected(failed.join("; ")));
@@ -92,8 +92,10 @@ impl RestoreTap {
             must_be_bound,
         }) = &self.prelude
         {
-            if *must_be_bound && !self.findings.proved(BOND) {
-                return Err(Halt::Own(crate::restore::run::prelude_unproved()));
+            if *must_be_bound && !self.findings.proved(BINDING) {
+                return Err(StreamError::Rejected(
+                    crate::restore::run::prelude_unproved(),
+                ));
             }
             let (before, _) = prelude::parts(&prelude.sql).map_err(rejected)?;
             self.editor.insert("the prelude", before);
@@ -119,7 +121,7 @@ impl RestoreTap {
         let lines = self.status.all();
         let opened =
             status::decrypted(&lines).and_then(|()| opened_by_recipient(&lines, &self.manifest));
-        self.findings.judge("decryption", opened);
+        self.findings.record("decryption", opened);
         judge_content(content, &self.manifest, &mut self.findings);
         match self.findings.failed() {
             failed if failed.is_empty() => Ok(()),
@@ -148,9 +150,11 @@ impl RestoreTap {
             "what was restored is not what was sealed: {}",
             differ.join("; ")
         );
-        Err(Halt::Own(Error::new(Code::NotVerified, what).hint(
-            "Something in the target changes rows as they come: look for event triggers.",
-        )))
+        Err(StreamError::Rejected(
+            Error::new(Code::NotVerified, what).hint(
+                "Something in the target changes rows as they come: look for event triggers.",
+            ),
+        ))
     }
 }
 
@@ -167,7 +171,11 @@ impl Compared {
 impl Tap for RestoreTap {
     type Stream = PipeWriter;
 
-    fn open(&mut self, mut to: PipeWriter, producer: StatusLines) -> Result<PipeWriter, Halt> {
+    fn open(
+        &mut self,
+        mut to: PipeWriter,
+        producer: StatusLines,
+    ) -> Result<PipeWriter, StreamError> {
         self.status = producer;
         let begin = self.script.begin();
         self.editor
@@ -212,7 +220,7 @@ impl Tap for RestoreTap {
             .insert("the end of the transaction", self.script.done().as_bytes());
         self.write(&mut to)?;
         // Where psql ends without an answer, it is the cause.
-        let ended = |_| Halt::Pipe("psql ended".into());
+        let ended = |_| StreamError::BrokenPipe("psql ended".into());
         let BeforeCommit {
             tables,
             transaction,

@@ -9,7 +9,7 @@ use crate::pg::closure::ExternalReference;
 use crate::pg::connection::Connection;
 use crate::pg::identifier::identifier;
 use crate::process::ask;
-use crate::process::cancel::Watch;
+use crate::process::cancel::Cancel;
 use crate::process::find::{self, Tool};
 use crate::process::run::Input;
 use crate::restore::omissions::Omissions;
@@ -18,7 +18,7 @@ use crate::store::manifest::Manifest;
 use serde::Deserialize;
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub(crate) struct Target {
+pub(crate) struct TargetDatabase {
     pub version: String,
     version_num: u32,
     pub database: String,
@@ -58,7 +58,11 @@ impl DefaultPrivileges {
 }
 
 /// Asks it, with the psql that will restore; one without `\restrict` is refused.
-pub(crate) fn ask(connection: &Connection, manifest: &Manifest, watch: &Watch) -> Result<Target> {
+pub(crate) fn ask(
+    connection: &Connection,
+    manifest: &Manifest,
+    cancel: &Cancel,
+) -> Result<TargetDatabase> {
     let psql = find::find(Tool::Psql, &connection.env)?;
     let names: Vec<TableName> = manifest.tables.iter().map(|table| table.table()).collect();
     let references = serde_json::json!(manifest.external_references);
@@ -72,7 +76,7 @@ pub(crate) fn ask(connection: &Connection, manifest: &Manifest, watch: &Watch) -
     // A restricted psql does not set variables: the two lines only ask whether it knows the word.
     let script = format!("\\restrict pgseal\n\\unrestrict pgseal\n{variables}{LOCALE}{script}");
     let what = "cannot ask the target database";
-    let ran = ask::ask(&spec, Input::Bytes(script.into()), watch, Code::Database, what)
+    let ran = ask::ask(&spec, Input::Bytes(script.into()), cancel, Code::Database, what)
         .map_err(|error| {
             let said = |word: &str| error.stages.iter().flat_map(|s| &s.said).any(|l| l.contains(word));
             if said("invalid command \\restrict") {
@@ -96,7 +100,7 @@ const LOCALE: &str = "\\set ON_ERROR_STOP 0\nBEGIN READ ONLY;\n\
     SET LOCAL lc_monetary = :'lc_monetary';\n\\set no_locale :ERROR\n\
     ROLLBACK;\n\\set ON_ERROR_STOP 1\n";
 
-impl Target {
+impl TargetDatabase {
     /// Who gets rights by the target's own doing.
     pub(crate) fn default_privileges(&self) -> Vec<String> {
         self.default_privileges

@@ -15,7 +15,7 @@ const LARGEST_MANIFEST: u64 = 64 * 1024 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum State {
+pub(crate) enum RunState {
     /// Manifest and files are there, of the sizes that the manifest says.
     Complete,
     /// An artifact or a prelude without a manifest.
@@ -26,13 +26,13 @@ pub(crate) enum State {
     Broken,
 }
 
-impl State {
+impl RunState {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
-            State::Complete => "complete",
-            State::Orphan => "orphan",
-            State::Partial => "partial",
-            State::Broken => "broken",
+            RunState::Complete => "complete",
+            RunState::Orphan => "orphan",
+            RunState::Partial => "partial",
+            RunState::Broken => "broken",
         }
     }
 }
@@ -41,7 +41,7 @@ impl State {
 #[derive(Debug, Clone)]
 pub(crate) struct Run {
     pub id: RunId,
-    pub state: State,
+    pub state: RunState,
     /// What is wrong, where it is not complete.
     pub why: Option<String>,
     /// By the manifest, else by the newest file.
@@ -107,7 +107,7 @@ fn run(store: &Store, id: RunId, files: &[(String, Metadata)]) -> Run {
     let created = |meta: &Metadata| Timestamp::try_from(meta.modified().ok()?).ok();
     let mut run = Run {
         id,
-        state: State::Broken,
+        state: RunState::Broken,
         why: None,
         created: files.iter().filter_map(|(_, meta)| created(meta)).max(),
         files: files
@@ -119,15 +119,15 @@ fn run(store: &Store, id: RunId, files: &[(String, Metadata)]) -> Run {
     if let Some((name, _)) = files.iter().find(|(_, meta)| !meta.is_file()) {
         run.why = Some(format!("`{name}` is not a regular file"));
     } else if files.iter().all(|(name, _)| name.ends_with(PARTIAL)) {
-        run.state = State::Partial;
+        run.state = RunState::Partial;
         run.why = Some("a run is under way, or was killed; the next backup sweeps it".into());
     } else if !run.files.contains_key(&format!("{}{MANIFEST}", run.id)) {
-        run.state = State::Orphan;
+        run.state = RunState::Orphan;
         run.why = Some("there is no manifest: the run was never complete, or half removed".into());
     } else {
         match complete(store, &run) {
             Ok(manifest) => {
-                run.state = State::Complete;
+                run.state = RunState::Complete;
                 run.created = manifest.created_at.parse().ok();
                 run.manifest = Some(manifest);
             }

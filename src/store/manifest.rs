@@ -1,7 +1,7 @@
 //! What is stored beside an artifact. Written last: its presence means that the run is complete.
 
 use crate::base::names::TableName;
-use crate::pg::catalog::Kind;
+use crate::pg::catalog::RelationKind;
 use crate::pg::closure::ExternalReference;
 use crate::store::envelope::Envelope;
 use serde::{Deserialize, Serialize};
@@ -128,7 +128,7 @@ impl Table {
 
     /// A partitioned parent stores none.
     pub(crate) fn stores_rows(&self) -> bool {
-        self.kind == Kind::Table.as_str()
+        self.kind == RelationKind::Table.as_str()
     }
 }
 

@@ -7,13 +7,13 @@ use crate::gnupg::packet_reader::KeyId;
 use crate::pg::identifier;
 use crate::store::folder::PRELUDE;
 use crate::store::manifest::Manifest;
-use crate::verify::subject::Subject;
+use crate::verify::artifact_files::ArtifactFiles;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
 use std::path::Path;
 
 /// What it says of itself, or all that is wrong with it.
-pub(crate) fn consistent(manifest: &Manifest, subject: &Subject) -> Result<String, String> {
+pub(crate) fn consistent(manifest: &Manifest, subject: &ArtifactFiles) -> Result<String, String> {
     let mut wrong = Vec::new();
     let mut must = |holds: bool, why: String| {
         if !holds {

@@ -2,44 +2,44 @@
 //! its status lines and the bytes that it was fed all say so. Streaming; nothing is written.
 
 use crate::base::error::{Code, Error, Result};
-use crate::gnupg::binding::Bond;
+use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::command::Gpg;
-use crate::gnupg::opening::Asking;
+use crate::gnupg::opening::PassphraseSource;
 use crate::gnupg::status::{self, Locked};
-use crate::process::cancel::{Watch, stopped};
-use crate::process::child::{End, Outcome};
+use crate::process::cancel::{Cancel, stopped};
+use crate::process::child::{ChildExit, ExitKind};
 use crate::process::command::CommandSpec;
-use crate::process::pipe::{Halt, Sink};
+use crate::process::pipe::{Sink, StreamError};
 use crate::process::stream::{Source, stream};
 use crate::store::manifest::Manifest;
-use crate::verify::opened::Again;
-use crate::verify::verification::Sealed;
+use crate::verify::open_file::RecheckedReader;
+use crate::verify::verification::EncryptedFile;
 use std::io::{self, Write};
 
 /// How messages are opened on this host.
-pub(crate) struct Key<'a> {
+pub(crate) struct Decryptor<'a> {
     pub spec: CommandSpec,
     /// Goes to gpg's standard input, in front of the message.
     pub passphrase: Option<Vec<u8>>,
-    pub watch: &'a Watch,
+    pub cancel: &'a Cancel,
 }
 
-impl<'a> Key<'a> {
+impl<'a> Decryptor<'a> {
     pub(crate) fn new(
         gpg: &Gpg,
         passphrase: Option<Vec<u8>>,
         env: &crate::base::env::Env,
-        watch: &'a Watch,
-    ) -> Key<'a> {
+        cancel: &'a Cancel,
+    ) -> Decryptor<'a> {
         let asking = match (&passphrase, crate::process::tty::terminal()) {
-            (Some(_), _) => Asking::FirstLine,
-            (None, Some(tty)) => Asking::Terminal(tty),
-            (None, None) => Asking::Nobody,
+            (Some(_), _) => PassphraseSource::FirstLine,
+            (None, Some(tty)) => PassphraseSource::Terminal(tty),
+            (None, None) => PassphraseSource::Nobody,
         };
-        Key {
+        Decryptor {
             spec: gpg.open(&asking, env),
             passphrase,
-            watch,
+            cancel,
         }
     }
 }
@@ -47,24 +47,24 @@ impl<'a> Key<'a> {
 /// Feeds the passphrase and then the file: only bytes that were looked at before reach gpg.
 pub(crate) struct Ciphertext {
     passphrase: Vec<u8>,
-    file: Again,
+    file: RecheckedReader,
 }
 
 impl Ciphertext {
-    pub(crate) fn new(sealed: &Sealed, key: &Key<'_>) -> Result<Ciphertext> {
+    pub(crate) fn new(sealed: &EncryptedFile, key: &Decryptor<'_>) -> Result<Ciphertext> {
         Ok(Ciphertext {
             passphrase: key.passphrase.clone().unwrap_or_default(),
-            file: Again::new(&sealed.opened, &sealed.marks)?,
+            file: RecheckedReader::new(&sealed.opened, &sealed.marks)?,
         })
     }
 }
 
 impl Source for Ciphertext {
-    fn pour(&mut self, to: &mut dyn Write) -> std::result::Result<(), Halt> {
-        let broken = |err: io::Error| Halt::Pipe(err.to_string());
+    fn pour(&mut self, to: &mut dyn Write) -> std::result::Result<(), StreamError> {
+        let broken = |err: io::Error| StreamError::BrokenPipe(err.to_string());
         to.write_all(&self.passphrase).map_err(broken)?;
         loop {
-            let block = self.file.block().map_err(Halt::Own)?;
+            let block = self.file.block().map_err(StreamError::Rejected)?;
             if block.is_empty() {
                 return Ok(());
             }
@@ -77,38 +77,38 @@ impl Source for Ciphertext {
 pub(crate) struct Decrypted<S> {
     pub sink: S,
     pub detail: String,
-    pub bond: Option<Bond>,
+    pub binding: Option<PreludeBinding>,
 }
 
 /// Or the check that failed and why.
 pub(crate) type Judged<S> = std::result::Result<Decrypted<S>, (&'static str, String)>;
 
 pub(crate) fn decrypt<S: Sink>(
-    sealed: &Sealed,
+    sealed: &EncryptedFile,
     manifest: &Manifest,
-    key: &Key<'_>,
+    key: &Decryptor<'_>,
     sink: S,
 ) -> Result<Judged<S>> {
     let source = Ciphertext::new(sealed, key)?;
-    let streamed = stream(&key.spec, Some(source), sink, key.watch);
+    let streamed = stream(&key.spec, Some(source), sink, key.cancel);
     let outcome = streamed.outcome;
     if let Some(stop) = streamed.stop {
         return Err(stopped(stop).while_doing("cannot decrypt"));
     }
-    if let End::NotStarted(why) = &outcome.end {
+    if let ExitKind::NotStarted(why) = &outcome.end {
         let what = format!("`{}` could not be started: {why}", outcome.spec.program());
         return Err(Error::new(Code::ToolUnfit, what).hint("Reinstall it, or take it out of PATH."));
     }
     let poured = match streamed.source {
-        Some((_, Err(Halt::Own(error)))) if error.code == Code::NotVerified => {
+        Some((_, Err(StreamError::Rejected(error)))) if error.code == Code::NotVerified => {
             return Ok(Err(("decryption", error.message)));
         }
-        Some((_, Err(Halt::Own(error)))) => return Err(error),
+        Some((_, Err(StreamError::Rejected(error)))) => return Err(error),
         Some((_, poured)) => poured.is_ok(),
         None => false,
     };
     // The scan refused what it saw, and gpg was ended for it.
-    if let Some((_, Err(Halt::Own(error)))) = streamed.sink {
+    if let Some((_, Err(StreamError::Rejected(error)))) = streamed.sink {
         return Ok(Err(("content", error.message)));
     }
     if let Err(why) = opens(&outcome)? {
@@ -120,22 +120,26 @@ pub(crate) fn decrypt<S: Sink>(
                 Ok(detail) => detail,
                 Err(why) => return Ok(Err(("decryption", why))),
             };
-            let bond = status::literal_name(&outcome.status).and_then(Bond::parse);
-            Ok(Ok(Decrypted { sink, detail, bond }))
+            let binding = status::literal_name(&outcome.status).and_then(PreludeBinding::parse);
+            Ok(Ok(Decrypted {
+                sink,
+                detail,
+                binding,
+            }))
         }
         _ => Ok(Err(("decryption", "it was not read to its end".into()))),
     }
 }
 
 /// gpg's exit status and its status lines: neither is enough alone.
-pub(crate) fn opens(outcome: &Outcome) -> Result<std::result::Result<(), String>> {
+pub(crate) fn opens(outcome: &ChildExit) -> Result<std::result::Result<(), String>> {
     let word = status::decrypted(&outcome.status);
     let refused = !outcome.end.ok() || word.is_err();
     if let Some(why) = refused.then(|| locked(outcome)).transpose()?.flatten() {
         return Ok(Err(why));
     }
     if !outcome.end.ok() {
-        let said = outcome.talk.lines().rfind(|line| !line.trim().is_empty());
+        let said = outcome.stderr.lines().rfind(|line| !line.trim().is_empty());
         let said = said.unwrap_or("no message").trim();
         return Ok(Err(format!("gpg ended with {}: {said}", outcome.end)));
     }
@@ -166,7 +170,7 @@ pub(crate) fn opened_by_recipient(
 }
 
 /// Why no key of the keyring could open it.
-fn locked(outcome: &Outcome) -> Result<Option<String>> {
+fn locked(outcome: &ChildExit) -> Result<Option<String>> {
     Ok(match status::locked(&outcome.status) {
         Some(Locked::NobodyToAsk) => {
             return Err(Error::new(

@@ -2,7 +2,7 @@
 
 use crate::gnupg::packet_reader::KeyId;
 use crate::report::findings::Findings;
-use crate::verify::opened::Outside;
+use crate::verify::open_file::Outside;
 
 /// Size and hash, as they are and as the manifest says.
 pub(crate) fn sizes(
@@ -15,16 +15,16 @@ pub(crate) fn sizes(
         true => Ok(format!("{bytes} bytes")),
         false => Err(format!("{} bytes, the manifest says {bytes}", read.bytes)),
     };
-    findings.judge(size, how);
+    findings.record(size, how);
     let found = match &read.content {
         Ok(content) => &content.sha256,
-        Err(why) => return findings.open(sha256, &format!("not read: {why}")),
+        Err(why) => return findings.record_not_checked(sha256, &format!("not read: {why}")),
     };
     let how = match found == hash {
         true => Ok(found.clone()),
         false => Err(format!("{found}, the manifest says {hash}")),
     };
-    findings.judge(sha256, how);
+    findings.record(sha256, how);
 }
 
 /// `meant`: None without a manifest, Some(None) where it names none that could be.
@@ -38,14 +38,14 @@ pub(crate) fn framing(
         Ok(content) => content,
         Err(why) => {
             let detail = format!("not read: {why}");
-            findings.open(check, &detail);
-            return findings.open(recipients, &detail);
+            findings.record_not_checked(check, &detail);
+            return findings.record_not_checked(recipients, &detail);
         }
     };
     let message = match &content.framing {
         Ok(message) => message,
         Err(err) => {
-            findings.judge(check, Err(err.to_string()));
+            findings.record(check, Err(err.to_string()));
             return;
         }
     };
@@ -53,7 +53,7 @@ pub(crate) fn framing(
         "one whole OpenPGP message with integrity protection (tag {}), nothing behind it",
         message.tag
     );
-    findings.judge(check, Ok(detail));
+    findings.record(check, Ok(detail));
     let list = |ids: &[KeyId]| {
         let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
         ids.join(", ")
@@ -63,7 +63,7 @@ pub(crate) fn framing(
     match meant {
         None => {
             let detail = format!("not proved: it is for {}, by no manifest", list(&named));
-            findings.open(recipients, &detail);
+            findings.record_not_checked(recipients, &detail);
         }
         Some(meant) => {
             let meant = meant.unwrap_or_default();
@@ -75,7 +75,7 @@ pub(crate) fn framing(
                     list(&meant)
                 )),
             };
-            findings.judge(recipients, how);
+            findings.record(recipients, how);
         }
     }
 }

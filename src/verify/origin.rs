@@ -5,8 +5,8 @@
 use crate::base::names::sha256;
 use crate::report::findings::Findings;
 use crate::store::envelope::Envelope;
+use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::signature::{Signature, TrustedKeys, told};
-use crate::verify::subject::Subject;
 use std::path::Path;
 
 /// What vouches for a run: each field is true where something that was kept elsewhere agreed.
@@ -39,7 +39,7 @@ pub(crate) struct Origin {
 
 /// What was found, to be held against what the caller kept.
 pub(crate) struct Found<'a> {
-    pub subject: &'a Subject,
+    pub subject: &'a ArtifactFiles,
     /// None where the file was not read to its end.
     pub sha256: Option<&'a str>,
     pub bytes: u64,
@@ -62,7 +62,7 @@ impl Origin {
         let signature = match &found.signature {
             Signature::Judged(judged) => {
                 let how = judged.as_ref().map(told).map_err(Clone::clone);
-                proof.manifest = findings.judge("origin", how);
+                proof.manifest = findings.record("origin", how);
                 None
             }
             Signature::Absent => Some("it is not signed"),
@@ -77,19 +77,19 @@ impl Origin {
                  --envelope; {signature}"
             );
             match self.must_be_proved && self.trusted.is_some() {
-                true => _ = findings.judge("origin", Err(detail)),
-                false => findings.open("origin", &detail),
+                true => _ = findings.record("origin", Err(detail)),
+                false => findings.record_not_checked("origin", &detail),
             }
         }
         let Some(sha) = sha else {
             if self.sha256.is_some() || self.envelope.is_some() {
                 let why = "not read: the file is larger than it should be";
-                findings.judge("origin", Err(why.into()));
+                findings.record("origin", Err(why.into()));
             }
             return proof;
         };
         if let Some(kept) = &self.sha256 {
-            proof.artifact |= findings.judge(
+            proof.artifact |= findings.record(
                 "origin",
                 match kept == sha {
                     true => Ok("proved: the SHA-256 is the one that was given".into()),
@@ -121,7 +121,7 @@ impl Origin {
                 }
                 Ok("proved: it is the artifact of the envelope that was given".into())
             });
-            proof.artifact |= findings.judge("origin", how);
+            proof.artifact |= findings.record("origin", how);
         }
         proof
     }

@@ -3,7 +3,7 @@
 use crate::base::error::{Code, Error};
 use crate::gnupg::compression::Compression;
 use crate::pg::scan::{Block, Listener, Nobody, Scan};
-use crate::process::pipe::{Halt, Sink};
+use crate::process::pipe::{Sink, StreamError};
 use crate::store::manifest::Manifest;
 use sha2::{Digest, Sha256};
 
@@ -40,10 +40,10 @@ fn refused(why: String) -> Error {
     Error::new(Code::NotVerified, why)
 }
 
-type Next<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), Halt>;
+type Next<'a> = &'a mut dyn FnMut(&[u8]) -> Result<(), StreamError>;
 
 impl Inflate {
-    pub(crate) fn push(&mut self, bytes: &[u8], next: Next<'_>) -> Result<(), Halt> {
+    pub(crate) fn push(&mut self, bytes: &[u8], next: Next<'_>) -> Result<(), StreamError> {
         match self {
             Inflate::AsIs => next(bytes),
             Inflate::Zstd(zstd) => zstd.push(bytes, next),
@@ -51,27 +51,29 @@ impl Inflate {
     }
 
     /// The last bytes; an error where the compressed stream is cut.
-    pub(crate) fn end(&mut self) -> Result<(), Halt> {
+    pub(crate) fn end(&mut self) -> Result<(), StreamError> {
         match self {
             Inflate::AsIs => Ok(()),
             Inflate::Zstd(zstd) if zstd.whole => Ok(()),
-            Inflate::Zstd(_) => Err(Halt::Own(refused("its zstd frame is cut off".into()))),
+            Inflate::Zstd(_) => Err(StreamError::Rejected(refused(
+                "its zstd frame is cut off".into(),
+            ))),
         }
     }
 }
 
 impl Unzstd {
-    fn push(&mut self, mut bytes: &[u8], next: Next<'_>) -> Result<(), Halt> {
+    fn push(&mut self, mut bytes: &[u8], next: Next<'_>) -> Result<(), StreamError> {
         use zstd::stream::raw::Operation;
         while !bytes.is_empty() {
             if self.whole {
                 let why = "there are bytes behind its zstd frame";
-                return Err(Halt::Own(refused(why.into())));
+                return Err(StreamError::Rejected(refused(why.into())));
             }
             loop {
                 let step = self.decoder.run_on_buffers(bytes, &mut self.buffer);
                 let step = step.map_err(|err| {
-                    Halt::Own(refused(format!("its zstd frame is broken: {err}")))
+                    StreamError::Rejected(refused(format!("its zstd frame is broken: {err}")))
                 })?;
                 bytes = &bytes[step.bytes_read..];
                 self.whole = step.remaining == 0;
@@ -120,15 +122,15 @@ impl Plain {
 
     pub(crate) fn finish(mut self) -> Result<Content, String> {
         self.inflate.end().map_err(|halt| match halt {
-            Halt::Own(error) => error.message,
-            Halt::Pipe(why) => why,
+            StreamError::Rejected(error) => error.message,
+            StreamError::BrokenPipe(why) => why,
         })?;
         Ok(self.content)
     }
 }
 
 impl Sink for Plain {
-    fn push(&mut self, bytes: &[u8]) -> Result<(), Halt> {
+    fn push(&mut self, bytes: &[u8]) -> Result<(), StreamError> {
         let Plain { inflate, content } = self;
         inflate.push(bytes, &mut |bytes| content.push(bytes, &mut Nobody))
     }
@@ -154,8 +156,12 @@ impl Content {
         })
     }
 
-    pub(crate) fn push(&mut self, bytes: &[u8], listener: &mut impl Listener) -> Result<(), Halt> {
-        let refused = |why: String| Halt::Own(refused(why));
+    pub(crate) fn push(
+        &mut self,
+        bytes: &[u8],
+        listener: &mut impl Listener,
+    ) -> Result<(), StreamError> {
+        let refused = |why: String| StreamError::Rejected(refused(why));
         self.hash.update(bytes);
         self.bytes += bytes.len() as u64;
         if self.bytes > self.most {

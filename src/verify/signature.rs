@@ -7,10 +7,10 @@ use crate::gnupg::command::Gpg;
 use crate::gnupg::keyring::find_key;
 use crate::gnupg::signature::Proof;
 use crate::gnupg::signer::Signed;
-use crate::process::cancel::Watch;
+use crate::process::cancel::Cancel;
 use crate::store::folder::SIGNATURE;
-use crate::verify::opened::Opened;
-use crate::verify::subject::Subject;
+use crate::verify::artifact_files::ArtifactFiles;
+use crate::verify::open_file::OpenFile;
 
 /// One signature has about 100 bytes, or 600 with RSA 4096.
 const LARGEST: u64 = 64 * 1024;
@@ -34,10 +34,10 @@ pub(crate) enum Signature {
 
 /// `manifest` is what was read and parsed: no other bytes are held against the signature.
 pub(crate) fn signature(
-    subject: &Subject,
+    subject: &ArtifactFiles,
     manifest: &[u8],
     trusted: Option<&TrustedKeys>,
-    watch: &Watch,
+    cancel: &Cancel,
 ) -> Result<Signature> {
     let path = subject.beside(SIGNATURE);
     let Some(path) = path.filter(|path| path.symlink_metadata().is_ok()) else {
@@ -51,11 +51,11 @@ pub(crate) fn signature(
     // signature's fault.
     let keys = trusted.fingerprints.iter();
     let keys = keys.map(|fingerprint| {
-        find_key(&gpg, fingerprint, watch)
+        find_key(&gpg, fingerprint, cancel)
             .map_err(|error| error.while_doing("cannot check the manifest's signature"))
     });
     let keys = keys.collect::<Result<Vec<_>>>()?;
-    let signature = match Opened::open(&path).and_then(|opened| opened.bytes(LARGEST)) {
+    let signature = match OpenFile::open(&path).and_then(|opened| opened.bytes(LARGEST)) {
         Ok(signature) => signature,
         Err(why) => {
             return Ok(Signature::Judged(Err(format!(
@@ -68,7 +68,7 @@ pub(crate) fn signature(
         bytes: manifest,
         signature: &signature,
     };
-    let judged = signed.verify(&gpg, &keys, watch)?;
+    let judged = signed.verify(&gpg, &keys, cancel)?;
     Ok(Signature::Judged(
         judged.map_err(|why| format!("the manifest's signature {why}")),
     ))

@@ -9,40 +9,40 @@ use crate::report::findings::{Findings, SCHEMA, VerifyReport};
 use crate::report::proof::Verdict;
 use crate::store::folder::MANIFEST;
 use crate::store::manifest::Manifest;
-use crate::verify::decrypt::Key;
-use crate::verify::inside::{self, BOND, Prelude, judge_bond};
-use crate::verify::opened::{Marks, Opened};
+use crate::verify::artifact_files::ArtifactFiles;
+use crate::verify::decrypt::Decryptor;
+use crate::verify::open_file::{BlockDigests, OpenFile};
 use crate::verify::origin::OriginProof;
-use crate::verify::subject::Subject;
+use crate::verify::with_key::{self, BINDING, Prelude, judge_binding};
 
 /// The answers so far, and what was opened for them.
-pub(crate) struct Examined {
-    pub(crate) subject: Subject,
+pub(crate) struct Verification {
+    pub(crate) subject: ArtifactFiles,
     pub(crate) findings: Findings,
     pub(crate) origin: OriginProof,
     pub(crate) manifest: Option<Manifest>,
     /// The manifest as it was read.
     pub(crate) manifest_bytes: Vec<u8>,
-    pub(crate) artifact: Option<Sealed>,
-    pub(crate) prelude: Option<Sealed>,
+    pub(crate) artifact: Option<EncryptedFile>,
+    pub(crate) prelude: Option<EncryptedFile>,
 }
 
 /// An encrypted file as it was read.
-pub(crate) struct Sealed {
-    pub opened: Opened,
+pub(crate) struct EncryptedFile {
+    pub opened: OpenFile,
     /// None where it was not read to its end.
     pub(crate) sha256: Option<String>,
     pub(crate) bytes: u64,
-    pub(crate) marks: Marks,
+    pub(crate) marks: BlockDigests,
 }
 
 /// What may be decrypted: nothing about it was found wrong so far.
-pub(crate) struct Sound<'a> {
+pub(crate) struct VerifiedArtifact<'a> {
     pub manifest: &'a Manifest,
-    pub artifact: &'a Sealed,
+    pub artifact: &'a EncryptedFile,
 }
 
-impl Examined {
+impl Verification {
     pub(crate) fn verdict(&self) -> Verdict {
         self.findings.verdict()
     }
@@ -52,12 +52,12 @@ impl Examined {
     }
 
     /// What may be decrypted, or all that is wrong.
-    pub(crate) fn sound(&self) -> Result<Sound<'_>> {
+    pub(crate) fn verified(&self) -> Result<VerifiedArtifact<'_>> {
         let mut why = self.failed();
         if let (Verdict::Pass, Some(manifest), Some(artifact)) =
             (self.verdict(), &self.manifest, &self.artifact)
         {
-            return Ok(Sound { manifest, artifact });
+            return Ok(VerifiedArtifact { manifest, artifact });
         }
         if why.is_empty() {
             why.push("it has no manifest".into());
@@ -78,7 +78,7 @@ impl Examined {
     pub(crate) fn leave_out_prelude(&mut self) {
         if self.prelude.take().is_some() {
             self.findings
-                .open(BOND, "not looked at: the prelude is left out");
+                .record_not_checked(BINDING, "not looked at: the prelude is left out");
         }
     }
 
@@ -90,7 +90,7 @@ impl Examined {
         &self.manifest_bytes
     }
 
-    pub(crate) fn subject(&self) -> &Subject {
+    pub(crate) fn subject(&self) -> &ArtifactFiles {
         &self.subject
     }
 
@@ -115,54 +115,61 @@ impl Examined {
 
 /// All that can be proved with it; only of what is right outside, for nothing else is worth
 /// giving to gpg.
-pub(crate) fn inside(examined: &mut Examined, key: &Key<'_>) -> Result<()> {
-    let findings = &mut examined.findings;
-    let (Some(manifest), Some(artifact), Verdict::Pass) =
-        (&examined.manifest, &examined.artifact, findings.verdict())
-    else {
-        findings.open(
+pub(crate) fn verify_content(verification: &mut Verification, key: &Decryptor<'_>) -> Result<()> {
+    let findings = &mut verification.findings;
+    let (Some(manifest), Some(artifact), Verdict::Pass) = (
+        &verification.manifest,
+        &verification.artifact,
+        findings.verdict(),
+    ) else {
+        findings.record_not_checked(
             "content",
             "not proved: not decrypted, for it is not right outside",
         );
         return Ok(());
     };
-    let named = inside::artifact(artifact, manifest, key, findings)?;
+    let named = with_key::artifact(artifact, manifest, key, findings)?;
     let mut prelude = None;
-    if let Some(sealed) = &examined.prelude {
-        prelude = inside::prelude(sealed, manifest, key, findings)?;
+    if let Some(sealed) = &verification.prelude {
+        prelude = with_key::prelude(sealed, manifest, key, findings)?;
     }
     if findings.verdict() == Verdict::Pass {
-        let other = prelude.as_ref().and_then(|prelude| prelude.bond.as_ref());
-        judge_bond(named.as_ref(), other, manifest, findings);
+        let other = prelude
+            .as_ref()
+            .and_then(|prelude| prelude.binding.as_ref());
+        judge_binding(named.as_ref(), other, manifest, findings);
     }
     Ok(())
 }
 
 /// Opens the prelude alone. None where there is none, or it is left out.
-pub(crate) fn open_prelude(examined: &mut Examined, key: &Key<'_>) -> Result<Option<Prelude>> {
-    examined.sound()?;
-    let (Some(manifest), Some(sealed)) = (&examined.manifest, &examined.prelude) else {
+pub(crate) fn open_prelude(
+    verification: &mut Verification,
+    key: &Decryptor<'_>,
+) -> Result<Option<Prelude>> {
+    verification.verified()?;
+    let (Some(manifest), Some(sealed)) = (&verification.manifest, &verification.prelude) else {
         return Ok(None);
     };
-    let opened = inside::prelude(sealed, manifest, key, &mut examined.findings)?;
-    examined.sound()?;
+    let opened = with_key::prelude(sealed, manifest, key, &mut verification.findings)?;
+    verification.verified()?;
     Ok(opened)
 }
 
 /// Says what nobody asked for.
-pub(crate) fn not_asked(examined: &mut Examined, decrypted: bool) {
-    let findings = &mut examined.findings;
+pub(crate) fn not_asked(verification: &mut Verification, decrypted: bool) {
+    let findings = &mut verification.findings;
     if !decrypted {
-        findings.open(
+        findings.record_not_checked(
             "content",
             "not proved: not decrypted, see --decrypt; a well-formed message may hold anything",
         );
-        if examined.prelude.is_some() {
-            findings.open(
-                BOND,
+        if verification.prelude.is_some() {
+            findings.record_not_checked(
+                BINDING,
                 "not proved: not decrypted; the artifact may be another prelude's",
             );
         }
     }
-    findings.open("recovery", "not proved: nothing was restored");
+    findings.record_not_checked("recovery", "not proved: nothing was restored");
 }

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 fn read(pieces: &[&[u8]]) -> Result<Message, FramingError> {
-    let mut framing = Framing::new();
+    let mut framing = MessageReader::new();
     for piece in pieces {
         // A failed push must not need to be looked at.
         let _ = framing.push(piece);

@@ -6,23 +6,23 @@ use std::fmt;
 
 /// Algorithms of a throw-away key, as a parameter block names them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct KeyShape {
+pub(crate) struct KeyType {
     primary: String,
     subkey: String,
 }
 
-impl Default for KeyShape {
-    fn default() -> KeyShape {
-        KeyShape {
+impl Default for KeyType {
+    fn default() -> KeyType {
+        KeyType {
             primary: "ed25519".into(),
             subkey: "cv25519".into(),
         }
     }
 }
 
-impl KeyShape {
-    pub(crate) fn like(recipient: &Recipient) -> Result<KeyShape> {
-        let shape = KeyShape {
+impl KeyType {
+    pub(crate) fn like(recipient: &Recipient) -> Result<KeyType> {
+        let shape = KeyType {
             primary: recipient.key.primary.algorithm.clone(),
             subkey: recipient.subkey.algorithm.clone(),
         };
@@ -50,7 +50,7 @@ impl KeyShape {
     }
 }
 
-impl fmt::Display for KeyShape {
+impl fmt::Display for KeyType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} with {} for encryption", self.primary, self.subkey)
     }

@@ -5,7 +5,7 @@ use crate::config::settings::Config;
 use crate::gnupg::command::Gpg;
 use crate::gnupg::{colons, keyring};
 use crate::process::ask;
-use crate::process::cancel::Watch;
+use crate::process::cancel::Cancel;
 use crate::process::run::Input;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -29,12 +29,12 @@ impl fmt::Display for Keyring {
     }
 }
 
-pub(crate) fn look(gpg: &Gpg, config: &Config, watch: &Watch) -> Result<Keyring> {
+pub(crate) fn look(gpg: &Gpg, config: &Config, cancel: &Cancel) -> Result<Keyring> {
     let home = &config.gnupg_home;
     let mut public = BTreeSet::new();
     if keyring::has_keyring(home) {
         let what = "cannot list the host keyring";
-        let ran = ask::ask(&gpg.list_keys(), Input::Null, watch, Code::KeyUnfit, what)?;
+        let ran = ask::ask(&gpg.list_keys(), Input::Null, cancel, Code::KeyUnfit, what)?;
         let keys = colons::keys(&ran.text()).into_iter();
         public.extend(keys.map(|key| key.primary.fingerprint));
     }

@@ -3,31 +3,31 @@
 use crate::base::error::Result;
 use crate::config::settings::Config;
 use crate::gnupg::command;
-use crate::process::cancel::Watch;
+use crate::process::cancel::Cancel;
 use crate::readiness::mechanism::canary::Canary;
-use crate::readiness::mechanism::key_type::KeyShape;
+use crate::readiness::mechanism::key_type::KeyType;
 use crate::readiness::mechanism::keyring;
-use crate::readiness::mechanism::round_trip::Trial;
+use crate::readiness::mechanism::round_trip::RoundTrip;
 use crate::report::print::{self, Report};
 use crate::report::proof::{Exposed, MechanismProof, Step, Verdict};
 
-pub(crate) fn prove(shape: &KeyShape, config: &Config, watch: &Watch) -> Result<MechanismProof> {
-    prove_with(&Canary::new()?, shape, config, watch)
+pub(crate) fn prove(shape: &KeyType, config: &Config, cancel: &Cancel) -> Result<MechanismProof> {
+    prove_with(&Canary::new()?, shape, config, cancel)
 }
 
 /// The same with a canary of the caller's, who can go on looking for it.
 pub(crate) fn prove_with(
     canary: &Canary,
-    shape: &KeyShape,
+    shape: &KeyType,
     config: &Config,
-    watch: &Watch,
+    cancel: &Cancel,
 ) -> Result<MechanismProof> {
     let gpg = command::gpg(&config.gnupg_home, &config.env)?;
-    let (version, libgcrypt) = command::gpg_version(&gpg, watch)?;
-    let keyring = || keyring::look(&gpg, config, watch);
+    let (version, libgcrypt) = command::gpg_version(&gpg, cancel)?;
+    let keyring = || keyring::look(&gpg, config, cancel);
     let before = keyring()?;
 
-    let mut trial = Trial::new(gpg.program(), config, watch, canary)?;
+    let mut trial = RoundTrip::new(gpg.program(), config, cancel, canary)?;
     let outcome = trial.round_trip(shape).and_then(|()| trial.controls());
     // A trial that was stopped from outside is no proof of anything; its homes go with it.
     outcome?;

@@ -6,13 +6,13 @@ use crate::base::random;
 use crate::config::settings::Config;
 use crate::gnupg::compression::Compression;
 use crate::gnupg::ephemeral_home::EphemeralHome;
-use crate::gnupg::packet_reader::Framing;
+use crate::gnupg::packet_reader::MessageReader;
 use crate::gnupg::{colons, packet_writer, status};
-use crate::process::cancel::{Watch, stopped};
+use crate::process::cancel::{Cancel, stopped};
 use crate::process::command::CommandSpec;
-use crate::process::run::{Input, Ran, run};
+use crate::process::run::{Input, Output, run};
 use crate::readiness::mechanism::canary::Canary;
-use crate::readiness::mechanism::key_type::KeyShape;
+use crate::readiness::mechanism::key_type::KeyType;
 use crate::report::proof::Step;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
@@ -21,9 +21,9 @@ use std::path::PathBuf;
 /// More than one of gpg's buffers and of our pipes.
 const SAMPLE: usize = 192 * 1024;
 
-pub(crate) struct Trial<'a> {
+pub(crate) struct RoundTrip<'a> {
     config: &'a Config,
-    watch: &'a Watch,
+    cancel: &'a Cancel,
     canary: &'a Canary,
     home: EphemeralHome,
     /// With other keys: one that has not the secret, one that has expired.
@@ -33,18 +33,18 @@ pub(crate) struct Trial<'a> {
     steps: Vec<Step>,
 }
 
-impl<'a> Trial<'a> {
+impl<'a> RoundTrip<'a> {
     pub(crate) fn new(
         program: &str,
         config: &'a Config,
-        watch: &'a Watch,
+        cancel: &'a Cancel,
         canary: &'a Canary,
-    ) -> Result<Trial<'a>> {
+    ) -> Result<RoundTrip<'a>> {
         let mut sample = vec![0; SAMPLE];
         random::fill(&mut sample)?;
-        Ok(Trial {
+        Ok(RoundTrip {
             config,
-            watch,
+            cancel,
             canary,
             home: EphemeralHome::new(program, &config.env)?,
             other: EphemeralHome::new(program, &config.env)?,
@@ -58,7 +58,7 @@ impl<'a> Trial<'a> {
         vec![self.home.path().into(), self.other.path().into()]
     }
 
-    pub(crate) fn round_trip(&mut self, shape: &KeyShape) -> Result<()> {
+    pub(crate) fn round_trip(&mut self, shape: &KeyType) -> Result<()> {
         let day = "Expire-Date: 1d";
         let Some(fingerprint) = self.make_key(false, &shape.block(day), shape)? else {
             return Ok(());
@@ -97,7 +97,7 @@ impl<'a> Trial<'a> {
         let cut = self.ciphertext[..self.ciphertext.len() - 1].to_vec();
         self.refused("truncated by one byte is refused", false, &cut)?;
 
-        let shape = KeyShape::default();
+        let shape = KeyType::default();
         let day = "Expire-Date: 1d";
         if self.make_key(true, &shape.block(day), &shape)?.is_some() {
             let whole = self.ciphertext.clone();
@@ -169,8 +169,8 @@ impl<'a> Trial<'a> {
         });
     }
 
-    fn run(&self, spec: &CommandSpec, input: Input) -> Result<Ran> {
-        let ran = run(spec, input, self.watch);
+    fn run(&self, spec: &CommandSpec, input: Input) -> Result<Output> {
+        let ran = run(spec, input, self.cancel);
         match ran.stop {
             Some(stop) => Err(stopped(stop)),
             None => Ok(ran),
@@ -182,7 +182,7 @@ impl<'a> Trial<'a> {
         &mut self,
         other: bool,
         block: &str,
-        shape: &KeyShape,
+        shape: &KeyType,
     ) -> Result<Option<Fingerprint>> {
         let spec = self.home(other).gpg.generate();
         let input = format!("{}\n{block}", self.canary.secret());
@@ -217,7 +217,7 @@ impl<'a> Trial<'a> {
 
     fn judge_encrypted(
         &self,
-        ran: &Ran,
+        ran: &Output,
         fingerprint: &Fingerprint,
     ) -> Result<std::result::Result<(), String>> {
         let expected = self.listed(false, fingerprint)?;
@@ -226,7 +226,7 @@ impl<'a> Trial<'a> {
                 return Err(format!("{}: {}", ran.outcome.end, last_words(ran)));
             }
             status::encrypted(&ran.outcome.status, [fingerprint.as_str()])?;
-            let mut framing = Framing::new();
+            let mut framing = MessageReader::new();
             let read = framing.push(&ran.stdout).and_then(|()| framing.finish());
             let message = read.map_err(|err| err.to_string())?;
             match (expected, &message.recipients[..]) {
@@ -279,10 +279,10 @@ impl<'a> Trial<'a> {
     }
 }
 
-fn last_words(ran: &Ran) -> String {
+fn last_words(ran: &Output) -> String {
     let last = ran
         .outcome
-        .talk
+        .stderr
         .lines()
         .rfind(|line| !line.trim().is_empty());
     last.unwrap_or("no message").trim().to_string()

@@ -1,7 +1,7 @@
 //! Work with a throw-away cluster that is ended where it takes more than it may.
 
 use crate::base::error::{Code, Error, Result};
-use crate::process::cancel::Watch;
+use crate::process::cancel::Cancel;
 use crate::restore::scratch::limits::{Exceeded, Limits};
 use crate::restore::scratch::room;
 use std::path::Path;
@@ -29,13 +29,13 @@ enum Why {
 }
 
 impl Bounds<'_> {
-    /// Runs `work` with a watch that also stops where a bound is reached. `end` ends the server
+    /// Runs `work` with a cancel token that is also raised where a bound is reached. `end` ends the server
     /// then, at once: a backend may not listen to a client that wants to cancel.
     pub(crate) fn run<T>(
         &self,
         end: impl Fn() + Sync,
-        watch: &Watch,
-        work: impl FnOnce(&Watch) -> Result<T>,
+        cancel: &Cancel,
+        work: impl FnOnce(&Cancel) -> Result<T>,
     ) -> Result<T> {
         let reached = Arc::new(AtomicBool::new(false));
         let (working, done) = channel::<()>();
@@ -46,7 +46,7 @@ impl Bounds<'_> {
                 end();
                 Some(why)
             });
-            let result = work(&watch.or_abandoned(&reached));
+            let result = work(&cancel.or_abandoned(&reached));
             drop(working);
             (result, observer.join().ok().flatten())
         });

@@ -5,7 +5,7 @@ use crate::base::names::literal;
 use crate::pg;
 use crate::pg::connection::Connection;
 use crate::process::ask;
-use crate::process::cancel::{Watch, stopped};
+use crate::process::cancel::{Cancel, stopped};
 use crate::process::command::CommandSpec;
 use crate::process::find::ServerTools;
 use crate::process::run::{Input, run};
@@ -55,7 +55,7 @@ impl ScratchCluster {
         like: &Server,
         limits: Option<Limits>,
         connection: &Connection,
-        watch: &Watch,
+        cancel: &Cancel,
     ) -> Result<ScratchCluster> {
         let owner = owner::choose(&connection.env)?;
         let left = leftovers::sweep(root, &owner);
@@ -90,17 +90,17 @@ impl ScratchCluster {
             limits,
             _lock: lock,
         };
-        cluster.init(&owner, watch)?;
-        cluster.serve(&owner, watch)?;
+        cluster.init(&owner, cancel)?;
+        cluster.serve(&owner, cancel)?;
         let restorer = cluster.names.restorer(cluster.limits.is_none());
-        cluster.sql(&restorer, watch)?;
-        cluster.create(like, watch)?;
+        cluster.sql(&restorer, cancel)?;
+        cluster.create(like, cancel)?;
         let conninfo = conninfo(&cluster.path, &cluster.names.superuser, DATABASE)?;
         cluster.admin.conninfo = Some(conninfo);
         Ok(cluster)
     }
 
-    fn init(&self, owner: &Owner, watch: &Watch) -> Result<()> {
+    fn init(&self, owner: &Owner, cancel: &Cancel) -> Result<()> {
         owner.prepare(&self.path, &self.path.join("data"))?;
         let data = format!("--pgdata={}/data", self.path.display());
         let user = format!("--username={}", self.names.superuser);
@@ -114,12 +114,12 @@ impl ScratchCluster {
             "--no-instructions",
         ]);
         let what = "cannot make a throw-away cluster";
-        ask::ask(&spec, Input::Null, watch, Code::StageFailed, what)?;
+        ask::ask(&spec, Input::Null, cancel, Code::StageFailed, what)?;
         owner.hand_over(&self.path)
     }
 
     /// In the foreground: it is ours, and ends with us.
-    fn serve(&mut self, owner: &Owner, watch: &Watch) -> Result<()> {
+    fn serve(&mut self, owner: &Owner, cancel: &Cancel) -> Result<()> {
         let dir = self.path.display();
         let spec = self.command(owner.run_server(&self.tools.postgres));
         let spec = spec.arg("-D").arg(format!("{dir}/data")).args(
@@ -156,12 +156,10 @@ impl ScratchCluster {
         let look = pg::command::writer(&self.tools.psql, &self.admin);
         loop {
             let script = Input::Bytes("SELECT 1;".into());
-            if run(&look, script, &watch.within(LOOK)).ok() {
+            if run(&look, script, &cancel.with_timeout(LOOK)).ok() {
                 return Ok(());
             }
-            if let Some(stop) = watch.stop() {
-                return Err(stopped(stop));
-            }
+            cancel.check()?;
             if let Some(ended) = self.server.as_mut().and_then(Service::ended) {
                 let what = format!("the throw-away server did not start: {}", ended.end);
                 return Err(Error::new(Code::StageFailed, what).stages(vec![ended.report()]));
@@ -174,7 +172,7 @@ impl ScratchCluster {
         }
     }
 
-    fn create(&mut self, like: &Server, watch: &Watch) -> Result<()> {
+    fn create(&mut self, like: &Server, cancel: &Cancel) -> Result<()> {
         let owner = self.names.restorer.clone();
         let create = |collate: &str, ctype: &str| {
             format!(
@@ -186,39 +184,39 @@ impl ScratchCluster {
         };
         let collate = like.lc_collate.as_deref().unwrap_or("C");
         let ctype = like.lc_ctype.as_deref().unwrap_or("C");
-        if self.ask(&create(collate, ctype), watch)?.is_none() {
+        if self.ask(&create(collate, ctype), cancel)?.is_none() {
             self.notes.push(format!(
                 "this host has no locale {collate}: the throw-away database sorts as C does"
             ));
-            self.sql(&create("C", "C"), watch)?;
+            self.sql(&create("C", "C"), cancel)?;
         }
         // For the dump that is compared, too. Whether amounts need a locale that this host does
         // not have is asked later.
         if let Some(locale) = like.lc_monetary.as_deref().filter(|locale| *locale != "C") {
             let locale = literal(locale);
             let set = format!("ALTER DATABASE {DATABASE} SET lc_monetary = {locale};");
-            self.ask(&set, watch)?;
+            self.ask(&set, cancel)?;
         }
         Ok(())
     }
 
     /// Roles that the dump names, without rights and without a login.
-    pub(crate) fn create_roles(&self, names: &[String], watch: &Watch) -> Result<()> {
-        self.sql(&self.names.roles(names, DATABASE), watch)
+    pub(crate) fn create_roles(&self, names: &[String], cancel: &Cancel) -> Result<()> {
+        self.sql(&self.names.roles(names, DATABASE), cancel)
     }
 
-    fn sql(&self, script: &str, watch: &Watch) -> Result<()> {
+    fn sql(&self, script: &str, cancel: &Cancel) -> Result<()> {
         let spec = pg::command::writer(&self.tools.psql, &self.admin);
         let what = "cannot prepare the throw-away database";
         let input = Input::Bytes(self.names.restricted(script).into());
-        ask::ask(&spec, input, watch, Code::StageFailed, what).map(drop)
+        ask::ask(&spec, input, cancel, Code::StageFailed, what).map(drop)
     }
 
     /// None where it says no.
-    fn ask(&self, script: &str, watch: &Watch) -> Result<Option<String>> {
+    fn ask(&self, script: &str, cancel: &Cancel) -> Result<Option<String>> {
         let spec = pg::command::writer(&self.tools.psql, &self.admin);
         let script = self.names.restricted(script);
-        let ran = run(&spec, Input::Bytes(script.into()), watch);
+        let ran = run(&spec, Input::Bytes(script.into()), cancel);
         match ran.stop {
             Some(stop) => Err(stopped(stop)),
             None => Ok(ran.ok().then(|| ran.text())),
@@ -234,8 +232,8 @@ impl ScratchCluster {
     /// Runs `work` on it, and ends both where it takes more than it may.
     pub(crate) fn bounded<T>(
         &self,
-        watch: &Watch,
-        work: impl FnOnce(&Watch) -> Result<T>,
+        cancel: &Cancel,
+        work: impl FnOnce(&Cancel) -> Result<T>,
     ) -> Result<T> {
         let bounds = Bounds {
             folder: &self.path,
@@ -247,7 +245,7 @@ impl ScratchCluster {
                 signal(signal_hook::consts::SIGQUIT);
             }
         };
-        bounds.run(end, watch, work)
+        bounds.run(end, cancel, work)
     }
 
     pub(crate) fn path(&self) -> &Path {

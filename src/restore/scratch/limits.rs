@@ -74,7 +74,7 @@ impl Limits {
             rows: manifest.rows(),
             relations: manifest.tables.len() as u64,
         };
-        Limits::from(sizes.within(manifest.envelope.size_bytes))
+        Limits::from(sizes.with_timeout(manifest.envelope.size_bytes))
     }
 
     fn from(sizes: Sizes) -> Limits {
@@ -114,7 +114,7 @@ impl Limits {
 
 impl Sizes {
     /// As much of them as an artifact of so many bytes can hold. A row takes its line's end.
-    fn within(self, sealed: u64) -> Sizes {
+    fn with_timeout(self, sealed: u64) -> Sizes {
         let sql = self.sql.min(sealed.saturating_mul(SQL_PER_SEALED_BYTE));
         Sizes {
             sql,
@@ -196,7 +196,7 @@ mod tests {
             rows: u64::MAX,
             relations: u64::MAX,
         };
-        let lie = Limits::from(lie.within(790));
+        let lie = Limits::from(lie.with_timeout(790));
         assert!(lie.time < Duration::from_secs(20 * 60));
         assert!(lie.room < 1024 * MIB && lie.memory < 270 * MIB);
         let most = limits(u64::MAX, u64::MAX, u64::MAX);

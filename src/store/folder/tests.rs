@@ -112,7 +112,7 @@ fn a_signature_alone_takes_the_run_id() {
     assert_eq!(store.check_free(&id).unwrap_err().code, Code::RunIdTaken);
     assert_eq!(listing::run_of("x.manifest.json.sig"), Some(id));
     let runs = listing::runs(&store).unwrap();
-    assert_eq!((runs.len(), runs[0].state), (1, listing::State::Orphan));
+    assert_eq!((runs.len(), runs[0].state), (1, listing::RunState::Orphan));
     // No run's other file is called so.
     let named_like_it = RunId::parse("x.manifest.json.sig").unwrap();
     store.check_free(&named_like_it).unwrap();

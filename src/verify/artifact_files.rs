@@ -1,28 +1,28 @@
 //! Which file is meant, and what belongs to it.
 
 use crate::base::error::{Code, Error, Result};
-use crate::base::names::{RunId, Target};
+use crate::base::names::{RunId, RunOrPath};
 use crate::store::folder::{ARTIFACTS, MANIFEST, PRELUDE, SIGNATURE, Store};
 use crate::store::listing::run_of;
 use std::path::{Path, PathBuf};
 
 /// An artifact and the folder in which its manifest and its prelude lie.
 #[derive(Debug, Clone)]
-pub(crate) struct Subject {
+pub(crate) struct ArtifactFiles {
     /// None where the file's name is not one that pgseal gives.
     pub run_id: Option<RunId>,
     pub artifact: PathBuf,
 }
 
-impl Subject {
-    pub(crate) fn find(target: &Target, store: &Path) -> Result<Subject> {
+impl ArtifactFiles {
+    pub(crate) fn find(target: &RunOrPath, store: &Path) -> Result<ArtifactFiles> {
         match target {
-            Target::Run(run_id) => Subject::in_store(run_id, store),
-            Target::Path(path) => Subject::at(path),
+            RunOrPath::Run(run_id) => ArtifactFiles::in_store(run_id, store),
+            RunOrPath::Path(path) => ArtifactFiles::at(path),
         }
     }
 
-    fn in_store(run_id: &RunId, dir: &Path) -> Result<Subject> {
+    fn in_store(run_id: &RunId, dir: &Path) -> Result<ArtifactFiles> {
         let store = Store::open_read(dir)?;
         let path = |ending: &str| store.path(&format!("{run_id}{ending}"));
         let there = |path: &PathBuf| path.symlink_metadata().is_ok();
@@ -46,13 +46,13 @@ impl Subject {
                     .hint("Only one is of this run: verify each in a folder of its own."));
             }
         };
-        Ok(Subject {
+        Ok(ArtifactFiles {
             run_id: Some(run_id.clone()),
             artifact,
         })
     }
 
-    fn at(path: &Path) -> Result<Subject> {
+    fn at(path: &Path) -> Result<ArtifactFiles> {
         let artifact = std::path::absolute(path)
             .map_err(|err| Error::io(Code::NotFound, "resolve", path, &err))?;
         artifact
@@ -69,7 +69,7 @@ impl Subject {
                 "Name the artifact, <run id>.sql.gpg: what lies beside it is looked at too.",
             ));
         }
-        Ok(Subject {
+        Ok(ArtifactFiles {
             run_id: run_of(name),
             artifact,
         })
@@ -93,21 +93,21 @@ mod tests {
 
     #[test]
     fn run_id_or_path() {
-        let run = |text: &str| Target::Run(RunId::parse(text).unwrap());
+        let run = |text: &str| RunOrPath::Run(RunId::parse(text).unwrap());
         for (text, want) in [
             ("a", run("a")),
             (
                 "20260101T000000Z-00000000",
                 run("20260101T000000Z-00000000"),
             ),
-            ("./a", Target::Path("./a".into())),
-            ("a.sql.gpg", Target::Path("a.sql.gpg".into())),
-            ("a/b", Target::Path("a/b".into())),
+            ("./a", RunOrPath::Path("./a".into())),
+            ("a.sql.gpg", RunOrPath::Path("a.sql.gpg".into())),
+            ("a/b", RunOrPath::Path("a/b".into())),
         ] {
-            assert_eq!(Target::parse(text), Ok(want));
+            assert_eq!(RunOrPath::parse(text), Ok(want));
         }
         for text in ["", "a b", "a.json", "-a"] {
-            assert!(Target::parse(text).is_err(), "{text:?}");
+            assert!(RunOrPath::parse(text).is_err(), "{text:?}");
         }
     }
 }

@@ -2,8 +2,8 @@
 //! nobody can put another in its place between two looks.
 
 use crate::base::error::{Code, Error, Result};
-use crate::gnupg::packet_reader::{Framing, FramingError, Message};
-use crate::process::cancel::{Watch, stopped};
+use crate::gnupg::packet_reader::{FramingError, Message, MessageReader};
+use crate::process::cancel::Cancel;
 use rustix::fs::OFlags;
 use sha2::{Digest, Sha256};
 use std::fs::{File, OpenOptions};
@@ -17,10 +17,10 @@ const BLOCK: usize = 256 * 1024;
 
 /// The SHA-256 of a file up to the end of each of its blocks: whoever reads it again can tell a
 /// changed block before it is used.
-pub(crate) type Marks = Arc<[[u8; 32]]>;
+pub(crate) type BlockDigests = Arc<[[u8; 32]]>;
 
 #[derive(Debug)]
-pub(crate) struct Opened {
+pub(crate) struct OpenFile {
     pub path: PathBuf,
     file: File,
     pub size: u64,
@@ -37,13 +37,13 @@ pub(crate) struct Outside {
 
 pub(crate) struct Content {
     pub sha256: String,
-    pub marks: Marks,
+    pub marks: BlockDigests,
     pub framing: std::result::Result<Message, FramingError>,
 }
 
-impl Opened {
+impl OpenFile {
     /// A regular file, not through a symbolic link; a pipe would not make us wait.
-    pub(crate) fn open(path: &Path) -> std::result::Result<Opened, String> {
+    pub(crate) fn open(path: &Path) -> std::result::Result<OpenFile, String> {
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let file = OpenOptions::new()
             .read(true)
@@ -76,7 +76,7 @@ impl Opened {
         } else {
             Ok(format!("mode {mode:04o}, owner uid {owner}"))
         };
-        Ok(Opened {
+        Ok(OpenFile {
             path: path.into(),
             file,
             size: meta.len(),
@@ -108,7 +108,7 @@ impl Opened {
     /// is larger than `expected` is wrong whatever it holds: a sparse file of a terabyte costs
     /// nobody but its reader anything. Without `expected`, the size at the time of opening is the
     /// bound, so that a file that is written to without end is not read without end.
-    pub(crate) fn outside(&self, expected: Option<u64>, watch: &Watch) -> Result<Outside> {
+    pub(crate) fn outside(&self, expected: Option<u64>, cancel: &Cancel) -> Result<Outside> {
         let most = expected.unwrap_or(self.size);
         if self.size > most {
             return Ok(Outside {
@@ -118,7 +118,7 @@ impl Opened {
         }
         let trouble = |err| Error::io(Code::Store, "read", &self.path, &err);
         let mut reader = self.reader().map_err(trouble)?;
-        let (mut hash, mut framing, mut bytes) = (Sha256::new(), Framing::new(), 0);
+        let (mut hash, mut framing, mut bytes) = (Sha256::new(), MessageReader::new(), 0);
         let (mut block, mut marks) = (vec![0; BLOCK], Vec::new());
         loop {
             let n = reader.fill(&mut block).map_err(trouble)?;
@@ -134,9 +134,7 @@ impl Opened {
             }
             // A failed push is kept for finish; the hash goes on to the end.
             let _ = framing.push(&block[..n]);
-            if let Some(stop) = watch.stop() {
-                return Err(stopped(stop));
-            }
+            cancel.check()?;
         }
         let content = Ok(Content {
             sha256: hex::encode(hash.finalize()),
@@ -170,20 +168,20 @@ impl FromStart {
 }
 
 /// The same file once more, block by block, each as it was before.
-pub(crate) struct Again {
+pub(crate) struct RecheckedReader {
     from: FromStart,
     hash: Sha256,
-    marks: Marks,
+    marks: BlockDigests,
     at: usize,
     block: Vec<u8>,
 }
 
-impl Again {
-    pub(crate) fn new(opened: &Opened, marks: &Marks) -> Result<Again> {
+impl RecheckedReader {
+    pub(crate) fn new(opened: &OpenFile, marks: &BlockDigests) -> Result<RecheckedReader> {
         let from = opened
             .reader()
             .map_err(|err| Error::io(Code::Store, "read", &opened.path, &err))?;
-        Ok(Again {
+        Ok(RecheckedReader {
             from,
             hash: Sha256::new(),
             marks: Arc::clone(marks),
@@ -231,8 +229,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, [0; 100]).unwrap();
-        let opened = Opened::open(&path).unwrap();
-        let outside = |expected| opened.outside(expected, &Watch::none()).unwrap();
+        let opened = OpenFile::open(&path).unwrap();
+        let outside = |expected| opened.outside(expected, &Cancel::none()).unwrap();
         assert!(outside(Some(100)).content.is_ok());
         assert!(outside(None).content.is_ok());
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();

@@ -2,32 +2,36 @@
 //! the manifest names, and are framed as one message to the right keys.
 
 use crate::base::error::Result;
-use crate::process::cancel::Watch;
+use crate::process::cancel::Cancel;
 use crate::report::findings::Findings;
 use crate::store::folder::{MANIFEST, PRELUDE};
 use crate::store::manifest::{Manifest, Prelude};
+use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::consistency;
 use crate::verify::judging::{framing, sizes};
-use crate::verify::opened::{Marks, Opened, Outside};
+use crate::verify::open_file::{BlockDigests, OpenFile, Outside};
 use crate::verify::origin::{Found, Origin, OriginProof};
 use crate::verify::signature::{Signature, signature};
-use crate::verify::subject::Subject;
-use crate::verify::verification::{Examined, Sealed};
+use crate::verify::verification::{EncryptedFile, Verification};
 
 const LARGEST_MANIFEST: u64 = 64 * 1024 * 1024;
 
 /// All that can be proved without a secret key.
-pub(crate) fn outside(subject: Subject, origin: &Origin, watch: &Watch) -> Result<Examined> {
+pub(crate) fn verify_files(
+    subject: ArtifactFiles,
+    origin: &Origin,
+    cancel: &Cancel,
+) -> Result<Verification> {
     let mut findings = Findings::default();
     let (manifest, manifest_bytes) = match manifest(&subject, &mut findings) {
         Some((manifest, bytes)) => (Some(manifest), bytes),
         None => (None, Vec::new()),
     };
     let mut proof = OriginProof::default();
-    let artifact = artifact(&subject, manifest.as_ref(), watch, &mut findings)?;
+    let artifact = artifact(&subject, manifest.as_ref(), cancel, &mut findings)?;
     if let Some(artifact) = &artifact {
         let signature = match &manifest {
-            Some(_) => signature(&subject, &manifest_bytes, origin.trusted.as_ref(), watch)?,
+            Some(_) => signature(&subject, &manifest_bytes, origin.trusted.as_ref(), cancel)?,
             None => Signature::Absent,
         };
         let found = Found {
@@ -43,18 +47,18 @@ pub(crate) fn outside(subject: Subject, origin: &Origin, watch: &Watch) -> Resul
         .as_ref()
         .and_then(|m| Some((m, m.prelude.as_ref()?)))
     {
-        Some((manifest, said)) => prelude(&subject, manifest, said, watch, &mut findings)?,
+        Some((manifest, said)) => prelude(&subject, manifest, said, cancel, &mut findings)?,
         None => {
             // One that no manifest vouches for is not part of the backup.
             let stray = subject.beside(PRELUDE).filter(|path| path.exists());
             if let (Some(path), true) = (stray, manifest.is_some()) {
                 let why = format!("`{}` is there, the manifest names none", path.display());
-                findings.judge("prelude", Err(why));
+                findings.record("prelude", Err(why));
             }
             None
         }
     };
-    Ok(Examined {
+    Ok(Verification {
         subject,
         findings,
         origin: proof,
@@ -66,7 +70,7 @@ pub(crate) fn outside(subject: Subject, origin: &Origin, watch: &Watch) -> Resul
 }
 
 /// The manifest, and the bytes of which it was made.
-fn manifest(subject: &Subject, findings: &mut Findings) -> Option<(Manifest, Vec<u8>)> {
+fn manifest(subject: &ArtifactFiles, findings: &mut Findings) -> Option<(Manifest, Vec<u8>)> {
     let path = subject.beside(MANIFEST);
     let read = || {
         let path = path.ok_or(
@@ -78,7 +82,7 @@ fn manifest(subject: &Subject, findings: &mut Findings) -> Option<(Manifest, Vec
                 "`{path}` is not there: an orphan, a run that was never complete"
             ));
         }
-        let opened = Opened::open(&path)?;
+        let opened = OpenFile::open(&path)?;
         opened.access.clone()?;
         let bytes = opened.bytes(LARGEST_MANIFEST)?;
         Ok((Manifest::parse(&bytes)?, bytes))
@@ -86,31 +90,31 @@ fn manifest(subject: &Subject, findings: &mut Findings) -> Option<(Manifest, Vec
     let (manifest, bytes) = match read() {
         Ok(read) => read,
         Err(why) => {
-            findings.judge("manifest", Err(why));
+            findings.record("manifest", Err(why));
             return None;
         }
     };
     let consistent = consistency::consistent(&manifest, subject);
-    findings.judge("manifest", consistent);
+    findings.record("manifest", consistent);
     Some((manifest, bytes))
 }
 
 fn artifact(
-    subject: &Subject,
+    subject: &ArtifactFiles,
     manifest: Option<&Manifest>,
-    watch: &Watch,
+    cancel: &Cancel,
     findings: &mut Findings,
-) -> Result<Option<Sealed>> {
-    let opened = match Opened::open(&subject.artifact) {
+) -> Result<Option<EncryptedFile>> {
+    let opened = match OpenFile::open(&subject.artifact) {
         Ok(opened) => opened,
         Err(why) => {
-            findings.judge("artifact", Err(why));
+            findings.record("artifact", Err(why));
             return Ok(None);
         }
     };
-    findings.judge("artifact", opened.access.clone());
+    findings.record("artifact", opened.access.clone());
     let size = manifest.map(|manifest| manifest.envelope.size_bytes);
-    let read = opened.outside(size, watch)?;
+    let read = opened.outside(size, cancel)?;
     if let Some(manifest) = manifest {
         let said = &manifest.envelope;
         sizes(
@@ -126,26 +130,26 @@ fn artifact(
 }
 
 fn prelude(
-    subject: &Subject,
+    subject: &ArtifactFiles,
     manifest: &Manifest,
     said: &Prelude,
-    watch: &Watch,
+    cancel: &Cancel,
     findings: &mut Findings,
-) -> Result<Option<Sealed>> {
+) -> Result<Option<EncryptedFile>> {
     // By its own name: the manifest's word for it may lead anywhere.
     let path = subject.beside(PRELUDE).unwrap_or_default();
-    let opened = Opened::open(&path).and_then(|opened| match opened.access.clone() {
+    let opened = OpenFile::open(&path).and_then(|opened| match opened.access.clone() {
         Ok(_) => Ok(opened),
         Err(why) => Err(why),
     });
     let opened = match opened {
         Ok(opened) => opened,
         Err(why) => {
-            findings.judge("prelude", Err(format!("`{}`: {why}", path.display())));
+            findings.record("prelude", Err(format!("`{}`: {why}", path.display())));
             return Ok(None);
         }
     };
-    let read = opened.outside(Some(said.size_bytes), watch)?;
+    let read = opened.outside(Some(said.size_bytes), cancel)?;
     sizes(
         ("prelude size", "prelude sha256"),
         &read,
@@ -162,14 +166,14 @@ fn prelude(
     Ok(Some(sealed(opened, read)))
 }
 
-fn sealed(opened: Opened, read: Outside) -> Sealed {
+fn sealed(opened: OpenFile, read: Outside) -> EncryptedFile {
     let bytes = read.bytes;
     let (sha256, marks) = match read.content {
         Ok(content) => (Some(content.sha256), content.marks),
         // Without marks nothing of it can be decrypted.
-        Err(_) => (None, Marks::from([])),
+        Err(_) => (None, BlockDigests::from([])),
     };
-    Sealed {
+    EncryptedFile {
         opened,
         sha256,
         bytes,

@@ -2,27 +2,27 @@
 //! holds the rows that the manifest counts; and that its prelude is the one that was sealed with it.
 
 use crate::base::error::{Code, Error, Result};
-use crate::gnupg::binding::Bond;
+use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::compression::Compression;
 use crate::pg::prelude::LARGEST;
-use crate::process::pipe::{Halt, Sink};
+use crate::process::pipe::{Sink, StreamError};
 use crate::report::findings::Findings;
 use crate::store::manifest::Manifest;
-use crate::verify::decrypt::{Key, decrypt};
+use crate::verify::decrypt::{Decryptor, decrypt};
 use crate::verify::plaintext::{Content, Plain, Seen};
-use crate::verify::verification::Sealed;
+use crate::verify::verification::EncryptedFile;
 
 /// The check of what ties the prelude to the artifact.
-pub(crate) const BOND: &str = "prelude bond";
+pub(crate) const BINDING: &str = "prelude bond";
 
 /// A small plaintext, in memory.
 struct Kept(Vec<u8>);
 
 impl Sink for Kept {
-    fn push(&mut self, bytes: &[u8]) -> std::result::Result<(), Halt> {
+    fn push(&mut self, bytes: &[u8]) -> std::result::Result<(), StreamError> {
         if self.0.len() + bytes.len() > LARGEST {
             let what = format!("it has more than {LARGEST} bytes");
-            return Err(Halt::Own(Error::new(Code::NotVerified, what)));
+            return Err(StreamError::Rejected(Error::new(Code::NotVerified, what)));
         }
         self.0.extend_from_slice(bytes);
         Ok(())
@@ -32,15 +32,15 @@ impl Sink for Kept {
 /// The dump itself: gpg's word, the plaintext's hash and size, every table's rows. What it says of
 /// its prelude, where it could be read.
 pub(crate) fn artifact(
-    sealed: &Sealed,
+    sealed: &EncryptedFile,
     manifest: &Manifest,
-    key: &Key<'_>,
+    key: &Decryptor<'_>,
     findings: &mut Findings,
-) -> Result<Option<Bond>> {
+) -> Result<Option<PreludeBinding>> {
     let compression = match Compression::parse(&manifest.compression) {
         Ok(compression) => compression,
         Err(why) => {
-            findings.judge("decryption", Err(why));
+            findings.record("decryption", Err(why));
             return Ok(None);
         }
     };
@@ -48,18 +48,18 @@ pub(crate) fn artifact(
     let decrypted = match decrypt(sealed, manifest, key, sink)? {
         Ok(decrypted) => decrypted,
         Err((check, why)) => {
-            findings.judge(check, Err(why));
+            findings.record(check, Err(why));
             return Ok(None);
         }
     };
-    findings.judge("decryption", Ok(decrypted.detail));
+    findings.record("decryption", Ok(decrypted.detail));
     match decrypted.sink.finish() {
         Ok(content) => judge_content(content, manifest, findings),
         Err(why) => {
-            findings.judge("content", Err(format!("the dump is not whole: {why}")));
+            findings.record("content", Err(format!("the dump is not whole: {why}")));
         }
     }
-    Ok(decrypted.bond)
+    Ok(decrypted.binding)
 }
 
 /// Judges a dump that was read to its end.
@@ -67,22 +67,22 @@ pub(crate) fn judge_content(content: Content, manifest: &Manifest, findings: &mu
     let seen = match content.finish() {
         Ok(seen) => seen,
         Err(why) => {
-            findings.judge("content", Err(format!("the dump is not whole: {why}")));
+            findings.record("content", Err(format!("the dump is not whole: {why}")));
             return;
         }
     };
-    findings.judge(
+    findings.record(
         "content",
         Ok("the dump is whole: every table's rows, and its completion trailer".into()),
     );
-    findings.judge("plaintext", plaintext(&seen, manifest));
-    findings.judge("rows", rows(&seen, manifest));
+    findings.record("plaintext", plaintext(&seen, manifest));
+    findings.record("rows", rows(&seen, manifest));
 }
 
 /// Judges whether both were sealed by one run: both bear one token.
-pub(crate) fn judge_bond(
-    artifact: Option<&Bond>,
-    prelude: Option<&Bond>,
+pub(crate) fn judge_binding(
+    artifact: Option<&PreludeBinding>,
+    prelude: Option<&PreludeBinding>,
     manifest: &Manifest,
     findings: &mut Findings,
 ) {
@@ -90,21 +90,23 @@ pub(crate) fn judge_bond(
         (None, _, None) => return,
         (None, _, Some(_)) => {
             let detail = "not proved: an early artifact, which says nothing of its prelude; only the manifest vouches for it";
-            return findings.open(BOND, detail);
+            return findings.record_not_checked(BINDING, detail);
         }
-        (Some(Bond::Alone), None, None) => {
+        (Some(PreludeBinding::Alone), None, None) => {
             Ok("the artifact was sealed without one, as the manifest says".into())
         }
-        (Some(Bond::Alone), ..) => Err("the artifact was sealed without one".into()),
-        (Some(Bond::Prelude(_)), _, None) => {
+        (Some(PreludeBinding::Alone), ..) => Err("the artifact was sealed without one".into()),
+        (Some(PreludeBinding::Prelude(_)), _, None) => {
             Err("the artifact was sealed with one, the manifest names none".into())
         }
-        (Some(Bond::Prelude(one)), Some(Bond::Prelude(other)), _) if one == other => {
+        (Some(PreludeBinding::Prelude(one)), Some(PreludeBinding::Prelude(other)), _)
+            if one == other =>
+        {
             Ok("artifact and prelude were sealed by one run: both bear its token".into())
         }
         _ => Err("it is not the one that was sealed with the artifact".into()),
     };
-    findings.judge(BOND, how);
+    findings.record(BINDING, how);
 }
 
 fn plaintext(seen: &Seen, manifest: &Manifest) -> std::result::Result<String, String> {
@@ -151,25 +153,25 @@ fn rows(seen: &Seen, manifest: &Manifest) -> std::result::Result<String, String>
 /// A prelude that was opened: its SQL, and what it says of its artifact.
 pub(crate) struct Prelude {
     pub sql: Vec<u8>,
-    pub bond: Option<Bond>,
+    pub binding: Option<PreludeBinding>,
 }
 
 pub(crate) fn prelude(
-    sealed: &Sealed,
+    sealed: &EncryptedFile,
     manifest: &Manifest,
-    key: &Key<'_>,
+    key: &Decryptor<'_>,
     findings: &mut Findings,
 ) -> Result<Option<Prelude>> {
     match decrypt(sealed, manifest, key, Kept(Vec::new()))? {
         Ok(decrypted) => {
-            findings.judge("prelude decryption", Ok(decrypted.detail));
+            findings.record("prelude decryption", Ok(decrypted.detail));
             Ok(Some(Prelude {
                 sql: decrypted.sink.0,
-                bond: decrypted.bond,
+                binding: decrypted.binding,
             }))
         }
         Err((_, why)) => {
-            findings.judge("prelude decryption", Err(why));
+            findings.record("prelude decryption", Err(why));
             Ok(None)
         }
     }
