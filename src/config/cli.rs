@@ -42,7 +42,7 @@ pub(crate) enum Command {
     OperatorPackage(OperatorPackage),
     /// Prove what can be proved of an artifact, without the secret key or with it
     Verify(Verify),
-    /// Restore into a database that has none of these tables
+    /// Restore into a database that has none of these tables; needs a proof of who sealed the artifact
     Restore(Restore),
     /// Restore into a throw-away cluster and compare every row
     ProveRestore(ProveRestore),
@@ -251,7 +251,8 @@ pub(crate) struct Settings {
     #[arg(long, global = true, value_name = "DIR")]
     pub gnupg_home: Option<PathBuf>,
     /// Do not seal, beside the dump, the schemas, types and functions that its tables need in an
-    /// empty database. What a plpgsql or text body names is not known, and never in it
+    /// empty database. What a plpgsql or text body names is not known, and never in it. With
+    /// restore: do not run the prelude
     #[arg(long, global = true)]
     pub no_prelude: bool,
     /// One JSON document on stdout; an error is the last line of stderr, as JSON

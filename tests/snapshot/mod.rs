@@ -45,17 +45,23 @@ const FILTERS: &[(&str, &str)] = &[
     (r"\b[\d,]+ bytes( encrypted to \d+)?", "[N] bytes"),
     (r"\b\d+(\.\d)? [KMGT]iB", "[SIZE]"),
     (r"( {2})\d+s\b", "$1[AGE]"),
-    // Columns are as wide as what stands in them.
-    (r"(\S) {2,}", "$1  "),
 ];
+
+/// Where columns are as wide as what stands in them.
+const COLUMNS: (&str, &str) = (r"(\S) {2,}", "$1  ");
 
 #[track_caller]
 fn compare(name: &str, text: &str) {
+    compare_filtered(name, text, FILTERS);
+}
+
+#[track_caller]
+fn compare_filtered(name: &str, text: &str, filters: &[(&str, &str)]) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("../snapshots");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
-    for (pattern, word) in FILTERS {
+    for (pattern, word) in filters {
         settings.add_filter(pattern, *word);
     }
     settings.bind(|| insta::assert_snapshot!(name, text));
@@ -64,9 +70,15 @@ fn compare(name: &str, text: &str) {
 /// Status, standard output and standard error.
 #[track_caller]
 fn compare_run(name: &str, ran: &Ran) {
+    compare(name, &whole(ran));
+}
+
+#[track_caller]
+fn compare_columns(name: &str, ran: &Ran) {
+    compare_filtered(name, &whole(ran), &[FILTERS, &[COLUMNS]].concat());
+}
+
+fn whole(ran: &Ran) -> String {
     let (code, stdout, stderr) = (ran.code(), &ran.stdout, &ran.stderr);
-    compare(
-        name,
-        &format!("exit {code}\n--- stdout\n{stdout}--- stderr\n{stderr}"),
-    );
+    format!("exit {code}\n--- stdout\n{stdout}--- stderr\n{stderr}")
 }

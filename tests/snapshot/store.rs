@@ -1,6 +1,6 @@
 //! `verify`, `restore`, `list` and `prune`.
 
-use super::compare_run;
+use super::{compare_columns, compare_run};
 use crate::restore::forge::{Target, restore_proved, secret};
 use crate::support::Test;
 
@@ -52,8 +52,8 @@ fn snapshot_list_and_prune() {
         backup(&test, run_id);
     }
     std::fs::remove_file(test.store().join("r3.manifest.json")).unwrap();
-    compare_run("list", &test.pgseal("list").run());
+    compare_columns("list", &test.pgseal("list").run());
     let prune = || test.pgseal("prune").arg("--keep-last=1");
-    compare_run("prune", &prune().run());
-    compare_run("prune-apply", &prune().arg("--apply").run());
+    compare_columns("prune", &prune().run());
+    compare_columns("prune-apply", &prune().arg("--apply").run());
 }
