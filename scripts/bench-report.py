@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes of the runs of scripts/bench the tables in docs/performance.md and the plot beside it.
 
-usage: scripts/bench-report.py RUNS.tsv [VERSION OF PGSEAL]
+usage: scripts/bench-report.py [--back] RUNS.tsv [VERSION OF PGSEAL]
 """
 
 import csv
@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import mean, median
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
+BACKUP, BACK = "bench", "bench back"  # what stands between two comments in the page
 
 BASE, ONE_LINER, AGE, DEFAULT = "dump_alone", "one_liner", "zstd_age", "deflate"
 # As scripts/bench calls it: the name in the table, the label in the plot, colour, dashes.
@@ -34,6 +34,17 @@ CONTENDERS = {
 }
 
 
+# The ways back: what pgseal does, what a shell does in its stead, and the shell's name in the table.
+WAYS_BACK = [
+    ("restore", "restore_by_hand", "`pgseal restore`", "`gpg --decrypt \\| psql`, twice"),
+    ("restore", "restore_and_read", "`pgseal restore`", "the same, and then `pg_dump` of what came back"),
+    ("verify", "verify_by_hand", "`pgseal verify`", "`sha256sum`"),
+    ("verify_decrypt", "decrypt_by_hand", "`pgseal verify --decrypt`", "`sha256sum`, then `gpg --decrypt`"),
+    ("prove_restore", "prove_by_hand", "`pgseal prove-restore`", "`initdb`, start, restore, `pg_dump`, stop; compares nothing"),
+]
+ASKED_OF_RESTORE = 1.15
+
+
 class Cell:
     """All rounds of one contender at one size."""
 
@@ -42,8 +53,9 @@ class Cell:
             return [float(run[name]) for run in runs]
 
         self.rounds = len(runs)
-        self.wall = min(column("wall_s"))  # what else the machine does only ever adds
-        self.middle = median(column("wall_s"))
+        self.walls = column("wall_s")
+        self.wall = min(self.walls)  # what else the machine does only ever adds
+        self.middle = median(self.walls)
         self.cpu = median(map(sum, zip(column("user_s"), column("system_s"))))
         # A session is counted when the server has buried it, so perhaps in the next run: only means hold.
         self.server = mean(column("server_s"))
@@ -53,23 +65,23 @@ class Cell:
 
 def others(runs):
     """The share of the machine that was neither ours nor idle."""
+    # The CPU of a server that comes and goes within a run is counted nowhere else.
+    runs = [run for run in runs if not run["contender"].startswith("prove_")]
     ours = sum(float(run[name]) for run in runs for name in ("user_s", "system_s", "server_s"))
     busy = sum(float(run["machine_s"]) for run in runs)
     there = sum(float(run["wall_s"]) for run in runs) * os.cpu_count()
     return max(0.0, busy - ours) / there
 
 
-def read(path):
+def read(path, names):
     with open(path, newline="", encoding="utf-8") as file:
         runs = list(csv.DictReader(file, delimiter="\t"))
     sizes = {}
     for run in runs:
         sizes.setdefault(int(run["dump_bytes"]), {}).setdefault(run["contender"], []).append(run)
     for by_name in sizes.values():
-        assert set(by_name) == set(CONTENDERS), "contenders here and in scripts/bench differ"
-    return runs, {
-        size: {name: Cell(sizes[size][name]) for name in CONTENDERS} for size in sorted(sizes)
-    }
+        assert set(by_name) == set(names), "contenders here and in scripts/bench differ"
+    return runs, {size: {name: Cell(sizes[size][name]) for name in names} for size in sorted(sizes)}
 
 
 def amount(size):
@@ -80,14 +92,17 @@ def amount(size):
     return f"{size:.0f} B"
 
 
+def heading(size):
+    return "The empty tables" if size < 100_000 else f"{amount(size)} of dump"
+
+
 # ---- The page
 
 
 def tables(sizes):
     for size, cells in sizes.items():
         base, one_liner = cells[BASE], cells[ONE_LINER]
-        title = "The empty tables" if size < 100_000 else f"{amount(size)} of dump"
-        yield f"### {title}: {base.rounds} round{'s' * (base.rounds > 1)}\n"
+        yield f"### {heading(size)}: {base.rounds} round{'s' * (base.rounds > 1)}\n"
         yield "| | wall, s: fastest (median) | × pg_dump | × one-liner | CPU, s | memory, MiB | artifact | × one-liner's |"
         yield "|---|---|--:|--:|--:|--:|--:|--:|"
         for name, cell in cells.items():
@@ -130,15 +145,49 @@ def bars(sizes):
         yield "It was asked for 500 MB and more: this run was too small to say.\n"
 
 
+def ratios(ours, theirs):
+    """Of the two runs of each round, which stood beside each other."""
+    return [one / other for one, other in zip(ours.walls, theirs.walls, strict=True)]
+
+
+def tables_back(sizes):
+    for size, cells in sizes.items():
+        rounds = cells["restore"].rounds
+        yield f"### Back from {heading(size)[0].lower() + heading(size)[1:]}: {rounds} round{'s' * (rounds > 1)}\n"
+        yield "| pgseal | wall, s: fastest (median) | beside | wall, s: fastest (median) | × of the fastest | × in a round: median (lowest to highest) |"
+        yield "|---|---|---|---|--:|---|"
+        for one, other, name, beside in WAYS_BACK:
+            ours, theirs = cells[one], cells[other]
+            each = ratios(ours, theirs)
+            yield (
+                f"| {name} | {ours.wall:.3g} ({ours.middle:.3g}) | {beside} | {theirs.wall:.3g} ({theirs.middle:.3g})"
+                f" | {ours.wall / theirs.wall:.2f} | **{median(each):.2f}** ({min(each):.2f} to {max(each):.2f}) |"
+            )
+        yield ""
+
+
+def bars_back(sizes):
+    """What was asked of restore, and what came of it."""
+    yield "### Restore against what was asked for\n"
+    yield f"| asked for: at most {ASKED_OF_RESTORE} × the shell's | of the fastest | in a round, median | |"
+    yield "|---|--:|--:|---|"
+    for size, cells in sizes.items():
+        ours, theirs = cells["restore"], cells["restore_by_hand"]
+        ratio = median(ratios(ours, theirs))
+        held = "held" if ratio <= ASKED_OF_RESTORE else "**missed**"
+        yield f"| {heading(size)} | {ours.wall / theirs.wall:.2f} × | {ratio:.2f} × | {held} |"
+    yield ""
+
+
 def is_pgseal(name):
     return CONTENDERS[name][1].startswith("pgseal")
 
 
-def setting(runs, version):
+def setting(runs, version, used):
     tools = [version] if version else []
-    for argv in (["pg_dump", "--version"], ["gpg", "--version"], ["age", "--version"], ["zstd", "--version"]):
-        line = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.splitlines()[0]
-        tools.append(f"{argv[0]} {re.search(r'[0-9]+[.][0-9.]*[0-9]', line)[0]}")
+    for tool in used:
+        line = subprocess.run([tool, "--version"], check=True, capture_output=True, text=True).stdout.splitlines()[0]
+        tools.append(f"{tool} {re.search(r'[0-9]+[.][0-9.]*[0-9]', line)[0]}")
     model = re.search(r"^model name\s*:\s*(.*)$", Path("/proc/cpuinfo").read_text(encoding="utf-8"), re.M)
     model = model[1] if model else platform.machine()
     yield f"{', '.join(tools)}; {os.cpu_count()} cores ({model})."
@@ -148,11 +197,11 @@ def setting(runs, version):
     )
 
 
-def splice(page, lines):
-    text = page.read_text(encoding="utf-8")
-    before, rest = text.split(BEGIN + "\n")
-    after = rest.split(END + "\n")[1]
-    page.write_text(before + BEGIN + "\n" + "\n".join(lines).strip() + "\n" + END + "\n" + after, encoding="utf-8")
+def splice(page, part, lines):
+    begin, end = f"<!-- {part} -->\n", f"<!-- /{part} -->\n"
+    before, rest = page.read_text(encoding="utf-8").split(begin)
+    after = rest.split(end)[1]
+    page.write_text(before + begin + "\n".join(lines).strip() + "\n" + end + after, encoding="utf-8")
 
 
 # ---- The plot
@@ -253,12 +302,21 @@ def plot(sizes):
 
 
 def main():
-    if len(sys.argv) not in (2, 3):
+    arguments = sys.argv[1:]
+    back = arguments[:1] == ["--back"]
+    arguments = arguments[back:]
+    if len(arguments) not in (1, 2):
         sys.exit(__doc__.strip().splitlines()[-1])
-    runs, sizes = read(sys.argv[1])
-    page = [*setting(runs, sys.argv[2] if len(sys.argv) > 2 else ""), *bars(sizes), *tables(sizes)]
-    splice(DOCS / "performance.md", page)
-    (DOCS / "performance.svg").write_text("\n".join(plot(sizes)) + "\n", encoding="utf-8")
+    path, version = arguments[0], "".join(arguments[1:])
+    if back:
+        names = dict.fromkeys(name for way in WAYS_BACK for name in way[:2])
+        runs, sizes = read(path, names)
+        page = [*setting(runs, version, ["psql", "gpg"]), *bars_back(sizes), *tables_back(sizes)]
+    else:
+        runs, sizes = read(path, CONTENDERS)
+        page = [*setting(runs, version, ["pg_dump", "gpg", "age", "zstd"]), *bars(sizes), *tables(sizes)]
+        (DOCS / "performance.svg").write_text("\n".join(plot(sizes)) + "\n", encoding="utf-8")
+    splice(DOCS / "performance.md", BACK if back else BACKUP, page)
     print("\n".join(page))
 
 

@@ -107,10 +107,8 @@ fn prove(
     // What the caller vouches for may do what a restore by an administrator does.
     let trusted = verification.origin().proved();
     let key = key(config, given.passphrase, cancel)?;
-    let prelude = open_prelude(verification, &key)?;
-    let sound = verification.verified()?;
-    let manifest = sound.manifest;
-    let limits = (!trusted).then(|| Limits::of(manifest));
+    let manifest = manifest.clone();
+    let limits = (!trusted).then(|| Limits::of(&manifest));
     let cluster = ScratchCluster::start(
         tools,
         &root,
@@ -126,9 +124,12 @@ fn prove(
     };
     let outcome = cluster.bounded(cancel, |cancel| {
         let key = Decryptor { cancel, ..key };
-        cluster.create_roles(&roles(manifest), cancel)?;
-        let plan = plan(manifest, &cluster.connection, options, cancel)?;
-        let outcome = restore(plan, &sound, prelude, &key, &cluster.connection);
+        cluster.create_roles(&roles(&manifest), cancel)?;
+        let plan = plan(&manifest, &cluster.connection, options, cancel)?;
+        // A small file may unfold to hours of work.
+        let prelude = open_prelude(verification, &key)?;
+        let verified = verification.verified()?;
+        let outcome = restore(plan, &verified, prelude, &key, &cluster.connection);
         outcome.map_err(|error| match trusted {
             true => error,
             false => without_rights(error),
@@ -154,7 +155,7 @@ fn prove(
     );
     if !trusted {
         notes.push(
-            "restored without a superuser's rights, for nobody vouched for the artifact: see --envelope".into(),
+            "restored without a superuser's rights, for nobody vouched for the artifact: see --envelope and --signed-by".into(),
         );
     }
     if !restored.omitted.is_empty() {

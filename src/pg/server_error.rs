@@ -16,6 +16,9 @@ const WITHOUT_DATA: &[&str] = &["42", "3F", "53", "57", "58"];
 /// What our own SQL warns of, by its beginning.
 pub(crate) const OURS: &str = "pgseal: ";
 
+/// What stands before the text of an error, where the text may be told.
+pub(crate) const TEXT: &str = "text: ";
+
 /// The names of objects, in the order in which libpq prints them, right before LOCATION.
 const LABELS: &[(&str, &str)] = &[
     ("SCHEMA NAME:  ", "schema"),
@@ -25,13 +28,34 @@ const LABELS: &[(&str, &str)] = &[
     ("CONSTRAINT NAME:  ", "constraint"),
 ];
 
+/// psql ends with the first error, and what libpq itself knows of the error stands last: so only
+/// the first error's line and the last lines are read. Whatever is in between may be a value that
+/// looks like either.
 #[derive(Debug, Default)]
 pub(crate) struct ErrorFilter {
-    /// An error whose LOCATION has not come yet.
-    within_error: bool,
+    /// A line of the script has been named: from now on a line may hold a value.
+    in_script: bool,
+    error: Option<FirstError>,
+    /// Names of objects, in lines that follow each other.
     objects: Vec<String>,
-    /// Of a message of psql's own, the lines that follow are indented.
-    within_own: bool,
+    /// The last line told the place in the server's source.
+    located: Option<Located>,
+    lost: bool,
+}
+
+#[derive(Debug)]
+struct FirstError {
+    /// `line 7: ERROR 42P01 undefined_table`
+    told: String,
+    /// Where its class holds no data.
+    text: Option<String>,
+}
+
+#[derive(Debug)]
+struct Located {
+    objects: Vec<String>,
+    /// A function of a user's raised it, with a text and a class of its own choice.
+    by_function: bool,
 }
 
 pub(crate) fn filter() -> Box<dyn StderrFilter> {
@@ -41,24 +65,88 @@ pub(crate) fn filter() -> Box<dyn StderrFilter> {
 impl StderrFilter for ErrorFilter {
     fn line(&mut self, line: &[u8]) -> Option<String> {
         let line = String::from_utf8_lossy(line);
-        if self.within_own && line.starts_with('\t') {
-            return Some(line.into_owned());
-        }
-        self.within_own = false;
         if let Some(rest) = line.strip_prefix("psql:<stdin>:") {
-            self.within_error = false;
-            self.objects.clear();
+            self.in_script = true;
             let (at, rest) = rest.split_once(": ")?;
-            return self.message(at, rest);
+            return match &self.error {
+                None => self.first(at, rest),
+                Some(_) => {
+                    self.after(rest);
+                    None
+                }
+            };
         }
-        // Before a connection there is no data.
-        if line.starts_with("psql: ") {
-            self.within_own = true;
-            return Some(line.into_owned());
+        // Before psql has read a line there is no data.
+        if !self.in_script {
+            let own = line.starts_with("psql: ") || line.starts_with('\t');
+            return own.then(|| line.into_owned());
         }
-        if !self.within_error {
+        self.after(&line);
+        None
+    }
+
+    fn finish(&mut self) -> Option<String> {
+        let FirstError { told, text } = self.error.take()?;
+        let mut lines = vec![told];
+        if let Some(located) = self.located.take() {
+            if !located.objects.is_empty() {
+                lines.push(located.objects.join(", "));
+            }
+            let text = text.filter(|_| !located.by_function);
+            lines.extend(text.map(|text| format!("{TEXT}{text}")));
+        }
+        if self.lost {
+            lines.push("the connection to the server was lost".into());
+        }
+        Some(lines.join("\n"))
+    }
+}
+
+impl ErrorFilter {
+    /// `ERROR:  23514: new row for relation "t" violates check constraint "c"`
+    fn first(&mut self, at: &str, text: &str) -> Option<String> {
+        let Some((severity, rest)) = text.split_once(":  ") else {
+            self.lost = is_lost(text);
+            let known = match self.lost {
+                true => "psql ended",
+                false => "psql cannot read its input",
+            };
+            self.error = Some(FirstError {
+                told: format!("line {at}: {known}"),
+                text: None,
+            });
             return None;
+        };
+        let (state, message) = rest.split_once(": ")?;
+        match severity {
+            "WARNING" => {
+                let ours = message.starts_with(OURS);
+                return ours.then(|| format!("line {at}: {message}"));
+            }
+            "ERROR" | "FATAL" | "PANIC" => {
+                let name = name(state).unwrap_or("unknown condition");
+                let class = state.get(..2)?;
+                self.error = Some(FirstError {
+                    told: format!("line {at}: {severity} {state} {name}"),
+                    text: WITHOUT_DATA.contains(&class).then(|| message.into()),
+                });
+            }
+            _ => {}
         }
+        None
+    }
+
+    /// A line behind the first error.
+    fn after(&mut self, line: &str) {
+        if is_lost(line) || line.starts_with('\t') {
+            self.lost |= is_lost(line);
+            return;
+        }
+        self.located = line.strip_prefix("LOCATION:  ").map(|place| Located {
+            objects: std::mem::take(&mut self.objects),
+            // `exec_stmt_raise, pl_exec.c:3893`: every language's files begin so.
+            by_function: place.split_once(", pl").is_some(),
+        });
         let label = LABELS.iter().find_map(|(label, what)| {
             let name = line.strip_prefix(label)?;
             // The end of a value in quotes looks like this.
@@ -66,47 +154,16 @@ impl StderrFilter for ErrorFilter {
         });
         match label {
             Some(object) => self.objects.push(object),
-            None if line.starts_with("LOCATION:  ") => {
-                self.within_error = false;
-                let objects = std::mem::take(&mut self.objects);
-                return (!objects.is_empty()).then(|| objects.join(", "));
-            }
-            // What looked like names before this line was part of a text.
             None => self.objects.clear(),
         }
-        None
     }
 }
 
-impl ErrorFilter {
-    /// `ERROR:  23514: new row for relation "t" violates check constraint "c"`
-    fn message(&mut self, at: &str, text: &str) -> Option<String> {
-        let Some((severity, rest)) = text.split_once(":  ") else {
-            self.within_own = text.starts_with("server closed the connection");
-            let lost = self.within_own || text.ends_with("connection to server was lost");
-            let known = if lost {
-                text
-            } else {
-                "psql cannot read its input"
-            };
-            return Some(format!("line {at}: {known}"));
-        };
-        let (state, message) = rest.split_once(": ")?;
-        match severity {
-            "WARNING" => message.starts_with(OURS).then(|| message.to_string()),
-            "ERROR" | "FATAL" | "PANIC" => {
-                self.within_error = true;
-                let name = name(state).unwrap_or("unknown condition");
-                let class = state.get(..2)?;
-                let said = match WITHOUT_DATA.contains(&class) {
-                    true => format!(": {message}"),
-                    false => String::new(),
-                };
-                Some(format!("line {at}: {severity} {state} {name}{said}"))
-            }
-            _ => None,
-        }
-    }
+fn is_lost(text: &str) -> bool {
+    matches!(
+        text,
+        "server closed the connection unexpectedly" | "error: connection to server was lost"
+    )
 }
 
 fn name(state: &str) -> Option<&'static str> {
@@ -123,7 +180,10 @@ mod tests {
     fn kept(text: &str) -> Vec<String> {
         let mut filter = filter();
         let lines = text.lines().filter_map(|line| filter.line(line.as_bytes()));
-        lines.collect()
+        let mut lines: Vec<String> = lines.collect();
+        let end = filter.finish().unwrap_or_default();
+        lines.extend(end.lines().map(String::from));
+        lines
     }
 
     #[test]
@@ -131,6 +191,10 @@ mod tests {
         let text = "psql:<stdin>:3: ERROR:  23514: new row for relation \"t\" violates check constraint \"c\"\n\
             DETAIL:  Failing row contains (secret,\n\
             TABLE NAME:  secret\n\
+            LOCATION:  secret, x.c:1\n\
+            psql:<stdin>:9: ERROR:  42703: secret\n\
+            psql: error: secret\n\tsecret\n\
+            psql:<stdin>:7: secret connection to server was lost\n\
             x).\nSCHEMA NAME:  public\nTABLE NAME:  t\nCONSTRAINT NAME:  c\nLOCATION:  ExecConstraints, execMain.c:2074\n";
         assert_eq!(
             kept(text),
@@ -145,31 +209,41 @@ mod tests {
             kept(text),
             ["line 9: ERROR 22P02 invalid_text_representation"]
         );
+        let text = "psql:<stdin>:9: ERROR:  42501: row secret is refused\nLOCATION:  exec_stmt_raise, pl_exec.c:3893\n";
+        assert_eq!(kept(text), ["line 9: ERROR 42501 insufficient_privilege"]);
     }
 
     #[test]
     fn a_text_of_a_class_that_holds_no_data() {
         let text = "psql:<stdin>:2: ERROR:  42P01: relation \"x\" does not exist\nLINE 1: secret\nHINT:  secret\nLOCATION:  f, n.c:4\n";
-        let want = "line 2: ERROR 42P01 undefined_table: relation \"x\" does not exist";
-        assert_eq!(kept(text), [want]);
+        let want = [
+            "line 2: ERROR 42P01 undefined_table",
+            "text: relation \"x\" does not exist",
+        ];
+        assert_eq!(kept(text), want);
     }
 
     #[test]
     fn what_psql_says_itself() {
         let text = "psql: error: connection to server on socket \"/x\" failed: No such file or directory\n\
-            \tIs the server running locally and accepting connections on that socket?\n\
-            psql:<stdin>:7: error: invalid command \\secret\n\
+            \tIs the server running locally and accepting connections on that socket?\n";
+        assert_eq!(kept(text).len(), 2);
+        let text = "psql:<stdin>:1: WARNING:  01000: pgseal: left out: SCHEMA a (role \"x\" does not exist)\nLOCATION:  exec_stmt_raise, pl_exec.c:3893\n\
+            psql:<stdin>:1: WARNING:  01000: secret\nNOTICE:  secret\n\
+            psql:<stdin>:7: error: invalid command \\secret\n";
+        let want = [
+            "line 1: pgseal: left out: SCHEMA a (role \"x\" does not exist)",
+            "line 7: psql cannot read its input",
+        ];
+        assert_eq!(kept(text), want);
+        let text = "psql:<stdin>:8: FATAL:  57P01: terminating connection due to administrator command\nLOCATION:  ProcessInterrupts, postgres.c:3181\n\
             psql:<stdin>:8: server closed the connection unexpectedly\n\tThis probably means the server terminated abnormally\n\
-            psql:<stdin>:8: error: connection to server was lost\n\
-            psql:<stdin>:1: WARNING:  01000: pgseal: left out: SCHEMA a (role \"x\" does not exist)\nLOCATION:  exec_stmt_raise, pl_exec.c:3893\n\
-            psql:<stdin>:1: WARNING:  01000: secret\nNOTICE:  secret\n";
-        let kept = kept(text);
-        assert_eq!(kept.len(), 7, "{kept:?}");
-        assert_eq!(kept[2], "line 7: psql cannot read its input");
-        assert_eq!(
-            kept[6],
-            "pgseal: left out: SCHEMA a (role \"x\" does not exist)"
-        );
-        assert!(!kept.iter().any(|line| line.contains("secret")));
+            psql:<stdin>:8: error: connection to server was lost\n";
+        let want = [
+            "line 8: FATAL 57P01 admin_shutdown",
+            "text: terminating connection due to administrator command",
+            "the connection to the server was lost",
+        ];
+        assert_eq!(kept(text), want);
     }
 }

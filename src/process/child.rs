@@ -241,7 +241,12 @@ fn listen(mut pipe: PipeReader, spec: &CommandSpec, status: &StatusLines) -> Str
             }
         }
     }
-    take(&mut line, &mut stderr);
+    if !line.is_empty() {
+        take(&mut line, &mut stderr);
+    }
+    if let Some(text) = filter.and_then(|mut filter| filter.finish()) {
+        stderr.extend((text + "\n").into_bytes());
+    }
     let tail = stderr.len().saturating_sub(TALK_KEPT);
     String::from_utf8_lossy(&stderr[tail..]).into_owned()
 }

@@ -22,6 +22,8 @@ pub(crate) struct CommandSpec {
 pub(crate) trait StderrFilter: Send {
     /// The text to keep of this line, or of what it completes.
     fn line(&mut self, line: &[u8]) -> Option<String>;
+    /// What can be told only at the end.
+    fn finish(&mut self) -> Option<String>;
 }
 
 pub(crate) type NewStderrFilter = fn() -> Box<dyn StderrFilter>;

@@ -3,7 +3,7 @@
 
 use crate::pg::row_digest::{DigestKey, RowDigest, TableDigest};
 use crate::process::pipe::{Sink, StreamError};
-use crate::restore::script::{Mark, TransactionScript};
+use crate::restore::script::{Mark, Transaction, TransactionScript};
 use memchr::memmem;
 use std::sync::mpsc::Sender;
 
@@ -11,8 +11,9 @@ use std::sync::mpsc::Sender;
 pub(crate) struct BeforeCommit {
     /// In the order in which they were asked for.
     pub tables: Vec<TableDigest>,
-    /// The transaction's id.
-    pub transaction: String,
+    /// Rows that were changed until they were told.
+    pub changes: String,
+    pub transaction: Transaction,
 }
 
 pub(crate) struct AnswerReader {
@@ -25,6 +26,7 @@ pub(crate) struct AnswerReader {
     /// The rows of a table are passing.
     current: Option<RowDigest>,
     tables: Vec<TableDigest>,
+    changes: String,
     /// What the server said behind COMMIT, by `pg_xact_status`.
     pub status: Option<String>,
 }
@@ -42,6 +44,7 @@ impl AnswerReader {
             carry: Vec::new(),
             current: None,
             tables: Vec::new(),
+            changes: "0".into(),
             status: None,
         }
     }
@@ -63,11 +66,13 @@ impl AnswerReader {
             Mark::Table(at) if at == self.tables.len() => {
                 self.current = Some(RowDigest::new(self.key));
             }
-            Mark::Table(_) | Mark::Compared => {}
+            Mark::Table(_) => {}
+            Mark::Compared(changes) => self.changes = changes,
             Mark::Done(transaction) => {
                 let tables = std::mem::take(&mut self.tables);
                 let before = BeforeCommit {
                     tables,
+                    changes: std::mem::take(&mut self.changes),
                     transaction,
                 };
                 // Nobody listens where the stream was given up.
@@ -118,7 +123,7 @@ mod tests {
         let key = DigestKey::random().unwrap();
         let token = "a5".repeat(16);
         let answer = format!(
-            "\n{token}\t0\n1\tx\n2\ta5a5\n{token}\t1\n{token}\tcompared\n17\n{token}\tdone\t4711\n{token}\tstatus\tcommitted\n"
+            "\n{token}\t0\n1\tx\n2\ta5a5\n{token}\t1\n{token}\tcompared\t2\n17\n{token}\tdone\t4711\t1.5\t3\n{token}\tstatus\tcommitted\n"
         );
         let mut wanted = RowDigest::new(key);
         wanted.push(b"2\ta5a5\n1\tx\n");
@@ -130,7 +135,8 @@ mod tests {
             }
             let before = rx.recv().unwrap();
             assert_eq!(before.tables, [wanted.digest(), TableDigest::default()]);
-            assert_eq!(before.transaction, "4711");
+            assert_eq!(before.transaction.id, "4711");
+            assert_eq!((&*before.changes, &*before.transaction.changes), ("2", "3"));
             assert_eq!(reader.status.as_deref(), Some("committed"));
         }
     }

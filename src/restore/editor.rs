@@ -103,13 +103,18 @@ impl DumpEditor {
 
     /// Asks for the tables that have passed and were not told yet.
     pub(crate) fn compare(&mut self) {
-        let tables = self.copied[self.compared..].iter();
+        let tables = self.copied.iter();
         let tables: Vec<_> = tables.map(|c| (&c.table, c.columns.as_str())).collect();
-        if !tables.is_empty() {
+        if tables.len() > self.compared {
             let text = self.script.compare(self.compared, &tables);
             self.compared = self.copied.len();
             self.insert("the comparison of the rows", text.as_bytes());
         }
+    }
+
+    /// The tables whose rows have passed.
+    pub(crate) fn tables(&self) -> impl Iterator<Item = &TableName> {
+        self.copied.iter().map(|copied| &copied.table)
     }
 
     /// What the artifact held, by table in its order.
@@ -123,6 +128,8 @@ impl DumpEditor {
         let text = String::from_utf8_lossy(text);
         let statement = statement::read(&text);
         match &statement {
+            // What triggers of the target say could hold a row; the prelude has been run.
+            Statement::Messages => return false,
             Statement::Default => {
                 self.entry_omitted = false;
                 return true;

@@ -3,13 +3,15 @@
 use crate::base::error::{Code, Error, Result, StageReport};
 use crate::pg;
 use crate::pg::connection::Connection;
-use crate::pg::server_error::OURS;
+use crate::pg::server_error::{OURS, TEXT};
 use crate::process::cancel::{Cancel, stopped};
 use crate::process::find::{self, Tool};
 use crate::process::pipe::Piped;
 use crate::process::root_cause::{Blame, blame};
 use crate::process::run::{Input, run};
 use crate::restore::answers::AnswerReader;
+use crate::restore::editor::DumpEditor;
+use crate::restore::script::{self, SERVER_STARTED};
 use crate::restore::stream::RestoreTap;
 use crate::store::manifest::Manifest;
 use crate::verify::decrypt::opens;
@@ -56,31 +58,40 @@ fn transaction(piped: &RestorePipe, connection: &Connection) -> Transaction {
     let Some((tap, _)) = &piped.tap else {
         return Transaction::Unknown;
     };
-    let Some(id) = &tap.commit_sent else {
+    let Some(sent) = &tap.commit_sent else {
         return Transaction::RolledBack;
     };
     let status = piped
         .sink
         .as_ref()
         .and_then(|(sink, _)| sink.status.clone());
-    match status.or_else(|| ask(id, connection)) {
+    match status.or_else(|| ask(sent, connection)) {
         Some(status) => Transaction::parse(&status),
         None => Transaction::Unknown,
     }
 }
 
-fn ask(id: &str, connection: &Connection) -> Option<String> {
+/// The status by another session, if it reaches the same server in the same life: another one knows
+/// nothing of the transaction, and a server that crashed may have given its id out again.
+fn ask(transaction: &script::Transaction, connection: &Connection) -> Option<String> {
     let psql = find::find(Tool::Psql, &connection.env).ok()?;
-    let question = format!("SELECT pg_catalog.pg_xact_status('{id}');\n");
+    let question = pg::session::question(&format!(
+        "SELECT pg_xact_status('{}'), {SERVER_STARTED};\n",
+        transaction.id
+    ));
     let cancel = Cancel::none().with_limit(Some(ASKED_AGAIN));
     let spec = pg::command::psql(&psql, connection);
     let since = std::time::Instant::now();
     // The backend of a psql that went away may still be at work.
     loop {
         let ran = run(&spec, Input::Bytes(question.clone().into()), &cancel);
-        let status = ran.ok().then(|| ran.text().trim().to_string())?;
+        let text = ran.ok().then(|| ran.text())?;
+        let (status, server_started) = text.trim().split_once('|')?;
+        if server_started != transaction.server_started {
+            return None;
+        }
         if status != "in progress" || since.elapsed() > ASKED_AGAIN {
-            return Some(status).filter(|status| status != "in progress");
+            return Some(status.to_string()).filter(|status| status != "in progress");
         }
         std::thread::sleep(Duration::from_millis(100));
     }
@@ -126,27 +137,40 @@ pub(crate) fn failure(piped: &RestorePipe, connection: &Connection) -> Result<Op
     ))
 }
 
+/// What psql said, without warnings that are no error, and without a text where a value of a row
+/// could stand in it.
 fn psql_report(piped: &RestorePipe) -> StageReport {
     let mut report = piped.consumer.report();
-    report.said.retain(|line| !line.starts_with(OURS));
+    let with_rows = entry(piped).is_none_or(|entry| entry.starts_with("TABLE DATA "));
+    report.said.retain(|line| {
+        let warning = at_line(line).is_some_and(|(_, text)| text.starts_with(OURS));
+        !(warning || with_rows && line.starts_with(TEXT))
+    });
     report
 }
 
-/// The entry of the dump that psql's last error names by its line.
+/// `line 7: …`
+fn at_line(line: &str) -> Option<(u64, &str)> {
+    let (at, text) = line.strip_prefix("line ")?.split_once(": ")?;
+    Some((at.parse().ok()?, text))
+}
+
+/// The entry of the dump that psql's error names by its line.
 fn entry(piped: &RestorePipe) -> Option<String> {
     let (tap, _) = piped.tap.as_ref()?;
-    let lines = piped.consumer.stderr.lines().rev();
-    let mut errors = lines.filter_map(|line| line.strip_prefix("line ")?.split_once(": "));
-    let (line, _) = errors.next()?;
-    let entry = tap.editor.entry_at(line.parse().ok()?)?;
+    let mut errors = piped.consumer.stderr.lines().filter_map(at_line);
+    let (line, _) = errors.rfind(|(_, text)| !text.starts_with(OURS))?;
+    let entry = tap.editor.entry_at(line)?;
     Some(entry.to_string())
 }
 
-/// What the prelude's blocks left out for want of a role.
-pub(crate) fn prelude_omissions(stderr: &str) -> Vec<String> {
+/// What the prelude's blocks left out for want of a role; nobody else's warning counts.
+pub(crate) fn prelude_omissions(stderr: &str, editor: &DumpEditor) -> Vec<String> {
     let told = stderr.lines().filter_map(|line| {
-        let what = line.strip_prefix(OURS)?.strip_prefix("left out: ")?;
-        Some(format!("prelude: {what}"))
+        let (at, text) = at_line(line)?;
+        let what = text.strip_prefix(OURS)?.strip_prefix("left out: ")?;
+        let of_prelude = editor.entry_at(at)?.ends_with("the prelude");
+        of_prelude.then(|| format!("prelude: {what}"))
     });
     told.collect()
 }

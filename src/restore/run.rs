@@ -23,6 +23,7 @@ use crate::process::status_lines::StatusLines;
 use crate::report::findings::Findings;
 use crate::restore::answers::AnswerReader;
 use crate::restore::editor::DumpEditor;
+use crate::restore::missing;
 use crate::restore::omissions::Omissions;
 use crate::restore::outcome;
 use crate::restore::script::TransactionScript;
@@ -84,9 +85,9 @@ pub(crate) fn plan(
 ) -> Result<RestorePlan> {
     let target = target::ask(connection, manifest, cancel)?;
     target.check(manifest)?;
-    let (missing, unknown) = target.missing(manifest);
+    let (lacking, unknown) = target.missing(manifest);
     Ok(RestorePlan {
-        omissions: target::resolve(&missing, options)?,
+        omissions: missing::resolve(&lacking, options)?,
         unknown: unknown.into_iter().cloned().collect(),
         target,
         options,
@@ -95,7 +96,8 @@ pub(crate) fn plan(
 
 /// Refuses a prelude that the proof of the artifact's origin does not cover.
 pub(crate) fn prelude_unproved() -> Error {
-    let what = "nothing proves who sealed the prelude: the artifact is of an early version, and is not bound to it";
+    let what =
+        "nothing proves who sealed the prelude: the artifact does not say that it is its own";
     Error::new(Code::OriginUnproved, what).hint(
         "Restore without it, where the database has what it would bring: --no-prelude.\n      \
          Only if you made sure in another way: --origin-unproved; its SQL then runs with your rights.",
@@ -134,6 +136,7 @@ pub(crate) fn restore(
         begun: false,
         findings: Findings::default(),
         compared: Vec::new(),
+        server_started: plan.target.server_started.clone(),
         commit_sent: None,
     };
     let psql = find::find(Tool::Psql, &connection.env)?;
@@ -153,12 +156,11 @@ pub(crate) fn restore(
             false => Ok(RestoreOutcome::Differs(compared, error)),
         };
     }
-    let warned = outcome::prelude_omissions(&piped.consumer.stderr);
     let Some((tap, _)) = piped.tap else {
         let what = "the stream was not read to its end";
         return Err(Error::new(Code::StageFailed, what));
     };
-    let mut omitted = warned;
+    let mut omitted = outcome::prelude_omissions(&piped.consumer.stderr, &tap.editor);
     omitted.extend(tap.editor.omitted);
     Ok(RestoreOutcome::Committed(Box::new(Restored {
         target: plan.target,

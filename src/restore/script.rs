@@ -1,6 +1,6 @@
 //! The transaction around a dump: what psql is given before it, between its parts and behind it.
 
-use crate::base::names::TableName;
+use crate::base::names::{TableName, literal};
 
 /// The marks in psql's answer, the guard that no stray COMMIT passes, and the SQL that makes them.
 #[derive(Debug, Clone)]
@@ -16,13 +16,27 @@ pub(crate) struct TransactionScript {
 pub(crate) enum Mark {
     /// The rows of the table with this number follow.
     Table(usize),
-    /// Every table has been told.
-    Compared,
-    /// All statements were run; with the transaction's id.
-    Done(String),
+    /// Every table has been told; with the number of rows that were changed up to here.
+    Compared(String),
+    /// All statements were run.
+    Done(Transaction),
     /// What the server says of the transaction behind COMMIT.
     Status(String),
 }
+
+/// A transaction that is ready for COMMIT.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Transaction {
+    pub id: String,
+    /// When its server was started, in seconds: after a crash an id may be given out again.
+    pub server_started: String,
+    /// Rows that were changed in the tables since it began.
+    pub changes: String,
+}
+
+/// A name for a server that neither another one nor its own next life bears.
+pub(crate) const SERVER_STARTED: &str =
+    "pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time())";
 
 impl TransactionScript {
     pub(crate) fn new(random: [u8; 16], pins: String) -> TransactionScript {
@@ -32,8 +46,9 @@ impl TransactionScript {
         }
     }
 
-    pub(crate) fn pins(&self) -> &str {
-        &self.pins
+    /// The settings under which the dump runs. Warnings of the target's triggers could hold a row.
+    pub(crate) fn settings(&self) -> String {
+        format!("{}SET LOCAL client_min_messages = error;\n", self.pins)
     }
 
     pub(crate) fn token(&self) -> &[u8] {
@@ -51,14 +66,26 @@ impl TransactionScript {
         format!("\\restrict {token}\nBEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\n{pins}")
     }
 
-    /// A row that breaks a foreign key which is only checked at COMMIT, so no COMMIT succeeds
-    /// before [`commit`](Self::commit) mends it.
+    /// Two rows that break a constraint which is only checked at COMMIT, so no COMMIT succeeds
+    /// before [`commit`](Self::commit) mends them.
     pub(crate) fn raise_guard(&self) -> String {
         let guard = self.guard();
         format!(
-            "CREATE TEMPORARY TABLE {guard} (a int PRIMARY KEY, \
-             b int REFERENCES {guard} DEFERRABLE INITIALLY DEFERRED) ON COMMIT DROP;\n\
-             INSERT INTO {guard} VALUES (1, 2);\n"
+            "CREATE TEMPORARY TABLE {guard} (a int UNIQUE DEFERRABLE INITIALLY DEFERRED, b int) \
+             ON COMMIT DROP;\nINSERT INTO {guard} VALUES (1, 1), (1, 2);\n"
+        )
+    }
+
+    fn mend_guard(&self) -> String {
+        format!("UPDATE {} SET a = b;\n", self.guard())
+    }
+
+    /// Lets happen now what was put off until COMMIT.
+    fn deferred(&self) -> String {
+        format!(
+            "{}SET CONSTRAINTS ALL IMMEDIATE;\nSET CONSTRAINTS ALL DEFERRED;\nUPDATE {} SET a = 1;\n",
+            self.mend_guard(),
+            self.guard()
         )
     }
 
@@ -66,40 +93,39 @@ impl TransactionScript {
         format!("COPY (SELECT '{}', {text}) TO STDOUT;\n", self.token)
     }
 
-    /// Tells the rows of every table, as the artifact's COPY statements list their columns. What
-    /// was put off until COMMIT happens first, so that it is compared too.
-    /// `first` is the number of the first of them.
+    /// Tells the rows of tables, as the artifact's COPY statements list their columns. What was put
+    /// off until COMMIT happens first, so that it is compared too. `first`: how many tables were
+    /// told before.
     pub(crate) fn compare(&self, first: usize, tables: &[(&TableName, &str)]) -> String {
-        let guard = self.guard();
-        let mut out = format!(
-            "{pins}\
-             UPDATE {guard} SET b = a;\nSET CONSTRAINTS ALL IMMEDIATE;\n\
-             SET CONSTRAINTS ALL DEFERRED;\nUPDATE {guard} SET b = 2;\n",
-            pins = self.pins,
-        );
-        for (at, (table, columns)) in tables.iter().enumerate() {
+        let mut out = self.settings() + &self.deferred();
+        for (at, (table, columns)) in tables.iter().enumerate().skip(first) {
             let columns = columns.strip_prefix('(').and_then(|c| c.strip_suffix(')'));
             let columns = columns.unwrap_or_default();
-            out += &self.mark(&(first + at).to_string());
+            out += &self.mark(&at.to_string());
             out += &format!(
                 "COPY (SELECT {columns} FROM ONLY {}) TO STDOUT;\n",
                 table.pattern()
             );
         }
-        out + &self.mark("'compared'")
+        let names = tables.iter().map(|(table, _)| *table);
+        out + &self.mark(&format!("'compared', {}", changes(names)))
     }
 
     /// The end of what may fail: behind it only [`commit`](Self::commit) is missing.
-    pub(crate) fn done(&self) -> String {
-        self.mark("'done', pg_catalog.pg_current_xact_id()")
+    pub(crate) fn done<'a>(&self, tables: impl Iterator<Item = &'a TableName>) -> String {
+        let mark = format!(
+            "'done', pg_catalog.pg_current_xact_id(), {SERVER_STARTED}, {}",
+            changes(tables)
+        );
+        format!("{}{}{}", self.settings(), self.deferred(), self.mark(&mark))
     }
 
     /// The last word, and the question whether the server kept it.
     pub(crate) fn commit(&self, transaction: &str) -> String {
         let status = format!("'status', pg_catalog.pg_xact_status('{transaction}')");
         format!(
-            "UPDATE {} SET b = a;\nCOMMIT;\n{}\\unrestrict {}\n",
-            self.guard(),
+            "{}COMMIT;\n{}\\unrestrict {}\n",
+            self.mend_guard(),
             self.mark(&status),
             self.token
         )
@@ -108,17 +134,42 @@ impl TransactionScript {
     /// Reads a line that begins with the token.
     pub(crate) fn read(&self, line: &str) -> Option<Mark> {
         let rest = line.strip_prefix(&self.token)?.strip_prefix('\t')?;
-        match rest.split_once('\t') {
-            Some(("done", id)) => id
-                .bytes()
-                .all(|b| b.is_ascii_digit())
-                .then(|| Mark::Done(id.into())),
-            Some(("status", status)) => Some(Mark::Status(status.into())),
-            Some(_) => None,
-            None if rest == "compared" => Some(Mark::Compared),
-            None => rest.parse().ok().map(Mark::Table),
+        let words: Vec<&str> = rest.split('\t').collect();
+        match words[..] {
+            ["compared", changes] => Some(Mark::Compared(changes.into())),
+            ["done", id, server_started, changes] => {
+                let number = id.bytes().all(|b| b.is_ascii_digit());
+                number.then(|| {
+                    Mark::Done(Transaction {
+                        id: id.into(),
+                        server_started: server_started.into(),
+                        changes: changes.into(),
+                    })
+                })
+            }
+            ["status", status] => Some(Mark::Status(status.into())),
+            [at] => at.parse().ok().map(Mark::Table),
+            _ => None,
         }
     }
+}
+
+/// The number of rows that this transaction has changed in the tables so far, where the server
+/// counts.
+fn changes<'a>(tables: impl Iterator<Item = &'a TableName>) -> String {
+    let counted = ["inserted", "updated", "deleted"]
+        .map(|what| format!("pg_catalog.pg_stat_get_xact_tuples_{what}(t)"));
+    let tables: Vec<String> = tables
+        .map(|table| format!("({}::pg_catalog.regclass)", literal(&table.pattern())))
+        .collect();
+    if tables.is_empty() {
+        return "0".into();
+    }
+    format!(
+        "(SELECT pg_catalog.sum({}) FROM (VALUES {}) AS v(t))",
+        counted.join(" OPERATOR(pg_catalog.+) "),
+        tables.join(", ")
+    )
 }
 
 #[cfg(test)]
@@ -131,10 +182,17 @@ mod tests {
         let token = "07".repeat(16);
         for (rest, mark) in [
             ("0", Some(Mark::Table(0))),
-            ("compared", Some(Mark::Compared)),
-            ("done\t42", Some(Mark::Done("42".into()))),
+            ("compared\t9", Some(Mark::Compared("9".into()))),
+            (
+                "done\t42\t1.5\t9",
+                Some(Mark::Done(Transaction {
+                    id: "42".into(),
+                    server_started: "1.5".into(),
+                    changes: "9".into(),
+                })),
+            ),
             ("status\tcommitted", Some(Mark::Status("committed".into()))),
-            ("done\t4'2", None),
+            ("done\t4'2\t1\t9", None),
             ("x", None),
         ] {
             assert_eq!(script.read(&format!("{token}\t{rest}")), mark, "{rest}");

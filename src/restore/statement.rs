@@ -50,6 +50,8 @@ pub(crate) enum Statement {
     /// It sets what holds for the statements behind the next header.
     Default,
     DefaultTablespace(String),
+    /// It lets the server's warnings through again.
+    Messages,
     /// It begins to hide rows.
     RowSecurity,
     Other,
@@ -165,6 +167,9 @@ impl Reader<'_> {
             self.words = self.words.get(1..)?;
             let named = self.name().map(Statement::DefaultTablespace);
             return Some(named.unwrap_or(Statement::Default));
+        }
+        if self.eat("set client_min_messages") {
+            return Some(Statement::Messages);
         }
         self.eat("set default_table_access_method")
             .then_some(Statement::Default)
@@ -323,6 +328,7 @@ mod tests {
                 "CREATE INDEX \"function\" ON public.t USING btree (begin)",
                 Statement::Other,
             ),
+            ("SET client_min_messages = warning", Statement::Messages),
             ("SET row_security = off", Statement::Other),
             ("", Statement::Other),
         ] {

@@ -12,7 +12,7 @@ use crate::process::status_lines::StatusLines;
 use crate::report::findings::Findings;
 use crate::restore::answers::BeforeCommit;
 use crate::restore::editor::DumpEditor;
-use crate::restore::script::TransactionScript;
+use crate::restore::script::{Transaction, TransactionScript};
 use crate::store::manifest::Manifest;
 use crate::verify::decrypt::opened_by_recipient;
 use crate::verify::plaintext::{Content, Inflate};
@@ -53,8 +53,10 @@ pub(crate) struct RestoreTap {
     /// What was proved on the way.
     pub findings: Findings,
     pub compared: Vec<Compared>,
-    /// COMMIT was sent; the transaction's id.
-    pub commit_sent: Option<String>,
+    /// Of the target as it was asked beforehand.
+    pub server_started: String,
+    /// COMMIT was sent for it.
+    pub commit_sent: Option<Transaction>,
 }
 
 fn broken(err: std::io::Error) -> StreamError {
@@ -65,6 +67,20 @@ fn rejected(why: impl std::fmt::Display) -> StreamError {
     let what = format!("the artifact cannot be restored: {why}");
     StreamError::Rejected(Error::new(Code::NotVerified, what))
 }
+
+fn another_server() -> Error {
+    let what = "the restore reached another server than the one that was asked beforehand";
+    Error::new(Code::Database, what)
+        .hint("Name one server: a host name, or a list of hosts, led to two; or it was restarted.")
+}
+
+fn changed_later() -> Error {
+    let what = "rows of the restored tables were changed again after they had been compared";
+    Error::new(Code::NotVerified, what).hint(CHANGES_ROWS)
+}
+
+const CHANGES_ROWS: &str =
+    "Something in the target changes rows as they come: look for event triggers.";
 
 impl RestoreTap {
     /// The first statements, once it is known that the prelude is the artifact's own.
@@ -100,8 +116,9 @@ impl RestoreTap {
             let (before, _) = prelude::parts(&prelude.sql).map_err(rejected)?;
             self.editor.insert("the prelude", before);
         }
+        let settings = self.script.settings();
         self.editor
-            .insert("the settings of the session", self.script.pins().as_bytes());
+            .insert("the settings of the session", settings.as_bytes());
         self.begun = true;
         Ok(())
     }
@@ -151,9 +168,7 @@ impl RestoreTap {
             differ.join("; ")
         );
         Err(StreamError::Rejected(
-            Error::new(Code::NotVerified, what).hint(
-                "Something in the target changes rows as they come: look for event triggers.",
-            ),
+            Error::new(Code::NotVerified, what).hint(CHANGES_ROWS),
         ))
     }
 }
@@ -216,17 +231,26 @@ impl Tap for RestoreTap {
             let (_, after) = prelude::parts(&text.prelude.sql).map_err(rejected)?;
             self.editor.insert("the end of the prelude", after);
         }
+        let done = self.script.done(self.editor.tables());
         self.editor
-            .insert("the end of the transaction", self.script.done().as_bytes());
+            .insert("the end of the transaction", done.as_bytes());
         self.write(&mut to)?;
         // Where psql ends without an answer, it is the cause.
         let ended = |_| StreamError::BrokenPipe("psql ended".into());
+        let before = self.answers.recv().map_err(ended)?;
+        self.compare(&before.tables)?;
         let BeforeCommit {
-            tables,
+            changes,
             transaction,
-        } = self.answers.recv().map_err(ended)?;
-        self.compare(&tables)?;
-        let commit = self.script.commit(&transaction);
+            ..
+        } = before;
+        if transaction.server_started != self.server_started {
+            return Err(StreamError::Rejected(another_server()));
+        }
+        if changes != transaction.changes {
+            return Err(StreamError::Rejected(changed_later()));
+        }
+        let commit = self.script.commit(&transaction.id);
         self.commit_sent = Some(transaction);
         self.editor.insert("COMMIT", commit.as_bytes());
         self.write(&mut to)

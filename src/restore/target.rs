@@ -2,18 +2,15 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::{TableName, quoted};
-use crate::base::text::plain;
 use crate::base::version;
 use crate::pg;
 use crate::pg::closure::ExternalReference;
 use crate::pg::connection::Connection;
-use crate::pg::identifier::identifier;
 use crate::process::ask;
 use crate::process::cancel::Cancel;
 use crate::process::find::{self, Tool};
 use crate::process::run::Input;
-use crate::restore::omissions::Omissions;
-use crate::restore::run::RestoreOptions;
+use crate::restore::missing::MissingDependency;
 use crate::store::manifest::Manifest;
 use serde::Deserialize;
 
@@ -24,6 +21,10 @@ pub(crate) struct TargetDatabase {
     pub database: String,
     pub user: String,
     system_identifier: Option<String>,
+    /// When the server was started, as a transaction script tells it too.
+    pub server_started: String,
+    /// The role may create temporary tables.
+    temporary: bool,
     /// `on` where PGOPTIONS reached the server.
     options: Option<String>,
     existing: Vec<TableName>,
@@ -135,6 +136,17 @@ impl TargetDatabase {
                 "Restore into a server of version {dumped} or newer."
             )));
         }
+        if !self.temporary {
+            let user = &self.user;
+            let what = format!(
+                "the role {user} may not create temporary tables in `{here}`, and a restore needs one"
+            );
+            return Err(Error::new(Code::Database, what).hint(format!(
+                "As the owner of the database: GRANT TEMPORARY ON DATABASE {} TO {};",
+                quoted(here),
+                quoted(user)
+            )));
+        }
         match &self.existing[..] {
             [] => Ok(()),
             [first, rest @ ..] => {
@@ -169,131 +181,5 @@ impl TargetDatabase {
                 && reference.kind != "statistics"
         });
         (lacks.collect(), unknown.map(|(r, _)| r).collect())
-    }
-}
-
-/// One reference that the target does not serve.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct MissingDependency<'a> {
-    reference: &'a ExternalReference,
-    /// It is there: an owner for whom the restoring role may not act.
-    others: bool,
-}
-
-/// The statement that makes it, or what to do.
-fn remedy(MissingDependency { reference, others }: &MissingDependency<'_>) -> String {
-    // The manifest may be anybody's: only what is one name may stand in SQL that is copied, and
-    // nothing in a line of its own.
-    let name = plain(&reference.name);
-    let spelt = identifier(&name).map(|name| quoted(&name));
-    match (reference.kind.as_str(), spelt) {
-        ("role", _) if *others => {
-            format!("restore as a member of the role {name}, or as a superuser")
-        }
-        ("role", Some(name)) => format!("CREATE ROLE {name} NOLOGIN;"),
-        ("schema", Some(name)) => format!("CREATE SCHEMA {name};"),
-        ("tablespace", Some(name)) => format!("CREATE TABLESPACE {name} LOCATION '…';"),
-        ("extension", _) => {
-            format!("install the package of the extension {name} on the target's host")
-        }
-        ("locale", _) => format!(
-            "make the locale {name} on the server's host (Debian: apt-get install locales, \
-             dpkg-reconfigure locales)"
-        ),
-        ("partitioned_table", _) => {
-            format!("restore with --skip-external where there is no {name}, and attach it by hand")
-        }
-        (kind, _) => format!("create the {} {name}", thing(kind)),
-    }
-}
-
-/// What is missing, as a reader calls it.
-fn thing(kind: &str) -> String {
-    match kind {
-        "foreign_key" | "partitioned_table" => "table".into(),
-        kind => plain(&kind.replace('_', " ")),
-    }
-}
-
-/// Refuses what is missing, or turns it into what is left out.
-pub(crate) fn resolve(
-    missing: &[MissingDependency<'_>],
-    options: RestoreOptions,
-) -> Result<Omissions> {
-    let mut omissions = Omissions::default();
-    let mut refused: Vec<&MissingDependency<'_>> = Vec::new();
-    let mut skipping_helps = true;
-    for dependency in missing {
-        let can = omissions.add(dependency.reference, dependency.others);
-        if !(can && options.skip_external) {
-            skipping_helps &= can;
-            refused.push(dependency);
-        }
-    }
-    let Some(first) = refused.first() else {
-        return Ok(omissions);
-    };
-    let more = match refused.len() {
-        1 => String::new(),
-        n => format!(" (and {} more)", n - 1),
-    };
-    let MissingDependency { reference, others } = first;
-    let (kind, by) = (thing(&reference.kind), &reference.needed_by);
-    let name = &reference.name;
-    let what = match others {
-        false => format!("the target has no {kind} {name}, which {by} needs{more}"),
-        true => format!("the restoring role may not act for {name}, the {by}{more}"),
-    };
-    let mut remedies: Vec<String> = refused
-        .iter()
-        .map(|dependency| remedy(dependency))
-        .collect();
-    remedies.sort();
-    remedies.dedup();
-    // The host's packages and locales are not the backup's to bring.
-    let hosts = |missing: &MissingDependency| {
-        ["extension", "locale"].contains(&missing.reference.kind.as_str())
-    };
-    if options.proof && !refused.iter().all(|dependency| hosts(dependency)) {
-        let what = format!("it does not come back by itself: {what}");
-        let rest =
-            "Take the backup with its prelude, or restore into a database that has the rest:";
-        let hint = format!("{rest} {}", remedies.join("; "));
-        return Err(Error::new(Code::NotVerified, what).hint(hint));
-    }
-    if skipping_helps {
-        remedies.push(
-            "or leave out what needs it (foreign keys, partitions, triggers, policies, rules, owners, privileges): --skip-external".into(),
-        );
-    }
-    Err(Error::new(Code::Database, what).hint(remedies.join("\n      ")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_hint_holds_no_sql_of_the_manifest() {
-        let told = |kind: &str, name: &str| {
-            let reference = serde_json::json!({
-                "kind": kind, "name": name, "needed_by": "public.a", "status": "", "detail": ""
-            });
-            let reference: ExternalReference = serde_json::from_value(reference).unwrap();
-            remedy(&MissingDependency {
-                reference: &reference,
-                others: false,
-            })
-        };
-        assert_eq!(told("role", "app"), "CREATE ROLE \"app\" NOLOGIN;");
-        assert_eq!(
-            told("role", "\"a\"\"; b\""),
-            "CREATE ROLE \"a\"\"; b\" NOLOGIN;"
-        );
-        let hostile = "x SUPERUSER LOGIN PASSWORD 'a'; --";
-        for kind in ["role", "tablespace"] {
-            assert!(!told(kind, hostile).contains("CREATE"), "{kind}");
-        }
-        assert!(!told("function", "f()\nDROP TABLE x;").contains('\n'));
     }
 }

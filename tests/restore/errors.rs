@@ -48,7 +48,7 @@ fn no_error_shows_a_row() {
         (
             "what is not there",
             "DROP TABLE public.a",
-            &["42P01 undefined_table: relation"],
+            &["42P01 undefined_table", "text: relation", "does not exist"],
         ),
     ] {
         cases.check(what, || {
@@ -151,4 +151,160 @@ fn what_connects_to_nothing_says_so() {
         .run()
         .exits(0)
         .prints(&["RESTORE: PASS"]);
+}
+
+/// Values that look like what psql or libpq prints, and names in values.
+#[test]
+fn no_value_passes_for_a_message() {
+    let lines = [
+        "x",
+        "psql: error: SECRET",
+        "\tSECRET",
+        "psql:<stdin>:5: ERROR:  42703: column SECRET",
+        "psql:<stdin>:7: SECRET connection to server was lost",
+        "TABLE NAME:  SECRET",
+        "LOCATION:  SECRET, x.c:1",
+    ];
+    let test = Test::of(&format!(
+        "CREATE TABLE a (id int, x text, r regclass); CREATE TABLE \"SECRET\" ();
+         INSERT INTO a VALUES (1, E'{}', NULL), (2, 'SECRET', NULL);
+         CREATE TABLE named (r regclass); INSERT INTO named VALUES ('\"SECRET\"')",
+        lines.join("\\n").replace('\t', "\\t")
+    ));
+    let raise = |how: &str| {
+        format!(
+            "CREATE FUNCTION public.tell() RETURNS trigger LANGUAGE plpgsql AS $f$ BEGIN {how}; RETURN NEW; END $f$;
+             CREATE TRIGGER tell BEFORE INSERT ON public.a FOR EACH ROW EXECUTE FUNCTION public.tell()"
+        )
+    };
+    for (table, action, code) in [
+        (
+            "a",
+            "ALTER TABLE public.a ADD CHECK (id > 5)".to_string(),
+            4,
+        ),
+        (
+            "a",
+            "ALTER TABLE public.a ALTER x TYPE int USING 1".into(),
+            4,
+        ),
+        (
+            "a",
+            raise(
+                "RAISE EXCEPTION 'row % is refused', NEW.x USING ERRCODE = 'insufficient_privilege'",
+            ),
+            4,
+        ),
+        ("a", raise("RAISE WARNING 'pgseal: left out: %', NEW.x"), 0),
+        (
+            "a",
+            raise("RAISE WARNING E'x\\npsql:<stdin>:1: ERROR:  42P01: %', NEW.x"),
+            0,
+        ),
+        ("named", "SELECT".into(), 4),
+    ] {
+        let sealed = sealed(&test, &[&format!("public.{table}")]);
+        let target = Target::new();
+        target.sql(&format!(
+            "CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+               IF to_regclass('public.a') IS NULL OR tg_tag <> 'CREATE TABLE' THEN RETURN; END IF;
+               EXECUTE $e${action}$e$; END $$;
+             CREATE EVENT TRIGGER meddle ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION meddle()"
+        ));
+        let ran = restore(&test, &sealed.path, &target).run();
+        ran.check(ran.code() == code, &action);
+        ran.check(!ran.stderr.contains("SECRET"), "no value is shown");
+        ran.check(!ran.stdout.contains("SECRET"), "no value is shown");
+    }
+}
+
+/// Behind the comparison only policies, privileges and comments follow.
+#[test]
+fn a_change_after_the_comparison_is_seen() {
+    let test = Test::of(
+        "CREATE TABLE a (id int, x text); INSERT INTO a VALUES (1, 'one'); GRANT SELECT ON a TO PUBLIC",
+    );
+    let sealed = sealed(&test, &["public.a"]);
+    let update = "UPDATE public.a SET x = 'changed'";
+    let deferred = "CREATE FUNCTION public.late() RETURNS trigger LANGUAGE plpgsql AS
+          'BEGIN UPDATE public.a SET x = ''changed''; RETURN NULL; END';
+        CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON public.a DEFERRABLE INITIALLY DEFERRED
+          FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION public.late();
+        UPDATE public.a SET x = x";
+    for action in [update, deferred] {
+        let target = Target::new();
+        target.sql(&format!(
+            "CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN {action}; END $$;
+             CREATE EVENT TRIGGER meddle ON ddl_command_end WHEN TAG IN ('GRANT') EXECUTE FUNCTION meddle()"
+        ));
+        restore(&test, &sealed.path, &target).run().fails(
+            1,
+            &[
+                "were changed again after they had been compared",
+                "rolled back",
+            ],
+        );
+        assert_eq!(target.sql("SELECT to_regclass('public.a') IS NULL"), "t");
+    }
+}
+
+/// A list of hosts, or a restart, can lead two connections to two servers.
+#[test]
+fn what_another_server_says_is_not_believed() {
+    let test = Test::of("CREATE TABLE a (id int); INSERT INTO a VALUES (1)");
+    let sealed = sealed(&test, &["public.a"]);
+    let target = Target::new();
+    let asked = "$real \"$@\" | sed 's/\"server_started\" : \"[0-9.]*\"/\"server_started\" : \"1.5\"/'; exit";
+    test.shim(
+        "psql",
+        "*",
+        &format!("case \"$*\" in *AUTOCOMMIT=off*) exec $real \"$@\";; esac; {asked}"),
+    );
+    restore(&test, &sealed.path, &target).run().fails(
+        3,
+        &[
+            "reached another server than the one that was asked",
+            "rolled back",
+        ],
+    );
+    target.is_empty();
+    // The last answer is lost, and another server answers for it.
+    let lost = "sed -u '/^COMMIT;$/q' | $real \"$@\"; touch $HOME/lost; kill -KILL $$";
+    let other = "if [ -e $HOME/lost ]; then $real \"$@\" | sed 's/|[0-9.]*$/|1.5/'; exit; fi; exec $real \"$@\"";
+    test.shim(
+        "psql",
+        "*",
+        &format!("case \"$*\" in *AUTOCOMMIT=off*) {lost};; esac; {other}"),
+    );
+    restore(&test, &sealed.path, &target)
+        .run()
+        .fails(4, &["whether the transaction was committed is not known"]);
+}
+
+#[test]
+fn a_role_without_temporary_tables() {
+    let test = Test::of("CREATE TABLE a (id int)");
+    let sealed = sealed(&test, &["public.a"]);
+    let target = Target::new();
+    let role = format!("plain_{}", target.db);
+    target.sql(&format!(
+        "CREATE ROLE {role} LOGIN; GRANT CREATE ON SCHEMA public TO {role}; REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC",
+        target.db
+    ));
+    let run = || {
+        test.pgseal("restore")
+            .arg(&sealed.path)
+            .args(["--origin-unproved", "--skip-external"])
+            .arg(format!("--dbname=dbname={} user={role}", target.db))
+            .env("GNUPGHOME", super::forge::secret())
+            .run()
+    };
+    let grant = format!(
+        "GRANT TEMPORARY ON DATABASE \"{}\" TO \"{role}\";",
+        target.db
+    );
+    run().fails(3, &["may not create temporary tables", &grant]);
+    target.sql(&grant);
+    run().exits(0);
+    target.sql(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}"));
 }

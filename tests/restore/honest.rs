@@ -238,3 +238,41 @@ fn what_is_not_in_the_backup_and_what_the_target_adds_are_told() {
     assert_eq!(target.sql(&may), "t");
     target.sql(&format!("DROP OWNED BY {role} CASCADE; ALTER DEFAULT PRIVILEGES IN SCHEMA public REVOKE ALL ON SEQUENCES FROM PUBLIC; DROP ROLE {role}"));
 }
+
+/// The trigger and the policy are left out with their functions, so nothing needs the schema.
+#[test]
+fn a_schema_that_only_what_is_left_out_needs() {
+    let test = Test::of(
+        "CREATE SCHEMA ext; CREATE FUNCTION ext.tf() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+         CREATE FUNCTION ext.pf(int) RETURNS bool LANGUAGE sql AS 'SELECT true';
+         CREATE TABLE a (id int); INSERT INTO a VALUES (1);
+         CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW EXECUTE FUNCTION ext.tf();
+         CREATE POLICY p ON a USING (ext.pf(id))",
+    );
+    let sealed = test.sealed(&test.backup(&["public.a"]).arg("--no-prelude").run());
+    let target = Target::new();
+    let run = || restore(&test, &sealed.path, &target);
+    run().run().fails(3, &["or leave out"]);
+    run().arg("--skip-external").run().exits(0).prints(&[
+        "needs function ext.tf(): CREATE TRIGGER t",
+        "needs function ext.pf(integer): CREATE POLICY p",
+    ]);
+    assert_eq!(target.sql("SELECT count(*) FROM a"), "1");
+}
+
+/// Every table of the target, the guard of the transaction too, gets one.
+#[test]
+fn a_target_that_audits_every_table() {
+    let test = Test::of("CREATE TABLE a (id int PRIMARY KEY); INSERT INTO a VALUES (1)");
+    let sealed = sealed(&test, &["public.a"]);
+    let target = Target::new();
+    target.sql(
+        "CREATE FUNCTION au() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
+         CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql AS $$ DECLARE c record; BEGIN
+           FOR c IN SELECT * FROM pg_event_trigger_ddl_commands() WHERE object_type = 'table' LOOP
+             EXECUTE format('CREATE TRIGGER au AFTER INSERT ON %s FOR EACH ROW EXECUTE FUNCTION public.au()', c.object_identity);
+           END LOOP; END $$;
+         CREATE EVENT TRIGGER meddle ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION meddle()",
+    );
+    restore(&test, &sealed.path, &target).run().exits(0);
+}

@@ -101,8 +101,10 @@ impl Bounds<'_> {
             lines.any(|line| line.contains(words))
         };
         let why = match self.limits {
-            _ if said("No space left on device") => Why::Short(0),
-            Some(limits) if said("out of memory") => Why::Exceeded(Exceeded::Memory(limits.memory)),
+            _ if said("No space left on device") || said("disk_full") => Why::Short(0),
+            Some(limits) if said("out of memory") || said("out_of_memory") => {
+                Why::Exceeded(Exceeded::Memory(limits.memory))
+            }
             _ => return error,
         };
         self.error(&why).stages(error.stages)
