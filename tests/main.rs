@@ -8,5 +8,6 @@ mod readiness;
 mod restore;
 mod session;
 mod signing;
+mod snapshot;
 mod store;
 mod support;

@@ -325,3 +325,51 @@ fn every_error_code_is_documented() {
     assert!(!known.is_empty());
     assert_eq!(known, listed);
 }
+
+/// README shows the rooms to who reads no Rust.
+#[test]
+fn readme_and_lib_show_one_picture() {
+    let rows = |file: &str, comment: &str| -> Vec<String> {
+        let text = std::fs::read_to_string(root().join(file)).unwrap();
+        let rows = text.lines().filter_map(|line| line.strip_prefix(comment));
+        let rows = rows.filter(|row| {
+            let cell = row.trim_start_matches("| ").chars().next();
+            row.starts_with("| ") && cell.is_some_and(|c| c.is_ascii_digit())
+        });
+        rows.map(|row| row.replace(['[', ']'], "")).collect()
+    };
+    let picture = rows("src/lib.rs", "//! ");
+    assert_eq!(picture.len(), FLOORS.len());
+    assert_eq!(picture, rows("README.md", ""));
+}
+
+/// Every page is in the index, and what the pages link to is there.
+#[test]
+fn pages_are_listed_and_links_lead_somewhere() {
+    let mut wrong = Vec::new();
+    let index = std::fs::read_to_string(root().join("docs/README.md")).unwrap();
+    let mut pages: Vec<PathBuf> = ["README.md", "CONTRIBUTING.md", "SECURITY.md"]
+        .map(|page| root().join(page))
+        .into();
+    for entry in std::fs::read_dir(root().join("docs")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|end| end == "md") {
+            let name = path.file_name().unwrap().to_str().unwrap().to_string();
+            if name != "README.md" && !index.contains(&format!("]({name})")) {
+                wrong.push(format!("docs/README.md does not list {name}"));
+            }
+            pages.push(path);
+        }
+    }
+    for page in pages {
+        let text = std::fs::read_to_string(&page).unwrap();
+        for link in text.split("](").skip(1) {
+            let target = link.split([')', '#']).next().unwrap();
+            let there = target.contains("://") || page.parent().unwrap().join(target).exists();
+            if !there {
+                wrong.push(format!("{}: {target}", page.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

@@ -42,7 +42,7 @@ pub(crate) enum Command {
     OperatorPackage(OperatorPackage),
     /// Prove what can be proved of an artifact, without the secret key or with it
     Verify(Verify),
-    /// Restore into a database that has none of these tables
+    /// Restore into a database that has none of these tables; needs a proof of who sealed the artifact
     Restore(Restore),
     /// Restore into a throw-away cluster and compare every row
     ProveRestore(ProveRestore),
@@ -63,7 +63,9 @@ pub(crate) struct Readiness {
     /// Form of the report, not to be given with --json [default: table]
     #[arg(long, value_enum)]
     pub format: Option<Format>,
-    /// Which line of the verdict decides the exit code
+    /// Which line of the verdict decides the exit code. F4 is backup readiness: can a backup run
+    /// on this host now? G3 is the audit's gate: was everything checked, and does the mechanism work,
+    /// with a key or without?
     #[arg(long, value_enum, default_value = "f4")]
     pub gate: Gate,
 }
@@ -76,7 +78,9 @@ pub(crate) enum Format {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Gate {
+    /// 0 where f4_status is READY: the mechanism, the key and the runner are
     F4,
+    /// 0 where g3 is PASS: the mechanism is READY, and no row is UNKNOWN but for lack of a key
     G3,
 }
 
@@ -124,7 +128,9 @@ pub(crate) struct Restore {
     /// of the restoring role: as a superuser it can read files and run programs on the server
     #[arg(long)]
     pub origin_unproved: bool,
-    /// Leave out the foreign keys, partitions, owners and privileges whose other end is not there
+    /// Leave out what needs something that the target lacks: foreign keys, attachments to
+    /// partitioned tables, triggers, policies, rules, owners, privileges, tablespaces. All of it
+    /// is listed
     #[arg(long)]
     pub skip_external: bool,
     /// Read the secret key's passphrase from this descriptor [default: the agent asks]
@@ -245,7 +251,8 @@ pub(crate) struct Settings {
     #[arg(long, global = true, value_name = "DIR")]
     pub gnupg_home: Option<PathBuf>,
     /// Do not seal, beside the dump, the schemas, types and functions that its tables need in an
-    /// empty database. What a plpgsql or text body names is not known, and never in it
+    /// empty database. What a plpgsql or text body names is not known, and never in it. With
+    /// restore: do not run the prelude
     #[arg(long, global = true)]
     pub no_prelude: bool,
     /// One JSON document on stdout; an error is the last line of stderr, as JSON

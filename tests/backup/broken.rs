@@ -1,6 +1,6 @@
 //! Tools that break: each in one way, each with its own error, and never an artifact.
 
-use crate::support::{Test, keys};
+use crate::support::{Cases, Test, keys};
 
 fn table() -> Test {
     Test::of(
@@ -16,6 +16,7 @@ fn gpg() {
         keys().good,
         keys().second
     );
+    let mut cases = Cases::new();
     for (script, words) in [
         ("exit 7", &["gpg ended with status 7"][..]),
         (
@@ -103,22 +104,25 @@ fn gpg() {
         ),
         ("exec $real --rfc2440 \"$@\"", &["no integrity protection"]),
     ] {
-        test.shim_encrypt(script);
-        let run = test.backup(&["public.t"]).arg("--no-prelude");
-        let ran = run.run().fails(4, words);
-        ran.check(
-            ran.stderr.starts_with("error: cannot back up `public.t`: ")
-                && ran.stderr.contains("nothing was written to")
-                && ran.stderr.contains("\nhint: "),
-            script,
-        );
-        assert_eq!(test.files(), [""; 0], "{script}");
+        cases.check(script, || {
+            test.shim_encrypt(script);
+            let run = test.backup(&["public.t"]).arg("--no-prelude");
+            let ran = run.run().fails(4, words);
+            ran.check(
+                ran.stderr.starts_with("error: cannot back up `public.t`: ")
+                    && ran.stderr.contains("nothing was written to")
+                    && ran.stderr.contains("\nhint: "),
+                script,
+            );
+            assert_eq!(test.files(), [""; 0], "{script}");
+        });
     }
 }
 
 #[test]
 fn pg_dump() {
     let test = table();
+    let mut cases = Cases::new();
     for (script, words) in [
         ("exit 1", &["pg_dump ended with status 1"][..]),
         (
@@ -164,10 +168,12 @@ fn pg_dump() {
         ("head -c 300000 /dev/zero", &["the dump is not whole"]),
         ("$real \"$@\" --inserts", &["the dump is not whole"]),
     ] {
-        test.shim_dump(script);
-        let ran = test.backup(&["public.t"]).run().fails(4, words);
-        ran.check(ran.stderr.contains("nothing was written to"), script);
-        assert_eq!(test.files(), [""; 0], "{script}");
+        cases.check(script, || {
+            test.shim_dump(script);
+            let ran = test.backup(&["public.t"]).run().fails(4, words);
+            ran.check(ran.stderr.contains("nothing was written to"), script);
+            assert_eq!(test.files(), [""; 0], "{script}");
+        });
     }
 }
 
@@ -175,6 +181,7 @@ fn pg_dump() {
 #[test]
 fn tools_that_never_end() {
     let test = table();
+    let mut cases = Cases::new();
     for script in [
         "exec sleep 100",
         "$real \"$@\"; exec >&-; exec sleep 100",
@@ -182,11 +189,13 @@ fn tools_that_never_end() {
         // A child of its own that holds the pipe.
         "$real \"$@\"; sleep 4 & exit 0",
     ] {
-        test.shim_dump(script);
-        let ran = test.backup(&["public.t"]).arg("--timeout=800ms").run();
-        let ran = ran.fails(4, &["not done within --timeout 800ms"]);
-        ran.check(ran.took.as_secs() < 8, script);
-        assert_eq!(test.files(), [""; 0], "{script}");
+        cases.check(script, || {
+            test.shim_dump(script);
+            let ran = test.backup(&["public.t"]).arg("--timeout=800ms").run();
+            let ran = ran.fails(4, &["not done within --timeout 800ms"]);
+            ran.check(ran.took.as_secs() < 8, script);
+            assert_eq!(test.files(), [""; 0], "{script}");
+        });
     }
     test.shim("pg_dump", "nothing", "");
     test.shim_encrypt("exec sleep 100");
@@ -229,49 +238,52 @@ fn a_tool_that_talks_too_much() {
 fn a_tool_that_is_not_there() {
     let test = table();
     // A folder with all but one, and no other.
+    let mut cases = Cases::new();
     for (tool, package) in [
         ("gpg", "gnupg"),
         ("pg_dump", "postgresql-client"),
         ("psql", "postgresql-client"),
     ] {
-        for other in ["gpg", "pg_dump", "psql"] {
-            let path = test.dir.join("bin").join(other);
-            let _ = std::fs::remove_file(&path);
-            if other != tool {
-                test.shim(other, "nothing", "");
+        cases.check(tool, || {
+            for other in ["gpg", "pg_dump", "psql"] {
+                let path = test.dir.join("bin").join(other);
+                let _ = std::fs::remove_file(&path);
+                if other != tool {
+                    test.shim(other, "nothing", "");
+                }
             }
-        }
-        let bin = test.dir.join("bin");
-        let said = format!("`{tool}` is not on PATH ({})", bin.display());
-        let hint = format!("hint: apt-get install {package}");
-        for dry in [&[][..], &["--dry-run"]] {
+            let bin = test.dir.join("bin");
+            let said = format!("`{tool}` is not on PATH ({})", bin.display());
+            let hint = format!("hint: apt-get install {package}");
+            for dry in [&[][..], &["--dry-run"]] {
+                test.backup(&["public.t"])
+                    .args(dry.iter().copied())
+                    .env("PATH", &bin)
+                    .run()
+                    .fails(3, &[&said, &hint]);
+            }
+            // One that may not be executed is none.
+            let path = bin.join(tool);
+            std::fs::write(&path, "").unwrap();
             test.backup(&["public.t"])
-                .args(dry.iter().copied())
                 .env("PATH", &bin)
                 .run()
-                .fails(3, &[&said, &hint]);
-        }
-        // One that may not be executed is none.
-        let path = bin.join(tool);
-        std::fs::write(&path, "").unwrap();
-        test.backup(&["public.t"])
-            .env("PATH", &bin)
-            .run()
-            .fails(3, &[&said]);
-        // One that cannot be.
-        std::fs::write(&path, "\u{7f}not a program").unwrap();
-        test.mode(&path, 0o755);
-        test.backup(&["public.t"])
-            .env("PATH", &bin)
-            .run()
-            .fails(3, &["could not be started", "hint: Reinstall it"]);
-        // One that is something else.
-        test.shim(tool, "nothing", "");
-        std::fs::write(&path, "#!/bin/sh\necho hello\n").unwrap();
-        test.backup(&["public.t"])
-            .env("PATH", &bin)
-            .run()
-            .fails(3, &["hint: "]);
+                .fails(3, &[&said]);
+            // One that cannot be.
+            std::fs::write(&path, "\u{7f}not a program").unwrap();
+            test.mode(&path, 0o755);
+            test.backup(&["public.t"])
+                .env("PATH", &bin)
+                .run()
+                .fails(3, &["could not be started", "hint: Reinstall it"]);
+            // One that is something else.
+            test.shim(tool, "nothing", "");
+            std::fs::write(&path, "#!/bin/sh\necho hello\n").unwrap();
+            test.backup(&["public.t"])
+                .env("PATH", &bin)
+                .run()
+                .fails(3, &["hint: "]);
+        });
     }
     test.backup(&["public.t"])
         .unset("PATH")
@@ -319,6 +331,7 @@ fn versions_that_do_not_fit() {
 #[test]
 fn psql() {
     let test = table();
+    let mut cases = Cases::new();
     for (script, words) in [
         ("exit 1", &["cannot ask the database: status 1"][..]),
         ("echo '{}'", &["the catalog's answer cannot be read"]),
@@ -329,8 +342,10 @@ fn psql() {
         ),
         ("kill -KILL $$", &["signal 9 (SIGKILL)"]),
     ] {
-        test.shim("psql", "*", script);
-        test.backup(&["public.t"]).run().fails(3, words);
-        test.store_is_empty();
+        cases.check(script, || {
+            test.shim("psql", "*", script);
+            test.backup(&["public.t"]).run().fails(3, words);
+            test.store_is_empty();
+        });
     }
 }

@@ -1,7 +1,7 @@
 //! Bad input: one clear error that says what is wrong and what to do; nothing started, nothing
 //! written.
 
-use crate::support::{Test, cluster, is_root, keys};
+use crate::support::{Cases, Test, cluster, is_root, keys};
 use std::path::PathBuf;
 
 type Words<'a> = &'a [&'a str];
@@ -19,6 +19,7 @@ fn recipients() {
     );
     let twice = format!("{0},{0}", keys.good);
     let list = |one: &str| format!("{},{one}", keys.good);
+    let mut cases = Cases::new();
     for (fpr, words) in [
         (unknown, &["no public key 0123456789ABCDEF", &import][..]),
         (&keys.absent, &["no public key ", &import]),
@@ -40,20 +41,23 @@ fn recipients() {
         (&list(&keys.expired), &[&keys.expired, "has expired"]),
         (&list(unknown), &["no public key 0123"]),
     ] {
-        for dry in [&[][..], &["--dry-run"]] {
-            let run = || test.backup(&["public.t"]).args(dry.iter().copied());
-            run().env("BACKUP_GPG_FPR", fpr).run().fails(3, words);
-            let flags = fpr.split(',').map(|fpr| format!("--recipient={fpr}"));
-            run()
-                .unset("BACKUP_GPG_FPR")
-                .args(flags)
-                .run()
-                .fails(3, words);
-        }
-        test.store_is_empty();
+        cases.check(fpr, || {
+            for dry in [&[][..], &["--dry-run"]] {
+                let run = || test.backup(&["public.t"]).args(dry.iter().copied());
+                run().env("BACKUP_GPG_FPR", fpr).run().fails(3, words);
+                let flags = fpr.split(',').map(|fpr| format!("--recipient={fpr}"));
+                run()
+                    .unset("BACKUP_GPG_FPR")
+                    .args(flags)
+                    .run()
+                    .fails(3, words);
+            }
+            test.store_is_empty();
+        });
     }
     // What cannot be a fingerprint is a usage error as a flag, an unfit setting elsewhere.
     let short = &keys.good[24..];
+    let mut cases = Cases::new();
     for (fpr, words) in [
         (
             short,
@@ -68,14 +72,16 @@ fn recipients() {
         ("--yes", &["is not a fingerprint"]),
         (&format!("{}!", keys.good), &["is not a fingerprint"]),
     ] {
-        test.backup(&["public.t"])
-            .env("BACKUP_GPG_FPR", fpr)
-            .run()
-            .fails(3, words);
-        test.backup(&["public.t"])
-            .arg(format!("--recipient={fpr}"))
-            .run()
-            .fails(2, &[]);
+        cases.check(fpr, || {
+            test.backup(&["public.t"])
+                .env("BACKUP_GPG_FPR", fpr)
+                .run()
+                .fails(3, words);
+            test.backup(&["public.t"])
+                .arg(format!("--recipient={fpr}"))
+                .run()
+                .fails(2, &[]);
+        });
     }
     test.backup(&["public.t"])
         .env("BACKUP_GPG_FPR", twice)
@@ -108,6 +114,7 @@ fn recipients() {
 #[test]
 fn the_command_line() {
     let test = Test::of("CREATE TABLE t (a int)");
+    let mut cases = Cases::new();
     for (args, words) in [
         (
             &["--table=public.t", "--table=public.t"][..],
@@ -162,10 +169,12 @@ fn the_command_line() {
         ),
         (&["--table=public.t", "stray"], &["'stray'"]),
     ] {
-        test.pgseal("backup")
-            .args(args.iter().copied())
-            .run()
-            .fails(2, words);
+        cases.check(args, || {
+            test.pgseal("backup")
+                .args(args.iter().copied())
+                .run()
+                .fails(2, words);
+        });
     }
     let long = "x".repeat(129);
     test.backup(&["public.t"])
@@ -289,6 +298,7 @@ fn secrets_in_a_conninfo() {
             &format!("[postgres]\ndbname = \"{dbname}\"\n"),
         )
     };
+    let mut cases = Cases::new();
     for (conninfo, word) in [
         ("password=swordfish", "`password`"),
         ("host=x password = 'swordfish'", "`password`"),
@@ -299,21 +309,23 @@ fn secrets_in_a_conninfo() {
         ("pasword=swordfish", "`pasword`"),
         ("dbname='swordfish", "open quote"),
     ] {
-        let flag = test
-            .backup(&["public.t"])
-            .arg(format!("--dbname={conninfo}"))
-            .run();
-        let file = config(conninfo);
-        let file = test.backup(&["public.t"]).arg("--config").arg(file).run();
-        for ran in [
-            flag.fails(2, &[word, "hint: "]),
-            file.fails(3, &[word, "hint: "]),
-        ] {
-            ran.check(
-                !ran.stderr.contains("swordfish"),
-                "it must not tell the secret",
-            );
-        }
+        cases.check(conninfo, || {
+            let flag = test
+                .backup(&["public.t"])
+                .arg(format!("--dbname={conninfo}"))
+                .run();
+            let file = config(conninfo);
+            let file = test.backup(&["public.t"]).arg("--config").arg(file).run();
+            for ran in [
+                flag.fails(2, &[word, "hint: "]),
+                file.fails(3, &[word, "hint: "]),
+            ] {
+                ran.check(
+                    !ran.stderr.contains("swordfish"),
+                    "it must not tell the secret",
+                );
+            }
+        });
     }
     let ran = test
         .backup(&["public.t"])
@@ -340,6 +352,7 @@ fn fifo(test: &Test) -> PathBuf {
 fn config_files() {
     let test = Test::of("CREATE TABLE t (a int)");
     let run = |path: &std::path::Path| test.backup(&["public.t"]).arg("--config").arg(path).run();
+    let mut cases = Cases::new();
     for (text, words) in [
         (
             "[scope]\ntabels = ['public.t']",
@@ -361,9 +374,11 @@ fn config_files() {
         ("[scope]\ntables = ['public.t'", &["line 2"]),
         ("\u{0}", &["pgseal.toml"]),
     ] {
-        let path = test.write("pgseal.toml", text);
-        let ran = run(&path).fails(3, words).says(&["pgseal.toml"]);
-        ran.check(!ran.stderr.contains("swordfish"), text);
+        cases.check(text, || {
+            let path = test.write("pgseal.toml", text);
+            let ran = run(&path).fails(3, words).says(&["pgseal.toml"]);
+            ran.check(!ran.stderr.contains("swordfish"), text);
+        });
     }
     for (text, words) in [
         (
@@ -411,6 +426,7 @@ fn dotenv_files() {
             .run()
     };
     let (good, second) = (&keys().good, &keys().second);
+    let mut cases = Cases::new();
     for (text, words) in [
         (
             format!("BACKUP_GPG_FPR={good}\nDB_PASSWORD=swordfish\nBACKUP_GPG_FPR={second}\n"),
@@ -433,9 +449,11 @@ fn dotenv_files() {
             &["has 6 hex digits"],
         ),
     ] {
-        let path = test.write(".env", &text);
-        let ran = run(&path).fails(3, words).says(&[".env"]);
-        ran.check(!ran.stderr.contains("swordfish"), "no other value is told");
+        cases.check(&text, || {
+            let path = test.write(".env", &text);
+            let ran = run(&path).fails(3, words).says(&[".env"]);
+            ran.check(!ran.stderr.contains("swordfish"), "no other value is told");
+        });
     }
     let text = format!("DB_PASSWORD=swordfish\nexport BACKUP_GPG_FPR='{good}' # the key\n");
     let path = test.write(".env", &text);

@@ -1,6 +1,6 @@
 //! `prove-mechanism`: what it proves, how it fails, and that it leaves nothing behind.
 
-use crate::support::{Test, eventually, keys, names, processes, sha256};
+use crate::support::{Cases, Test, eventually, keys, names, processes, sha256};
 use rustix::process::Signal;
 
 const STEPS: [&str; 9] = [
@@ -173,6 +173,7 @@ fn a_temporary_folder_with_a_long_name() {
 #[test]
 fn a_gpg_that_is_broken() {
     let test = Test::new();
+    let mut cases = Cases::new();
     for (when, script, step) in [
         ("*\\ --gen-key\\ *", "exit 2", "make a throw-away key"),
         ("*\\ --encrypt\\ *", "exit 2", "encrypt as backup does"),
@@ -195,25 +196,27 @@ fn a_gpg_that_is_broken() {
             "one bit flipped is refused",
         ),
     ] {
-        test.shim("gpg", when, script);
-        let ran = test.pgseal("prove-mechanism").arg("--json").run();
-        ran.check(matches!(ran.code(), 0 | 1), script);
-        let proof = ran.json();
-        // Where only the status lies, the status lines still tell.
-        if script == "$real \"$@\"; exit 0" {
-            continue;
-        }
-        ran.check(ran.code() == 1 && proof["result"] == "FAIL", script);
-        let steps = proof["steps"].as_array().unwrap().iter();
-        let failed: Vec<&str> = steps
-            .filter(|step| step["passed"] == false)
-            .map(|step| step["name"].as_str().unwrap())
-            .collect();
-        ran.check(
-            failed.first() == Some(&step),
-            &format!("{script}: {failed:?}"),
-        );
-        left_nothing(&test);
+        cases.check((step, script), || {
+            test.shim("gpg", when, script);
+            let ran = test.pgseal("prove-mechanism").arg("--json").run();
+            ran.check(matches!(ran.code(), 0 | 1), script);
+            let proof = ran.json();
+            // Where only the status lies, the status lines still tell.
+            if script == "$real \"$@\"; exit 0" {
+                return;
+            }
+            ran.check(ran.code() == 1 && proof["result"] == "FAIL", script);
+            let steps = proof["steps"].as_array().unwrap().iter();
+            let failed: Vec<&str> = steps
+                .filter(|step| step["passed"] == false)
+                .map(|step| step["name"].as_str().unwrap())
+                .collect();
+            ran.check(
+                failed.first() == Some(&step),
+                &format!("{script}: {failed:?}"),
+            );
+            left_nothing(&test);
+        });
     }
     let human = {
         test.shim("gpg", "*\\ --encrypt\\ *", "exit 2");

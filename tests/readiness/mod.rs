@@ -10,7 +10,7 @@ mod seam;
 mod seed;
 mod store;
 
-use host::Host;
+pub use host::Host;
 use report::Report;
 
 const ROWS: [&str; 10] = [

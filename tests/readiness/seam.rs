@@ -1,10 +1,11 @@
 //! The seam in front of the write, and the Python bridge.
 
 use super::{BACKUP_RUNNER, Host};
-use crate::support::ECC;
+use crate::support::{Cases, ECC};
 
 #[test]
 fn seams_that_do_not_hold() {
+    let mut cases = Cases::new();
     for (argv, state, told) in [
         (
             &["/bin/true"][..],
@@ -25,16 +26,18 @@ fn seams_that_do_not_hold() {
             "refused an envelope without artifact_ref",
         ),
     ] {
-        let host = Host::new();
-        host.publish(&host.key(ECC, "Expire-Date: 1y"));
-        host.seam(argv);
-        let report = host.readiness();
-        report.says("pre_write_backup_seam", state, &[told]);
-        let runner = match state {
-            "FAILED" => "READY READY FAILED PARTIAL NONE PASS",
-            _ => "READY READY READY READY NONE PASS",
-        };
-        assert_eq!(report.verdict(), runner, "{argv:?}");
+        cases.check(argv, || {
+            let host = Host::new();
+            host.publish(&host.key(ECC, "Expire-Date: 1y"));
+            host.seam(argv);
+            let report = host.readiness();
+            report.says("pre_write_backup_seam", state, &[told]);
+            let runner = match state {
+                "FAILED" => "READY READY FAILED PARTIAL NONE PASS",
+                _ => "READY READY READY READY NONE PASS",
+            };
+            assert_eq!(report.verdict(), runner, "{argv:?}");
+        });
     }
     // One that looks at less than all four.
     for field in ["sha256", "size_bytes", "gpg_fpr", "artifact_ref"] {

@@ -1,7 +1,7 @@
 //! Artifacts that are damaged or contradict their manifest: refused, with nothing done.
 
 use super::forge::{Target, forge, forge_prelude, restore};
-use crate::support::{Sealed, Test, end_agent, sha256};
+use crate::support::{Cases, Sealed, Test, end_agent, sha256};
 use serde_json::{Value, json};
 
 const TABLE: &str = "CREATE TABLE a (id serial PRIMARY KEY, x text);
@@ -26,6 +26,7 @@ fn a_damaged_artifact_leaves_nothing() {
         bytes[at] ^= 1;
         bytes
     };
+    let mut cases = Cases::new();
     for (what, bytes) in [
         ("cut by one byte", whole[..whole.len() - 1].to_vec()),
         ("half", whole[..whole.len() / 2].to_vec()),
@@ -34,11 +35,13 @@ fn a_damaged_artifact_leaves_nothing() {
         ("flipped in the body", flip(whole.len() - 100)),
         ("flipped at the end", flip(whole.len() - 1)),
     ] {
-        let target = Target::new();
-        std::fs::write(&path, bytes).unwrap();
-        let ran = restore(&test, &path, &target).run();
-        ran.check(ran.code() == 1, what);
-        target.is_empty();
+        cases.check(what, || {
+            let target = Target::new();
+            std::fs::write(&path, bytes).unwrap();
+            let ran = restore(&test, &path, &target).run();
+            ran.check(ran.code() == 1, what);
+            target.is_empty();
+        });
     }
     // With a manifest that vouches for the damage: gpg finds it.
     std::fs::write(&path, flip(whole.len() - 100)).unwrap();
@@ -73,12 +76,15 @@ fn a_damaged_artifact_leaves_nothing() {
             m["tables"].as_array_mut().unwrap().push(more);
         }),
     ];
+    let mut cases = Cases::new();
     for (n, (what, lie)) in lies.into_iter().enumerate() {
-        let target = Target::new();
-        let path = forge(&test, &manifest, sql.as_bytes(), &format!("lie{n}"), lie);
-        let ran = restore(&test, &path, &target).run();
-        ran.check(ran.code() == 1, what);
-        target.is_empty();
+        cases.check(what, || {
+            let target = Target::new();
+            let path = forge(&test, &manifest, sql.as_bytes(), &format!("lie{n}"), lie);
+            let ran = restore(&test, &path, &target).run();
+            ran.check(ran.code() == 1, what);
+            target.is_empty();
+        });
     }
 }
 
@@ -92,6 +98,7 @@ fn what_no_dump_holds() {
     let in_rows = |text: &str| sql.replacen("1\trow 1\n", &format!("1\trow 1\n{text}"), 1);
     let marker = test.dir.join("tmp/marker");
     let touch = format!("touch {}", marker.display());
+    let mut cases = Cases::new();
     for (n, (what, text)) in [
         ("a shell command", before(&format!("\\! {touch}"))),
         (
@@ -121,17 +128,19 @@ fn what_no_dump_holds() {
     .into_iter()
     .enumerate()
     {
-        let target = Target::new();
-        let run_id = format!("odd{n}");
-        let path = forge(&test, &manifest, text.as_bytes(), &run_id, |manifest| {
-            manifest["tables"][0]["rows"] = json!(text.matches('\t').count().max(50));
+        cases.check(what, || {
+            let target = Target::new();
+            let run_id = format!("odd{n}");
+            let path = forge(&test, &manifest, text.as_bytes(), &run_id, |manifest| {
+                manifest["tables"][0]["rows"] = json!(text.matches('\t').count().max(50));
+            });
+            let ran = restore(&test, &path, &target).run();
+            let code = if what == "a COMMIT" { 4 } else { 1 };
+            ran.check(ran.code() == code, &format!("{what} is refused"));
+            ran.check(!marker.exists(), &format!("{what} runs nothing"));
+            ran.check(ran.stderr.contains("nothing was changed"), what);
+            target.is_empty();
         });
-        let ran = restore(&test, &path, &target).run();
-        let code = if what == "a COMMIT" { 4 } else { 1 };
-        ran.check(ran.code() == code, &format!("{what} is refused"));
-        ran.check(!marker.exists(), &format!("{what} runs nothing"));
-        ran.check(ran.stderr.contains("nothing was changed"), what);
-        target.is_empty();
     }
 }
 
@@ -139,6 +148,7 @@ fn what_no_dump_holds() {
 fn a_prelude_that_is_cut_off() {
     let test = Test::of(TABLE);
     let Sealed { manifest, sql, .. } = sealed(&test);
+    let mut cases = Cases::new();
     for (n, text) in [
         "",
         "DO $$ BEGIN NULL; END $$;\n",
@@ -147,19 +157,21 @@ fn a_prelude_that_is_cut_off() {
     .into_iter()
     .enumerate()
     {
-        let run_id = format!("cut{n}");
-        let path = forge(&test, &manifest, sql.as_bytes(), &run_id, |_| {});
-        forge_prelude(&test, text.as_bytes(), &run_id);
-        let target = Target::new();
-        let ran = restore(&test, &path, &target).run();
-        ran.fails(
-            1,
-            &[
-                "the last line of the prelude is missing",
-                "nothing was changed",
-            ],
-        );
-        target.is_empty();
+        cases.check(text, || {
+            let run_id = format!("cut{n}");
+            let path = forge(&test, &manifest, sql.as_bytes(), &run_id, |_| {});
+            forge_prelude(&test, text.as_bytes(), &run_id);
+            let target = Target::new();
+            let ran = restore(&test, &path, &target).run();
+            ran.fails(
+                1,
+                &[
+                    "the last line of the prelude is missing",
+                    "nothing was changed",
+                ],
+            );
+            target.is_empty();
+        });
     }
 }
 

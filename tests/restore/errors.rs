@@ -1,7 +1,7 @@
 //! What a restore that fails tells: where, by which name, what became of the target; and no row.
 
 use super::forge::{Prints, Target, restore};
-use crate::support::{Sealed, Test};
+use crate::support::{Cases, Sealed, Test};
 
 fn sealed(test: &Test, tables: &[&str]) -> Sealed {
     test.sealed(&test.backup(tables).run())
@@ -22,6 +22,7 @@ fn no_error_shows_a_row() {
              CREATE EVENT TRIGGER meddle ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION meddle()"
         )
     };
+    let mut cases = Cases::new();
     for (what, action, words) in [
         (
             "a check",
@@ -50,15 +51,17 @@ fn no_error_shows_a_row() {
             &["42P01 undefined_table", "text: relation", "does not exist"],
         ),
     ] {
-        let target = Target::new();
-        target.sql(&on_create(action));
-        for json in [&[][..], &["--json"]] {
-            let ran = restore(&test, &sealed.path, &target).args(json.iter().copied()).run();
-            ran.check(ran.code() == 4, what);
-            ran.check(!ran.stderr.contains("secret"), "no row is shown");
-            ran.says(words).says(&["nothing was changed in the target"]);
-        }
-        assert_eq!(target.sql("SELECT to_regclass('public.a') IS NULL"), "t", "{what}");
+        cases.check(what, || {
+            let target = Target::new();
+            target.sql(&on_create(action));
+            for json in [&[][..], &["--json"]] {
+                let ran = restore(&test, &sealed.path, &target).args(json.iter().copied()).run();
+                ran.check(ran.code() == 4, what);
+                ran.check(!ran.stderr.contains("secret"), "no row is shown");
+                ran.says(words).says(&["nothing was changed in the target"]);
+            }
+            assert_eq!(target.sql("SELECT to_regclass('public.a') IS NULL"), "t", "{what}");
+        });
     }
 }
 

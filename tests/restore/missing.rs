@@ -1,7 +1,7 @@
 //! What the manifest declares and the target has not.
 
 use super::forge::{Prints, Target, content, forge, prove, restore};
-use crate::support::{Sealed, Test, cluster};
+use crate::support::{Cases, Sealed, Test, cluster};
 use serde_json::json;
 
 fn sealed(test: &Test, tables: &[&str], options: &[&str]) -> Sealed {
@@ -67,6 +67,7 @@ fn only_what_can_be_left_out_is() {
         sql.replace("TO missing_bob", &format!("TO {role}"))
     };
     let skip = "--skip-external";
+    let mut cases = Cases::new();
     for (table, what) in [
         (
             "public.typed",
@@ -77,42 +78,47 @@ fn only_what_can_be_left_out_is() {
             "table public.other, which table public.child",
         ),
     ] {
-        let sealed = backup(table);
-        let target = Target::new();
-        for option in [&[][..], &[skip]] {
-            let ran = restore(&test, &sealed.path, &target);
-            let ran = ran.args(option.iter().copied()).run().fails(3, &[what]);
-            ran.check(!ran.stderr.contains("leave out"), "skipping would not help");
-        }
-        target.is_empty();
+        cases.check(table, || {
+            let sealed = backup(table);
+            let target = Target::new();
+            for option in [&[][..], &[skip]] {
+                let ran = restore(&test, &sealed.path, &target);
+                let ran = ran.args(option.iter().copied()).run().fails(3, &[what]);
+                ran.check(!ran.stderr.contains("leave out"), "skipping would not help");
+            }
+            target.is_empty();
+        });
     }
 
     // What only its own statement needs goes with it, and with what is said of it. Row security
     // stays on without its policy, and denies.
     test.sql("COMMENT ON POLICY p ON looking IS 'x'; COMMENT ON RULE r ON ruled IS 'x'; INSERT INTO looking VALUES (1); ALTER TABLE looking ENABLE ROW LEVEL SECURITY");
+    let mut cases = Cases::new();
     for (table, what) in [
         ("public.looking", "CREATE POLICY p ON public.looking"),
         ("public.ruled", "CREATE RULE r AS ON INSERT TO public.ruled"),
     ] {
-        let sealed = backup(table);
-        let target = Target::new();
-        let run = || restore(&test, &sealed.path, &target);
-        run().run().fails(
-            3,
-            &["the target has no table public.other", "or leave out", skip],
-        );
-        let left_out = format!("needs table public.other: {what}");
-        run()
-            .arg(skip)
-            .run()
-            .exits(0)
-            .prints(&[&left_out, "needs table public.other: COMMENT ON"]);
-        prove(&test, &sealed.path)
-            .run()
-            .exits(0)
-            .prints(&[&left_out]);
-        let denies = "SELECT relrowsecurity FROM pg_class WHERE relname = 'looking'";
-        assert!(table != "public.looking" || target.sql(denies) == "t");
+        cases.check(table, || {
+            let sealed = backup(table);
+            let target = Target::new();
+            let run = || restore(&test, &sealed.path, &target);
+            run().run().fails(
+                3,
+                &["the target has no table public.other", "or leave out", skip],
+            );
+            let left_out = format!("needs table public.other: {what}");
+            run()
+                .arg(skip)
+                .run()
+                .exits(0)
+                .prints(&[&left_out, "needs table public.other: COMMENT ON"]);
+            prove(&test, &sealed.path)
+                .run()
+                .exits(0)
+                .prints(&[&left_out]);
+            let denies = "SELECT relrowsecurity FROM pg_class WHERE relname = 'looking'";
+            assert!(table != "public.looking" || target.sql(denies) == "t");
+        });
     }
 
     let what = "it does not come back by itself: the target has no table public.other";
@@ -149,17 +155,20 @@ fn only_what_can_be_left_out_is() {
     }
     prove(&test, &path).run().exits(0);
 
+    let mut cases = Cases::new();
     for (table, what) in [
         ("public.a", "table public.other"),
         ("public.leaf", "table public.parent"),
     ] {
-        let sealed = backup(table);
-        let target = Target::new();
-        let what = format!("the target has no {what}, which");
-        let run = || restore(&test, &sealed.path, &target);
-        run().run().fails(3, &[&what, "or leave out", skip]);
-        run().arg(skip).run().exits(0);
-        prove(&test, &sealed.path).run().exits(0);
+        cases.check(table, || {
+            let sealed = backup(table);
+            let target = Target::new();
+            let what = format!("the target has no {what}, which");
+            let run = || restore(&test, &sealed.path, &target);
+            run().run().fails(3, &[&what, "or leave out", skip]);
+            run().arg(skip).run().exits(0);
+            prove(&test, &sealed.path).run().exits(0);
+        });
     }
     test.sql("DROP OWNED BY missing_bob");
     cluster().sql("postgres", "DROP ROLE missing_bob");
@@ -186,6 +195,7 @@ fn a_reference_to_its_own_table_is_a_forgery() {
         CREATE TABLE "B ""b" (id int PRIMARY KEY REFERENCES a); CREATE TABLE c (id int REFERENCES "B ""b")"#,
     );
     let honest = sealed(&test, &["public.a", r#"public."B ""b""#, "public.c"], &[]);
+    let mut cases = Cases::new();
     for (at, (kind, name)) in [
         ("foreign_key", "public.a"),
         ("table", "PUBLIC.a"),
@@ -195,17 +205,19 @@ fn a_reference_to_its_own_table_is_a_forgery() {
     .into_iter()
     .enumerate()
     {
-        let lie = |manifest: &mut serde_json::Value| {
-            let references = manifest["external_references"].as_array_mut().unwrap();
-            references.push(json!({"kind": kind, "name": name, "needed_by": "x"}));
-        };
-        let run_id = format!("forged-{at}");
-        let path = forge(&test, &honest.manifest, honest.sql.as_bytes(), &run_id, lie);
-        let what = format!("`{name}` is in it, and an external reference");
-        let target = Target::new();
-        let ran = restore(&test, &path, &target).arg("--skip-external");
-        ran.run().fails(1, &[&what]);
-        target.is_empty();
-        prove(&test, &path).run().exits(1).prints(&[&what]);
+        cases.check((kind, name), || {
+            let lie = |manifest: &mut serde_json::Value| {
+                let references = manifest["external_references"].as_array_mut().unwrap();
+                references.push(json!({"kind": kind, "name": name, "needed_by": "x"}));
+            };
+            let run_id = format!("forged-{at}");
+            let path = forge(&test, &honest.manifest, honest.sql.as_bytes(), &run_id, lie);
+            let what = format!("`{name}` is in it, and an external reference");
+            let target = Target::new();
+            let ran = restore(&test, &path, &target).arg("--skip-external");
+            ran.run().fails(1, &[&what]);
+            target.is_empty();
+            prove(&test, &path).run().exits(1).prints(&[&what]);
+        });
     }
 }

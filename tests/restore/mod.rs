@@ -1,6 +1,7 @@
 //! Back from an artifact.
 
 mod bounds;
+mod by_hand;
 mod damage;
 mod errors;
 pub mod forge;

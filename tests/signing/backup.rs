@@ -1,7 +1,7 @@
 //! Backups that are signed, and keys that cannot sign.
 
 use super::site::{CERTIFY_ONLY, Site, TABLE, check, origin};
-use crate::support::{ECC, Home, PAST, Ring, SIGN_ONLY, Test, end_agent, keys, tool};
+use crate::support::{Cases, ECC, Home, PAST, Ring, SIGN_ONLY, Test, end_agent, keys, tool};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -91,14 +91,17 @@ fn the_key_comes_from_flag_environment_and_file() {
 fn settings_that_are_wrong() {
     let mut site = Site::new();
     let backup = || site.backup(&["public.a"]);
+    let mut cases = Cases::new();
     for (value, words) in [
         ("", "the fingerprint is empty"),
         ("ABCD", "has 4 hex digits"),
         ("signer@example.org", "is not a fingerprint"),
     ] {
-        let ran = backup().env("PGSEAL_SIGNING_KEY", value).run();
-        ran.fails(3, &["environment PGSEAL_SIGNING_KEY", words]);
-        backup().arg(format!("--sign-with={value}")).run().exits(2);
+        cases.check(value, || {
+            let ran = backup().env("PGSEAL_SIGNING_KEY", value).run();
+            ran.fails(3, &["environment PGSEAL_SIGNING_KEY", words]);
+            backup().arg(format!("--sign-with={value}")).run().exits(2);
+        });
     }
     let trusted = format!("--signed-by={}", keys().good);
     backup().arg(trusted).run().fails(
@@ -115,6 +118,7 @@ fn settings_that_are_wrong() {
         .run()
         .fails(2, &["is named twice"]);
     let twice_in_file = format!("[signing]\ntrusted = [\"{0}\", \"{0}\"]", site.key);
+    let mut cases = Cases::new();
     for (text, words) in [
         ("[signing]\nkeys = \"x\"", "Did you mean `key`?"),
         (
@@ -127,9 +131,11 @@ fn settings_that_are_wrong() {
         ),
         (&*twice_in_file, "is named twice"),
     ] {
-        let config = site.write("pgseal.toml", text);
-        let ran = site.backup(&["public.a"]).env("PGSEAL_CONFIG", config);
-        ran.unset("PGSEAL_SIGNING_KEY").run().fails(3, &[words]);
+        cases.check(text, || {
+            let config = site.write("pgseal.toml", text);
+            let ran = site.backup(&["public.a"]).env("PGSEAL_CONFIG", config);
+            ran.unset("PGSEAL_SIGNING_KEY").run().fails(3, &[words]);
+        });
     }
     site.store_is_empty();
     site.set("PGSEAL_SIGNING_KEY", "x");
@@ -159,6 +165,7 @@ fn keys_that_cannot_sign() {
     let subkey = site.host.fingerprints(&with_subkey).pop().unwrap();
     let import = format!("gpg --homedir {} --import", site.host.path.display());
     site.shim_dump("echo started >> $HOME/dumped; exec $real \"$@\"");
+    let mut cases = Cases::new();
     for (key, words) in [
         ("A".repeat(40), ["no public key AAAA", import.as_str()]),
         (
@@ -177,23 +184,25 @@ fn keys_that_cannot_sign() {
         (disabled, ["is disabled", "operator-package --signing"]),
         (subkey, ["is a subkey of", with_subkey.as_str()]),
     ] {
-        for dry in [&[][..], &["--dry-run"]] {
-            let run = site.backup(&["public.a"]).args(dry.iter().copied());
-            let run = run.env("PGSEAL_SIGNING_KEY", &key);
-            run.run().fails(3, &[&key[..16], words[0], words[1]]);
-        }
-        let run = site
-            .pgseal("guard")
-            .args(["--table=public.a", "--", "true"]);
-        let ran = run.env("PGSEAL_SIGNING_KEY", &key).run().exits(125);
-        ran.says(&words);
-        let report = site
-            .pgseal("readiness")
-            .args(["--json", "--table=public.a"]);
-        let report = report.env("PGSEAL_SIGNING_KEY", &key).run().exits(1).json();
-        assert_eq!(report["verdict"]["backup_key"], "FAILED", "{report:#}");
-        let row = &report["rows"][2];
-        assert!(row.to_string().contains(words[0]), "{row:#}");
+        cases.check(words, || {
+            for dry in [&[][..], &["--dry-run"]] {
+                let run = site.backup(&["public.a"]).args(dry.iter().copied());
+                let run = run.env("PGSEAL_SIGNING_KEY", &key);
+                run.run().fails(3, &[&key[..16], words[0], words[1]]);
+            }
+            let run = site
+                .pgseal("guard")
+                .args(["--table=public.a", "--", "true"]);
+            let ran = run.env("PGSEAL_SIGNING_KEY", &key).run().exits(125);
+            ran.says(&words);
+            let report = site
+                .pgseal("readiness")
+                .args(["--json", "--table=public.a"]);
+            let report = report.env("PGSEAL_SIGNING_KEY", &key).run().exits(1).json();
+            assert_eq!(report["verdict"]["backup_key"], "FAILED", "{report:#}");
+            let row = &report["rows"][2];
+            assert!(row.to_string().contains(words[0]), "{row:#}");
+        });
     }
     site.store_is_empty();
     assert!(!site.path("home/dumped").exists(), "no dump was started");
@@ -267,6 +276,7 @@ fn a_signature_that_would_prove_nothing_is_not_kept() {
     let site = Site::new();
     let other = site.host.key("other", SIGN_ONLY, "Expire-Date: 2y");
     let wrong = |script: &str| site.shim("gpg", "*--detach-sign*", script);
+    let mut cases = Cases::new();
     for (script, words) in [
         // Lines of /etc/gnupg/gpg.conf can do this.
         (
@@ -283,11 +293,13 @@ fn a_signature_that_would_prove_nothing_is_not_kept() {
             "does not fit these bytes",
         ),
     ] {
-        wrong(&script);
-        site.backup(&["public.a"])
-            .run()
-            .fails(3, &["cannot sign with", words]);
-        site.store_is_empty();
+        cases.check(words, || {
+            wrong(&script);
+            site.backup(&["public.a"])
+                .run()
+                .fails(3, &["cannot sign with", words]);
+            site.store_is_empty();
+        });
     }
     // Right before the dump, wrong after it.
     let later = "if [ -e $HOME/before ]; then sed s/pgseal/other/ | $real \"$@\"; \

@@ -2,7 +2,7 @@
 //! must say no, with its own message.
 
 use super::bench::*;
-use crate::support::{Ran, Ring, Running, eventually};
+use crate::support::{Cases, Ran, Ring, Running, eventually};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
@@ -127,6 +127,7 @@ fn mutilated() {
         bytes
     };
     let end = whole.len();
+    let mut cases = Cases::new();
     for (bytes, name, words) in [
         (whole[..end - 1].to_vec(), "framing", "truncated at byte"),
         (whole[..end / 2].to_vec(), "framing", "truncated at byte"),
@@ -143,12 +144,14 @@ fn mutilated() {
             "no OpenPGP packet",
         ),
     ] {
-        bench.put("a.sql.gpg", &bytes);
-        refused(&bench, &["a"], name, words);
-        refused(&bench, &["a"], "sha256", "the manifest says");
-        if bytes.len() != end {
-            refused(&bench, &["a"], "size", "the manifest says");
-        }
+        cases.check((name, words), || {
+            bench.put("a.sql.gpg", &bytes);
+            refused(&bench, &["a"], name, words);
+            refused(&bench, &["a"], "sha256", "the manifest says");
+            if bytes.len() != end {
+                refused(&bench, &["a"], "size", "the manifest says");
+            }
+        });
     }
     for (other, name) in [("b.sql.gpg", "sha256"), ("c.sql.gpg", "recipients")] {
         let bytes = &taken().files[other];
@@ -228,6 +231,7 @@ fn what_is_larger_than_the_manifest_says_is_not_read() {
 fn manifests_that_are_not() {
     let bench = Bench::new(&["a", "b"], &Ring::new());
     let manifest = bench.get("a.manifest.json");
+    let mut cases = Cases::new();
     for (bytes, words) in [
         (b"".to_vec(), "it is empty"),
         (b"{}".to_vec(), "it is not a manifest"),
@@ -241,8 +245,10 @@ fn manifests_that_are_not() {
         ),
         (bench.get("b.manifest.json"), "it is of run `b`, not `a`"),
     ] {
-        bench.put("a.manifest.json", &bytes);
-        refused(&bench, &["a"], "manifest", words);
+        cases.check(words, || {
+            bench.put("a.manifest.json", &bytes);
+            refused(&bench, &["a"], "manifest", words);
+        });
     }
     type Lie = fn(&mut Value);
     let lies: [(Lie, &str, &str); 10] = [
@@ -297,10 +303,13 @@ fn manifests_that_are_not() {
             "its artifact is `/x/b.sql.gpg`",
         ),
     ];
+    let mut cases = Cases::new();
     for (lie, name, words) in lies {
-        bench.put("a.manifest.json", &manifest);
-        bench.manifest("a", lie);
-        refused(&bench, &["a"], name, words);
+        cases.check((name, words), || {
+            bench.put("a.manifest.json", &manifest);
+            bench.manifest("a", lie);
+            refused(&bench, &["a"], name, words);
+        });
     }
     // An orphan: what can be said without a manifest is said, and it is not enough.
     fs::remove_file(bench.path("a.manifest.json")).unwrap();

@@ -1,6 +1,7 @@
 //! What every test stands on: one real server, real keys, a folder of its own, and a look at what
 //! is left when it ends.
 
+mod cases;
 mod cluster;
 mod gpg;
 mod keys;
@@ -9,6 +10,7 @@ mod place;
 mod ran;
 mod test;
 
+pub use cases::Cases;
 pub use cluster::{Session, as_owner, bin, cluster};
 pub use gpg::{ECC, Home, PAST, RSA, Ring, SIGN_ONLY, end_agent, gpg, put_down};
 pub use keys::{decrypt, keys};
