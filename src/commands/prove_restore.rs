@@ -1,4 +1,4 @@
-//! `pgseal prove-restore`: into a throw-away cluster, dumped again, and compared.
+//! `pgseal prove-restore`: into a throw-away cluster, and every row compared.
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::version;
@@ -175,14 +175,10 @@ fn prove(
 /// Nobody vouches for the artifact, and it needs what only a superuser may do.
 fn without_rights(error: Error) -> Error {
     let mut said = error.stages.iter().flat_map(|stage| &stage.said);
-    let denied = |line: &String| {
-        ["permission denied", "must be superuser", "must be owner"]
-            .iter()
-            .any(|words| line.contains(words))
-    };
+    let denied = |line: &String| line.contains("42501 insufficient_privilege");
     match said.any(denied) {
         true => error.hint(
-            "It was restored without a superuser's rights. Vouch for it, and it has them: --envelope FILE or --sha256 HEX, as you kept them elsewhere.",
+            "It was restored without a superuser's rights. Vouch for it, and it has them: --envelope FILE or --sha256 HEX, as you kept them elsewhere, or --signed-by FPR.",
         ),
         false => error,
     }

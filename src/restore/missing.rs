@@ -129,7 +129,7 @@ pub(crate) fn resolve(
     }
     if skipping_helps {
         remedies.push(
-            "or leave out what needs it (foreign keys, partitions, triggers, policies, rules, owners, privileges): --skip-external".into(),
+            "or leave out what needs it (foreign keys, attachments, triggers, policies, rules, owners, privileges, tablespaces): --skip-external".into(),
         );
     }
     Err(Error::new(Code::Database, what).hint(remedies.join("\n      ")))

@@ -76,7 +76,7 @@ pub(crate) struct RestorePlan {
     options: RestoreOptions,
 }
 
-/// Asks the database of `config`, and refuses one that has too much or too little.
+/// Asks the database, and refuses one that has too much or too little.
 pub(crate) fn plan(
     manifest: &Manifest,
     connection: &Connection,
@@ -104,7 +104,7 @@ pub(crate) fn prelude_unproved() -> Error {
     )
 }
 
-/// Restores into the database of `config`: all of it, or nothing.
+/// Restores into the database: all of it, or nothing.
 pub(crate) fn restore(
     plan: RestorePlan,
     sound: &VerifiedArtifact<'_>,
