@@ -52,8 +52,12 @@ fn judge(
     if let Some(Err(StreamError::Rejected(why))) = tap {
         return Blame::Tap(why.clone());
     }
-    // A producer whose reader went away, or that we ended for it, is not the cause.
-    let consequence = producer.stopped || producer.end == ExitKind::Signal(SIGPIPE);
+    // A producer whose reader went away, or that we ended for it, is not the cause. One that
+    // ignores SIGPIPE, as gpg does, tells of a broken pipe by a status of its own; but then the tap
+    // has met a broken pipe before it, at the consumer.
+    let consequence = producer.stopped
+        || producer.end == ExitKind::Signal(SIGPIPE)
+        || matches!(tap, Some(Err(StreamError::BrokenPipe(_))));
     match (producer.end.ok(), consumer.end.ok()) {
         (true, false) => Blame::Consumer,
         (false, false) if consequence => Blame::Consumer,
@@ -128,6 +132,16 @@ mod tests {
             ),
             (stopped(), end(2), broken(), ok(), None, Blame::Consumer),
             (stopped(), end(0), broken(), ok(), None, Blame::Consumer),
+            (end(2), end(3), broken(), ok(), None, Blame::Consumer),
+            (
+                end(2),
+                outcome(ExitKind::Signal(9), false),
+                broken(),
+                ok(),
+                None,
+                Blame::Consumer,
+            ),
+            (end(2), end(0), broken(), ok(), None, Blame::Consumer),
             (end(0), end(0), broken(), ok(), None, Blame::Consumer),
             (end(0), end(2), ok(), ok(), None, Blame::Consumer),
             (end(1), end(2), ok(), ok(), None, Blame::Both),

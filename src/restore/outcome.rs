@@ -10,7 +10,7 @@ use crate::process::pipe::Piped;
 use crate::process::root_cause::{Blame, blame};
 use crate::process::run::{Input, run};
 use crate::restore::answers::AnswerReader;
-use crate::restore::stream::RestoreTap;
+use crate::restore::stream::{Commit, RestoreTap};
 use crate::store::manifest::Manifest;
 use crate::verify::decrypt::opens;
 use std::time::Duration;
@@ -52,18 +52,15 @@ impl Transaction {
 const ASKED_AGAIN: Duration = Duration::from_secs(10);
 
 /// The server's word behind COMMIT; where it is missing, the server is asked once more.
-fn transaction(piped: &RestorePipe, connection: &Connection) -> Transaction {
-    let Some((tap, _)) = &piped.tap else {
-        return Transaction::Unknown;
-    };
-    let Some(id) = &tap.commit_sent else {
+fn transaction(piped: &RestorePipe, commit: &Commit, connection: &Connection) -> Transaction {
+    let Some(id) = commit.close() else {
         return Transaction::RolledBack;
     };
     let status = piped
         .sink
         .as_ref()
         .and_then(|(sink, _)| sink.status.clone());
-    match status.or_else(|| ask(id, connection)) {
+    match status.or_else(|| ask(&id, connection)) {
         Some(status) => Transaction::parse(&status),
         None => Transaction::Unknown,
     }
@@ -88,9 +85,13 @@ fn ask(id: &str, connection: &Connection) -> Option<String> {
 
 /// The error that names the cause, and tells what became of the transaction. None where the
 /// server said that it was committed, and both programs ended well.
-pub(crate) fn failure(piped: &RestorePipe, connection: &Connection) -> Result<Option<Error>> {
+pub(crate) fn failure(
+    piped: &RestorePipe,
+    commit: &Commit,
+    connection: &Connection,
+) -> Result<Option<Error>> {
     let [gpg, psql] = [&piped.producer, &piped.consumer];
-    let transaction = transaction(piped, connection);
+    let transaction = transaction(piped, commit, connection);
     if transaction == Transaction::Committed && gpg.end.ok() && psql.end.ok() {
         return Ok(None);
     }

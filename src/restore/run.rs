@@ -26,7 +26,7 @@ use crate::restore::editor::DumpEditor;
 use crate::restore::omissions::Omissions;
 use crate::restore::outcome;
 use crate::restore::script::TransactionScript;
-use crate::restore::stream::{Compared, PreludeText, RestoreTap};
+use crate::restore::stream::{Commit, Compared, PreludeText, RestoreTap};
 use crate::restore::target::{self, TargetDatabase};
 use crate::store::manifest::Manifest;
 use crate::verify::decrypt::{Ciphertext, Decryptor};
@@ -117,6 +117,7 @@ pub(crate) fn restore(
     let script = TransactionScript::new(random::bytes()?, pins);
     let digest_key = DigestKey::random()?;
     let (to, answers) = channel();
+    let commit = Commit::default();
     let has_prelude = prelude.is_some();
     let tap = RestoreTap {
         inflate: plaintext_of(compression)?,
@@ -134,7 +135,7 @@ pub(crate) fn restore(
         begun: false,
         findings: Findings::default(),
         compared: Vec::new(),
-        commit_sent: None,
+        commit: commit.clone(),
     };
     let psql = find::find(Tool::Psql, &connection.env)?;
     let psql = pg::command::restorer(&psql, connection);
@@ -146,7 +147,7 @@ pub(crate) fn restore(
         key.cancel,
         &mut || {},
     );
-    if let Some(error) = outcome::failure(&piped, connection)? {
+    if let Some(error) = outcome::failure(&piped, &commit, connection)? {
         let compared = piped.tap.map(|(tap, _)| tap.compared).unwrap_or_default();
         return match compared.iter().all(|table| table.equal) {
             true => Err(error),

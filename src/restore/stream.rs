@@ -19,6 +19,7 @@ use crate::verify::plaintext::{Content, Inflate};
 use crate::verify::with_key::{BINDING, Prelude, judge_binding, judge_content};
 use std::io::{PipeWriter, Write};
 use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 type Passed = Result<(), StreamError>;
 
@@ -53,8 +54,44 @@ pub(crate) struct RestoreTap {
     /// What was proved on the way.
     pub findings: Findings,
     pub compared: Vec<Compared>,
-    /// COMMIT was sent; the transaction's id.
-    pub commit_sent: Option<String>,
+    pub commit: Commit,
+}
+
+/// Whether COMMIT was sent, which is known even where the tap's thread was left behind; clones
+/// share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Commit(Arc<Mutex<CommitState>>);
+
+#[derive(Debug, Default)]
+struct CommitState {
+    /// The transaction's id.
+    sent: Option<String>,
+    /// Nobody waits for an answer any more.
+    closed: bool,
+}
+
+impl Commit {
+    fn state(&self) -> MutexGuard<'_, CommitState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Called just before it is sent; fails where it is too late for it.
+    fn send(&self, transaction: String) -> Passed {
+        let mut state = self.state();
+        if state.closed {
+            let why = "the restore was given up before COMMIT";
+            return Err(StreamError::BrokenPipe(why.into()));
+        }
+        state.sent = Some(transaction);
+        Ok(())
+    }
+
+    /// The id of the transaction if COMMIT was sent; if not, it never will be.
+    pub(crate) fn close(&self) -> Option<String> {
+        let mut state = self.state();
+        state.closed = true;
+        state.sent.clone()
+    }
 }
 
 fn broken(err: std::io::Error) -> StreamError {
@@ -227,7 +264,7 @@ impl Tap for RestoreTap {
         } = self.answers.recv().map_err(ended)?;
         self.compare(&tables)?;
         let commit = self.script.commit(&transaction);
-        self.commit_sent = Some(transaction);
+        self.commit.send(transaction)?;
         self.editor.insert("COMMIT", commit.as_bytes());
         self.write(&mut to)
     }
