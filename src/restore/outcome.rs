@@ -100,12 +100,10 @@ pub(crate) fn failure(
     let error = match blame(piped) {
         Blame::Nobody => Error::new(Code::StageFailed, "psql did not commit the transaction"),
         Blame::Stopped(stop) => stopped(stop),
-        Blame::NotStarted(at, why) => {
-            let program = [gpg, psql][at].spec.program();
-            let what = format!("`{program}` could not be started: {why}");
-            Error::new(Code::ToolUnfit, what).hint("Reinstall it, or take it out of PATH.")
-        }
-        Blame::Source(error) | Blame::Sink(error) | Blame::Tap(error) => error,
+        Blame::NotStarted(error)
+        | Blame::Source(error)
+        | Blame::Sink(error)
+        | Blame::Tap(error) => error,
         Blame::Producer | Blame::Both => match opens(gpg)? {
             Err(why) => sealed(format!("the artifact cannot be decrypted: {why}")),
             Ok(()) => sealed("gpg and psql failed".into()),

@@ -18,7 +18,7 @@ use crate::pg::connection::Connection;
 use crate::pg::row_digest::DigestKey;
 use crate::process::cancel::Cancel;
 use crate::process::find::{self, Tool};
-use crate::process::pipe::pipe_from;
+use crate::process::pipe::pipe;
 use crate::process::status_lines::StatusLines;
 use crate::report::findings::Findings;
 use crate::restore::answers::AnswerReader;
@@ -139,7 +139,7 @@ pub(crate) fn restore(
     };
     let psql = find::find(Tool::Psql, &connection.env)?;
     let psql = pg::command::restorer(&psql, connection);
-    let piped = pipe_from(
+    let piped = pipe(
         Some(Ciphertext::new(sound.artifact, key)?),
         [&key.spec, &psql],
         tap,

@@ -7,7 +7,7 @@ use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::status;
 use crate::pg::prelude;
 use crate::pg::row_digest::TableDigest;
-use crate::process::pipe::{StreamError, Tap};
+use crate::process::flow::{StreamError, Tap};
 use crate::process::status_lines::StatusLines;
 use crate::report::findings::Findings;
 use crate::restore::answers::BeforeCommit;
