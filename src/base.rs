@@ -6,4 +6,5 @@ pub(crate) mod exit;
 pub(crate) mod names;
 pub(crate) mod random;
 pub(crate) mod text;
+pub(crate) mod threads;
 pub(crate) mod version;

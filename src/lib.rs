@@ -46,6 +46,7 @@ mod verify;
 use base::env::Env;
 use base::error::{Code, Error, Result};
 use base::exit::Exit;
+use base::threads::caught;
 use clap::Parser;
 use config::cli::{self, Cli, Command};
 use config::settings::Config;
@@ -68,13 +69,15 @@ pub fn run(
         Ok(cli) => matches!(cli.command, Command::Guard(_)),
         Err(_) => cli::is_guard(ours()),
     };
-    let exit = match parsed {
+    let env = Env::new(vars);
+    let exit = caught(|| match parsed {
         Err(err) => print::usage(&err, asked_json),
-        Ok(cli) => match dispatch(&cli, Env::new(vars)) {
+        Ok(cli) => match dispatch(&cli, env) {
             Ok(answer) => print::answer(&answer, cli.settings.json),
             Err(error) => print::error(&error, cli.settings.json),
         },
-    };
+    })
+    .unwrap_or_else(|bug| print::error(&bug, asked_json));
     // Whatever of our own kept guard's COMMAND from running has one code that is not COMMAND's.
     let exit = match exit {
         Exit::Yes => exit,

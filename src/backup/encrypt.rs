@@ -15,7 +15,8 @@ use crate::pg::scan::{Block, Scan};
 use crate::process::cancel::{Cancel, stopped};
 use crate::process::child::ChildExit;
 use crate::process::command::CommandSpec;
-use crate::process::pipe::{self, Piped, Tap};
+use crate::process::flow::Tap;
+use crate::process::pipe::{Piped, pipe};
 use crate::process::root_cause::{self, Blame};
 use crate::report::progress::Progress;
 use crate::store::folder::Partial;
@@ -109,7 +110,7 @@ pub(crate) fn through<T: Tap>(
     tick: &mut dyn FnMut(),
 ) -> Result<(T, Written)> {
     let sink = ArtifactSink::new(partial);
-    let piped = pipe::pipe(job.specs, tap, sink, cancel, tick);
+    let piped = pipe(None::<Vec<u8>>, job.specs, tap, sink, cancel, tick);
     if let Some(error) = failure(&piped) {
         return Err(error);
     }
@@ -162,12 +163,10 @@ fn failure<T, S>(piped: &Piped<T, S>) -> Option<Error> {
     let error = match root_cause::blame(piped) {
         Blame::Nobody => return None,
         Blame::Stopped(stop) => stopped(stop),
-        Blame::NotStarted(at, why) => {
-            let spec = [&producer.spec, &consumer.spec][at];
-            let what = format!("`{}` could not be started: {why}", spec.program());
-            Error::new(Code::ToolUnfit, what).hint("Reinstall it, or take it out of PATH.")
-        }
-        Blame::Source(error) | Blame::Sink(error) | Blame::Tap(error) => error,
+        Blame::NotStarted(error)
+        | Blame::Source(error)
+        | Blame::Sink(error)
+        | Blame::Tap(error) => error,
         Blame::Producer => Error::new(Code::StageFailed, ended(producer)).hint(dump_hint(producer)),
         Blame::Consumer if consumer.end.ok() => Error::new(
             Code::StageFailed,

@@ -4,6 +4,7 @@ use crate::backup::encrypt::Expected;
 use crate::backup::plan::Plan;
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::{RunId, TableName};
+use crate::base::threads::{self, Task};
 use crate::base::version::Version;
 use crate::config::settings::Config;
 use crate::gnupg::command;
@@ -13,7 +14,6 @@ use crate::pg::catalog::Catalog;
 use crate::pg::closure::Closure;
 use crate::pg::server;
 use crate::process::cancel::Cancel;
-use crate::process::pair::joined;
 use jiff::Timestamp;
 use std::thread;
 
@@ -37,19 +37,20 @@ pub(crate) fn gather(config: &Config, run_id: RunId, cancel: &Cancel) -> Result<
     let gpg = command::gpg(&config.gnupg_home, &config.env)?;
     let now = Timestamp::now().as_second();
     let (catalog, pg_dump, version, recipients, signer) = thread::scope(|scope| {
-        let catalog =
-            scope.spawn(|| server::catalog_and_closure(&config.connection, &tables, cancel));
-        let pg_dump = scope.spawn(|| server::pg_dump(&config.connection, cancel));
-        let version = scope.spawn(|| command::gpg_version(&gpg, cancel));
+        let catalog = threads::spawn(scope, || {
+            server::catalog_and_closure(&config.connection, &tables, cancel)
+        });
+        let pg_dump = threads::spawn(scope, || server::pg_dump(&config.connection, cancel));
+        let version = threads::spawn(scope, || command::gpg_version(&gpg, cancel));
         let recipients: Result<Vec<Recipient>> = fingerprints
             .iter()
             .map(|fingerprint| keyring::recipient(&gpg, fingerprint, now, cancel))
             .collect();
         let signer = signing.map(|key| signer::signer(&gpg, key, &config.env, cancel));
         (
-            joined(catalog.join()),
-            joined(pg_dump.join()),
-            joined(version.join()),
+            catalog.and_then(Task::join).flatten(),
+            pg_dump.and_then(Task::join).flatten(),
+            version.and_then(Task::join).flatten(),
             recipients,
             signer.transpose(),
         )

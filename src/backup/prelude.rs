@@ -9,7 +9,7 @@ use crate::gnupg::packet_writer::MessageWriter;
 use crate::pg::closure::{Closure, Object};
 use crate::pg::prelude::{LARGEST, prelude};
 use crate::process::cancel::Cancel;
-use crate::process::pipe::{StreamError, Tap};
+use crate::process::flow::{StreamError, Tap};
 use crate::process::status_lines::StatusLines;
 use crate::store::folder::Partial;
 use std::io::{PipeWriter, Write};

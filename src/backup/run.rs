@@ -7,12 +7,13 @@ use crate::backup::prelude::{self, EncryptedPrelude};
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::RunId;
 use crate::base::random;
+use crate::base::threads::{self, Task};
 use crate::config::settings::Config;
 use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::signer::Signer;
 use crate::pg::server;
 use crate::process::cancel::{self, Cancel};
-use crate::process::pair::{self, joined};
+use crate::process::pair;
 use crate::report::print;
 use crate::report::progress::Progress;
 use crate::store::envelope::Envelope;
@@ -67,9 +68,9 @@ pub(crate) fn backup(
         prelude: prelude.map(|prelude| prelude.written.file),
     };
     let (synced, same) = thread::scope(|scope| {
-        let same = scope.spawn(|| still_the_same(config, &gathered, cancel));
+        let same = threads::spawn(scope, || still_the_same(config, &gathered, cancel));
         let synced = unsynced.sync(&store, &manifest, gathered.signer.as_ref(), cancel);
-        (synced, joined(same.join()))
+        (synced, same.and_then(Task::join).flatten())
     });
     let synced = synced.map_err(&failed)?;
     same.map_err(&failed)?;

@@ -2,7 +2,7 @@
 
 use crate::base::error::{Code, Error};
 use crate::gnupg::packet_reader::{FramingError, MessageReader};
-use crate::process::pipe::{Sink, StreamError};
+use crate::process::flow::{Sink, StreamError};
 use crate::store::folder::Partial;
 use sha2::{Digest, Sha256};
 

@@ -6,7 +6,7 @@ use crate::gnupg::compression::Compression;
 use crate::gnupg::packet_writer::MessageWriter;
 use crate::pg::scan::{Block, Scan};
 use crate::pg::token::TokenLine;
-use crate::process::pipe::{StreamError, Tap};
+use crate::process::flow::{StreamError, Tap};
 use crate::process::status_lines::StatusLines;
 use sha2::{Digest, Sha256};
 use std::io::{self, PipeWriter, Write};

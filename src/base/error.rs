@@ -128,6 +128,27 @@ impl Error {
         }
     }
 
+    /// A program, a thread or a pipe that could not be had. `what` says which.
+    pub(crate) fn not_started(what: &str, err: &std::io::Error) -> Error {
+        use rustix::io::Errno;
+        let (code, hint) = match Errno::from_io_error(err) {
+            Some(Errno::AGAIN) => (
+                Code::StageFailed,
+                "There are too many processes: look at `ulimit -u` and at the pids limit of the container.",
+            ),
+            Some(Errno::MFILE | Errno::NFILE) => (
+                Code::StageFailed,
+                "There are too many open files: look at `ulimit -n`, and at fs.file-max of this host.",
+            ),
+            Some(Errno::NOMEM) => (
+                Code::StageFailed,
+                "There is not enough memory: look at `ulimit -v` and at the memory limit of the container.",
+            ),
+            _ => (Code::ToolUnfit, "Reinstall it, or take it out of PATH."),
+        };
+        Error::new(code, format!("{what}: {err}")).hint(hint)
+    }
+
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Error {
         self.hint = Some(hint.into());
         self

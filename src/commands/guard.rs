@@ -87,10 +87,12 @@ impl Ready {
             return stopped(stop).on_disk(self.kept());
         }
         let err = exec::hand_over((program, args), env, told);
-        let what = format!("`{}` could not be started: {err}", program.display());
-        Error::new(Code::ToolUnfit, what)
-            .on_disk(self.kept())
-            .hint("Nothing was run: check the command's name and PATH.")
+        let what = format!("`{}` could not be started", program.display());
+        let error = Error::not_started(&what, &err).on_disk(self.kept());
+        if error.code == Code::ToolUnfit {
+            return error.hint("Nothing was run: check the command's name and PATH.");
+        }
+        error
     }
 
     fn kept(&self) -> String {

@@ -64,7 +64,7 @@ fn script(
         "--no-align",
         "--set=ON_ERROR_STOP=1",
     ]);
-    connected(spec.args(more).arg("--file=-"), connection).interrupted()
+    connected(spec.args(more).arg("--file=-"), connection).stop_with(&[signal_hook::consts::SIGINT])
 }
 
 /// A question.

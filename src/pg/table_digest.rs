@@ -9,8 +9,8 @@ use crate::pg::scan::{Listener, Scan, copied};
 use crate::process::cancel::{Cancel, stopped};
 use crate::process::child::ExitKind;
 use crate::process::command::CommandSpec;
-use crate::process::pipe::{Sink, StreamError};
-use crate::process::stream::stream;
+use crate::process::flow::{Sink, StreamError};
+use crate::process::pipe::stream;
 
 /// One table's rows, without their order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,7 +73,10 @@ pub(crate) fn take(
     if let Some((_, Err(StreamError::Rejected(error)))) = &streamed.sink {
         return Err(error.clone().stages(report()));
     }
-    if streamed.outcome.end != ExitKind::Code(0) {
+    if let ExitKind::NotStarted(error) = &streamed.outcome.end {
+        return Err(error.clone());
+    }
+    if !streamed.outcome.end.ok() {
         let what = format!("pg_dump ended with {}", streamed.outcome.end);
         let error = Error::new(Code::StageFailed, what).hint(dump_hint(&streamed.outcome));
         return Err(error.stages(report()));

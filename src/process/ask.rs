@@ -22,16 +22,11 @@ pub(crate) fn answered(ran: Output, code: Code, what: &str) -> Result<Output> {
     if ran.ok() {
         return Ok(ran);
     }
-    let spec = &ran.outcome.spec;
     if let Some(stop) = ran.stop {
         return Err(crate::process::cancel::stopped(stop).while_doing(what));
     }
     let error = match &ran.outcome.end {
-        ExitKind::NotStarted(why) => Error::new(
-            Code::ToolUnfit,
-            format!("{what}: `{}` could not be started: {why}", spec.program()),
-        )
-        .hint("Reinstall it, or take it out of PATH."),
+        ExitKind::NotStarted(error) => error.clone().while_doing(what),
         end => Error::new(code, format!("{what}: {end}")),
     };
     Err(error.stages(vec![ran.outcome.report()]))

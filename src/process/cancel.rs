@@ -61,6 +61,11 @@ impl Cancel {
         }
     }
 
+    /// Stops at once.
+    pub(crate) fn raised() -> Cancel {
+        Cancel::none().or_abandoned(&Arc::new(AtomicBool::new(true)))
+    }
+
     /// The same signals, and a limit from now.
     pub(crate) fn with_limit(&self, limit: Option<Duration>) -> Cancel {
         let limit = limit.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));

@@ -14,7 +14,7 @@ pub(crate) struct CommandSpec {
     env: Vec<(OsString, OsString)>,
     status_prefix: Option<&'static str>,
     expected_talk: Option<&'static str>,
-    interrupted: bool,
+    ending: &'static [i32],
     stderr_filter: Option<NewStderrFilter>,
 }
 
@@ -38,17 +38,14 @@ impl CommandSpec {
             env: Vec::new(),
             status_prefix: None,
             expected_talk: None,
-            interrupted: false,
+            ending: &[signal_hook::consts::SIGTERM],
             stderr_filter: None,
         }
     }
 
-    /// It is asked to end by SIGINT instead of SIGTERM.
-    pub(crate) fn interrupted(self) -> CommandSpec {
-        CommandSpec {
-            interrupted: true,
-            ..self
-        }
+    /// It is asked to end by these signals, one after the other, instead of SIGTERM.
+    pub(crate) fn stop_with(self, ending: &'static [i32]) -> CommandSpec {
+        CommandSpec { ending, ..self }
     }
 
     /// Only what the filter lets through is kept of its standard error: the rest may hold rows.
@@ -63,8 +60,8 @@ impl CommandSpec {
         self.stderr_filter
     }
 
-    pub(crate) fn is_interrupted(&self) -> bool {
-        self.interrupted
+    pub(crate) fn ending(&self) -> &'static [i32] {
+        self.ending
     }
 
     pub(crate) fn arg(mut self, arg: impl Into<String>) -> CommandSpec {

@@ -56,7 +56,7 @@ pub(crate) fn find(tool: Tool, env: &Env) -> Result<String> {
     let found = which::which_in(tool.name(), Some(path), "/").map_err(|_| missing())?;
     let real = found.canonicalize().unwrap_or_else(|_| found.clone());
     let program = if real.file_name().is_some_and(|name| name == "pg_wrapper") {
-        newest(tool).ok_or_else(missing)?
+        newest(tool)?.ok_or_else(missing)?
     } else {
         found
     };
@@ -126,13 +126,18 @@ pub(crate) fn server(
     })
 }
 
-fn newest(tool: Tool) -> Option<PathBuf> {
-    let majors = std::fs::read_dir(DEBIAN).ok()?.flatten();
+fn newest(tool: Tool) -> Result<Option<PathBuf>> {
+    let majors = match std::fs::read_dir(DEBIAN) {
+        Ok(majors) => majors.flatten(),
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(err) => {
+            let what = format!("`{DEBIAN}` could not be listed");
+            return Err(Error::not_started(&what, &err));
+        }
+    };
     let majors = majors.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    majors
-        .filter_map(|major| Some((major, of_major(tool, major)?)))
-        .max()
-        .map(|(_, path)| path.into())
+    let programs = majors.filter_map(|major| Some((major, of_major(tool, major)?)));
+    Ok(programs.max().map(|(_, path)| path.into()))
 }
 
 fn text(path: PathBuf) -> Result<String> {

@@ -1,30 +1,62 @@
-//! Reading a pipe to its end.
+//! What stands at the pipes: a source writes to a child, a tap stands between two, a sink reads.
 
-use crate::process::pipe::{StreamError, Tap};
+use crate::base::error::Error;
 use crate::process::status_lines::StatusLines;
-use std::io::{self, PipeReader, PipeWriter, Read};
+use std::io::{self, PipeReader, PipeWriter, Read, Write};
+
+/// Why a source, a tap or a sink did not reach its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum StreamError {
+    /// The other side is gone or broken: a consequence, never the cause.
+    BrokenPipe(String),
+    /// It refused what it saw, or could not keep it: the cause.
+    Rejected(Error),
+}
+
+impl StreamError {
+    /// An error only where it is the cause.
+    pub(crate) fn rejected(self) -> Passed {
+        match self {
+            StreamError::BrokenPipe(_) => Ok(()),
+            StreamError::Rejected(_) => Err(self),
+        }
+    }
+}
+
+pub(crate) type Passed = Result<(), StreamError>;
+
+/// Writes a command's standard input.
+pub(crate) trait Source: Send + 'static {
+    fn pour(&mut self, to: &mut dyn Write) -> Passed;
+}
+
+impl Source for Vec<u8> {
+    fn pour(&mut self, to: &mut dyn Write) -> Passed {
+        to.write_all(self)
+            .map_err(|err| StreamError::BrokenPipe(err.to_string()))
+    }
+}
+
+/// Stands in the stream; passes on what it saw.
+pub(crate) trait Tap: Send + 'static {
+    /// What leads to the consumer. It is made in the tap's thread, and lives and dies there.
+    type Stream;
+    fn open(&mut self, to: PipeWriter, producer: StatusLines) -> Result<Self::Stream, StreamError>;
+    fn push(&mut self, bytes: &[u8], to: &mut Self::Stream) -> Passed;
+    /// The last bytes, once the producer has exited with 0: one that died gets no well-formed end.
+    fn end(&mut self, to: Self::Stream) -> Passed;
+}
+
+/// Keeps what the last command writes.
+pub(crate) trait Sink: Send + 'static {
+    fn push(&mut self, bytes: &[u8]) -> Passed;
+    /// The output has ended, or could not be read further.
+    fn end(&mut self) {}
+}
 
 const BUFFER: usize = 128 * 1024;
 
-/// Both pipe ends are closed when this returns, so that the consumer sees the end.
-pub(crate) fn draw(
-    tap: &mut impl Tap,
-    from: PipeReader,
-    (to, status): (PipeWriter, StatusLines),
-    producer_is_well: impl FnOnce() -> bool,
-) -> Result<(), StreamError> {
-    let mut stream = tap.open(to, status)?;
-    read_to_end(from, |bytes| tap.push(bytes, &mut stream))?;
-    if producer_is_well() {
-        tap.end(stream)?;
-    }
-    Ok(())
-}
-
-pub(crate) fn read_to_end(
-    mut from: PipeReader,
-    mut push: impl FnMut(&[u8]) -> Result<(), StreamError>,
-) -> Result<(), StreamError> {
+pub(crate) fn read_to_end(from: &mut PipeReader, mut push: impl FnMut(&[u8]) -> Passed) -> Passed {
     let mut buffer = vec![0; BUFFER];
     loop {
         match from.read(&mut buffer) {

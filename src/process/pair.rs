@@ -1,8 +1,8 @@
 //! Two that run side by side: where one fails, the other need not go on.
 
-use crate::base::error::{Code, Error, Result};
+use crate::base::error::Result;
+use crate::base::threads::{self, caught};
 use crate::process::cancel::Cancel;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,29 +17,19 @@ pub(crate) fn pair<A, B: Send>(
     let cancel = cancel.or_abandoned(&failed);
     // With an error goes whether the other had failed before.
     let late = |error| (error, failed.swap(true, Ordering::Relaxed));
-    let (first, second) = std::thread::scope(|scope| {
+    let both = std::thread::scope(|scope| {
         // A panic is a failure too, and must end the other, which may be waiting for this one.
-        let second = || joined(catch_unwind(AssertUnwindSafe(|| second(&cancel))));
-        let second = scope.spawn(move || second().map_err(late));
-        let first = first(&cancel).map_err(late);
-        (first, second.join())
+        let second = || caught(|| second(&cancel)).flatten().map_err(late);
+        let second = threads::spawn(scope, second)?;
+        let first = caught(|| first(&cancel)).flatten().map_err(late);
+        Ok((first, second.join().unwrap_or_else(|bug| Err(late(bug)))))
     });
-    let second = second.unwrap_or_else(|panic| joined(Err(panic)).map_err(late));
+    let (first, second) = both?;
     match (first, second) {
         (Ok(first), Ok(second)) => Ok((first, second)),
         (Err((error, false)), _) | (_, Err((error, false))) => Err(error),
         (Err((error, true)), _) | (_, Err((error, true))) => Err(error),
     }
-}
-
-/// A panic in a check is a bug, and a no.
-pub(crate) fn joined<T>(result: std::thread::Result<Result<T>>) -> Result<T> {
-    result.unwrap_or_else(|_| {
-        Err(Error::new(
-            Code::StageFailed,
-            "a check ended without an answer: this is a bug in pgseal",
-        ))
-    })
 }
 
 #[cfg(test)]

@@ -1,82 +1,61 @@
-//! Two commands and the driver between them: producer → tap → consumer → sink.
+//! One command, or two with a tap between them: source → command → tap → command → sink.
 
 use crate::base::error::Error;
 use crate::process::cancel::{Cancel, StopReason};
-use crate::process::child::{Child, ChildExit, ExitKind, GRACE, Heard, TICK};
+use crate::process::child::ChildExit;
 use crate::process::command::CommandSpec;
-use crate::process::start::{NotStarted, start};
-use crate::process::status_lines::StatusLines;
-use crate::process::stream::Source;
-use std::io::PipeWriter;
-use std::sync::mpsc::{Receiver, channel};
-use std::time::Instant;
+use crate::process::flow::{Passed, Sink, Source, StreamError, Tap, read_to_end};
+use crate::process::supervisor::{Pipes, Supervisor, Worker, taken};
+use std::io::PipeReader;
 
-/// Why a tap or a sink did not reach its end.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum StreamError {
-    /// The other side is gone or broken: a consequence, never the cause.
-    BrokenPipe(String),
-    /// It refused what it saw, or could not keep it: the cause.
-    Rejected(Error),
+/// All that is known of one command at its end. `sink` is `None` where another process held the
+/// pipe open and the thread at it was left behind.
+pub(crate) struct Streamed<S> {
+    pub outcome: ChildExit,
+    pub source: Option<Passed>,
+    pub sink: Option<(S, Passed)>,
+    /// Set where it was ended by a signal to us or by the limit.
+    pub stop: Option<StopReason>,
 }
 
-/// Stands in the stream; passes on what it saw.
-pub(crate) trait Tap: Send + 'static {
-    /// What leads to the consumer. It is made in the tap's thread, and lives and dies there.
-    type Stream;
-    fn open(&mut self, to: PipeWriter, producer: StatusLines) -> Result<Self::Stream, StreamError>;
-    fn push(&mut self, bytes: &[u8], to: &mut Self::Stream) -> Result<(), StreamError>;
-    /// The last bytes, once the producer has exited with 0: one that died gets no well-formed end.
-    fn end(&mut self, to: Self::Stream) -> Result<(), StreamError>;
+/// Runs one command to its end; with no source its standard input is empty.
+pub(crate) fn stream<R: Source, S: Sink>(
+    spec: &CommandSpec,
+    source: Option<R>,
+    sink: S,
+    cancel: &Cancel,
+) -> Streamed<S> {
+    let mut supervisor = Supervisor::new();
+    let (mut feeding, mut reading) = (None, None);
+    if let Some(Pipes { stdin, stdout }) = supervisor.start(spec, source.is_some()) {
+        feeding = feed(&mut supervisor, 0, source.zip(stdin));
+        reading = supervisor.read(0, sink, stdout, keep);
+    }
+    let stop = supervisor.supervise(cancel, &mut || {});
+    Streamed {
+        outcome: supervisor.exit(0),
+        source: taken(feeding).map(|(_, how)| how),
+        sink: taken(reading),
+        stop,
+    }
 }
 
-/// Keeps what the consumer writes.
-pub(crate) trait Sink: Send + 'static {
-    fn push(&mut self, bytes: &[u8]) -> Result<(), StreamError>;
-    /// The consumer's output has ended, or could not be read further.
-    fn end(&mut self) {}
-}
-
-/// All that is known at the end. `tap` and `sink` are `None` where another process holds a pipe.
+/// All that is known of two commands at their end, as of one.
 pub(crate) struct Piped<T, S> {
     pub producer: ChildExit,
     pub consumer: ChildExit,
-    pub tap: Option<(T, Result<(), StreamError>)>,
-    pub sink: Option<(S, Result<(), StreamError>)>,
+    pub tap: Option<(T, Passed)>,
+    pub sink: Option<(S, Passed)>,
     /// Why the source would not go on, where it was the cause.
     pub source: Option<Error>,
     pub stop: Option<StopReason>,
 }
 
-pub(crate) enum Event<T, S> {
-    Tap(T, Result<(), StreamError>),
-    Sink(S, Result<(), StreamError>),
-    Stderr(usize, Heard),
-    Exited(usize, ExitKind),
-    Refused(Error),
-}
-
-struct State<T, S> {
-    tap: Option<(T, Result<(), StreamError>)>,
-    sink: Option<(S, Result<(), StreamError>)>,
-    heard: [Option<Heard>; 2],
-    ends: [Option<ExitKind>; 2],
-    source: Option<Error>,
-}
+const CONSUMER: usize = 0;
+const PRODUCER: usize = 1;
 
 /// Runs both to their ends. `tick` is called a few times a second, for progress.
-pub(crate) fn pipe<T: Tap, S: Sink>(
-    specs: [&CommandSpec; 2],
-    tap: T,
-    sink: S,
-    cancel: &Cancel,
-    tick: &mut dyn FnMut(),
-) -> Piped<T, S> {
-    pipe_from(None::<Vec<u8>>, specs, tap, sink, cancel, tick)
-}
-
-/// The same with a producer that is fed by us.
-pub(crate) fn pipe_from<R: Source, T: Tap, S: Sink>(
+pub(crate) fn pipe<R: Source, T: Tap, S: Sink>(
     source: Option<R>,
     specs: [&CommandSpec; 2],
     tap: T,
@@ -84,112 +63,61 @@ pub(crate) fn pipe_from<R: Source, T: Tap, S: Sink>(
     cancel: &Cancel,
     tick: &mut dyn FnMut(),
 ) -> Piped<T, S> {
-    let (tx, rx) = channel();
-    let mut state = State {
-        tap: None,
-        sink: None,
-        heard: [None, None],
-        ends: [None, None],
-        source: None,
-    };
-    let mut children = [None, None];
-    match start(source, specs, tap, sink, &tx) {
-        Ok([producer, consumer]) => children = [Some(producer), Some(consumer)],
-        Err(NotStarted {
-            at,
-            why,
-            tap,
-            sink,
-            started,
-        }) => {
-            state.ends[at] = Some(ExitKind::NotStarted(why));
-            state.heard[at] = Some(Heard::default());
-            let halt = || {
-                Err(StreamError::BrokenPipe(
-                    "the other command did not start".into(),
-                ))
-            };
-            state.tap = Some((tap, halt()));
-            state.sink = Some((sink, halt()));
-            match started {
-                Some(child) => children[1 - at] = Some(child),
-                None => {
-                    state.ends[1 - at] = Some(ExitKind::NotStarted("not reached".into()));
-                    state.heard[1 - at] = Some(Heard::default());
-                }
-            }
-        }
+    let mut supervisor = Supervisor::new();
+    // The consumer first: where it cannot start, no dump begins and no lock is taken.
+    let consumer = supervisor.start(specs[1], true);
+    let producer = supervisor.start(specs[0], source.is_some());
+    let (mut feeding, mut tapping, mut reading) = (None, None, None);
+    if let (Some(consumer), Some(producer)) = (consumer, producer) {
+        feeding = feed(&mut supervisor, PRODUCER, source.zip(producer.stdin));
+        tapping = tapped(&mut supervisor, tap, producer.stdout, consumer.stdin);
+        reading = supervisor.read(CONSUMER, sink, consumer.stdout, keep);
     }
-    drop(tx);
-    let stop = attend(&mut state, &mut children, &rx, cancel, tick);
-    let asked = |at: usize| children[at].as_ref().is_some_and(Child::was_asked);
-    let asked = [asked(0), asked(1)];
-    let mut outcome = |at: usize| {
-        let heard = state.heard[at].take().unwrap_or_default();
-        ChildExit {
-            spec: specs[at].clone(),
-            end: state.ends[at].take().unwrap_or(ExitKind::Lost),
-            stopped: asked[at],
-            status: heard.status,
-            stderr: heard.stderr,
-        }
+    let stop = supervisor.supervise(cancel, tick);
+    let source = match taken(feeding) {
+        Some((_, Err(StreamError::Rejected(why)))) => Some(why),
+        _ => None,
     };
     Piped {
-        producer: outcome(0),
-        consumer: outcome(1),
-        tap: state.tap,
-        sink: state.sink,
-        source: state.source,
+        producer: supervisor.exit(PRODUCER),
+        consumer: supervisor.exit(CONSUMER),
+        tap: taken(tapping),
+        sink: taken(reading),
+        source,
         stop,
     }
 }
 
-/// Waits until all has ended, and ends what must not go on: both where a signal, the limit, the
-/// tap or the sink says so; one where the other is gone before its work was done.
-fn attend<T, S>(
-    state: &mut State<T, S>,
-    children: &mut [Option<Child>; 2],
-    rx: &Receiver<Event<T, S>>,
-    cancel: &Cancel,
-    tick: &mut dyn FnMut(),
-) -> Option<StopReason> {
-    let (mut stop, mut gone, mut given_up) = (None, None::<Instant>, false);
-    loop {
-        match rx.recv_timeout(TICK) {
-            Ok(Event::Tap(tap, how)) => state.tap = Some((tap, how)),
-            Ok(Event::Sink(sink, how)) => state.sink = Some((sink, how)),
-            Ok(Event::Stderr(at, heard)) => state.heard[at] = Some(heard),
-            Ok(Event::Exited(at, end)) => state.ends[at] = Some(end),
-            Ok(Event::Refused(why)) => state.source = Some(why),
-            Err(_) => tick(),
+fn feed<R: Source>(
+    supervisor: &mut Supervisor,
+    at: usize,
+    source: Option<(R, std::io::PipeWriter)>,
+) -> Option<Worker<R>> {
+    let (source, to) = source?;
+    supervisor.feed(at, source, to, |source, to| source.pour(to))
+}
+
+/// The consumer's standard input is closed when the tap has ended, so that it sees the end.
+fn tapped<T: Tap>(
+    supervisor: &mut Supervisor,
+    tap: T,
+    from: PipeReader,
+    to: Option<std::io::PipeWriter>,
+) -> Option<Worker<T>> {
+    let (to, producer) = (to?, supervisor.child(PRODUCER)?);
+    let (handle, status_lines) = (producer.handle.clone(), producer.status_lines.clone());
+    supervisor.read(PRODUCER, tap, from, move |tap, from| {
+        let mut stream = tap.open(to, status_lines)?;
+        read_to_end(from, |bytes| tap.push(bytes, &mut stream))?;
+        if handle.wait().is_ok_and(|output| output.status.success()) {
+            tap.end(stream)?;
         }
-        let ended = state.ends.iter().all(Option::is_some);
-        let read = state.tap.is_some() && state.sink.is_some();
-        if ended && read && state.heard.iter().all(Option::is_some) {
-            return stop.or_else(|| cancel.stop());
-        }
-        if ended {
-            let since = *gone.get_or_insert_with(Instant::now);
-            // A tap may still be pushing what it holds, but only into a consumer that lives:
-            // with both gone, a pipe that stays open is a grandchild's.
-            if since.elapsed() > GRACE {
-                return stop.or_else(|| cancel.stop());
-            }
-        } else if given_up {
-            return stop;
-        }
-        stop = stop.or_else(|| cancel.stop());
-        let halted =
-            matches!(&state.tap, Some((_, Err(_)))) || matches!(&state.sink, Some((_, Err(_))));
-        let early = state.ends[1].is_some() && state.tap.is_none();
-        for at in [0, 1] {
-            let must = stop.is_some() || halted || (early && at == 0);
-            if let Some(child) = &mut children[at]
-                && must
-                && state.ends[at].is_none()
-            {
-                given_up |= child.end();
-            }
-        }
-    }
+        Ok(())
+    })
+}
+
+fn keep<S: Sink>(sink: &mut S, from: &mut PipeReader) -> Passed {
+    let how = read_to_end(from, |bytes| sink.push(bytes));
+    sink.end();
+    how
 }

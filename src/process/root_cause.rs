@@ -3,14 +3,15 @@
 use crate::base::error::{Code, Error};
 use crate::process::cancel::StopReason;
 use crate::process::child::{ChildExit, ExitKind};
-use crate::process::pipe::{Piped, StreamError};
+use crate::process::flow::{Passed, StreamError};
+use crate::process::pipe::Piped;
 
 /// The cause. A stage is named by its place, 0 for the producer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Blame {
     Nobody,
     Stopped(StopReason),
-    NotStarted(usize, String),
+    NotStarted(Error),
     Source(Error),
     Sink(Error),
     Tap(Error),
@@ -26,7 +27,7 @@ pub(crate) fn blame<T, S>(piped: &Piped<T, S>) -> Blame {
     let sink = piped.sink.as_ref().map(|(_, how)| how);
     let source = piped.source.clone();
     match judge(&piped.producer, &piped.consumer, tap, sink, piped.stop) {
-        blame @ (Blame::Stopped(_) | Blame::NotStarted(..)) => blame,
+        blame @ (Blame::Stopped(_) | Blame::NotStarted(_)) => blame,
         blame => source.map_or(blame, Blame::Source),
     }
 }
@@ -34,16 +35,17 @@ pub(crate) fn blame<T, S>(piped: &Piped<T, S>) -> Blame {
 fn judge(
     producer: &ChildExit,
     consumer: &ChildExit,
-    tap: Option<&Result<(), StreamError>>,
-    sink: Option<&Result<(), StreamError>>,
+    tap: Option<&Passed>,
+    sink: Option<&Passed>,
     stop: Option<StopReason>,
 ) -> Blame {
     if let Some(stop) = stop {
         return Blame::Stopped(stop);
     }
-    for (at, outcome) in [consumer, producer].into_iter().enumerate() {
-        if let ExitKind::NotStarted(why) = &outcome.end {
-            return Blame::NotStarted(1 - at, why.clone());
+    // In the order of their start: what was not reached is a consequence.
+    for outcome in [consumer, producer] {
+        if let ExitKind::NotStarted(error) = &outcome.end {
+            return Blame::NotStarted(error.clone());
         }
     }
     if let Some(Err(StreamError::Rejected(why))) = sink {
@@ -52,8 +54,12 @@ fn judge(
     if let Some(Err(StreamError::Rejected(why))) = tap {
         return Blame::Tap(why.clone());
     }
-    // A producer whose reader went away, or that we ended for it, is not the cause.
-    let consequence = producer.stopped || producer.end == ExitKind::Signal(SIGPIPE);
+    // A producer whose reader went away, or that we ended for it, is not the cause. One that
+    // ignores SIGPIPE, as gpg does, tells of a broken pipe by a status of its own; but then the tap
+    // has met a broken pipe before it, at the consumer.
+    let consequence = producer.stopped
+        || producer.end == ExitKind::Signal(SIGPIPE)
+        || matches!(tap, Some(Err(StreamError::BrokenPipe(_))));
     match (producer.end.ok(), consumer.end.ok()) {
         (true, false) => Blame::Consumer,
         (false, false) if consequence => Blame::Consumer,
@@ -128,6 +134,16 @@ mod tests {
             ),
             (stopped(), end(2), broken(), ok(), None, Blame::Consumer),
             (stopped(), end(0), broken(), ok(), None, Blame::Consumer),
+            (end(2), end(3), broken(), ok(), None, Blame::Consumer),
+            (
+                end(2),
+                outcome(ExitKind::Signal(9), false),
+                broken(),
+                ok(),
+                None,
+                Blame::Consumer,
+            ),
+            (end(2), end(0), broken(), ok(), None, Blame::Consumer),
             (end(0), end(0), broken(), ok(), None, Blame::Consumer),
             (end(0), end(2), ok(), ok(), None, Blame::Consumer),
             (end(1), end(2), ok(), ok(), None, Blame::Both),
@@ -164,12 +180,12 @@ mod tests {
                 Blame::Stopped(StopReason::Signal(2)),
             ),
             (
-                outcome(ExitKind::NotStarted("gone".into()), false),
+                outcome(ExitKind::NotStarted(error("gone")), false),
                 stopped(),
                 broken(),
                 broken(),
                 None,
-                Blame::NotStarted(0, "gone".into()),
+                Blame::NotStarted(error("gone")),
             ),
         ] {
             let said = judge(&producer, &consumer, tap.as_ref(), sink.as_ref(), stop);

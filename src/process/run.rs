@@ -4,8 +4,8 @@ use crate::base::error::{Code, Error};
 use crate::process::cancel::{Cancel, StopReason};
 use crate::process::child::{ChildExit, ExitKind};
 use crate::process::command::CommandSpec;
-use crate::process::pipe::{Sink, StreamError};
-use crate::process::stream::stream;
+use crate::process::flow::{Passed, Sink, StreamError};
+use crate::process::pipe::stream;
 
 /// A command's answer may not be larger.
 const ANSWER_LIMIT: usize = 256 * 1024 * 1024;
@@ -36,7 +36,7 @@ impl Output {
 struct Answer(Vec<u8>);
 
 impl Sink for Answer {
-    fn push(&mut self, bytes: &[u8]) -> Result<(), StreamError> {
+    fn push(&mut self, bytes: &[u8]) -> Passed {
         if self.0.len() + bytes.len() > ANSWER_LIMIT {
             let what = format!("it answers with more than {ANSWER_LIMIT} bytes");
             return Err(StreamError::Rejected(Error::new(Code::StageFailed, what)));

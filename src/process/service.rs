@@ -1,128 +1,51 @@
 //! One command that runs in the background until we end it.
 
-use crate::process::child::{Child, ChildExit, ExitKind, Heard, PATIENCE, Stdin, TICK, attend};
+use crate::base::error::Result;
+use crate::process::cancel::Cancel;
+use crate::process::child::ChildExit;
 use crate::process::command::CommandSpec;
+use crate::process::flow::read_to_end;
+use crate::process::supervisor::{Pipes, Supervisor};
 use duct::unix::HandleExt;
-use std::io::Read;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::Instant;
-
-enum Event {
-    Stderr(Heard),
-    Exited(ExitKind),
-}
 
 /// A server of ours. Ended when it is dropped.
-pub(crate) struct Service {
-    spec: CommandSpec,
-    child: Child,
-    rx: Receiver<Event>,
-    heard: Option<Heard>,
-    end: Option<ExitKind>,
-    asked: bool,
-}
+pub(crate) struct Service(Supervisor);
 
 impl Service {
     /// Starts it with nothing to read; what it writes to standard output is not kept.
-    pub(crate) fn start(spec: &CommandSpec) -> std::io::Result<Service> {
-        let (mut out_reader, out_writer) = std::io::pipe()?;
-        let (err_reader, err_writer) = std::io::pipe()?;
-        let child = Child::start(spec, Stdin::Null, out_writer, err_writer)?;
-        std::thread::spawn(move || {
-            let mut buffer = [0; 4096];
-            while let Ok(1..) = out_reader.read(&mut buffer) {}
-        });
-        let (tx, rx): (Sender<Event>, _) = channel();
-        let err_tx = tx.clone();
-        attend(
-            &child,
-            (err_reader, spec),
-            move |heard| {
-                let _ = err_tx.send(Event::Stderr(heard));
-            },
-            move |end| {
-                let _ = tx.send(Event::Exited(end));
-            },
-        );
-        Ok(Service {
-            spec: spec.clone(),
-            child,
-            rx,
-            heard: None,
-            end: None,
-            asked: false,
-        })
+    pub(crate) fn start(spec: &CommandSpec) -> Result<Service> {
+        let mut supervisor = Supervisor::new();
+        if let Some(Pipes { stdout, .. }) = supervisor.start(spec, false) {
+            supervisor.read(0, (), stdout, |(), from| read_to_end(from, |_| Ok(())));
+        }
+        let failed = supervisor.not_started(0);
+        // Dropped where it failed, which ends what was started of it.
+        let service = Service(supervisor);
+        failed.map_or(Ok(service), Err)
     }
 
     /// How it ended, if it has.
     pub(crate) fn ended(&mut self) -> Option<ChildExit> {
-        self.listen();
-        let end = self.end.clone()?;
-        let since = Instant::now();
+        if !self.0.have_ended() {
+            return None;
+        }
         // What it said last comes just behind its end.
-        while self.heard.is_none() && since.elapsed() < PATIENCE {
-            std::thread::sleep(TICK);
-            self.listen();
-        }
-        Some(ChildExit {
-            spec: self.spec.clone(),
-            end,
-            stopped: self.asked,
-            status: Vec::new(),
-            stderr: self
-                .heard
-                .as_ref()
-                .map_or(String::new(), |h| h.stderr.clone()),
-        })
-    }
-
-    fn listen(&mut self) {
-        while let Ok(event) = self.rx.try_recv() {
-            match event {
-                Event::Stderr(heard) => self.heard = Some(heard),
-                Event::Exited(end) => self.end = Some(end),
-            }
-        }
+        self.0.supervise(&Cancel::none(), &mut || {});
+        Some(self.0.exit(0))
     }
 
     /// What sends it a signal from another thread.
     pub(crate) fn signaller(&self) -> impl Fn(i32) + Send + Sync + use<> {
-        let handle = Arc::clone(&self.child.handle);
+        let handle = self.0.child(0).map(|child| child.handle.clone());
         move |signal| {
-            let _ = handle.send_signal(signal);
-        }
-    }
-
-    /// Asks it by these signals, the next one after some patience; then kills it.
-    pub(crate) fn stop(&mut self, signals: &[i32]) {
-        self.asked = true;
-        for signal in signals {
-            let _ = self.child.handle.send_signal(*signal);
-            if self.gone() {
-                return;
-            }
-        }
-        let _ = self.child.handle.kill();
-        self.gone();
-    }
-
-    fn gone(&mut self) -> bool {
-        let since = Instant::now();
-        loop {
-            self.listen();
-            if self.end.is_some() || since.elapsed() > PATIENCE {
-                return self.end.is_some();
-            }
-            std::thread::sleep(TICK / 4);
+            let _ = handle.as_ref().map(|handle| handle.send_signal(signal));
         }
     }
 }
 
+/// Ends it by the signals of its spec, and waits for its end.
 impl Drop for Service {
     fn drop(&mut self) {
-        if self.end.is_none() {
-            self.stop(&[]);
-        }
+        self.0.supervise(&Cancel::raised(), &mut || {});
     }
 }

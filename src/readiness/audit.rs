@@ -2,6 +2,7 @@
 //! finding, never an abort.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::threads::{self, Task};
 use crate::config::settings::{Broken, Config};
 use crate::process::cancel::Cancel;
 use crate::process::command::shell_word;
@@ -11,7 +12,6 @@ use crate::report::judgement::Judgement;
 use crate::report::matrix::{Finding, Matrix};
 use crate::report::proof::{Exposed, MechanismProof, Readiness};
 use jiff::Timestamp;
-use std::thread::{self, ScopedJoinHandle};
 
 /// What was found, and the canary of its proof, for whoever makes more text of it.
 pub(crate) struct Audit {
@@ -30,35 +30,35 @@ pub(crate) fn audit(
         broken,
         cancel,
     };
-    let (matrix, mechanism) = thread::scope(|scope| {
+    let (matrix, mechanism) = std::thread::scope(|scope| {
         // The longest first.
-        let mechanism = scope.spawn(|| gpg::mechanism(host));
-        let plans = scope.spawn(|| runner::plans(host));
-        let catalog = scope.spawn(|| database::ask(host));
-        let closure = scope.spawn(|| database::closure(host));
-        let seam = scope.spawn(|| seam::check(host));
-        let key = scope.spawn(|| key::check(host));
-        let pg_dump = scope.spawn(|| database::tool(host));
-        let folder = scope.spawn(|| store::look(host));
-        let gpg_binary = scope.spawn(|| gpg::binary(host));
+        let mechanism = threads::spawn(scope, || gpg::mechanism(host));
+        let plans = threads::spawn(scope, || runner::plans(host));
+        let catalog = threads::spawn(scope, || database::ask(host));
+        let closure = threads::spawn(scope, || database::closure(host));
+        let seam = threads::spawn(scope, || seam::check(host));
+        let key = threads::spawn(scope, || key::check(host));
+        let pg_dump = threads::spawn(scope, || database::tool(host));
+        let folder = threads::spawn(scope, || store::look(host));
+        let gpg_binary = threads::spawn(scope, || gpg::binary(host));
 
-        let catalog = answer(catalog).and_then(|answer| answer);
-        let mechanism = answer(mechanism).and_then(|answer| answer);
+        let catalog = answer(catalog).flatten();
+        let mechanism = answer(mechanism).flatten();
         let key = finding(key);
         let tables = database::tables(host, &catalog);
         let mut matrix = Matrix {
             gpg_binary: finding(gpg_binary),
             gpg_mechanism: gpg::judge(&mechanism),
-            pg_dump: database::pg_dump(host, answer(pg_dump).and_then(|tool| tool), &catalog),
+            pg_dump: database::pg_dump(host, answer(pg_dump).flatten(), &catalog),
             database: database::server(host, &catalog),
             target_tables: tables,
             restore_closure: finding(closure),
-            store: store::judge(host, answer(folder).and_then(|folder| folder), &catalog),
+            store: store::judge(host, answer(folder).flatten(), &catalog),
             backup_runner: Finding::unknown("not looked at"),
             pre_write_backup_seam: finding(seam),
             backup_key: key,
         };
-        matrix.backup_runner = runner::judge(host, answer(plans).and_then(|p| p), &matrix);
+        matrix.backup_runner = runner::judge(host, answer(plans).flatten(), &matrix);
         (matrix, mechanism)
     });
     // A report that was cut short is none.
@@ -122,17 +122,12 @@ impl Host<'_> {
     }
 }
 
-fn answer<T>(handle: ScopedJoinHandle<'_, T>) -> Result<T> {
-    handle.join().map_err(|_| {
-        Error::new(
-            Code::StageFailed,
-            "the check ended without an answer: this is a bug in pgseal",
-        )
-    })
+fn answer<T>(check: Result<Task<'_, T>>) -> Result<T> {
+    check.and_then(Task::join)
 }
 
-fn finding(handle: ScopedJoinHandle<'_, Finding>) -> Finding {
-    answer(handle).unwrap_or_else(|error| Finding::unknown(error.message))
+fn finding(check: Result<Task<'_, Finding>>) -> Finding {
+    answer(check).unwrap_or_else(|error| unasked(&error))
 }
 
 /// A refusal as a finding: absent is MISSING, what we stopped is UNKNOWN, the rest is FAILED.

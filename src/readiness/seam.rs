@@ -2,10 +2,11 @@
 //! each that lacks one field.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::threads::{self, Task};
 use crate::process::child::ExitKind;
 use crate::process::command::{CommandSpec, shell_word};
 use crate::process::run::{Input, Output, run};
-use crate::readiness::audit::{Host, told};
+use crate::readiness::audit::{Host, told, unasked};
 use crate::report::matrix::{Evidence, Finding};
 use crate::store::envelope::Envelope;
 use std::thread;
@@ -30,22 +31,23 @@ pub(crate) fn check(host: &Host) -> Finding {
         Err(error) => return Finding::unknown(told(&error)),
     };
     let cancel = &host.cancel.with_timeout(LIMIT);
-    let tried: Vec<(Option<&str>, Output)> = thread::scope(|scope| {
+    let tried: Result<Vec<(Option<&str>, Output)>> = thread::scope(|scope| {
         let running: Vec<_> = envelopes
             .into_iter()
             .map(|(lacks, line)| {
                 let spec = &spec;
-                let ran = scope.spawn(move || run(spec, Input::Bytes(line), cancel));
+                let ran = threads::spawn(scope, move || run(spec, Input::Bytes(line), cancel));
                 (lacks, ran)
             })
             .collect();
         let all = running.into_iter();
-        all.filter_map(|(lacks, ran)| Some((lacks, ran.join().ok()?)))
+        all.map(|(lacks, ran)| Ok((lacks, ran.and_then(Task::join)?)))
             .collect()
     });
-    if tried.len() != 5 {
-        return Finding::unknown("a probe ended without an answer: this is a bug in pgseal");
-    }
+    let tried = match tried {
+        Ok(tried) => tried,
+        Err(error) => return unasked(&error),
+    };
     judge(host, &spec, &tried)
 }
 

@@ -2,7 +2,7 @@
 //! on the transaction.
 
 use crate::pg::row_digest::{DigestKey, RowDigest, TableDigest};
-use crate::process::pipe::{Sink, StreamError};
+use crate::process::flow::{Sink, StreamError};
 use crate::restore::script::{Mark, Transaction, TransactionScript};
 use memchr::memmem;
 use std::sync::mpsc::Sender;

@@ -12,7 +12,7 @@ use crate::process::run::{Input, run};
 use crate::restore::answers::AnswerReader;
 use crate::restore::editor::DumpEditor;
 use crate::restore::script::{self, SERVER_STARTED};
-use crate::restore::stream::RestoreTap;
+use crate::restore::stream::{Commit, RestoreTap};
 use crate::store::manifest::Manifest;
 use crate::verify::decrypt::opens;
 use std::time::Duration;
@@ -54,18 +54,15 @@ impl Transaction {
 const ASKED_AGAIN: Duration = Duration::from_secs(10);
 
 /// The server's word behind COMMIT; where it is missing, the server is asked once more.
-fn transaction(piped: &RestorePipe, connection: &Connection) -> Transaction {
-    let Some((tap, _)) = &piped.tap else {
-        return Transaction::Unknown;
-    };
-    let Some(sent) = &tap.commit_sent else {
+fn transaction(piped: &RestorePipe, commit: &Commit, connection: &Connection) -> Transaction {
+    let Some(sent) = commit.close() else {
         return Transaction::RolledBack;
     };
     let status = piped
         .sink
         .as_ref()
         .and_then(|(sink, _)| sink.status.clone());
-    match status.or_else(|| ask(sent, connection)) {
+    match status.or_else(|| ask(&sent, connection)) {
         Some(status) => Transaction::parse(&status),
         None => Transaction::Unknown,
     }
@@ -99,9 +96,13 @@ fn ask(transaction: &script::Transaction, connection: &Connection) -> Option<Str
 
 /// The error that names the cause, and tells what became of the transaction. None where the
 /// server said that it was committed, and both programs ended well.
-pub(crate) fn failure(piped: &RestorePipe, connection: &Connection) -> Result<Option<Error>> {
+pub(crate) fn failure(
+    piped: &RestorePipe,
+    commit: &Commit,
+    connection: &Connection,
+) -> Result<Option<Error>> {
     let [gpg, psql] = [&piped.producer, &piped.consumer];
-    let transaction = transaction(piped, connection);
+    let transaction = transaction(piped, commit, connection);
     if transaction == Transaction::Committed && gpg.end.ok() && psql.end.ok() {
         return Ok(None);
     }
@@ -110,12 +111,10 @@ pub(crate) fn failure(piped: &RestorePipe, connection: &Connection) -> Result<Op
     let error = match blame(piped) {
         Blame::Nobody => Error::new(Code::StageFailed, "psql did not commit the transaction"),
         Blame::Stopped(stop) => stopped(stop),
-        Blame::NotStarted(at, why) => {
-            let program = [gpg, psql][at].spec.program();
-            let what = format!("`{program}` could not be started: {why}");
-            Error::new(Code::ToolUnfit, what).hint("Reinstall it, or take it out of PATH.")
-        }
-        Blame::Source(error) | Blame::Sink(error) | Blame::Tap(error) => error,
+        Blame::NotStarted(error)
+        | Blame::Source(error)
+        | Blame::Sink(error)
+        | Blame::Tap(error) => error,
         Blame::Producer | Blame::Both => match opens(gpg)? {
             Err(why) => sealed(format!("the artifact cannot be decrypted: {why}")),
             Ok(()) => sealed("gpg and psql failed".into()),

@@ -18,7 +18,7 @@ use crate::pg::connection::Connection;
 use crate::pg::row_digest::DigestKey;
 use crate::process::cancel::Cancel;
 use crate::process::find::{self, Tool};
-use crate::process::pipe::pipe_from;
+use crate::process::pipe::pipe;
 use crate::process::status_lines::StatusLines;
 use crate::report::findings::Findings;
 use crate::restore::answers::AnswerReader;
@@ -27,7 +27,7 @@ use crate::restore::missing;
 use crate::restore::omissions::Omissions;
 use crate::restore::outcome;
 use crate::restore::script::TransactionScript;
-use crate::restore::stream::{Compared, PreludeText, RestoreTap};
+use crate::restore::stream::{Commit, Compared, PreludeText, RestoreTap};
 use crate::restore::target::{self, TargetDatabase};
 use crate::store::manifest::Manifest;
 use crate::verify::decrypt::{Ciphertext, Decryptor};
@@ -119,6 +119,7 @@ pub(crate) fn restore(
     let script = TransactionScript::new(random::bytes()?, pins);
     let digest_key = DigestKey::random()?;
     let (to, answers) = channel();
+    let commit = Commit::default();
     let has_prelude = prelude.is_some();
     let tap = RestoreTap {
         inflate: plaintext_of(compression)?,
@@ -137,11 +138,11 @@ pub(crate) fn restore(
         findings: Findings::default(),
         compared: Vec::new(),
         server_started: plan.target.server_started.clone(),
-        commit_sent: None,
+        commit: commit.clone(),
     };
     let psql = find::find(Tool::Psql, &connection.env)?;
     let psql = pg::command::restorer(&psql, connection);
-    let piped = pipe_from(
+    let piped = pipe(
         Some(Ciphertext::new(sound.artifact, key)?),
         [&key.spec, &psql],
         tap,
@@ -149,7 +150,7 @@ pub(crate) fn restore(
         key.cancel,
         &mut || {},
     );
-    if let Some(error) = outcome::failure(&piped, connection)? {
+    if let Some(error) = outcome::failure(&piped, &commit, connection)? {
         let compared = piped.tap.map(|(tap, _)| tap.compared).unwrap_or_default();
         return match compared.iter().all(|table| table.equal) {
             true => Err(error),

@@ -7,7 +7,7 @@ use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::status;
 use crate::pg::prelude;
 use crate::pg::row_digest::TableDigest;
-use crate::process::pipe::{StreamError, Tap};
+use crate::process::flow::{StreamError, Tap};
 use crate::process::status_lines::StatusLines;
 use crate::report::findings::Findings;
 use crate::restore::answers::BeforeCommit;
@@ -19,6 +19,7 @@ use crate::verify::plaintext::{Content, Inflate};
 use crate::verify::with_key::{BINDING, Prelude, judge_binding, judge_content};
 use std::io::{PipeWriter, Write};
 use std::sync::mpsc::Receiver;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 type Passed = Result<(), StreamError>;
 
@@ -55,8 +56,43 @@ pub(crate) struct RestoreTap {
     pub compared: Vec<Compared>,
     /// Of the target as it was asked beforehand.
     pub server_started: String,
-    /// COMMIT was sent for it.
-    pub commit_sent: Option<Transaction>,
+    pub commit: Commit,
+}
+
+/// Whether COMMIT was sent, which is known even where the tap's thread was left behind; clones
+/// share it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Commit(Arc<Mutex<CommitState>>);
+
+#[derive(Debug, Default)]
+struct CommitState {
+    sent: Option<Transaction>,
+    /// Nobody waits for an answer any more.
+    closed: bool,
+}
+
+impl Commit {
+    fn state(&self) -> MutexGuard<'_, CommitState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Called just before it is sent; fails where it is too late for it.
+    fn send(&self, transaction: Transaction) -> Passed {
+        let mut state = self.state();
+        if state.closed {
+            let why = "the restore was given up before COMMIT";
+            return Err(StreamError::BrokenPipe(why.into()));
+        }
+        state.sent = Some(transaction);
+        Ok(())
+    }
+
+    /// The transaction that COMMIT was sent for; if none, it never will be.
+    pub(crate) fn close(&self) -> Option<Transaction> {
+        let mut state = self.state();
+        state.closed = true;
+        state.sent.clone()
+    }
 }
 
 fn broken(err: std::io::Error) -> StreamError {
@@ -251,7 +287,7 @@ impl Tap for RestoreTap {
             return Err(StreamError::Rejected(changed_later()));
         }
         let commit = self.script.commit(&transaction.id);
-        self.commit_sent = Some(transaction);
+        self.commit.send(transaction)?;
         self.editor.insert("COMMIT", commit.as_bytes());
         self.write(&mut to)
     }

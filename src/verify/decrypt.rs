@@ -9,8 +9,8 @@ use crate::gnupg::status::{self, Locked};
 use crate::process::cancel::{Cancel, stopped};
 use crate::process::child::{ChildExit, ExitKind};
 use crate::process::command::CommandSpec;
-use crate::process::pipe::{Sink, StreamError};
-use crate::process::stream::{Source, stream};
+use crate::process::flow::{Sink, Source, StreamError};
+use crate::process::pipe::stream;
 use crate::store::manifest::Manifest;
 use crate::verify::open_file::RecheckedReader;
 use crate::verify::verification::EncryptedFile;
@@ -95,16 +95,15 @@ pub(crate) fn decrypt<S: Sink>(
     if let Some(stop) = streamed.stop {
         return Err(stopped(stop).while_doing("cannot decrypt"));
     }
-    if let ExitKind::NotStarted(why) = &outcome.end {
-        let what = format!("`{}` could not be started: {why}", outcome.spec.program());
-        return Err(Error::new(Code::ToolUnfit, what).hint("Reinstall it, or take it out of PATH."));
+    if let ExitKind::NotStarted(error) = outcome.end {
+        return Err(error);
     }
     let poured = match streamed.source {
-        Some((_, Err(StreamError::Rejected(error)))) if error.code == Code::NotVerified => {
+        Some(Err(StreamError::Rejected(error))) if error.code == Code::NotVerified => {
             return Ok(Err(("decryption", error.message)));
         }
-        Some((_, Err(StreamError::Rejected(error)))) => return Err(error),
-        Some((_, poured)) => poured.is_ok(),
+        Some(Err(StreamError::Rejected(error))) => return Err(error),
+        Some(poured) => poured.is_ok(),
         None => false,
     };
     // The scan refused what it saw, and gpg was ended for it.

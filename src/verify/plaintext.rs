@@ -3,7 +3,7 @@
 use crate::base::error::{Code, Error};
 use crate::gnupg::compression::Compression;
 use crate::pg::scan::{Block, Listener, Nobody, Scan};
-use crate::process::pipe::{Sink, StreamError};
+use crate::process::flow::{Sink, StreamError};
 use crate::store::manifest::Manifest;
 use sha2::{Digest, Sha256};
 

@@ -5,7 +5,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::compression::Compression;
 use crate::pg::prelude::LARGEST;
-use crate::process::pipe::{Sink, StreamError};
+use crate::process::flow::{Sink, StreamError};
 use crate::report::findings::Findings;
 use crate::store::manifest::Manifest;
 use crate::verify::decrypt::{Decryptor, decrypt};

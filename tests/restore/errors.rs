@@ -308,3 +308,63 @@ fn a_role_without_temporary_tables() {
     run().exits(0);
     target.sql(&format!("DROP OWNED BY {role} CASCADE; DROP ROLE {role}"));
 }
+
+/// psql goes away with much still to come: that gpg meets a broken pipe is a consequence.
+#[test]
+fn a_row_that_the_server_refuses_is_not_the_artifacts_fault() {
+    let test = Test::of(
+        "CREATE TABLE a AS SELECT n AS id, repeat(md5(n::text), 4) AS x FROM generate_series(1, 60000) n;
+         CREATE TABLE b AS SELECT * FROM a",
+    );
+    let sealed = sealed(&test, &["public.a", "public.b"]);
+    let target = Target::new();
+    target.sql(
+        "CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+           IF to_regclass('public.a') IS NULL OR to_regclass('public.b') IS NOT NULL THEN RETURN; END IF;
+           ALTER TABLE public.a ADD CONSTRAINT few CHECK (id < 59990); END $$;
+         CREATE EVENT TRIGGER meddle ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION meddle()",
+    );
+    for _ in 0..10 {
+        restore(&test, &sealed.path, &target).run().fails(
+            4,
+            &[
+                "psql ended with status 3 while it restored TABLE DATA a",
+                "constraint few",
+                "nothing was changed in the target",
+            ],
+        );
+    }
+    test.shim(
+        "psql",
+        "*AUTOCOMMIT=off*",
+        "head -c 1000000 >/dev/null; kill -KILL $$",
+    );
+    for _ in 0..5 {
+        restore(&test, &sealed.path, &target).run().fails(
+            4,
+            &["psql ended with signal 9 (SIGKILL)", "nothing was changed"],
+        );
+    }
+}
+
+/// The tap is left behind where a child of gpg holds its output; no COMMIT was sent by then.
+#[test]
+fn a_commit_that_was_not_sent_is_known_not_to_be() {
+    let test = Test::of("CREATE TABLE a (id int)");
+    let sealed = test.sealed(&test.backup(&["public.a"]).arg("--no-prelude").run());
+    test.shim(
+        "gpg",
+        "*\\ --decrypt\\ *",
+        "$real \"$@\"; sleep 9 2>/dev/null & exit 0",
+    );
+    let target = Target::new();
+    let ran = restore(&test, &sealed.path, &target).arg("--timeout=3s");
+    ran.run().fails(
+        4,
+        &[
+            "not done within --timeout 3s",
+            "nothing was changed in the target",
+        ],
+    );
+    assert_eq!(target.sql("SELECT to_regclass('public.a') IS NULL"), "t");
+}

@@ -4,5 +4,6 @@ mod bench;
 mod decrypt;
 mod frozen;
 mod guard;
+mod limits;
 mod prune;
 mod verify;

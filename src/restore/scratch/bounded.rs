@@ -1,6 +1,7 @@
 //! Work with a throw-away cluster that is ended where it takes more than it may.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::threads;
 use crate::process::cancel::Cancel;
 use crate::restore::scratch::limits::{Exceeded, Limits};
 use crate::restore::scratch::room;
@@ -39,17 +40,18 @@ impl Bounds<'_> {
     ) -> Result<T> {
         let reached = Arc::new(AtomicBool::new(false));
         let (working, done) = channel::<()>();
-        let (result, why) = thread::scope(|scope| {
-            let observer = scope.spawn(|| {
+        let observed = thread::scope(|scope| {
+            let observer = threads::spawn(scope, || {
                 let why = self.observe(done)?;
                 reached.store(true, Ordering::Relaxed);
                 end();
                 Some(why)
-            });
+            })?;
             let result = work(&cancel.or_abandoned(&reached));
             drop(working);
-            (result, observer.join().ok().flatten())
+            Ok((result, observer.join().ok().flatten()))
         });
+        let (result, why) = observed?;
         match (result, why) {
             (Err(error), _) if is_from_outside(&error) => Err(error),
             (result, Some(why)) => Err(self.error(&why).stages(stages(result))),

@@ -147,11 +147,10 @@ impl ScratchCluster {
         let alone = ["max_worker_processes", "max_logical_replication_workers"];
         let alone = alone.map(|setting| format!("--{setting}=0"));
         let spec = spec.args(alone.into_iter().filter(|_| self.limits.is_some()));
-        let server = Service::start(&spec).map_err(|err| {
-            let what = format!("cannot start the throw-away server: {err}");
-            Error::new(Code::StageFailed, what)
-        })?;
-        self.server = Some(server);
+        // Fast, then immediate shutdown.
+        let spec = spec.stop_with(&[signal_hook::consts::SIGINT, signal_hook::consts::SIGQUIT]);
+        let what = "cannot start the throw-away server";
+        self.server = Some(Service::start(&spec).map_err(|error| error.while_doing(what))?);
         let since = Instant::now();
         let look = pg::command::writer(&self.tools.psql, &self.admin);
         loop {
@@ -259,10 +258,8 @@ impl ScratchCluster {
     }
 
     fn clean(&mut self) {
-        if let Some(mut server) = self.server.take() {
-            // Fast, then immediate shutdown.
-            server.stop(&[signal_hook::consts::SIGINT, signal_hook::consts::SIGQUIT]);
-        }
+        // Its drop waits until it is gone.
+        self.server = None;
         let Some(dir) = self.dir.take() else { return };
         let path = dir.keep();
         for _ in 0..3 {
