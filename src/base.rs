@@ -1,4 +1,4 @@
-//! What every room stands on: names, errors, text, versions, random bytes.
+//! What every room stands on: names, errors, text, versions, threads, random bytes.
 
 pub(crate) mod env;
 pub(crate) mod error;

@@ -16,7 +16,7 @@
 //! | 3 | [`pg`] | PostgreSQL: argv of its tools, conninfo, catalog, the plain dump as it passes |
 //! | 3 | [`gnupg`] | GnuPG: argv, key listing, status protocol, OpenPGP packets, keyrings |
 //! | 2 | [`process`] | the only room that starts processes; signals and limits |
-//! | 1 | [`base`] | names, errors, text, versions, random bytes |
+//! | 1 | [`base`] | names, errors, text, versions, threads, random bytes |
 //!
 //! A backup is one stream and one pass:
 //!
