@@ -6,3 +6,4 @@ pub(crate) mod listing;
 pub(crate) mod manifest;
 pub(crate) mod removal;
 pub(crate) mod retention;
+pub(crate) mod run_files;

@@ -99,6 +99,6 @@ impl Gathered {
     /// The names of the relations whose rows the dump must hold.
     pub(crate) fn stored(&self) -> Vec<TableName> {
         let stored = self.plan.relations.iter().filter(|rel| rel.stores_rows());
-        stored.map(|rel| rel.table()).collect()
+        stored.map(|rel| rel.table.clone()).collect()
     }
 }

@@ -5,7 +5,6 @@ use crate::backup::gather::Gathered;
 use crate::backup::prelude::EncryptedPrelude;
 use crate::base::version::Version;
 use crate::pg::catalog::RelationKind;
-use crate::pg::scan::Block;
 use crate::store::envelope::Envelope;
 use crate::store::manifest::{self, Manifest};
 use jiff::Timestamp;
@@ -19,28 +18,24 @@ pub(crate) fn manifest(
     (started, clock): (Timestamp, Instant),
 ) -> Manifest {
     let plan = &gathered.plan;
-    let tables = plan.relations.iter().map(|rel| {
-        let table = rel.table();
-        let block: Option<&Block> = sealed.blocks.iter().find(|block| block.table == table);
-        manifest::Table {
-            kind: rel.kind.as_str().into(),
-            oid: rel.oid,
-            target: plan.tables[rel.target].to_string(),
-            rows: block.map_or(0, |block| block.rows),
-            bytes: block.map_or(0, |block| block.bytes),
-            schema: table.schema,
-            name: table.name,
-        }
-    });
-    let sequences = plan.sequences.iter().map(|sequence| manifest::Table {
-        kind: RelationKind::Sequence.as_str().into(),
-        oid: sequence.oid,
-        target: plan.tables[sequence.target].to_string(),
-        rows: 0,
-        bytes: 0,
-        schema: sequence.table().schema,
-        name: sequence.table().name,
-    });
+    let relations = plan.relations.iter();
+    let relations = relations.map(|rel| (&rel.table, rel.kind, rel.oid, rel.target));
+    let sequences = plan.sequences.iter();
+    let sequences = sequences.map(|seq| (&seq.table, RelationKind::Sequence, seq.oid, seq.target));
+    let tables = relations
+        .chain(sequences)
+        .map(|(table, kind, oid, target)| {
+            let block = sealed.blocks.iter().find(|block| block.table == *table);
+            manifest::Table {
+                schema: table.schema.clone(),
+                name: table.name.clone(),
+                kind: kind.as_str().into(),
+                oid,
+                target: plan.tables[target].to_string(),
+                rows: block.map_or(0, |block| block.rows),
+                bytes: block.map_or(0, |block| block.bytes),
+            }
+        });
     let closure = &gathered.closure;
     let external_references = match prelude {
         Some(prelude) => closure.external_references(&prelude.absent),
@@ -62,7 +57,7 @@ pub(crate) fn manifest(
             sha256: sealed.plaintext_sha256.clone(),
             size_bytes: sealed.plaintext_bytes,
         },
-        tables: tables.chain(sequences).collect(),
+        tables: tables.collect(),
         external_references,
         prelude: prelude.map(|prelude| manifest::Prelude {
             file: plan.prelude_name(),

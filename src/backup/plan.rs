@@ -9,7 +9,7 @@ use crate::pg;
 use crate::pg::catalog::Relation;
 use crate::pg::closure::Sequence;
 use crate::process::command::CommandSpec;
-use crate::store::folder::PRELUDE;
+use crate::store::run_files::RunFile;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -37,8 +37,8 @@ impl Plan {
         (relations, sequences): (&[Relation], &[Sequence]),
         (pg_dump, gpg): (&str, &Gpg),
     ) -> Plan {
-        let names = relations.iter().map(Relation::table);
-        let names: Vec<TableName> = names.chain(sequences.iter().map(Sequence::table)).collect();
+        let names = relations.iter().map(|relation| &relation.table);
+        let names = names.chain(sequences.iter().map(|sequence| &sequence.table));
         let prelude = || pg::command::pg_dump_prelude(pg_dump, &config.connection);
         Plan {
             run_id,
@@ -47,18 +47,18 @@ impl Plan {
             compression: config.compression,
             relations: relations.to_vec(),
             sequences: sequences.to_vec(),
-            dump: pg::command::pg_dump(pg_dump, &config.connection, &names),
+            dump: pg::command::pg_dump(pg_dump, &config.connection, names),
             prelude: config.prelude.then(prelude),
             encrypt: gpg.encrypt(recipients, config.compression),
         }
     }
 
     pub(crate) fn artifact_name(&self) -> String {
-        format!("{}{}", self.run_id, self.compression.suffix())
+        RunFile::artifact(self.compression).of(&self.run_id)
     }
 
     pub(crate) fn prelude_name(&self) -> String {
-        format!("{}{PRELUDE}", self.run_id)
+        RunFile::Prelude.of(&self.run_id)
     }
 
     pub(crate) fn dry_run(&self, artifact_ref: String) -> DryRun {

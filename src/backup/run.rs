@@ -16,8 +16,9 @@ use crate::process::pair::{self, joined};
 use crate::report::print;
 use crate::report::progress::Progress;
 use crate::store::envelope::Envelope;
-use crate::store::folder::{MANIFEST, Partial, Published, SIGNATURE, Store, Synced};
+use crate::store::folder::{Partial, Published, Store, Synced};
 use crate::store::manifest::Manifest;
+use crate::store::run_files::RunFile;
 use jiff::Timestamp;
 use std::thread;
 use std::time::Instant;
@@ -153,8 +154,8 @@ impl Unsynced {
         let mut files = vec![self.artifact.sync()?];
         files.extend(self.prelude.map(Partial::sync).transpose()?);
         let bytes = print::json_pretty(manifest)?.into_bytes();
-        let written = |ending: &str, bytes: &[u8]| {
-            let mut file = store.partial(&format!("{}{ending}", manifest.run_id))?;
+        let written = |file: RunFile, bytes: &[u8]| {
+            let mut file = store.partial(&file.of(&manifest.run_id))?;
             file.write(bytes)?;
             file.sync()
         };
@@ -169,9 +170,9 @@ impl Unsynced {
                     },
                     _ => error,
                 })?;
-            files.push(written(SIGNATURE, &signature)?);
+            files.push(written(RunFile::Signature, &signature)?);
         }
-        let manifest = written(MANIFEST, &bytes)?;
+        let manifest = written(RunFile::Manifest, &bytes)?;
         Ok(AllSynced { files, manifest })
     }
 }

@@ -8,6 +8,7 @@ use crate::config::settings::Config;
 use crate::report::operator_package::{self, Filled};
 use crate::report::print::Answer;
 use crate::report::signing_package;
+use crate::store::run_files::RunFile;
 use jiff::Timestamp;
 
 pub(crate) fn run(args: &cli::OperatorPackage, config: &Config) -> Answer {
@@ -34,6 +35,8 @@ fn filled(config: &Config, rsa: bool, script: fn(&Filled) -> String) -> String {
     // Only a proposal: without random bytes it is still a legal name.
     let _ = random::fill(&mut random);
     let now = Timestamp::now();
+    let run_id = RunId::generate(now, random);
+    let artifact = RunFile::artifact(config.compression).of(&run_id);
     let uname = rustix::system::uname();
     script(&Filled {
         host: &uname.nodename().to_string_lossy(),
@@ -44,9 +47,8 @@ fn filled(config: &Config, rsa: bool, script: fn(&Filled) -> String) -> String {
         gnupg_home: &config.gnupg_home.display().to_string(),
         env_file: config.env_file.as_ref().map(|f| f.display().to_string()),
         config_file: config.file.as_ref().map(|f| f.display().to_string()),
-        store: &config.store.display().to_string(),
-        run_id: RunId::generate(now, random).as_str(),
-        suffix: config.compression.suffix(),
+        run_id: run_id.as_str(),
+        artifact: &config.store.join(artifact).display().to_string(),
         tables: &tables,
     })
 }

@@ -13,7 +13,8 @@ use crate::report::print::{self, Answer};
 use crate::report::proof::Verdict;
 use crate::report::sign::{SignReport, SignedRun};
 use crate::store::envelope::Envelope;
-use crate::store::folder::{SIGNATURE, Store};
+use crate::store::folder::Store;
+use crate::store::run_files::RunFile;
 use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::origin::{self, Origin};
 use crate::verify::verification::Verification;
@@ -136,7 +137,7 @@ fn sign(
         return Ok(run);
     }
     let signature = signer.sign(verification.manifest_bytes(), cancel)?;
-    let name = format!("{run_id}{SIGNATURE}");
+    let name = RunFile::Signature.of(run_id);
     let mut file = store.partial(&name)?;
     file.write(&signature)?;
     file.sync()?.replace()?;

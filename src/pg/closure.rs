@@ -51,17 +51,8 @@ pub(crate) struct Sequence {
     pub oid: u32,
     /// Place of the first target that needs it among the configured tables.
     pub target: usize,
-    schema: String,
-    name: String,
-}
-
-impl Sequence {
-    pub(crate) fn table(&self) -> TableName {
-        TableName {
-            schema: self.schema.clone(),
-            name: self.name.clone(),
-        }
-    }
+    #[serde(flatten)]
+    pub table: TableName,
 }
 
 /// The schema `public`, which every new database has.
@@ -128,7 +119,7 @@ mod tests {
               "external":[{"kind":"role","name":"r","needed_by":"owner of table public.a"}]}"#,
         )
         .unwrap();
-        assert_eq!(closure.sequences[0].table().pattern(), r#""a"."B.c""#);
+        assert_eq!(closure.sequences[0].table.pattern(), r#""a"."B.c""#);
         let with = closure.external_references(&[]);
         assert_eq!(with.len(), 1);
         assert_eq!((closure.missed().0.len(), closure.missed().1), (0, with));

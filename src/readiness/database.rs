@@ -191,9 +191,9 @@ fn mend(host: &Host, problem: &Problem) -> String {
 }
 
 fn described(rel: &Relation, target: Option<&TableName>) -> String {
-    let name = rel.table();
+    let name = &rel.table;
     let part = match target {
-        Some(target) if *target != name => format!(", part of {target}"),
+        Some(target) if target != name => format!(", part of {target}"),
         _ => String::new(),
     };
     let no = |yes: bool, what: &str| match yes {

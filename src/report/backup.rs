@@ -1,6 +1,5 @@
 //! The summary of a backup.
 
-use crate::base::names::TableName;
 use crate::base::text::{bytes, plain, thousands};
 use crate::store::manifest::Manifest;
 
@@ -21,15 +20,14 @@ pub(crate) fn summary(manifest: &Manifest) -> Vec<String> {
         manifest.timing.seconds
     )];
     for table in &manifest.tables {
-        let name = TableName {
-            schema: table.schema.clone(),
-            name: table.name.clone(),
-        };
         let rows = match table.kind.as_str() {
             "table" => format!("{} rows", thousands(table.rows)),
             kind => format!("({kind})"),
         };
-        lines.push(format!("  {:<48} {rows:>16}", plain(&name.to_string())));
+        lines.push(format!(
+            "  {:<48} {rows:>16}",
+            plain(&table.table().to_string())
+        ));
     }
     let recipients = manifest.recipients.iter().map(|r| {
         let expiry = r.expires_at.as_deref().unwrap_or("never");

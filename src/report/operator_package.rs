@@ -13,9 +13,9 @@ pub(crate) struct Filled<'a> {
     pub gnupg_home: &'a str,
     pub env_file: Option<String>,
     pub config_file: Option<String>,
-    pub store: &'a str,
     pub run_id: &'a str,
-    pub suffix: &'a str,
+    /// Path of what a run of this id would seal.
+    pub artifact: &'a str,
     pub tables: &'a [String],
 }
 
@@ -138,10 +138,7 @@ pgseal preflight{config}
 #    Its scope:
 {tables}"##,
         run_id = filled.run_id,
-        artifact = plain(&format!(
-            "{}/{}{}",
-            filled.store, filled.run_id, filled.suffix
-        )),
+        artifact = plain(filled.artifact),
     )
 }
 

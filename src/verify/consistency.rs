@@ -5,8 +5,8 @@ use crate::base::names::{Fingerprint, TableName};
 use crate::gnupg::compression::Compression;
 use crate::gnupg::packet_reader::KeyId;
 use crate::pg::identifier;
-use crate::store::folder::PRELUDE;
 use crate::store::manifest::Manifest;
+use crate::store::run_files::RunFile;
 use crate::verify::artifact_files::ArtifactFiles;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -47,7 +47,7 @@ pub(crate) fn consistent(manifest: &Manifest, subject: &ArtifactFiles) -> Result
     );
     match Compression::parse(&manifest.compression) {
         Ok(compression) => must(
-            subject.file_name().ends_with(compression.suffix()),
+            RunFile::artifact(compression).is(subject.file_name()),
             format!("{compression} makes another file name"),
         ),
         Err(why) => must(false, why),
@@ -67,7 +67,7 @@ pub(crate) fn consistent(manifest: &Manifest, subject: &ArtifactFiles) -> Result
         }
     }
     if let Some(prelude) = &manifest.prelude {
-        let name = format!("{}{PRELUDE}", manifest.run_id);
+        let name = RunFile::Prelude.of(&manifest.run_id);
         must(
             prelude.file == name,
             format!("its prelude is {:?}, not {name}", prelude.file),

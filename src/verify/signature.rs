@@ -8,7 +8,7 @@ use crate::gnupg::keyring::find_key;
 use crate::gnupg::signature::Proof;
 use crate::gnupg::signer::Signed;
 use crate::process::cancel::Cancel;
-use crate::store::folder::SIGNATURE;
+use crate::store::run_files::RunFile;
 use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::open_file::OpenFile;
 
@@ -39,7 +39,7 @@ pub(crate) fn signature(
     trusted: Option<&TrustedKeys>,
     cancel: &Cancel,
 ) -> Result<Signature> {
-    let path = subject.beside(SIGNATURE);
+    let path = subject.beside(RunFile::Signature);
     let Some(path) = path.filter(|path| path.symlink_metadata().is_ok()) else {
         return Ok(Signature::Absent);
     };

@@ -7,8 +7,8 @@
 use crate::base::error::{Code, Error, Result};
 use crate::report::findings::{Findings, SCHEMA, VerifyReport};
 use crate::report::proof::Verdict;
-use crate::store::folder::MANIFEST;
 use crate::store::manifest::Manifest;
+use crate::store::run_files::RunFile;
 use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::decrypt::Decryptor;
 use crate::verify::open_file::{BlockDigests, OpenFile};
@@ -97,7 +97,7 @@ impl Verification {
     pub(crate) fn report(self) -> VerifyReport {
         let manifest = self
             .subject
-            .beside(MANIFEST)
+            .beside(RunFile::Manifest)
             .filter(|_| self.manifest.is_some());
         let sealed = self.artifact.as_ref();
         VerifyReport {

@@ -4,8 +4,8 @@
 use crate::base::error::Result;
 use crate::process::cancel::Cancel;
 use crate::report::findings::Findings;
-use crate::store::folder::{MANIFEST, PRELUDE};
 use crate::store::manifest::{Manifest, Prelude};
+use crate::store::run_files::RunFile;
 use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::consistency;
 use crate::verify::judging::{framing, sizes};
@@ -50,7 +50,9 @@ pub(crate) fn verify_files(
         Some((manifest, said)) => prelude(&subject, manifest, said, cancel, &mut findings)?,
         None => {
             // One that no manifest vouches for is not part of the backup.
-            let stray = subject.beside(PRELUDE).filter(|path| path.exists());
+            let stray = subject
+                .beside(RunFile::Prelude)
+                .filter(|path| path.exists());
             if let (Some(path), true) = (stray, manifest.is_some()) {
                 let why = format!("`{}` is there, the manifest names none", path.display());
                 findings.record("prelude", Err(why));
@@ -71,7 +73,7 @@ pub(crate) fn verify_files(
 
 /// The manifest, and the bytes of which it was made.
 fn manifest(subject: &ArtifactFiles, findings: &mut Findings) -> Option<(Manifest, Vec<u8>)> {
-    let path = subject.beside(MANIFEST);
+    let path = subject.beside(RunFile::Manifest);
     let read = || {
         let path = path.ok_or(
             "none can be looked up: the file's name is not <run id>.sql.gpg or .sql.zst.gpg",
@@ -137,7 +139,7 @@ fn prelude(
     findings: &mut Findings,
 ) -> Result<Option<EncryptedFile>> {
     // By its own name: the manifest's word for it may lead anywhere.
-    let path = subject.beside(PRELUDE).unwrap_or_default();
+    let path = subject.beside(RunFile::Prelude).unwrap_or_default();
     let opened = OpenFile::open(&path).and_then(|opened| match opened.access.clone() {
         Ok(_) => Ok(opened),
         Err(why) => Err(why),
