@@ -2,7 +2,7 @@
 //! Nothing leaves here but a file that was seen to be whole.
 
 use crate::backup::sink::{ArtifactSink, framing};
-use crate::backup::tap::DumpTap;
+use crate::backup::tap::{DumpTap, Packet};
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::TableName;
 use crate::base::random;
@@ -86,9 +86,12 @@ pub(crate) fn encrypt_dump(
     tick: &mut dyn FnMut(&Progress),
 ) -> Result<EncryptedDump> {
     let shared = Shared::default();
-    let packing = (job.compression, binding.name());
+    let packet = Packet {
+        compression: job.compression,
+        name: binding.name(),
+    };
     let scan = Scan::new(relations);
-    let tap = DumpTap::new(scan, packing, random::bytes()?, shared.clone());
+    let tap = DumpTap::new(scan, packet, random::bytes()?, shared.clone());
     let (tap, written) = through(job, tap, partial, cancel, &mut || {
         tick(&shared.get());
     })?;

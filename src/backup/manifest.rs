@@ -10,13 +10,34 @@ use crate::store::manifest::{self, Manifest};
 use jiff::Timestamp;
 use std::time::Instant;
 
-/// `sealed`: the dump and, where there is one, the prelude; `started`: when the run began.
+/// When a run began, by the calendar and by a clock that nobody sets.
+pub(crate) struct Began {
+    pub at: Timestamp,
+    pub clock: Instant,
+}
+
+impl Began {
+    pub(crate) fn now() -> Began {
+        Began {
+            at: Timestamp::now(),
+            clock: Instant::now(),
+        }
+    }
+}
+
+/// What a run encrypted.
+pub(crate) struct Encrypted {
+    pub dump: EncryptedDump,
+    pub prelude: Option<EncryptedPrelude>,
+}
+
 pub(crate) fn manifest(
     gathered: &Gathered,
     envelope: Envelope,
-    (sealed, prelude): (&EncryptedDump, Option<&EncryptedPrelude>),
-    (started, clock): (Timestamp, Instant),
+    encrypted: &Encrypted,
+    began: &Began,
 ) -> Manifest {
+    let Encrypted { dump, prelude } = encrypted;
     let plan = &gathered.plan;
     let relations = plan.relations.iter();
     let relations = relations.map(|rel| (&rel.table, rel.kind, rel.oid, rel.target));
@@ -25,7 +46,7 @@ pub(crate) fn manifest(
     let tables = relations
         .chain(sequences)
         .map(|(table, kind, oid, target)| {
-            let block = sealed.blocks.iter().find(|block| block.table == *table);
+            let block = dump.blocks.iter().find(|block| block.table == *table);
             manifest::Table {
                 schema: table.schema.clone(),
                 name: table.name.clone(),
@@ -54,12 +75,12 @@ pub(crate) fn manifest(
         recipients: gathered.stored_recipients(),
         compression: plan.compression.to_string(),
         plaintext: manifest::Plaintext {
-            sha256: sealed.plaintext_sha256.clone(),
-            size_bytes: sealed.plaintext_bytes,
+            sha256: dump.plaintext_sha256.clone(),
+            size_bytes: dump.plaintext_bytes,
         },
         tables: tables.collect(),
         external_references,
-        prelude: prelude.map(|prelude| manifest::Prelude {
+        prelude: prelude.as_ref().map(|prelude| manifest::Prelude {
             file: plan.prelude_name(),
             sha256: prelude.written.sha256.clone(),
             size_bytes: prelude.written.size_bytes,
@@ -67,8 +88,8 @@ pub(crate) fn manifest(
         tools: gathered.stored_tools(),
         server: gathered.stored_server(),
         timing: manifest::Timing {
-            started_at: rfc3339(started),
-            seconds: (clock.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
+            started_at: rfc3339(began.at),
+            seconds: (began.clock.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
         },
     }
 }

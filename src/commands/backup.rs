@@ -1,7 +1,7 @@
 //! `pgseal backup`: dump, encrypt, hash, publish, and say so in one line; or fail closed.
 
 use crate::backup::gather::gather;
-use crate::backup::run::{backup, new_run_id};
+use crate::backup::run::{FinishedBackup, new_run_id, prepare};
 use crate::base::error::Result;
 use crate::base::exit::Exit;
 use crate::base::names::RunId;
@@ -25,7 +25,8 @@ pub(crate) fn run(
     if args.dry_run {
         return dry_run(run_id, config, cancel);
     }
-    let (manifest, warnings) = backup(run_id, config, cancel, show)?;
+    let prepared = prepare(run_id, config, cancel)?;
+    let FinishedBackup { manifest, warnings } = prepared.run(config, cancel, show)?;
     let mut notes = print::warnings(&warnings);
     notes.extend(crate::report::backup::summary(&manifest));
     let kept = format!("the backup is kept: `{}`", manifest.envelope.artifact_ref);

@@ -1,6 +1,6 @@
 //! `pgseal guard -- COMMAND`: a backup that verifies, and only then the risky write.
 
-use crate::backup::run::{backup, new_run_id};
+use crate::backup::run::{self, FinishedBackup, new_run_id};
 use crate::base::env::Env;
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::RunOrPath;
@@ -35,7 +35,8 @@ pub(crate) fn prepare(
         Some(run_id) => run_id.clone(),
         None => new_run_id()?,
     };
-    let (manifest, warnings) = backup(run_id.clone(), config, cancel, show)?;
+    let prepared = run::prepare(run_id.clone(), config, cancel)?;
+    let FinishedBackup { manifest, warnings } = prepared.run(config, cancel, show)?;
     let mut notes = print::warnings(&warnings);
     notes.extend(crate::report::backup::summary(&manifest));
     let mut ready = Ready {

@@ -1,7 +1,6 @@
 //! `pgseal prove-backup`: a live backup between two looks at the tables.
 
-use crate::backup::gather::gather;
-use crate::backup::run::{backup, new_run_id};
+use crate::backup::run::{FinishedBackup, new_run_id, prepare};
 use crate::base::error::{Code, Error, Result};
 use crate::commands::artifact::trusted_keys;
 use crate::config::cli;
@@ -31,17 +30,20 @@ pub(crate) fn run(
         Some(run_id) => run_id.clone(),
         None => new_run_id()?,
     };
-    let gathered = gather(config, run_id.clone(), cancel)?;
-    let dump = &gathered.plan.dump;
+    let prepared = prepare(run_id.clone(), config, cancel)?;
+    let (dump, stored) = (
+        prepared.gathered.plan.dump.clone(),
+        prepared.gathered.stored(),
+    );
     let digest_key = DigestKey::random()?;
     let look = |when: &str| {
-        let taken = table_digest::take(dump, gathered.stored(), digest_key, cancel);
+        let taken = table_digest::take(&dump, stored.clone(), digest_key, cancel);
         taken.map_err(|error| {
             error.while_doing(&format!("cannot read the tables {when} the backup"))
         })
     };
     let before = look("before")?;
-    let (manifest, warnings) = backup(run_id.clone(), config, cancel, &mut |_, _| {})?;
+    let FinishedBackup { manifest, warnings } = prepared.run(config, cancel, &mut |_, _| {})?;
     let kept = format!("the backup is kept: `{}`", manifest.envelope.artifact_ref);
     let finish = || -> Result<(Findings, Vec<NamedDigest>, SessionFacts)> {
         let after = look("after")?;

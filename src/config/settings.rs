@@ -46,6 +46,14 @@ pub(crate) struct Broken {
     pub error: Error,
 }
 
+/// Refuses where the setting of this name is wrong: what rests on it is not asked.
+pub(crate) fn refused(broken: &[Broken], key: &str) -> Result<()> {
+    match broken.iter().find(|broken| broken.key == key) {
+        Some(broken) => Err(broken.error.clone()),
+        None => Ok(()),
+    }
+}
+
 impl Config {
     /// A setting that is wrong has its default here, and is named: what reports goes on, what
     /// acts stops. A flag that is wrong, and a file that cannot be read, is an error at once.
@@ -72,9 +80,9 @@ impl Config {
         });
 
         let conninfo = match (&settings.dbname, &file.postgres.dbname) {
-            (Some(text), _) => Some(ConnInfo::parse(text).map_err(refused(Code::Usage))?),
+            (Some(text), _) => Some(ConnInfo::parse(text).map_err(not_parsed(Code::Usage))?),
             (None, Some(text)) => {
-                let parsed = ConnInfo::parse(text).map_err(refused(Code::Setting));
+                let parsed = ConnInfo::parse(text).map_err(not_parsed(Code::Setting));
                 mended(&mut broken, "dbname", parsed.map(Some), || None)
                     .and_then(|info| info.below_environment(|name| env.value(name).is_some()))
             }
@@ -169,7 +177,7 @@ fn mended<T>(
     })
 }
 
-fn refused(code: Code) -> impl Fn(Refused) -> Error {
+fn not_parsed(code: Code) -> impl Fn(Refused) -> Error {
     move |refused| Error::new(code, refused.why).hint(refused.hint)
 }
 

@@ -1,11 +1,8 @@
 //! What the target tables need around them, as the catalog tells it: what a prelude can create
 //! before them, which sequences join their dump, and what neither brings along.
 
-use crate::base::error::Result;
 use crate::base::names::TableName;
-use crate::pg::catalog::unreadable;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One query, in the form that psql reads.
 pub(crate) const QUERY: &str = include_str!("closure.sql");
@@ -77,10 +74,6 @@ impl Object {
 const OF_THE_HOST: &[&str] = &["role", "tablespace", "library", "extension", "locale"];
 
 impl Closure {
-    pub(crate) fn parse(answer: &str) -> Result<Closure> {
-        serde_json::from_str(answer.trim()).map_err(|err| unreadable(&err))
-    }
-
     /// What a restore with its prelude misses: of the database, and of the cluster or the host.
     pub(crate) fn missed(&self) -> (Vec<ExternalReference>, Vec<ExternalReference>) {
         let all = self.external.iter().cloned();
@@ -110,7 +103,7 @@ mod tests {
 
     #[test]
     fn what_no_prelude_holds_is_an_external_reference_too() {
-        let closure = Closure::parse(
+        let closure: Closure = serde_json::from_str(
             r#"{"missing":[],"objects":[
                 {"class":2615,"oid":2200,"kind":"schema","name":"public","part_of":null,"opaque":false,"needed_by":["table public.a"]},
                 {"class":1247,"oid":20000,"kind":"type","name":"public.t","part_of":null,"opaque":false,"needed_by":["table public.a","table public.b"]},
@@ -132,6 +125,6 @@ mod tests {
                 ("public.t", "table public.b")
             ]
         );
-        assert!(Closure::parse("{}").is_err());
+        assert!(serde_json::from_str::<Closure>("{}").is_err());
     }
 }

@@ -1,10 +1,13 @@
 //! The ten checks of `readiness` and `preflight`, side by side. A check that cannot be made is a
 //! finding, never an abort.
 
+use crate::backup::gather::HostAnswers;
+use crate::backup::run::new_run_id;
 use crate::base::error::{Code, Error, Result};
-use crate::config::settings::{Broken, Config};
+use crate::config::settings::{Broken, Config, refused};
 use crate::process::cancel::Cancel;
 use crate::process::command::shell_word;
+use crate::process::pair::joined;
 use crate::readiness::mechanism::canary::Canary;
 use crate::readiness::{database, gpg, key, runner, seam, store};
 use crate::report::judgement::Judgement;
@@ -30,35 +33,33 @@ pub(crate) fn audit(
         broken,
         cancel,
     };
+    let run_id = &new_run_id();
     let (matrix, mechanism) = thread::scope(|scope| {
         // The longest first.
         let mechanism = scope.spawn(|| gpg::mechanism(host));
-        let plans = scope.spawn(|| runner::plans(host));
-        let catalog = scope.spawn(|| database::ask(host));
-        let closure = scope.spawn(|| database::closure(host));
+        // Asked all over again, so that two plans are two.
+        let again = scope.spawn(|| runner::plan(host, run_id, None));
         let seam = scope.spawn(|| seam::check(host));
-        let key = scope.spawn(|| key::check(host));
-        let pg_dump = scope.spawn(|| database::tool(host));
         let folder = scope.spawn(|| store::look(host));
-        let gpg_binary = scope.spawn(|| gpg::binary(host));
+        let answers = HostAnswers::ask(config, broken, cancel);
+        let catalog = &answers.catalog;
 
-        let catalog = answer(catalog).and_then(|answer| answer);
-        let mechanism = answer(mechanism).and_then(|answer| answer);
-        let key = finding(key);
-        let tables = database::tables(host, &catalog);
         let mut matrix = Matrix {
-            gpg_binary: finding(gpg_binary),
-            gpg_mechanism: gpg::judge(&mechanism),
-            pg_dump: database::pg_dump(host, answer(pg_dump).and_then(|tool| tool), &catalog),
-            database: database::server(host, &catalog),
-            target_tables: tables,
-            restore_closure: finding(closure),
-            store: store::judge(host, answer(folder).and_then(|folder| folder), &catalog),
-            backup_runner: Finding::unknown("not looked at"),
+            gpg_binary: gpg::binary(&answers),
+            backup_key: key::check(host, &answers),
+            pg_dump: database::pg_dump(host, &answers),
+            database: database::server(host, catalog),
+            target_tables: database::tables(host, catalog),
+            restore_closure: database::closure(host, &answers.closure),
+            store: store::judge(host, joined(folder.join()), catalog),
             pre_write_backup_seam: finding(seam),
-            backup_key: key,
+            backup_runner: Finding::unknown("not looked at"),
+            gpg_mechanism: Finding::unknown("not looked at"),
         };
-        matrix.backup_runner = runner::judge(host, answer(plans).and_then(|p| p), &matrix);
+        let plan = runner::plan(host, run_id, Some(answers));
+        matrix.backup_runner = runner::judge(host, plan, joined(again.join()), &matrix);
+        let mechanism = joined(mechanism.join());
+        matrix.gpg_mechanism = gpg::judge(&mechanism);
         (matrix, mechanism)
     });
     // A report that was cut short is none.
@@ -96,10 +97,7 @@ pub(crate) struct Host<'a> {
 impl Host<'_> {
     /// The setting of this name was refused: what rests on it was not asked.
     pub(crate) fn refused(&self, key: &str) -> Result<()> {
-        match self.broken.iter().find(|broken| broken.key == key) {
-            Some(broken) => Err(broken.error.clone()),
-            None => Ok(()),
-        }
+        refused(self.broken, key)
     }
 
     /// For a row that waits for another.
@@ -122,17 +120,9 @@ impl Host<'_> {
     }
 }
 
-fn answer<T>(handle: ScopedJoinHandle<'_, T>) -> Result<T> {
-    handle.join().map_err(|_| {
-        Error::new(
-            Code::StageFailed,
-            "the check ended without an answer: this is a bug in pgseal",
-        )
-    })
-}
-
 fn finding(handle: ScopedJoinHandle<'_, Finding>) -> Finding {
-    answer(handle).unwrap_or_else(|error| Finding::unknown(error.message))
+    let found = joined(handle.join().map(Ok));
+    found.unwrap_or_else(|error| Finding::unknown(error.message))
 }
 
 /// A refusal as a finding: absent is MISSING, what we stopped is UNKNOWN, the rest is FAILED.

@@ -1,11 +1,12 @@
 //! The backup key: which setting names it, whether gpg would encrypt to it, and what an operator
 //! should know of it.
 
+use crate::backup::gather::HostAnswers;
 use crate::base::error::{Error, Result};
 use crate::base::names::Fingerprint;
 use crate::config::recipients::Recipients;
 use crate::gnupg::colons::{self, Key, Unfit, day};
-use crate::gnupg::command::{self, Gpg};
+use crate::gnupg::command::Gpg;
 use crate::gnupg::keyring::{self, Recipient};
 use crate::process::ask;
 use crate::process::command::shell_word;
@@ -18,19 +19,19 @@ use jiff::Timestamp;
 /// Read by gpg even with `--no-options`.
 const GLOBAL_CONF: &str = "/etc/gnupg/gpg.conf";
 
-pub(crate) fn check(host: &Host) -> Finding {
+pub(crate) fn check(host: &Host, answers: &HostAnswers) -> Finding {
     if let Err(error) = host.refused("gnupg_home") {
         return refusal(&error);
     }
-    let gpg = match command::gpg(&host.config.gnupg_home, &host.config.env) {
+    let gpg = match &answers.gpg {
         Ok(gpg) => gpg,
-        Err(error) => return unasked(&error),
+        Err(error) => return unasked(error),
     };
-    let finding = match &host.config.recipients {
-        Ok(recipients) => judge(host, &gpg, recipients),
-        Err(error) => unset(host, error),
+    let finding = match (&host.config.recipients, &answers.keys) {
+        (Ok(recipients), Ok(keys)) => judge(host, gpg, recipients, keys),
+        (Err(error), _) | (_, Err(error)) => unset(host, error),
     };
-    let finding = match signing::check(host, &gpg) {
+    let finding = match signing::check(host, &answers.signer) {
         Ok(evidence) => finding.with_all(evidence),
         Err(unfit) => {
             let hints = [unfit.mend(), finding.mend()].into_iter().flatten();
@@ -40,7 +41,7 @@ pub(crate) fn check(host: &Host) -> Finding {
     };
     let conf = std::fs::read_to_string(GLOBAL_CONF).unwrap_or_default();
     finding
-        .with(keyring(host, &gpg))
+        .with(keyring(host, gpg))
         .with_all(redirections(&conf))
 }
 
@@ -63,7 +64,7 @@ fn unset(host: &Host, error: &Error) -> Finding {
     ))
 }
 
-fn judge(host: &Host, gpg: &Gpg, recipients: &Recipients) -> Finding {
+fn judge(host: &Host, gpg: &Gpg, recipients: &Recipients, keys: &[Result<Key>]) -> Finding {
     let now = Timestamp::now().as_second();
     let source = Evidence::read(
         &recipients.source,
@@ -74,8 +75,8 @@ fn judge(host: &Host, gpg: &Gpg, recipients: &Recipients) -> Finding {
     );
     let mut all: Option<Finding> = None;
     let mut more = vec![source];
-    for fingerprint in &recipients.fingerprints {
-        let finding = match one(host, gpg, fingerprint, now) {
+    for (fingerprint, key) in recipients.fingerprints.iter().zip(keys) {
+        let finding = match one(host, gpg, fingerprint, key, now) {
             Ok((evidence, warnings)) => {
                 more.extend(warnings);
                 match all.take() {
@@ -105,11 +106,12 @@ fn one(
     host: &Host,
     gpg: &Gpg,
     fingerprint: &Fingerprint,
+    key: &Result<Key>,
     now: i64,
 ) -> std::result::Result<Fit, Finding> {
     let home = shell_word(&host.config.gnupg_home.display().to_string());
-    let key = keyring::find_key(gpg, fingerprint, host.cancel).map_err(|error| {
-        let finding = refusal(&error);
+    let key = key.as_ref().map_err(|error| {
+        let finding = refusal(error);
         match error.absent {
             true => finding.hint(format!(
                 "gpg --homedir {home} --import KEYFILE  # the public key {fingerprint}"
@@ -121,13 +123,13 @@ fn one(
     let subkey = key.encryption_subkey(now).map_err(|unfit| {
         Finding::failed(format!("the key {fingerprint} {}", unfit.as_str()))
             .because(flaw(unfit))
-            .with(Evidence::run(&spec, described(&key)))
+            .with(Evidence::run(&spec, described(key)))
             .hint(mend(unfit, fingerprint, &home))
     })?;
     let expires_at = key.expires_at(subkey);
     let answer = format!(
         "{}, encryption subkey {} {}, {}",
-        described(&key),
+        described(key),
         subkey.algorithm,
         subkey.fingerprint,
         expiry(expires_at)
@@ -149,7 +151,7 @@ fn one(
     let recipient = Recipient {
         subkey: subkey.clone(),
         expires_at,
-        key,
+        key: key.clone(),
     };
     warnings.extend(recipient.expires_soon(now));
     let warnings = warnings.into_iter().map(Evidence::warning).collect();
