@@ -27,6 +27,16 @@ pub(crate) struct CallerInput {
     pub passphrase: Option<Vec<u8>>,
 }
 
+impl CallerInput {
+    /// What was kept, and the keys that this host trusts.
+    fn origin_trusting(&self, config: &Config) -> Origin {
+        Origin {
+            trusted: trusted_keys(config),
+            ..self.origin.clone()
+        }
+    }
+}
+
 pub(crate) fn given(
     named: &cli::ArtifactArgs,
     passphrase_fd: Option<u32>,
@@ -40,39 +50,49 @@ pub(crate) fn given(
         .map(|fd| passphrase::passphrase(fd, cancel))
         .transpose()?;
     let kept = named.envelope.as_deref();
+    let kept = match kept.map(|file| envelope(file, cancel)) {
+        Some(Err(Unread::Stopped(error))) => return Err(error),
+        Some(Err(Unread::Doubt(why))) => Some(Err(why)),
+        Some(Ok(envelope)) => Some(Ok(envelope)),
+        None => None,
+    };
     let origin = Origin {
         sha256: named.sha256.clone(),
-        envelope: kept.map(|file| envelope(file, cancel)).transpose()?,
+        envelope: kept,
         ..Origin::default()
     };
     Ok(CallerInput { origin, passphrase })
 }
 
-/// What cannot be read is a doubt, and the report says so; only to be stopped is an error.
-fn envelope(file: &str, cancel: &Cancel) -> Result<std::result::Result<Envelope, String>> {
-    let text = text_of(file, LARGEST_ENVELOPE, cancel)?;
-    Ok(text.and_then(|text| {
-        origin::envelope(&text).map_err(|why| format!("the envelope {file:?}: {why}"))
-    }))
+/// Why nothing was read: the run was stopped, or the file is a doubt, which a report tells.
+pub(crate) enum Unread {
+    Stopped(Error),
+    Doubt(String),
 }
 
-/// A file of envelopes, or standard input; or why it cannot be read.
+fn envelope(file: &str, cancel: &Cancel) -> std::result::Result<Envelope, Unread> {
+    let text = text_of(file, LARGEST_ENVELOPE, cancel)?;
+    origin::envelope(&text).map_err(|why| Unread::Doubt(format!("the envelope {file:?}: {why}")))
+}
+
+/// A file of envelopes, or standard input.
 pub(crate) fn text_of(
     file: &str,
     most: usize,
     cancel: &Cancel,
-) -> Result<std::result::Result<String, String>> {
+) -> std::result::Result<String, Unread> {
     let from: std::io::Result<Box<dyn AsFd>> = match file {
         "-" => Ok(Box::new(std::io::stdin())),
         file => interruptible::open(Path::new(file)).map(|file| Box::new(file) as Box<dyn AsFd>),
     };
-    let bytes = match from {
-        Ok(from) => interruptible::read(from, most, |_| false, cancel)?,
+    let read = |from| interruptible::read(from, most, |_| false, cancel);
+    let bytes = match from.map(read) {
+        Ok(read) => read.map_err(Unread::Stopped)?,
         Err(err) => Err(err),
     };
-    Ok(bytes
+    bytes
         .and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other))
-        .map_err(|err| format!("the envelope {file:?} cannot be read: {err}")))
+        .map_err(|err| Unread::Doubt(format!("the envelope {file:?} cannot be read: {err}")))
 }
 
 /// Keys whose signatures prove an origin, if there are any.
@@ -94,9 +114,8 @@ pub(crate) fn examine(
     cancel: &Cancel,
 ) -> Result<Verification> {
     let origin = Origin {
-        trusted: trusted_keys(config),
         must_be_proved: true,
-        ..given.origin.clone()
+        ..given.origin_trusting(config)
     };
     without_key::verify_files(ArtifactFiles::find(target, &config.store)?, &origin, cancel)
 }
@@ -109,10 +128,7 @@ pub(crate) fn sound(
     config: &Config,
     cancel: &Cancel,
 ) -> Result<Verification> {
-    let origin = Origin {
-        trusted: trusted_keys(config),
-        ..given.origin.clone()
-    };
+    let origin = given.origin_trusting(config);
     let verification =
         without_key::verify_files(ArtifactFiles::find(target, &config.store)?, &origin, cancel)?;
     let untouched = match &origin.trusted {

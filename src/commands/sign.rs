@@ -3,7 +3,7 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::{RunId, RunOrPath};
-use crate::commands::artifact::text_of;
+use crate::commands::artifact::{Unread, text_of};
 use crate::config::cli;
 use crate::config::settings::Config;
 use crate::gnupg::command;
@@ -84,7 +84,10 @@ fn envelopes(file: &str, cancel: &Cancel) -> Result<Vec<Envelope>> {
         Error::new(Code::Setting, why)
             .hint("Give the lines that `pgseal backup` printed, one for each run.")
     };
-    let text = text_of(file, MOST, cancel)?.map_err(unfit)?;
+    let text = text_of(file, MOST, cancel).map_err(|unread| match unread {
+        Unread::Stopped(error) => error,
+        Unread::Doubt(why) => unfit(why),
+    })?;
     let lines = text.lines().enumerate();
     let lines = lines.filter(|(_, line)| !line.trim().is_empty());
     let parsed = lines.map(|(at, line)| {

@@ -12,7 +12,7 @@ use crate::process::run::{Input, run};
 use crate::restore::answers::AnswerReader;
 use crate::restore::stream::RestoreTap;
 use crate::store::manifest::Manifest;
-use crate::verify::decrypt::opens;
+use crate::verify::decrypt::{Opening, opens};
 use std::time::Duration;
 
 type RestorePipe = Piped<RestoreTap, AnswerReader>;
@@ -106,8 +106,8 @@ pub(crate) fn failure(piped: &RestorePipe, connection: &Connection) -> Result<Op
         }
         Blame::Source(error) | Blame::Sink(error) | Blame::Tap(error) => error,
         Blame::Producer | Blame::Both => match opens(gpg)? {
-            Err(why) => sealed(format!("the artifact cannot be decrypted: {why}")),
-            Ok(()) => sealed("gpg and psql failed".into()),
+            Opening::Refused(why) => sealed(format!("the artifact cannot be decrypted: {why}")),
+            Opening::Opened => sealed("gpg and psql failed".into()),
         },
         Blame::Consumer => {
             let at =

@@ -131,11 +131,11 @@ fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(digit)
 }
 
-/// The key ids that its ciphertexts must name, sorted.
-pub(crate) fn key_ids(manifest: &Manifest) -> Option<Vec<KeyId>> {
+/// The key ids that its ciphertexts must name, sorted; none where one of them cannot be.
+pub(crate) fn key_ids(manifest: &Manifest) -> Vec<KeyId> {
     let ids = manifest.recipients.iter();
     let ids = ids.map(|recipient| KeyId::of_fingerprint(&recipient.encryption_subkey));
-    let mut ids = ids.collect::<Option<Vec<_>>>()?;
+    let mut ids = ids.collect::<Option<Vec<_>>>().unwrap_or_default();
     ids.sort_unstable();
-    Some(ids)
+    ids
 }

@@ -156,20 +156,23 @@ pub(crate) fn open_prelude(
     Ok(opened)
 }
 
-/// Says what nobody asked for.
-pub(crate) fn not_asked(verification: &mut Verification, decrypted: bool) {
-    let findings = &mut verification.findings;
-    if !decrypted {
-        findings.record_not_checked(
+impl Verification {
+    /// Says that nobody asked for what the secret key alone can prove.
+    pub(crate) fn record_not_decrypted(&mut self) {
+        self.findings.record_not_checked(
             "content",
             "not proved: not decrypted, see --decrypt; a well-formed message may hold anything",
         );
-        if verification.prelude.is_some() {
-            findings.record_not_checked(
+        if self.prelude.is_some() {
+            self.findings.record_not_checked(
                 BINDING,
                 "not proved: not decrypted; the artifact may be another prelude's",
             );
         }
     }
-    findings.record_not_checked("recovery", "not proved: nothing was restored");
+
+    pub(crate) fn record_not_restored(&mut self) {
+        self.findings
+            .record_not_checked("recovery", "not proved: nothing was restored");
+    }
 }
