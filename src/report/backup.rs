@@ -1,6 +1,6 @@
 //! The summary of a backup.
 
-use crate::base::text::{bytes, plain, thousands};
+use crate::base::text::{TABLE, bytes, padded, plain, thousands};
 use crate::store::manifest::Manifest;
 
 /// What an operator wants to read after a backup.
@@ -24,10 +24,8 @@ pub(crate) fn summary(manifest: &Manifest) -> Vec<String> {
             "table" => format!("{} rows", thousands(table.rows)),
             kind => format!("({kind})"),
         };
-        lines.push(format!(
-            "  {:<48} {rows:>16}",
-            plain(&table.table().to_string())
-        ));
+        let table = padded(&table.table().to_string(), TABLE);
+        lines.push(format!("  {table} {rows:>16}"));
     }
     let recipients = manifest.recipients.iter().map(|r| {
         let expiry = r.expires_at.as_deref().unwrap_or("never");

@@ -100,8 +100,15 @@ impl Judgement {
         }
     }
 
+    /// The block as reports end with it.
+    pub(crate) fn text(&self) -> String {
+        self.lines()
+            .map(|(key, word)| format!("{key}: {word}\n"))
+            .concat()
+    }
+
     /// The block's lines, in its order.
-    pub(crate) fn lines(&self) -> [(&'static str, &'static str); 6] {
+    fn lines(&self) -> [(&'static str, &'static str); 6] {
         [
             ("backup_mechanism", self.backup_mechanism.as_str()),
             ("backup_key", self.backup_key.as_str()),

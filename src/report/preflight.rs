@@ -40,8 +40,6 @@ pub(crate) fn checklist(found: &Readiness, look: &TerminalStyle) -> String {
         }
     }
     out.push('\n');
-    for (key, word) in found.verdict.lines() {
-        out += &format!("{key}: {word}\n");
-    }
+    out += &found.verdict.text();
     out
 }

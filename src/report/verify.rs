@@ -4,6 +4,7 @@ use crate::base::exit::Exit;
 use crate::base::text::plain;
 use crate::report::findings::{Check, CheckStatus, Findings, VerifyReport};
 use crate::report::print::Report;
+use crate::report::proof::Verdict;
 
 impl Report for VerifyReport {
     fn text(&self) -> String {
@@ -11,14 +12,19 @@ impl Report for VerifyReport {
             Some(run_id) => format!("run {run_id}: "),
             None => String::new(),
         };
-        let mut out = format!("{}{}\n\n", plain(&run), plain(&self.artifact));
-        out += &findings(&self.checks);
-        out + &format!("\nVERIFY: {}\n", self.result.as_str())
+        let artifact = plain(&self.artifact);
+        let ending = ending(&self.checks, "VERIFY", self.result);
+        format!("{}{artifact}\n{ending}", plain(&run))
     }
 
     fn exit(&self) -> Exit {
         self.result.exit()
     }
+}
+
+/// What every report of checks ends with: the checks, and the answer under the verb's name.
+pub(crate) fn ending(checks: &Findings, verb: &str, result: Verdict) -> String {
+    format!("\n{}\n{verb}: {}\n", findings(checks), result.as_str())
 }
 
 pub(crate) fn findings(checks: &Findings) -> String {
