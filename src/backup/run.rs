@@ -13,6 +13,7 @@ use crate::gnupg::signer::Signer;
 use crate::pg::server;
 use crate::process::cancel::{self, Cancel};
 use crate::process::pair::{self, joined};
+use crate::report::backup::summary;
 use crate::report::print;
 use crate::report::progress::Progress;
 use crate::store::envelope::Envelope;
@@ -38,6 +39,22 @@ pub(crate) struct PreparedBackup {
 pub(crate) struct FinishedBackup {
     pub manifest: Manifest,
     pub warnings: Vec<String>,
+}
+
+impl FinishedBackup {
+    /// Warnings, and the summary for an operator.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let mut notes = print::warnings(&self.warnings);
+        notes.extend(summary(&self.manifest));
+        notes
+    }
+
+    pub(crate) fn kept(&self) -> String {
+        format!(
+            "the backup is kept: `{}`",
+            self.manifest.envelope.artifact_ref
+        )
+    }
 }
 
 pub(crate) fn prepare(run_id: RunId, config: &Config, cancel: &Cancel) -> Result<PreparedBackup> {

@@ -1,7 +1,8 @@
 //! What the verbs that open an artifact have in common: which one, whose word, whose key.
 
+use crate::backup::run::FinishedBackup;
 use crate::base::error::{Code, Error, Result};
-use crate::base::names;
+use crate::base::names::{self, RunId};
 use crate::config::cli;
 use crate::config::settings::Config;
 use crate::gnupg::{command, keyring};
@@ -96,13 +97,30 @@ pub(crate) fn text_of(
 }
 
 /// Keys whose signatures prove an origin, if there are any.
-pub(crate) fn trusted_keys(config: &Config) -> Option<TrustedKeys> {
+fn trusted_keys(config: &Config) -> Option<TrustedKeys> {
     let fingerprints = config.signing.trusted.clone();
     let any = !fingerprints.is_empty();
     any.then(|| TrustedKeys {
         fingerprints,
         gpg: command::gpg(&config.gnupg_home, &config.env),
     })
+}
+
+/// A backup that was just taken, held against what we have of it in memory and not against what lies
+/// beside it.
+pub(crate) fn verify_sealed(
+    run_id: &RunId,
+    finished: &FinishedBackup,
+    config: &Config,
+    cancel: &Cancel,
+) -> Result<Verification> {
+    let origin = Origin {
+        envelope: Some(Ok(finished.manifest.envelope.clone())),
+        trusted: trusted_keys(config),
+        ..Origin::default()
+    };
+    let subject = ArtifactFiles::in_store(run_id, &config.store)?;
+    without_key::verify_files(subject, &origin, cancel)
 }
 
 /// Looks at it from outside. Where keys are trusted, an artifact of which nothing proves who sealed

@@ -51,11 +51,7 @@ pub(crate) fn run(
     let report = ProveRestoreReport {
         schema: "pgseal/prove-restore/1",
         result: proof.checks.verdict(),
-        run_id: verification
-            .subject()
-            .run_id
-            .as_ref()
-            .map(ToString::to_string),
+        run_id: verification.subject().run_id(),
         artifact: verification.subject().artifact.display().to_string(),
         proof,
     };

@@ -1,7 +1,6 @@
 //! `pgseal prune`: old runs go, by a rule; nothing goes without --apply.
 
 use crate::base::error::{Code, Error, Result};
-use crate::base::names;
 use crate::config::cli;
 use crate::config::settings::Config;
 use crate::process::cancel::Cancel;
@@ -110,7 +109,7 @@ fn set_bad_apart(
         if sound == wanted {
             break;
         }
-        let subject = ArtifactFiles::find(&names::RunOrPath::Run(run.id.clone()), &config.store)?;
+        let subject = ArtifactFiles::in_store(&run.id, &config.store)?;
         let verification = without_key::verify_files(subject, &Origin::default(), cancel)?;
         if verification.verdict() == Verdict::Pass {
             sound += 1;

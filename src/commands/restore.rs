@@ -83,11 +83,7 @@ pub(crate) fn run(
     let report = RestoreReport {
         schema: "pgseal/restore/1",
         result: Verdict::Pass,
-        run_id: verification
-            .subject()
-            .run_id
-            .as_ref()
-            .map(ToString::to_string),
+        run_id: verification.subject().run_id(),
         artifact: verification.subject().artifact.display().to_string(),
         target: Place::of(&restored.target),
         prelude: restored.prelude,

@@ -2,7 +2,7 @@
 //! kept elsewhere.
 
 use crate::base::error::{Code, Error, Result};
-use crate::base::names::{RunId, RunOrPath};
+use crate::base::names::RunId;
 use crate::commands::artifact::{Unread, text_of};
 use crate::config::cli;
 use crate::config::settings::Config;
@@ -39,7 +39,7 @@ pub(crate) fn run(
     let signer = signer::signer(&gpg, fingerprint, &config.env, cancel)?;
     // All are looked at before anything is changed.
     let verification = args.runs.iter().map(|run_id| {
-        let subject = ArtifactFiles::find(&RunOrPath::Run(run_id.clone()), &config.store)?;
+        let subject = ArtifactFiles::in_store(run_id, &config.store)?;
         let origin = Origin {
             envelope: Some(envelope_of(&subject, &kept)),
             ..Origin::default()

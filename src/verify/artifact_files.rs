@@ -22,7 +22,7 @@ impl ArtifactFiles {
         }
     }
 
-    fn in_store(run_id: &RunId, dir: &Path) -> Result<ArtifactFiles> {
+    pub(crate) fn in_store(run_id: &RunId, dir: &Path) -> Result<ArtifactFiles> {
         let store = Store::open_read(dir)?;
         let path = |file: RunFile| store.path(&file.of(run_id));
         let there = |path: &PathBuf| path.symlink_metadata().is_ok();
@@ -76,6 +76,11 @@ impl ArtifactFiles {
     pub(crate) fn beside(&self, file: RunFile) -> Option<PathBuf> {
         let run_id = self.run_id.as_ref()?;
         Some(self.artifact.with_file_name(file.of(run_id)))
+    }
+
+    /// The run's id, as reports tell it.
+    pub(crate) fn run_id(&self) -> Option<String> {
+        self.run_id.as_ref().map(ToString::to_string)
     }
 
     pub(crate) fn file_name(&self) -> &str {

@@ -20,7 +20,7 @@ pub(crate) fn consistent(manifest: &Manifest, subject: &ArtifactFiles) -> Result
             wrong.push(why);
         }
     };
-    let run_id = subject.run_id.as_ref().map(ToString::to_string);
+    let run_id = subject.run_id();
     must(
         run_id.as_deref() == Some(&manifest.run_id),
         format!(

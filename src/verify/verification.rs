@@ -103,7 +103,7 @@ impl Verification {
         VerifyReport {
             schema: SCHEMA,
             result: self.findings.verdict(),
-            run_id: self.subject.run_id.map(|run_id| run_id.to_string()),
+            run_id: self.subject.run_id(),
             artifact: self.subject.artifact.display().to_string(),
             manifest: manifest.map(|path| path.display().to_string()),
             sha256: sealed.and_then(|sealed| sealed.sha256.clone()),
