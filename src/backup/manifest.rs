@@ -3,6 +3,7 @@
 use crate::backup::encrypt::EncryptedDump;
 use crate::backup::gather::Gathered;
 use crate::backup::prelude::EncryptedPrelude;
+use crate::base::env::hostname;
 use crate::base::version::Version;
 use crate::pg::catalog::RelationKind;
 use crate::store::envelope::Envelope;
@@ -66,10 +67,7 @@ pub(crate) fn manifest(
         schema: manifest::SCHEMA.into(),
         run_id: plan.run_id.to_string(),
         created_at: rfc3339(Timestamp::now()),
-        host: rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned(),
+        host: hostname(),
         pgseal_version: env!("CARGO_PKG_VERSION").into(),
         envelope,
         recipients: gathered.stored_recipients(),

@@ -44,6 +44,11 @@ pub(crate) fn split_at_width(text: &str, most: usize) -> (&str, &str) {
     text.split_at(at.map_or(text.len(), |(at, _)| at))
 }
 
+/// The last line that is not empty, as programs put there why they failed.
+pub(crate) fn last_line(text: &str) -> Option<&str> {
+    text.lines().map(str::trim).rfind(|line| !line.is_empty())
+}
+
 /// `1 234 567`, with thin groups of three.
 pub(crate) fn thousands(n: u64) -> String {
     let digits = n.to_string();

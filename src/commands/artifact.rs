@@ -177,10 +177,10 @@ pub(crate) fn key<'a>(
 
 /// Refuses an artifact of which nothing says who sealed it.
 pub(crate) fn require_origin(verification: &Verification) -> Result<()> {
-    if verification.origin().proved() {
+    if verification.origin.proved() {
         return Ok(());
     }
-    let shown = verification.subject().artifact.display();
+    let shown = verification.subject.artifact.display();
     let what =
         format!("nothing proves who sealed `{shown}`: whoever has the public key could have");
     Err(Error::new(Code::OriginUnproved, what)

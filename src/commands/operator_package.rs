@@ -1,5 +1,6 @@
 //! `pgseal operator-package`: the operator's steps, filled in for this host. Runs none of them.
 
+use crate::base::env::hostname;
 use crate::base::exit::Exit;
 use crate::base::names::RunId;
 use crate::base::random;
@@ -43,9 +44,8 @@ fn filled(config: &Config, algorithm: KeyAlgorithm, script: fn(&Filled) -> Strin
     let now = Timestamp::now();
     let run_id = RunId::generate(now, random);
     let artifact = RunFile::artifact(config.compression).of(&run_id);
-    let uname = rustix::system::uname();
     script(&Filled {
-        host: &uname.nodename().to_string_lossy(),
+        host: &hostname(),
         date: &now.strftime("%Y-%m-%d").to_string(),
         algorithm,
         name: &config.operator.name,

@@ -41,7 +41,7 @@ pub(crate) fn run(
         let after = look("after")?;
         let session = session(config, cancel)?;
         let verification = verify_sealed(&run_id, &finished, config, cancel)?;
-        Ok((verification.findings().clone(), after, session))
+        Ok((verification.findings.clone(), after, session))
     };
     let (mut checks, after, session) = finish().map_err(|error| error.on_disk(finished.kept()))?;
 

@@ -133,13 +133,13 @@ fn sign(
         run_id: run_id.to_string(),
         result: verification.verdict(),
         signature: None,
-        checks: verification.findings().clone(),
+        checks: verification.findings.clone(),
     };
-    if run.result == Verdict::Fail || !verification.origin().artifact {
+    if run.result == Verdict::Fail || !verification.origin.artifact {
         run.result = Verdict::Fail;
         return Ok(run);
     }
-    let signature = signer.sign(verification.manifest_bytes(), cancel)?;
+    let signature = signer.sign(&verification.manifest_bytes, cancel)?;
     let name = RunFile::Signature.of(run_id);
     let mut file = store.partial(&name)?;
     file.write(&signature)?;

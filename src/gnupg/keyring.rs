@@ -2,7 +2,7 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::Fingerprint;
-use crate::gnupg::colons::{self, Key, Part};
+use crate::gnupg::colons::{self, Key, Part, Unfit};
 use crate::gnupg::command::Gpg;
 use crate::process::ask::answered;
 use crate::process::cancel::Cancel;
@@ -23,12 +23,16 @@ const SOON: i64 = 30 * 24 * 3600;
 impl Recipient {
     /// `key` as the recipient of this fingerprint, if it can be encrypted to now.
     pub(crate) fn new(key: Key, fingerprint: &Fingerprint, now: i64) -> Result<Recipient> {
-        let subkey = key.encryption_subkey(now).map_err(|why| {
+        Recipient::of(key, now).map_err(|why| {
             let what = format!("the key {fingerprint} {}", why.as_str());
             Error::new(Code::KeyUnfit, what).hint(
                 "Extend or replace it where the secret key is, and import the public key here again.",
             )
-        })?;
+        })
+    }
+
+    pub(crate) fn of(key: Key, now: i64) -> std::result::Result<Recipient, Unfit> {
+        let subkey = key.encryption_subkey(now)?;
         Ok(Recipient {
             subkey: subkey.clone(),
             expires_at: key.expires_at(subkey),

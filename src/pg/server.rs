@@ -82,8 +82,9 @@ fn query(
     let input = Input::Bytes(script.concat().into());
     let what = "cannot ask the database";
     let ran = ask(&spec, input, cancel, Code::Database, what).map_err(|error| {
-        let talk = error.stages.iter().flat_map(|stage| &stage.said);
-        let talk = talk.fold(String::new(), |all, line| all + line + "\n");
+        let talk = error
+            .said()
+            .fold(String::new(), |all, line| all + line + "\n");
         match error.hint {
             None => error.hint(connection_hint(&talk)),
             Some(_) => error,

@@ -3,7 +3,9 @@
 
 use crate::backup::gather::HostAnswers;
 use crate::backup::run::new_run_id;
+use crate::base::env::hostname;
 use crate::base::error::{Code, Error, Result};
+use crate::config::file;
 use crate::config::settings::{Broken, Config, refused};
 use crate::process::cancel::Cancel;
 use crate::process::command::shell_word;
@@ -12,8 +14,9 @@ use crate::readiness::mechanism::canary::Canary;
 use crate::readiness::{database, gpg, key, runner, seam, store};
 use crate::report::judgement::Judgement;
 use crate::report::matrix::{Finding, Matrix};
-use crate::report::proof::{Exposed, MechanismProof, Readiness};
+use crate::report::proof::{Exposed, Readiness};
 use jiff::Timestamp;
+use std::path::Path;
 use std::thread::{self, ScopedJoinHandle};
 
 /// What was found, and the canary of its proof, for whoever makes more text of it.
@@ -64,24 +67,19 @@ pub(crate) fn audit(
     });
     // A report that was cut short is none.
     cancel.check()?;
-    let (proof, canary): (Option<MechanismProof>, _) = match mechanism {
-        Ok((proof, canary)) => (Some(proof), Some(canary)),
-        Err(_) => (None, None),
-    };
-    let exposed = proof
-        .as_ref()
-        .map_or(Exposed::Unknown, |proof| proof.secrets_exposed);
+    let (proof, canary) = mechanism.ok().unzip();
+    let made = proof.as_ref();
+    let exposed = made.map_or(Exposed::Unknown, |proof| proof.secrets_exposed);
     let tables = config.tables.as_deref().unwrap_or_default();
-    let uname = rustix::system::uname();
     let readiness = Readiness {
         schema,
         created_at: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        host: uname.nodename().to_string_lossy().into_owned(),
+        host: hostname(),
         pgseal_version: env!("CARGO_PKG_VERSION"),
         tables: tables.iter().map(ToString::to_string).collect(),
         verdict: Judgement::of(&matrix, exposed),
         rows: matrix,
-        searched: proof.as_ref().map_or(Vec::new(), |p| p.searched.clone()),
+        searched: made.map_or(Vec::new(), |proof| proof.searched.clone()),
         gpg_mechanism_proof: proof,
     };
     Ok(Audit { readiness, canary })
@@ -106,6 +104,13 @@ impl Host<'_> {
             "# First what stands above it, then again:\n{}",
             self.pgseal("preflight")
         )
+    }
+
+    /// The config file that was read, or the one that would be.
+    pub(crate) fn config_file(&self) -> String {
+        let file = self.config.file.as_deref();
+        let file = file.unwrap_or(Path::new(file::DEFAULT));
+        file.display().to_string()
     }
 
     /// `pgseal` with the config file that was read, as a shell reads it.
@@ -133,6 +138,10 @@ pub(crate) fn refusal(error: &Error) -> Finding {
         Code::Timeout | Code::Interrupted(_) => Finding::unknown(why),
         _ => Finding::failed(why),
     };
+    hinted(finding, error)
+}
+
+fn hinted(finding: Finding, error: &Error) -> Finding {
     match &error.hint {
         Some(hint) => finding.hint(as_shell(hint)),
         None => finding,
@@ -141,17 +150,12 @@ pub(crate) fn refusal(error: &Error) -> Finding {
 
 /// Could not be checked, for this reason.
 pub(crate) fn unasked(error: &Error) -> Finding {
-    let finding = Finding::unknown(told(error));
-    match &error.hint {
-        Some(hint) => finding.hint(as_shell(hint)),
-        None => finding,
-    }
+    hinted(Finding::unknown(told(error)), error)
 }
 
 /// The message, and what the program said.
 pub(crate) fn told(error: &Error) -> String {
-    let said = error.stages.iter().flat_map(|stage| &stage.said);
-    said.fold(error.message.clone(), |all, line| {
+    error.said().fold(error.message.clone(), |all, line| {
         format!("{all}: {}", line.trim())
     })
 }

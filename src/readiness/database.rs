@@ -154,10 +154,7 @@ pub(crate) fn tables(host: &Host, catalog: &Result<Catalog>) -> Finding {
 }
 
 fn name_them(host: &Host) -> String {
-    let file = host.config.file.as_ref();
-    let file = file.map_or("/etc/pgseal/pgseal.toml".into(), |f| {
-        f.display().to_string()
-    });
+    let file = host.config_file();
     format!(
         "# Name them in {file}:  [scope]  tables = [\"schema.table\"], or give --table; to choose:\n{}",
         psql(host, "\\dt *.*")

@@ -2,7 +2,7 @@
 //! should know of it.
 
 use crate::backup::gather::HostAnswers;
-use crate::base::error::{Error, Result};
+use crate::base::error::{Code, Error, Result};
 use crate::base::names::Fingerprint;
 use crate::config::recipients::Recipients;
 use crate::gnupg::colons::{self, Key, Unfit, day};
@@ -120,19 +120,19 @@ fn one(
         }
     })?;
     let spec = gpg.list_key(fingerprint.as_str());
-    let subkey = key.encryption_subkey(now).map_err(|unfit| {
+    let recipient = Recipient::of(key.clone(), now).map_err(|unfit| {
         Finding::failed(format!("the key {fingerprint} {}", unfit.as_str()))
             .because(flaw(unfit))
             .with(Evidence::run(&spec, described(key)))
             .hint(mend(unfit, fingerprint, &home))
     })?;
-    let expires_at = key.expires_at(subkey);
+    let subkey = &recipient.subkey;
     let answer = format!(
         "{}, encryption subkey {} {}, {}",
         described(key),
         subkey.algorithm,
         subkey.fingerprint,
-        expiry(expires_at)
+        expiry(recipient.expires_at)
     );
     let mut warnings = Vec::new();
     for part in [&key.primary, subkey] {
@@ -148,11 +148,6 @@ fn one(
             "the secret key of {fingerprint} is on this host: who takes the host reads the backups"
         ));
     }
-    let recipient = Recipient {
-        subkey: subkey.clone(),
-        expires_at,
-        key: key.clone(),
-    };
     warnings.extend(recipient.expires_soon(now));
     let warnings = warnings.into_iter().map(Evidence::warning).collect();
     Ok((Evidence::run(&spec, answer), warnings))
@@ -217,16 +212,12 @@ fn keyring(host: &Host, gpg: &Gpg) -> Evidence {
         return Evidence::read(format!("{home}"), "0 public keys: no keyring there");
     }
     let spec = gpg.list_keys();
-    let found: Result<usize> = ask::ask(
-        &spec,
-        Input::Null,
-        host.cancel,
-        crate::base::error::Code::KeyUnfit,
-        "cannot list the keyring",
-    )
-    .map(|ran| colons::keys(&ran.text()).len());
-    match found {
-        Ok(n) => Evidence::run(&spec, format!("{} in {home}", counted(n, "public key"))),
+    let what = "cannot list the keyring";
+    match ask::ask(&spec, Input::Null, host.cancel, Code::KeyUnfit, what) {
+        Ok(ran) => {
+            let found = counted(colons::keys(&ran.text()).len(), "public key");
+            Evidence::run(&spec, format!("{found} in {home}"))
+        }
         Err(error) => Evidence::run(&spec, error.message),
     }
 }

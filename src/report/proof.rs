@@ -1,9 +1,11 @@
 //! What was found: data and one fold. How it is said is `render`'s.
 
 use crate::base::exit::Exit;
+use crate::base::text::plain;
 use crate::base::version::Version;
 use crate::report::judgement::Judgement;
 use crate::report::matrix::Matrix;
+use crate::report::print::Report;
 use serde::Serialize;
 
 /// What `readiness` and `preflight` tell.
@@ -69,6 +71,29 @@ pub(crate) struct MechanismProof {
     pub secrets_exposed: Exposed,
     /// Where the canary was looked for.
     pub searched: Vec<String>,
+}
+
+/// A proof, step by step, for a person.
+impl Report for MechanismProof {
+    fn text(&self) -> String {
+        let mut out = format!(
+            "gpg {} ({}), libgcrypt {}\nthrow-away key: {}\ncompression: {}\n\n",
+            plain(&self.gpg.version),
+            plain(&self.gpg.path),
+            plain(&self.libgcrypt),
+            plain(&self.key),
+            self.compression
+        );
+        for step in &self.steps {
+            let mark = if step.passed { "ok" } else { "FAIL" };
+            out += &format!("  [{mark:^4}] {}: {}\n", step.name, plain(&step.detail));
+        }
+        out + &format!("\nGPG_MECHANISM_PROOF: {}\n", self.result.as_str())
+    }
+
+    fn exit(&self) -> Exit {
+        self.result.exit()
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

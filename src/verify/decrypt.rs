@@ -2,6 +2,7 @@
 //! its status lines and the bytes that it was fed all say so. Streaming; nothing is written.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::text::last_line;
 use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::command::Gpg;
 use crate::gnupg::opening::PassphraseSource;
@@ -146,8 +147,7 @@ pub(crate) fn opens(outcome: &ChildExit) -> Result<Opening> {
         return Ok(Opening::Refused(why));
     }
     if !outcome.end.ok() {
-        let said = outcome.stderr.lines().rfind(|line| !line.trim().is_empty());
-        let said = said.unwrap_or("no message").trim();
+        let said = last_line(&outcome.stderr).unwrap_or("no message");
         let why = format!("gpg ended with {}: {said}", outcome.end);
         return Ok(Opening::Refused(why));
     }

@@ -19,6 +19,7 @@ use crate::verify::with_key::{self, BINDING, Prelude, judge_binding};
 pub(crate) struct Verification {
     pub(crate) subject: ArtifactFiles,
     pub(crate) findings: Findings,
+    /// What vouches for the run, as far as it can be told without the secret key.
     pub(crate) origin: OriginProof,
     pub(crate) manifest: Option<Manifest>,
     /// The manifest as it was read.
@@ -69,29 +70,12 @@ impl Verification {
         )))
     }
 
-    /// What vouches for the run, as far as it can be told without the secret key.
-    pub(crate) fn origin(&self) -> OriginProof {
-        self.origin
-    }
-
     /// Does without the prelude: it is neither opened nor restored.
     pub(crate) fn leave_out_prelude(&mut self) {
         if self.prelude.take().is_some() {
             self.findings
                 .record_not_checked(BINDING, "not looked at: the prelude is left out");
         }
-    }
-
-    pub(crate) fn findings(&self) -> &Findings {
-        &self.findings
-    }
-
-    pub(crate) fn manifest_bytes(&self) -> &[u8] {
-        &self.manifest_bytes
-    }
-
-    pub(crate) fn subject(&self) -> &ArtifactFiles {
-        &self.subject
     }
 
     pub(crate) fn report(self) -> VerifyReport {

@@ -3,6 +3,7 @@
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::Fingerprint;
 use crate::base::random;
+use crate::base::text::last_line;
 use crate::config::settings::Config;
 use crate::gnupg::compression::Compression;
 use crate::gnupg::ephemeral_home::EphemeralHome;
@@ -289,11 +290,6 @@ fn judge_encrypted(
     }
 }
 
-fn last_words(ran: &Output) -> String {
-    let last = ran
-        .outcome
-        .stderr
-        .lines()
-        .rfind(|line| !line.trim().is_empty());
-    last.unwrap_or("no message").trim().to_string()
+fn last_words(ran: &Output) -> &str {
+    last_line(&ran.outcome.stderr).unwrap_or("no message")
 }
