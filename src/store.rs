@@ -1,6 +1,5 @@
 //! The store folder: files that are whole or not there, manifests, runs and their retention.
 
-pub(crate) mod envelope;
 pub(crate) mod folder;
 pub(crate) mod listing;
 pub(crate) mod manifest;

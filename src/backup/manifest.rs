@@ -6,8 +6,7 @@ use crate::backup::prelude::EncryptedPrelude;
 use crate::base::env::hostname;
 use crate::base::version::Version;
 use crate::pg::catalog::RelationKind;
-use crate::store::envelope::Envelope;
-use crate::store::manifest::{self, Manifest};
+use crate::store::manifest::{self, Envelope, Manifest};
 use jiff::Timestamp;
 use std::time::Instant;
 

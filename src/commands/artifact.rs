@@ -8,7 +8,7 @@ use crate::config::settings::Config;
 use crate::gnupg::{command, keyring};
 use crate::process::cancel::Cancel;
 use crate::process::{interruptible, passphrase};
-use crate::store::envelope::Envelope;
+use crate::store::manifest::Envelope;
 use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::decrypt::Decryptor;
 use crate::verify::origin::{self, Origin};

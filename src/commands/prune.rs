@@ -80,10 +80,7 @@ pub(crate) fn run(
 }
 
 fn remove(store: &Store, run: &Run, so_far: &Pruning, cancel: &Cancel) -> Result<()> {
-    let done = match cancel.stop() {
-        Some(stop) => Err(crate::process::cancel::stopped(stop)),
-        None => store.remove(&run.id),
-    };
+    let done = cancel.check().and_then(|()| store.remove(&run.id));
     done.map_err(|error| {
         let gone: Vec<&str> = so_far.remove.iter().map(|l| l.run_id.as_str()).collect();
         error.on_disk(match gone.is_empty() {

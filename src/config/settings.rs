@@ -62,21 +62,16 @@ impl Config {
         let setting = |why: String| Error::new(Code::Setting, why);
         let mut broken = Vec::new();
 
-        let tables = if settings.tables.is_empty() {
-            file.tables()
+        let (tables, code) = if settings.tables.is_empty() {
+            (file.tables(), Code::Setting)
         } else {
-            Ok(settings.tables.clone())
+            (Ok(settings.tables.clone()), Code::Usage)
         };
         let tables = tables.and_then(|tables| {
-            let from_flags = !settings.tables.is_empty();
-            no_duplicate(
-                tables,
-                if from_flags {
-                    Code::Usage
-                } else {
-                    Code::Setting
-                },
-            )
+            once_each(tables, |table| {
+                Error::new(code, format!("table `{table}` is named twice"))
+                    .hint("Name each table once.")
+            })
         });
 
         let conninfo = match (&settings.dbname, &file.postgres.dbname) {
@@ -195,15 +190,11 @@ fn absolute(what: &str, path: PathBuf) -> Result<PathBuf> {
     }
 }
 
-fn no_duplicate(tables: Vec<TableName>, code: Code) -> Result<Vec<TableName>> {
-    match first_repeat(&tables) {
-        Some(table) => Err(Error::new(code, format!("table `{table}` is named twice"))
-            .hint("Name each table once.")),
-        None => Ok(tables),
-    }
-}
-
-pub(crate) fn first_repeat<T: Ord>(items: &[T]) -> Option<&T> {
+/// Refuses a list that names one of its items again.
+pub(crate) fn once_each<T: Ord>(items: Vec<T>, twice: impl Fn(&T) -> Error) -> Result<Vec<T>> {
     let mut seen = std::collections::BTreeSet::new();
-    items.iter().find(|item| !seen.insert(*item))
+    match items.iter().find(|item| !seen.insert(*item)) {
+        Some(again) => Err(twice(again)),
+        None => Ok(items),
+    }
 }

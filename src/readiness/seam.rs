@@ -8,7 +8,7 @@ use crate::process::command::{CommandSpec, shell_word};
 use crate::process::run::{Input, Output, run};
 use crate::readiness::audit::{Host, told};
 use crate::report::matrix::{Evidence, Finding};
-use crate::store::envelope::Envelope;
+use crate::store::manifest::Envelope;
 use std::thread;
 use std::time::Duration;
 

@@ -6,7 +6,7 @@ use crate::report::findings::Findings;
 use crate::report::print::Report;
 use crate::report::proof::Verdict;
 use crate::report::verify::findings;
-use crate::store::envelope::Envelope;
+use crate::store::manifest::Envelope;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Serialize)]

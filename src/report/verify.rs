@@ -2,9 +2,27 @@
 
 use crate::base::exit::Exit;
 use crate::base::text::plain;
-use crate::report::findings::{Check, CheckStatus, Findings, VerifyReport};
+use crate::report::findings::{Check, CheckStatus, Findings};
 use crate::report::print::Report;
 use crate::report::proof::Verdict;
+use serde::Serialize;
+
+/// What `verify` has to say of one artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct VerifyReport {
+    pub schema: &'static str,
+    pub result: Verdict,
+    pub run_id: Option<String>,
+    pub artifact: String,
+    /// Null where there is none: an orphan.
+    pub manifest: Option<String>,
+    /// As read now; null where it is larger than the manifest says, and so was not.
+    pub sha256: Option<String>,
+    pub size_bytes: Option<u64>,
+    pub checks: Findings,
+}
+
+pub(crate) const SCHEMA: &str = "pgseal/verify/1";
 
 impl Report for VerifyReport {
     fn text(&self) -> String {

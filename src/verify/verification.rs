@@ -5,8 +5,9 @@
 //! goes on with what was opened here.
 
 use crate::base::error::{Code, Error, Result};
-use crate::report::findings::{Findings, SCHEMA, VerifyReport};
+use crate::report::findings::Findings;
 use crate::report::proof::Verdict;
+use crate::report::verify::{SCHEMA, VerifyReport};
 use crate::store::manifest::Manifest;
 use crate::store::run_files::RunFile;
 use crate::verify::artifact_files::ArtifactFiles;
