@@ -174,8 +174,8 @@ fn without_rights(error: Error) -> Error {
             .iter()
             .any(|words| line.contains(words))
     };
-    let denied = error.said().any(denied);
-    match denied {
+    let was_denied = error.said().any(denied);
+    match was_denied {
         true => error.hint(
             "It was restored without a superuser's rights. Vouch for it, and it has them: --envelope FILE or --sha256 HEX, as you kept them elsewhere.",
         ),

@@ -62,7 +62,7 @@ pub(crate) fn run(
     let all = runs.iter().all(|run| run.result == Verdict::Pass);
     let report = SignReport {
         schema: "pgseal/sign/1",
-        result: if all { Verdict::Pass } else { Verdict::Fail },
+        result: Verdict::pass_if(all),
         store: config.store.display().to_string(),
         signing_key: fingerprint.to_string(),
         runs,

@@ -71,10 +71,7 @@ impl Findings {
     /// Nothing proved is no pass.
     pub(crate) fn verdict(&self) -> Verdict {
         let proved = self.0.iter().any(|f| f.standing == CheckStatus::Proved);
-        match proved && self.failed().is_empty() {
-            true => Verdict::Pass,
-            false => Verdict::Fail,
-        }
+        Verdict::pass_if(proved && self.failed().is_empty())
     }
 }
 

@@ -93,10 +93,7 @@ impl Judgement {
             backup_runner,
             f4_status,
             secrets_exposed,
-            g3: match backup_mechanism == RowState::Ready && !matrix.open_question() {
-                true => Verdict::Pass,
-                false => Verdict::Fail,
-            },
+            g3: Verdict::pass_if(backup_mechanism == RowState::Ready && !matrix.open_question()),
         }
     }
 

@@ -106,10 +106,11 @@ pub(crate) enum Verdict {
 impl Verdict {
     /// Nothing tried is nothing proved.
     pub(crate) fn of(steps: &[Step]) -> Verdict {
-        match !steps.is_empty() && steps.iter().all(|step| step.passed) {
-            true => Verdict::Pass,
-            false => Verdict::Fail,
-        }
+        Verdict::pass_if(!steps.is_empty() && steps.iter().all(|step| step.passed))
+    }
+
+    pub(crate) fn pass_if(passed: bool) -> Verdict {
+        if passed { Verdict::Pass } else { Verdict::Fail }
     }
 
     pub(crate) fn exit(self) -> Exit {
