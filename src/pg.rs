@@ -5,7 +5,6 @@ pub(crate) mod closure;
 pub(crate) mod command;
 pub(crate) mod connection;
 pub(crate) mod conninfo;
-pub(crate) mod dump_hint;
 pub(crate) mod fitness;
 pub(crate) mod identifier;
 pub(crate) mod lexer;

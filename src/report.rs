@@ -6,7 +6,6 @@ pub(crate) mod judgement;
 pub(crate) mod listing;
 pub(crate) mod markdown;
 pub(crate) mod matrix;
-pub(crate) mod mechanism;
 pub(crate) mod operator_package;
 pub(crate) mod preflight;
 pub(crate) mod print;

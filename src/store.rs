@@ -1,8 +1,8 @@
 //! The store folder: files that are whole or not there, manifests, runs and their retention.
 
-pub(crate) mod envelope;
 pub(crate) mod folder;
 pub(crate) mod listing;
 pub(crate) mod manifest;
 pub(crate) mod removal;
 pub(crate) mod retention;
+pub(crate) mod run_files;

@@ -77,7 +77,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     ("process", &["base"]),
     ("pg", &["base", "process"]),
     ("gnupg", &["base", "process"]),
-    ("store", &["base", "pg"]),
+    ("store", &["base", "gnupg", "pg"]),
     ("config", &["base", "gnupg", "pg", "process"]),
     ("report", &["base", "process", "store"]),
     (

@@ -2,7 +2,7 @@
 //! Nothing leaves here but a file that was seen to be whole.
 
 use crate::backup::sink::{ArtifactSink, framing};
-use crate::backup::tap::DumpTap;
+use crate::backup::tap::{DumpTap, Packet};
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::TableName;
 use crate::base::random;
@@ -10,8 +10,8 @@ use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::compression::Compression;
 use crate::gnupg::packet_reader::KeyId;
 use crate::gnupg::status;
-use crate::pg::dump_hint::dump_hint;
 use crate::pg::scan::{Block, Scan};
+use crate::pg::server::dump_hint;
 use crate::process::cancel::{Cancel, stopped};
 use crate::process::child::ChildExit;
 use crate::process::command::CommandSpec;
@@ -87,9 +87,12 @@ pub(crate) fn encrypt_dump(
     tick: &mut dyn FnMut(&Progress),
 ) -> Result<EncryptedDump> {
     let shared = Shared::default();
-    let packing = (job.compression, binding.name());
+    let packet = Packet {
+        compression: job.compression,
+        name: binding.name(),
+    };
     let scan = Scan::new(relations);
-    let tap = DumpTap::new(scan, packing, random::bytes()?, shared.clone());
+    let tap = DumpTap::new(scan, packet, random::bytes()?, shared.clone());
     let (tap, written) = through(job, tap, partial, cancel, &mut || {
         tick(&shared.get());
     })?;

@@ -1,21 +1,145 @@
-//! All that must be known before a dump may start. Independent questions are asked side by side.
+//! What the host says: every question that a backup has, asked once and side by side. A backup takes
+//! the answers as its plan, a report takes each by itself.
 
 use crate::backup::encrypt::Expected;
-use crate::backup::plan::Plan;
+use crate::backup::plan::{Plan, PlanParts};
 use crate::base::error::{Code, Error, Result};
-use crate::base::names::{RunId, TableName};
-use crate::base::threads::{self, Task};
+use crate::base::names::{Fingerprint, RunId, TableName};
+use crate::base::threads::{self, joined};
 use crate::base::version::Version;
-use crate::config::settings::Config;
-use crate::gnupg::command;
+use crate::config::settings::{Broken, Config, refused};
+use crate::gnupg::colons::Key;
+use crate::gnupg::command::{self, Gpg};
 use crate::gnupg::keyring::{self, Recipient};
 use crate::gnupg::signer::{self, Signer};
 use crate::pg::catalog::Catalog;
 use crate::pg::closure::Closure;
-use crate::pg::server;
+use crate::pg::server::{self, DatabaseAnswer, FittingPgDump};
 use crate::process::cancel::Cancel;
 use jiff::Timestamp;
 use std::thread;
+
+/// The answers, each with its own refusal.
+pub(crate) struct HostAnswers {
+    pub gpg: Result<Gpg>,
+    /// Versions of gpg and of libgcrypt.
+    pub gpg_version: Result<(Version, String)>,
+    /// One for each recipient that is configured.
+    pub keys: Result<Vec<Result<Key>>>,
+    /// None where manifests are not signed.
+    pub signer: Result<Option<Signer>>,
+    /// The one on PATH.
+    pub pg_dump: Result<Version>,
+    /// The one to use, once it is known for which server.
+    pub fitting: Result<FittingPgDump>,
+    pub catalog: Result<Catalog>,
+    pub closure: Result<Closure>,
+}
+
+impl HostAnswers {
+    /// Goes on without the settings that are `broken`, and asks no database that was not meant.
+    pub(crate) fn ask(config: &Config, broken: &[Broken], cancel: &Cancel) -> HostAnswers {
+        let connection = &config.connection;
+        let tables = config.tables.as_deref().unwrap_or_default();
+        let gpg = command::gpg(&config.gnupg_home, &config.env);
+        let with_gpg = || gpg.as_ref().map_err(Error::clone);
+        thread::scope(|scope| {
+            let database = threads::spawn(scope, || {
+                refused(broken, "dbname")?;
+                Ok(server::catalog_and_closure(connection, tables, cancel))
+            });
+            let pg_dump = threads::spawn(scope, || server::pg_dump(connection, cancel));
+            let version = threads::spawn(scope, || command::gpg_version(with_gpg()?, cancel));
+            let keys = with_gpg().and_then(|gpg| {
+                let all = config.recipients.as_ref().map_err(Error::clone)?;
+                let all = all.fingerprints.iter();
+                Ok(all
+                    .map(|fingerprint| keyring::find_key(gpg, fingerprint, cancel))
+                    .collect())
+            });
+            let signer = || -> Result<Option<Signer>> {
+                let key = config.signing.trusted_key()?;
+                key.map(|key| signer::signer(with_gpg()?, key, &config.env, cancel))
+                    .transpose()
+            };
+            let signer = signer();
+            let DatabaseAnswer { catalog, closure } =
+                joined(database).unwrap_or_else(DatabaseAnswer::neither);
+            let pg_dump = joined(pg_dump);
+            let fitting = || {
+                let (first, catalog) = (pg_dump.clone()?, catalog.as_ref().map_err(Error::clone)?);
+                server::pg_dump_for(connection, first, catalog.server.major(), cancel)
+            };
+            HostAnswers {
+                gpg_version: joined(version),
+                keys,
+                signer,
+                fitting: fitting(),
+                pg_dump,
+                catalog,
+                closure,
+                gpg: with_gpg().cloned(),
+            }
+        })
+    }
+
+    /// The plan, or the first refusal: what is nearest to the operator comes first.
+    pub(crate) fn plan(self, run_id: RunId, config: &Config) -> Result<Gathered> {
+        let Meant { tables, recipients } = Meant::by(config)?;
+        let gpg = self.gpg?;
+        let now = Timestamp::now().as_second();
+        self.pg_dump?;
+        let (version, _) = self.gpg_version?;
+        let keys = self.keys?.into_iter().zip(&recipients);
+        let found = keys.map(|(key, fingerprint)| Recipient::new(key?, fingerprint, now));
+        let found = found.collect::<Result<Vec<Recipient>>>()?;
+        let (signer, catalog, closure) = (self.signer?, self.catalog?, self.closure?);
+        let FittingPgDump {
+            version: pg_dump,
+            newer,
+        } = self.fitting?;
+        let plan = Plan::new(
+            config,
+            PlanParts {
+                run_id,
+                relations: catalog.relations(&tables)?.to_vec(),
+                sequences: closure.sequences.clone(),
+                tables,
+                recipients,
+                pg_dump: &pg_dump.path,
+                gpg: &gpg,
+            },
+        );
+        let soon = found.iter().filter_map(|r| r.expires_soon(now));
+        let signer_soon = signer.as_ref().and_then(|signer| signer.expires_soon(now));
+        let warnings = soon.chain(signer_soon).chain(newer).collect();
+        Ok(Gathered {
+            plan,
+            catalog,
+            closure,
+            recipients: found,
+            signer,
+            gpg: version,
+            pg_dump,
+            warnings,
+        })
+    }
+}
+
+/// The settings without which nothing need be asked.
+struct Meant {
+    tables: Vec<TableName>,
+    recipients: Vec<Fingerprint>,
+}
+
+impl Meant {
+    fn by(config: &Config) -> Result<Meant> {
+        let tables = config.tables.clone()?;
+        let recipients = config.recipients.clone()?.fingerprints;
+        config.signing.trusted_key()?;
+        Ok(Meant { tables, recipients })
+    }
+}
 
 /// A plan, and what was asked to make it.
 pub(crate) struct Gathered {
@@ -30,57 +154,11 @@ pub(crate) struct Gathered {
     pub warnings: Vec<String>,
 }
 
+/// All that must be known before a dump may start.
 pub(crate) fn gather(config: &Config, run_id: RunId, cancel: &Cancel) -> Result<Gathered> {
-    let tables = config.tables.clone()?;
-    let fingerprints = config.recipients.clone()?.fingerprints;
-    let signing = config.signing.trusted_key()?;
-    let gpg = command::gpg(&config.gnupg_home, &config.env)?;
-    let now = Timestamp::now().as_second();
-    let (catalog, pg_dump, version, recipients, signer) = thread::scope(|scope| {
-        let catalog = threads::spawn(scope, || {
-            server::catalog_and_closure(&config.connection, &tables, cancel)
-        });
-        let pg_dump = threads::spawn(scope, || server::pg_dump(&config.connection, cancel));
-        let version = threads::spawn(scope, || command::gpg_version(&gpg, cancel));
-        let recipients: Result<Vec<Recipient>> = fingerprints
-            .iter()
-            .map(|fingerprint| keyring::recipient(&gpg, fingerprint, now, cancel))
-            .collect();
-        let signer = signing.map(|key| signer::signer(&gpg, key, &config.env, cancel));
-        (
-            catalog.and_then(Task::join).flatten(),
-            pg_dump.and_then(Task::join).flatten(),
-            version.and_then(Task::join).flatten(),
-            recipients,
-            signer.transpose(),
-        )
-    });
-    // What is nearest to the operator first: tools, then keys, then the server.
-    let (pg_dump, (version, _), recipients) = (pg_dump?, version?, recipients?);
-    let (signer, (catalog, closure)) = (signer?, catalog?);
-    let (pg_dump, newer) =
-        server::pg_dump_for(&config.connection, pg_dump, catalog.server.major(), cancel)?;
-    let relations = catalog.relations(&tables)?;
-    let plan = Plan::new(
-        run_id,
-        config,
-        (&tables, &fingerprints),
-        (relations, &closure.sequences),
-        (&pg_dump.path, &gpg),
-    );
-    let soon = recipients.iter().filter_map(|r| r.expires_soon(now));
-    let signer_soon = signer.as_ref().and_then(|signer| signer.expires_soon(now));
-    let warnings = soon.chain(signer_soon).chain(newer).collect();
-    Ok(Gathered {
-        plan,
-        catalog,
-        closure,
-        recipients,
-        signer,
-        gpg: version,
-        pg_dump,
-        warnings,
-    })
+    Meant::by(config)?;
+    command::gpg(&config.gnupg_home, &config.env)?;
+    HostAnswers::ask(config, &[], cancel).plan(run_id, config)
 }
 
 impl Gathered {
@@ -100,6 +178,6 @@ impl Gathered {
     /// The names of the relations whose rows the dump must hold.
     pub(crate) fn stored(&self) -> Vec<TableName> {
         let stored = self.plan.relations.iter().filter(|rel| rel.stores_rows());
-        stored.map(|rel| rel.table()).collect()
+        stored.map(|rel| rel.table.clone()).collect()
     }
 }

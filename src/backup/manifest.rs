@@ -3,44 +3,60 @@
 use crate::backup::encrypt::EncryptedDump;
 use crate::backup::gather::Gathered;
 use crate::backup::prelude::EncryptedPrelude;
+use crate::base::env::hostname;
 use crate::base::version::Version;
 use crate::pg::catalog::RelationKind;
-use crate::pg::scan::Block;
-use crate::store::envelope::Envelope;
-use crate::store::manifest::{self, Manifest};
+use crate::store::manifest::{self, Envelope, Manifest};
 use jiff::Timestamp;
 use std::time::Instant;
 
-/// `sealed`: the dump and, where there is one, the prelude; `started`: when the run began.
+/// When a run began, by the calendar and by a clock that nobody sets.
+pub(crate) struct Began {
+    pub at: Timestamp,
+    pub clock: Instant,
+}
+
+impl Began {
+    pub(crate) fn now() -> Began {
+        Began {
+            at: Timestamp::now(),
+            clock: Instant::now(),
+        }
+    }
+}
+
+/// What a run encrypted.
+pub(crate) struct Encrypted {
+    pub dump: EncryptedDump,
+    pub prelude: Option<EncryptedPrelude>,
+}
+
 pub(crate) fn manifest(
     gathered: &Gathered,
     envelope: Envelope,
-    (sealed, prelude): (&EncryptedDump, Option<&EncryptedPrelude>),
-    (started, clock): (Timestamp, Instant),
+    encrypted: &Encrypted,
+    began: &Began,
 ) -> Manifest {
+    let Encrypted { dump, prelude } = encrypted;
     let plan = &gathered.plan;
-    let tables = plan.relations.iter().map(|rel| {
-        let table = rel.table();
-        let block: Option<&Block> = sealed.blocks.iter().find(|block| block.table == table);
-        manifest::Table {
-            kind: rel.kind.as_str().into(),
-            oid: rel.oid,
-            target: plan.tables[rel.target].to_string(),
-            rows: block.map_or(0, |block| block.rows),
-            bytes: block.map_or(0, |block| block.bytes),
-            schema: table.schema,
-            name: table.name,
-        }
-    });
-    let sequences = plan.sequences.iter().map(|sequence| manifest::Table {
-        kind: RelationKind::Sequence.as_str().into(),
-        oid: sequence.oid,
-        target: plan.tables[sequence.target].to_string(),
-        rows: 0,
-        bytes: 0,
-        schema: sequence.table().schema,
-        name: sequence.table().name,
-    });
+    let relations = plan.relations.iter();
+    let relations = relations.map(|rel| (&rel.table, rel.kind, rel.oid, rel.target));
+    let sequences = plan.sequences.iter();
+    let sequences = sequences.map(|seq| (&seq.table, RelationKind::Sequence, seq.oid, seq.target));
+    let tables = relations
+        .chain(sequences)
+        .map(|(table, kind, oid, target)| {
+            let block = dump.blocks.iter().find(|block| block.table == *table);
+            manifest::Table {
+                schema: table.schema.clone(),
+                name: table.name.clone(),
+                kind: kind.as_str().into(),
+                oid,
+                target: plan.tables[target].to_string(),
+                rows: block.map_or(0, |block| block.rows),
+                bytes: block.map_or(0, |block| block.bytes),
+            }
+        });
     let closure = &gathered.closure;
     let external_references = match prelude {
         Some(prelude) => closure.external_references(&prelude.absent),
@@ -50,21 +66,18 @@ pub(crate) fn manifest(
         schema: manifest::SCHEMA.into(),
         run_id: plan.run_id.to_string(),
         created_at: rfc3339(Timestamp::now()),
-        host: rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned(),
+        host: hostname(),
         pgseal_version: env!("CARGO_PKG_VERSION").into(),
         envelope,
         recipients: gathered.stored_recipients(),
         compression: plan.compression.to_string(),
         plaintext: manifest::Plaintext {
-            sha256: sealed.plaintext_sha256.clone(),
-            size_bytes: sealed.plaintext_bytes,
+            sha256: dump.plaintext_sha256.clone(),
+            size_bytes: dump.plaintext_bytes,
         },
-        tables: tables.chain(sequences).collect(),
+        tables: tables.collect(),
         external_references,
-        prelude: prelude.map(|prelude| manifest::Prelude {
+        prelude: prelude.as_ref().map(|prelude| manifest::Prelude {
             file: plan.prelude_name(),
             sha256: prelude.written.sha256.clone(),
             size_bytes: prelude.written.size_bytes,
@@ -72,8 +85,8 @@ pub(crate) fn manifest(
         tools: gathered.stored_tools(),
         server: gathered.stored_server(),
         timing: manifest::Timing {
-            started_at: rfc3339(started),
-            seconds: (clock.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
+            started_at: rfc3339(began.at),
+            seconds: (began.clock.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
         },
     }
 }

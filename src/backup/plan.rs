@@ -9,7 +9,7 @@ use crate::pg;
 use crate::pg::catalog::Relation;
 use crate::pg::closure::Sequence;
 use crate::process::command::CommandSpec;
-use crate::store::folder::PRELUDE;
+use crate::store::run_files::RunFile;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -29,36 +29,42 @@ pub(crate) struct Plan {
     pub encrypt: CommandSpec,
 }
 
+/// What a plan is made of, besides the settings.
+pub(crate) struct PlanParts<'a> {
+    pub run_id: RunId,
+    pub tables: Vec<TableName>,
+    pub recipients: Vec<Fingerprint>,
+    pub relations: Vec<Relation>,
+    pub sequences: Vec<Sequence>,
+    /// Path of the one that fits the server.
+    pub pg_dump: &'a str,
+    pub gpg: &'a Gpg,
+}
+
 impl Plan {
-    pub(crate) fn new(
-        run_id: RunId,
-        config: &Config,
-        (tables, recipients): (&[TableName], &[Fingerprint]),
-        (relations, sequences): (&[Relation], &[Sequence]),
-        (pg_dump, gpg): (&str, &Gpg),
-    ) -> Plan {
-        let names = relations.iter().map(Relation::table);
-        let names: Vec<TableName> = names.chain(sequences.iter().map(Sequence::table)).collect();
-        let prelude = || pg::command::pg_dump_prelude(pg_dump, &config.connection);
+    pub(crate) fn new(config: &Config, parts: PlanParts<'_>) -> Plan {
+        let names = parts.relations.iter().map(|relation| &relation.table);
+        let names = names.chain(parts.sequences.iter().map(|sequence| &sequence.table));
+        let prelude = || pg::command::pg_dump_prelude(parts.pg_dump, &config.connection);
         Plan {
-            run_id,
-            tables: tables.to_vec(),
-            recipients: recipients.to_vec(),
-            compression: config.compression,
-            relations: relations.to_vec(),
-            sequences: sequences.to_vec(),
-            dump: pg::command::pg_dump(pg_dump, &config.connection, &names),
+            dump: pg::command::pg_dump(parts.pg_dump, &config.connection, names),
             prelude: config.prelude.then(prelude),
-            encrypt: gpg.encrypt(recipients, config.compression),
+            encrypt: parts.gpg.encrypt(&parts.recipients, config.compression),
+            compression: config.compression,
+            run_id: parts.run_id,
+            tables: parts.tables,
+            recipients: parts.recipients,
+            relations: parts.relations,
+            sequences: parts.sequences,
         }
     }
 
     pub(crate) fn artifact_name(&self) -> String {
-        format!("{}{}", self.run_id, self.compression.suffix())
+        RunFile::artifact(self.compression).of(&self.run_id)
     }
 
     pub(crate) fn prelude_name(&self) -> String {
-        format!("{}{PRELUDE}", self.run_id)
+        RunFile::Prelude.of(&self.run_id)
     }
 
     pub(crate) fn dry_run(&self, artifact_ref: String) -> DryRun {

@@ -1,10 +1,9 @@
 //! The second file: what the tables need around them, made of pg_dump's text on its way to gpg.
 
 use crate::backup::encrypt::{DumpJob, Written, through};
-use crate::backup::tap::broken;
+use crate::backup::tap::{Packet, broken};
 use crate::base::error::{Code, Error, Result};
 use crate::gnupg::binding::PreludeBinding;
-use crate::gnupg::compression::Compression;
 use crate::gnupg::packet_writer::MessageWriter;
 use crate::pg::closure::{Closure, Object};
 use crate::pg::prelude::{LARGEST, prelude};
@@ -29,8 +28,10 @@ pub(crate) fn encrypt_prelude(
 ) -> Result<EncryptedPrelude> {
     let tap = PreludeTap {
         closure: closure.clone(),
-        compression: job.compression.of_prelude(),
-        name: binding.name(),
+        packet: Packet {
+            compression: job.compression.of_prelude(),
+            name: binding.name(),
+        },
         dump: Vec::new(),
         absent: Vec::new(),
     };
@@ -46,8 +47,7 @@ const LIMIT: usize = 256 * 1024 * 1024;
 
 struct PreludeTap {
     closure: Closure,
-    compression: Compression,
-    name: String,
+    packet: Packet,
     dump: Vec<u8>,
     absent: Vec<Object>,
 }
@@ -60,7 +60,7 @@ impl Tap for PreludeTap {
         to: PipeWriter,
         _: StatusLines,
     ) -> std::result::Result<Self::Stream, StreamError> {
-        MessageWriter::new(to, self.compression, &self.name).map_err(broken)
+        self.packet.open(to)
     }
 
     fn push(&mut self, bytes: &[u8], _: &mut Self::Stream) -> std::result::Result<(), StreamError> {

@@ -1,102 +1,147 @@
 //! One backup from start to manifest: whole under its final name, or not there.
 
-use crate::backup::encrypt::{self, DumpJob, EncryptedDump};
-use crate::backup::gather::{self, Gathered};
-use crate::backup::manifest;
-use crate::backup::prelude::{self, EncryptedPrelude};
+use crate::backup::encrypt::{DumpJob, encrypt_dump};
+use crate::backup::gather::{Gathered, gather};
+use crate::backup::manifest::{Began, Encrypted, manifest};
+use crate::backup::prelude::encrypt_prelude;
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::RunId;
 use crate::base::random;
-use crate::base::threads::{self, Task};
+use crate::base::threads::{self, joined};
 use crate::config::settings::Config;
 use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::signer::Signer;
 use crate::pg::server;
 use crate::process::cancel::{self, Cancel};
 use crate::process::pair;
+use crate::report::backup::summary;
 use crate::report::print;
 use crate::report::progress::Progress;
-use crate::store::envelope::Envelope;
-use crate::store::folder::{MANIFEST, Partial, Published, SIGNATURE, Store, Synced};
-use crate::store::manifest::Manifest;
+use crate::store::folder::{Partial, Published, Store, Synced};
+use crate::store::manifest::{Envelope, Manifest};
+use crate::store::run_files::RunFile;
 use jiff::Timestamp;
 use std::thread;
-use std::time::Instant;
 
 pub(crate) fn new_run_id() -> Result<RunId> {
     Ok(RunId::generate(Timestamp::now(), random::bytes()?))
 }
 
-/// One backup from start to manifest. Also returns what the operator should be warned of.
-pub(crate) fn backup(
-    run_id: RunId,
-    config: &Config,
-    cancel: &Cancel,
-    show: &mut dyn FnMut(&Progress, u64),
-) -> Result<(Manifest, Vec<String>)> {
-    let (started, clock) = (Timestamp::now(), Instant::now());
+/// A backup that may start: the store is locked, and nothing speaks against it.
+pub(crate) struct PreparedBackup {
+    began: Began,
+    store: Store,
+    swept: Vec<String>,
+    pub gathered: Gathered,
+}
+
+/// A finished run, and what the operator should be warned of.
+pub(crate) struct FinishedBackup {
+    pub manifest: Manifest,
+    pub warnings: Vec<String>,
+}
+
+impl FinishedBackup {
+    /// Warnings, and the summary for an operator.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let mut notes = print::warnings(&self.warnings);
+        notes.extend(summary(&self.manifest));
+        notes
+    }
+
+    pub(crate) fn kept(&self) -> String {
+        format!(
+            "the backup is kept: `{}`",
+            self.manifest.envelope.artifact_ref
+        )
+    }
+}
+
+pub(crate) fn prepare(run_id: RunId, config: &Config, cancel: &Cancel) -> Result<PreparedBackup> {
+    let began = Began::now();
     let store = Store::open(&config.store)?;
     store.lock()?;
     store.check_free(&run_id)?;
     let swept = store.sweep()?;
-    let gathered = gather::gather(config, run_id, cancel)?;
-    let estimate = gathered.catalog.bytes_estimate();
+    let gathered = gather(config, run_id, cancel)?;
+    Ok(PreparedBackup {
+        began,
+        store,
+        swept,
+        gathered,
+    })
+}
 
-    let name = gathered.plan.artifact_name();
-    let path = store.path(&name);
-    let nothing = format!("nothing was written to `{}`", path.display());
-    let failed = |error: Error| {
-        let count = gathered.plan.tables.len();
-        let what = match &gathered.plan.tables[..] {
-            [table] => format!("cannot back up `{table}`"),
-            _ => format!("cannot back up {count} tables"),
+impl PreparedBackup {
+    pub(crate) fn run(
+        self,
+        config: &Config,
+        cancel: &Cancel,
+        show: &mut dyn FnMut(&Progress, u64),
+    ) -> Result<FinishedBackup> {
+        let PreparedBackup {
+            began,
+            store,
+            swept,
+            gathered,
+        } = self;
+        let estimate = gathered.catalog.bytes_estimate();
+        let name = gathered.plan.artifact_name();
+        let path = store.path(&name);
+        let nothing = format!("nothing was written to `{}`", path.display());
+        let failed = |error: Error| {
+            let count = gathered.plan.tables.len();
+            let what = match &gathered.plan.tables[..] {
+                [table] => format!("cannot back up `{table}`"),
+                _ => format!("cannot back up {count} tables"),
+            };
+            error.while_doing(&what).on_disk(nothing.clone())
         };
-        error.while_doing(&what).on_disk(nothing.clone())
-    };
-    let tick = &mut |progress: &Progress| show(progress, estimate);
-    let (sealed, prelude) = encrypt_both(&gathered, &store, cancel, tick).map_err(&failed)?;
-    let envelope = Envelope {
-        sha256: sealed.written.sha256.clone(),
-        size_bytes: sealed.written.size_bytes,
-        gpg_fpr: gathered.plan.recipients[0].to_string(),
-        artifact_ref: path.display().to_string(),
-    };
-    let sealed_both = (&sealed, prelude.as_ref());
-    let manifest = manifest::manifest(&gathered, envelope, sealed_both, (started, clock));
-    let unsynced = Unsynced {
-        artifact: sealed.written.file,
-        prelude: prelude.map(|prelude| prelude.written.file),
-    };
-    let (synced, same) = thread::scope(|scope| {
-        let same = threads::spawn(scope, || still_the_same(config, &gathered, cancel));
-        let synced = unsynced.sync(&store, &manifest, gathered.signer.as_ref(), cancel);
-        (synced, same.and_then(Task::join).flatten())
-    });
-    let synced = synced.map_err(&failed)?;
-    same.map_err(&failed)?;
-    let mut published = Vec::new();
-    for file in synced.files {
-        published.push(file.publish().map_err(&failed)?);
+        let tick = &mut |progress: &Progress| show(progress, estimate);
+        let encrypted = encrypt_both(&gathered, &store, cancel, tick).map_err(&failed)?;
+        let written = &encrypted.dump.written;
+        let envelope = Envelope {
+            sha256: written.sha256.clone(),
+            size_bytes: written.size_bytes,
+            gpg_fpr: gathered.plan.recipients[0].to_string(),
+            artifact_ref: path.display().to_string(),
+        };
+        let manifest = manifest(&gathered, envelope, &encrypted, &began);
+        let unsynced = Unsynced {
+            artifact: encrypted.dump.written.file,
+            prelude: encrypted.prelude.map(|prelude| prelude.written.file),
+        };
+        let (synced, same) = thread::scope(|scope| {
+            let same = threads::spawn(scope, || still_the_same(config, &gathered, cancel));
+            let synced = unsynced.sync(&store, &manifest, gathered.signer.as_ref(), cancel);
+            (synced, joined(same))
+        });
+        let synced = synced.map_err(&failed)?;
+        same.map_err(&failed)?;
+        let mut published = Vec::new();
+        for file in synced.files {
+            published.push(file.publish().map_err(&failed)?);
+        }
+        store.sync().map_err(&failed)?;
+        // The last moment at which we may still be stopped.
+        if let Some(stop) = cancel.stop() {
+            return Err(failed(cancel::stopped(stop)));
+        }
+        published.push(synced.manifest.publish().map_err(&failed)?);
+        published.into_iter().for_each(Published::keep);
+        store.sync().map_err(|error| {
+            error.on_disk(format!(
+                "`{}` and its manifest are complete, but may not outlive a power cut",
+                path.display()
+            ))
+        })?;
+        let mut warnings = gathered.warnings;
+        if !swept.is_empty() {
+            let swept = swept.join(", ");
+            warnings.push(format!("removed what an earlier run left behind: {swept}"));
+        }
+        Ok(FinishedBackup { manifest, warnings })
     }
-    store.sync().map_err(&failed)?;
-    // The last moment at which we may still be stopped.
-    if let Some(stop) = cancel.stop() {
-        return Err(failed(cancel::stopped(stop)));
-    }
-    published.push(synced.manifest.publish().map_err(&failed)?);
-    published.into_iter().for_each(Published::keep);
-    store.sync().map_err(|error| {
-        error.on_disk(format!(
-            "`{}` and its manifest are complete, but may not outlive a power cut",
-            path.display()
-        ))
-    })?;
-    let mut warnings = gathered.warnings;
-    if !swept.is_empty() {
-        let swept = swept.join(", ");
-        warnings.push(format!("removed what an earlier run left behind: {swept}"));
-    }
-    Ok((manifest, warnings))
 }
 
 /// The dump, and beside it what its tables need around them.
@@ -105,7 +150,7 @@ fn encrypt_both(
     store: &Store,
     cancel: &Cancel,
     tick: &mut dyn FnMut(&Progress),
-) -> Result<(EncryptedDump, Option<EncryptedPrelude>)> {
+) -> Result<Encrypted> {
     let (plan, expected) = (&gathered.plan, gathered.expected()?);
     let artifact = store.partial(&plan.artifact_name())?;
     let job = |dump| DumpJob {
@@ -113,21 +158,29 @@ fn encrypt_both(
         compression: plan.compression,
         recipients: &expected,
     };
-    let binding = PreludeBinding::new(plan.prelude.is_some())?;
+    let Some(prelude) = &plan.prelude else {
+        let (job, alone) = (job(&plan.dump), PreludeBinding::Alone);
+        let dump = encrypt_dump(&job, gathered.stored(), &alone, artifact, cancel, tick)?;
+        return Ok(Encrypted {
+            dump,
+            prelude: None,
+        });
+    };
+    let binding = PreludeBinding::random()?;
+    let file = store.partial(&plan.prelude_name())?;
     let dump = |cancel: &Cancel| {
         let job = job(&plan.dump);
-        encrypt::encrypt_dump(&job, gathered.stored(), &binding, artifact, cancel, tick)
+        encrypt_dump(&job, gathered.stored(), &binding, artifact, cancel, tick)
     };
-    let Some(prelude) = &plan.prelude else {
-        return Ok((dump(cancel)?, None));
-    };
-    let file = store.partial(&plan.prelude_name())?;
     let prelude = |cancel: &Cancel| {
         let job = job(prelude);
-        prelude::encrypt_prelude(&job, &gathered.closure, &binding, file, cancel)
+        encrypt_prelude(&job, &gathered.closure, &binding, file, cancel)
     };
-    let (sealed, prelude) = pair::pair(cancel, dump, prelude)?;
-    Ok((sealed, Some(prelude)))
+    let (dump, prelude) = pair::pair(cancel, dump, prelude)?;
+    Ok(Encrypted {
+        dump,
+        prelude: Some(prelude),
+    })
 }
 
 /// What was sealed, and is not known to be on disk.
@@ -154,8 +207,8 @@ impl Unsynced {
         let mut files = vec![self.artifact.sync()?];
         files.extend(self.prelude.map(Partial::sync).transpose()?);
         let bytes = print::json_pretty(manifest)?.into_bytes();
-        let written = |ending: &str, bytes: &[u8]| {
-            let mut file = store.partial(&format!("{}{ending}", manifest.run_id))?;
+        let written = |file: RunFile, bytes: &[u8]| {
+            let mut file = store.partial(&file.of(&manifest.run_id))?;
             file.write(bytes)?;
             file.sync()
         };
@@ -170,9 +223,9 @@ impl Unsynced {
                     },
                     _ => error,
                 })?;
-            files.push(written(SIGNATURE, &signature)?);
+            files.push(written(RunFile::Signature, &signature)?);
         }
-        let manifest = written(MANIFEST, &bytes)?;
+        let manifest = written(RunFile::Manifest, &bytes)?;
         Ok(AllSynced { files, manifest })
     }
 }

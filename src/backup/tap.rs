@@ -11,11 +11,22 @@ use crate::process::status_lines::StatusLines;
 use sha2::{Digest, Sha256};
 use std::io::{self, PipeWriter, Write};
 
+/// The packet in which gpg gets a plaintext.
+pub(crate) struct Packet {
+    pub compression: Compression,
+    pub name: String,
+}
+
+impl Packet {
+    pub(crate) fn open(&self, to: PipeWriter) -> Result<MessageWriter<PipeWriter>, StreamError> {
+        MessageWriter::new(to, self.compression, &self.name).map_err(broken)
+    }
+}
+
 pub(crate) struct DumpTap {
     token: TokenLine,
     scan: Option<Scan>,
-    compression: Compression,
-    name: String,
+    packet: Packet,
     shared: Shared,
     pub hash: Sha256,
     pub bytes: u64,
@@ -26,17 +37,11 @@ pub(crate) struct DumpTap {
 type Passed = Result<(), StreamError>;
 
 impl DumpTap {
-    pub(crate) fn new(
-        scan: Scan,
-        (compression, name): (Compression, String),
-        random: [u8; 32],
-        shared: Shared,
-    ) -> DumpTap {
+    pub(crate) fn new(scan: Scan, packet: Packet, random: [u8; 32], shared: Shared) -> DumpTap {
         DumpTap {
             token: TokenLine::new(random),
             scan: Some(scan),
-            compression,
-            name,
+            packet,
             shared,
             hash: Sha256::new(),
             bytes: 0,
@@ -63,7 +68,7 @@ impl Tap for DumpTap {
         to: PipeWriter,
         _: StatusLines,
     ) -> Result<MessageWriter<PipeWriter>, StreamError> {
-        MessageWriter::new(to, self.compression, &self.name).map_err(broken)
+        self.packet.open(to)
     }
 
     fn push(&mut self, bytes: &[u8], to: &mut MessageWriter<PipeWriter>) -> Passed {

@@ -25,3 +25,9 @@ impl Env {
         self.get(name).filter(|v| !v.is_empty())
     }
 }
+
+/// This host's name.
+pub(crate) fn hostname() -> String {
+    let uname = rustix::system::uname();
+    uname.nodename().to_string_lossy().into_owned()
+}

@@ -175,6 +175,11 @@ impl Error {
         self
     }
 
+    /// What the stages wrote, line by line.
+    pub(crate) fn said(&self) -> impl Iterator<Item = &String> {
+        self.stages.iter().flat_map(|stage| &stage.said)
+    }
+
     pub(crate) fn exit(&self) -> Exit {
         self.code.exit()
     }

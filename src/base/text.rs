@@ -1,5 +1,7 @@
 //! Text that is safe and readable on a terminal.
 
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
 /// Control characters, which could move the cursor or forge a line, as `\u{…}`. Names come from
 /// the database and from gpg, and are nobody's friends.
 pub(crate) fn plain(text: &str) -> String {
@@ -18,6 +20,33 @@ pub(crate) fn plain(text: &str) -> String {
         }
     }
     out
+}
+
+/// How wide the column of table names is.
+pub(crate) const TABLE: usize = 48;
+
+/// Plain text in a column of a terminal, where a letter of Chinese takes two places and an accent of
+/// its own none.
+pub(crate) fn padded(text: &str, width: usize) -> String {
+    let text = plain(text);
+    let left = width.saturating_sub(text.width());
+    text + &" ".repeat(left)
+}
+
+/// What fits into so many places of a terminal, and the rest.
+pub(crate) fn split_at_width(text: &str, most: usize) -> (&str, &str) {
+    let mut used = 0;
+    let over = |c: &(usize, char)| {
+        used += c.1.width().unwrap_or(0);
+        used > most
+    };
+    let at = text.char_indices().find(over);
+    text.split_at(at.map_or(text.len(), |(at, _)| at))
+}
+
+/// The last line that is not empty, as programs put there why they failed.
+pub(crate) fn last_line(text: &str) -> Option<&str> {
+    text.lines().map(str::trim).rfind(|line| !line.is_empty())
 }
 
 /// `1 234 567`, with thin groups of three.
@@ -67,6 +96,18 @@ mod tests {
             plain("a\x1b[2Jb\r\n\tc\u{9b}\u{202e}é"),
             "a\\u{1b}[2Jb\\u{d}\\n\\tc\\u{9b}\\u{202e}é"
         );
+    }
+
+    #[test]
+    fn columns_are_of_a_terminals_places() {
+        for (text, want) in [
+            ("abc", "abc  |"),
+            ("表", "表   |"),
+            ("e\u{301}", "e\u{301}    |"),
+        ] {
+            assert_eq!(padded(text, 5) + "|", want);
+        }
+        assert_eq!(padded("longer", 5), "longer");
     }
 
     #[test]

@@ -22,6 +22,11 @@ impl<T> Task<'_, T> {
     }
 }
 
+/// What a thread that may fail has answered.
+pub(crate) fn joined<T>(task: Result<Task<'_, Result<T>>>) -> Result<T> {
+    task.and_then(Task::join).flatten()
+}
+
 /// The answer of `work`. A panic in it is a bug, and a no.
 pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|_| bug())

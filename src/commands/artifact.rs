@@ -1,13 +1,14 @@
 //! What the verbs that open an artifact have in common: which one, whose word, whose key.
 
+use crate::backup::run::FinishedBackup;
 use crate::base::error::{Code, Error, Result};
-use crate::base::names;
+use crate::base::names::{self, RunId};
 use crate::config::cli;
 use crate::config::settings::Config;
 use crate::gnupg::{command, keyring};
 use crate::process::cancel::Cancel;
 use crate::process::{interruptible, passphrase};
-use crate::store::envelope::Envelope;
+use crate::store::manifest::Envelope;
 use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::decrypt::Decryptor;
 use crate::verify::origin::{self, Origin};
@@ -27,6 +28,16 @@ pub(crate) struct CallerInput {
     pub passphrase: Option<Vec<u8>>,
 }
 
+impl CallerInput {
+    /// What was kept, and the keys that this host trusts.
+    fn origin_trusting(&self, config: &Config) -> Origin {
+        Origin {
+            trusted: trusted_keys(config),
+            ..self.origin.clone()
+        }
+    }
+}
+
 pub(crate) fn given(
     named: &cli::ArtifactArgs,
     passphrase_fd: Option<u32>,
@@ -40,49 +51,76 @@ pub(crate) fn given(
         .map(|fd| passphrase::passphrase(fd, cancel))
         .transpose()?;
     let kept = named.envelope.as_deref();
+    let kept = match kept.map(|file| envelope(file, cancel)) {
+        Some(Err(Unread::Stopped(error))) => return Err(error),
+        Some(Err(Unread::Doubt(why))) => Some(Err(why)),
+        Some(Ok(envelope)) => Some(Ok(envelope)),
+        None => None,
+    };
     let origin = Origin {
         sha256: named.sha256.clone(),
-        envelope: kept.map(|file| envelope(file, cancel)).transpose()?,
+        envelope: kept,
         ..Origin::default()
     };
     Ok(CallerInput { origin, passphrase })
 }
 
-/// What cannot be read is a doubt, and the report says so; only to be stopped is an error.
-fn envelope(file: &str, cancel: &Cancel) -> Result<std::result::Result<Envelope, String>> {
-    let text = text_of(file, LARGEST_ENVELOPE, cancel)?;
-    Ok(text.and_then(|text| {
-        origin::envelope(&text).map_err(|why| format!("the envelope {file:?}: {why}"))
-    }))
+/// Why nothing was read: the run was stopped, or the file is a doubt, which a report tells.
+pub(crate) enum Unread {
+    Stopped(Error),
+    Doubt(String),
 }
 
-/// A file of envelopes, or standard input; or why it cannot be read.
+fn envelope(file: &str, cancel: &Cancel) -> std::result::Result<Envelope, Unread> {
+    let text = text_of(file, LARGEST_ENVELOPE, cancel)?;
+    origin::envelope(&text).map_err(|why| Unread::Doubt(format!("the envelope {file:?}: {why}")))
+}
+
+/// A file of envelopes, or standard input.
 pub(crate) fn text_of(
     file: &str,
     most: usize,
     cancel: &Cancel,
-) -> Result<std::result::Result<String, String>> {
+) -> std::result::Result<String, Unread> {
     let from: std::io::Result<Box<dyn AsFd>> = match file {
         "-" => Ok(Box::new(std::io::stdin())),
         file => interruptible::open(Path::new(file)).map(|file| Box::new(file) as Box<dyn AsFd>),
     };
-    let bytes = match from {
-        Ok(from) => interruptible::read(from, most, |_| false, cancel)?,
+    let read = |from| interruptible::read(from, most, |_| false, cancel);
+    let bytes = match from.map(read) {
+        Ok(read) => read.map_err(Unread::Stopped)?,
         Err(err) => Err(err),
     };
-    Ok(bytes
+    bytes
         .and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other))
-        .map_err(|err| format!("the envelope {file:?} cannot be read: {err}")))
+        .map_err(|err| Unread::Doubt(format!("the envelope {file:?} cannot be read: {err}")))
 }
 
 /// Keys whose signatures prove an origin, if there are any.
-pub(crate) fn trusted_keys(config: &Config) -> Option<TrustedKeys> {
+fn trusted_keys(config: &Config) -> Option<TrustedKeys> {
     let fingerprints = config.signing.trusted.clone();
     let any = !fingerprints.is_empty();
     any.then(|| TrustedKeys {
         fingerprints,
         gpg: command::gpg(&config.gnupg_home, &config.env),
     })
+}
+
+/// A backup that was just taken, held against what we have of it in memory and not against what lies
+/// beside it.
+pub(crate) fn verify_sealed(
+    run_id: &RunId,
+    finished: &FinishedBackup,
+    config: &Config,
+    cancel: &Cancel,
+) -> Result<Verification> {
+    let origin = Origin {
+        envelope: Some(Ok(finished.manifest.envelope.clone())),
+        trusted: trusted_keys(config),
+        ..Origin::default()
+    };
+    let subject = ArtifactFiles::in_store(run_id, &config.store)?;
+    without_key::verify_files(subject, &origin, cancel)
 }
 
 /// Looks at it from outside. Where keys are trusted, an artifact of which nothing proves who sealed
@@ -94,9 +132,8 @@ pub(crate) fn examine(
     cancel: &Cancel,
 ) -> Result<Verification> {
     let origin = Origin {
-        trusted: trusted_keys(config),
         must_be_proved: true,
-        ..given.origin.clone()
+        ..given.origin_trusting(config)
     };
     without_key::verify_files(ArtifactFiles::find(target, &config.store)?, &origin, cancel)
 }
@@ -109,10 +146,7 @@ pub(crate) fn sound(
     config: &Config,
     cancel: &Cancel,
 ) -> Result<Verification> {
-    let origin = Origin {
-        trusted: trusted_keys(config),
-        ..given.origin.clone()
-    };
+    let origin = given.origin_trusting(config);
     let verification =
         without_key::verify_files(ArtifactFiles::find(target, &config.store)?, &origin, cancel)?;
     let untouched = match &origin.trusted {
@@ -143,10 +177,10 @@ pub(crate) fn key<'a>(
 
 /// Refuses an artifact of which nothing says who sealed it.
 pub(crate) fn require_origin(verification: &Verification) -> Result<()> {
-    if verification.origin().proved() {
+    if verification.origin.proved() {
         return Ok(());
     }
-    let shown = verification.subject().artifact.display();
+    let shown = verification.subject.artifact.display();
     let what =
         format!("nothing proves who sealed `{shown}`: whoever has the public key could have");
     Err(Error::new(Code::OriginUnproved, what)

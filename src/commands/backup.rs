@@ -1,7 +1,7 @@
 //! `pgseal backup`: dump, encrypt, hash, publish, and say so in one line; or fail closed.
 
 use crate::backup::gather::gather;
-use crate::backup::run::{backup, new_run_id};
+use crate::backup::run::{new_run_id, prepare};
 use crate::base::error::Result;
 use crate::base::exit::Exit;
 use crate::base::names::RunId;
@@ -18,22 +18,16 @@ pub(crate) fn run(
     cancel: &Cancel,
     show: &mut dyn FnMut(&Progress, u64),
 ) -> Result<Answer> {
-    let run_id = match &args.run_id {
-        Some(run_id) => run_id.clone(),
-        None => new_run_id()?,
-    };
+    let run_id = args.run_id.clone().map_or_else(new_run_id, Ok)?;
     if args.dry_run {
         return dry_run(run_id, config, cancel);
     }
-    let (manifest, warnings) = backup(run_id, config, cancel, show)?;
-    let mut notes = print::warnings(&warnings);
-    notes.extend(crate::report::backup::summary(&manifest));
-    let kept = format!("the backup is kept: `{}`", manifest.envelope.artifact_ref);
+    let finished = prepare(run_id, config, cancel)?.run(config, cancel, show)?;
     Ok(Answer {
-        out: print::json_line(&manifest.envelope)?,
-        notes,
+        out: print::json_line(&finished.manifest.envelope)?,
+        notes: finished.notes(),
         exit: Exit::Yes,
-        undelivered: Some(kept),
+        undelivered: Some(finished.kept()),
     })
 }
 

@@ -1,9 +1,8 @@
 //! `pgseal prove-backup`: a live backup between two looks at the tables.
 
-use crate::backup::gather::gather;
-use crate::backup::run::{backup, new_run_id};
+use crate::backup::run::{new_run_id, prepare};
 use crate::base::error::{Code, Error, Result};
-use crate::commands::artifact::trusted_keys;
+use crate::commands::artifact::verify_sealed;
 use crate::config::cli;
 use crate::config::settings::Config;
 use crate::pg;
@@ -16,10 +15,6 @@ use crate::process::run::Input;
 use crate::report::findings::Findings;
 use crate::report::print::{self, Answer};
 use crate::report::prove_backup::{Observed, ProveBackupReport, SessionFacts};
-use crate::verify::artifact_files::ArtifactFiles;
-use crate::verify::origin::Origin;
-use crate::verify::without_key;
-use std::path::PathBuf;
 
 pub(crate) fn run(
     args: &cli::ProveBackup,
@@ -27,38 +22,28 @@ pub(crate) fn run(
     cancel: &Cancel,
     json: bool,
 ) -> Result<Answer> {
-    let run_id = match &args.run_id {
-        Some(run_id) => run_id.clone(),
-        None => new_run_id()?,
-    };
-    let gathered = gather(config, run_id.clone(), cancel)?;
-    let dump = &gathered.plan.dump;
+    let run_id = args.run_id.clone().map_or_else(new_run_id, Ok)?;
+    let prepared = prepare(run_id.clone(), config, cancel)?;
+    let (dump, stored) = (
+        prepared.gathered.plan.dump.clone(),
+        prepared.gathered.stored(),
+    );
     let digest_key = DigestKey::random()?;
     let look = |when: &str| {
-        let taken = table_digest::take(dump, gathered.stored(), digest_key, cancel);
+        let taken = table_digest::take(&dump, stored.clone(), digest_key, cancel);
         taken.map_err(|error| {
             error.while_doing(&format!("cannot read the tables {when} the backup"))
         })
     };
     let before = look("before")?;
-    let (manifest, warnings) = backup(run_id.clone(), config, cancel, &mut |_, _| {})?;
-    let kept = format!("the backup is kept: `{}`", manifest.envelope.artifact_ref);
+    let finished = prepared.run(config, cancel, &mut |_, _| {})?;
     let finish = || -> Result<(Findings, Vec<NamedDigest>, SessionFacts)> {
         let after = look("after")?;
         let session = session(config, cancel)?;
-        let subject = ArtifactFiles {
-            run_id: Some(run_id.clone()),
-            artifact: PathBuf::from(&manifest.envelope.artifact_ref),
-        };
-        let origin = Origin {
-            envelope: Some(Ok(manifest.envelope.clone())),
-            trusted: trusted_keys(config),
-            ..Origin::default()
-        };
-        let verification = without_key::verify_files(subject, &origin, cancel)?;
-        Ok((verification.findings().clone(), after, session))
+        let verification = verify_sealed(&run_id, &finished, config, cancel)?;
+        Ok((verification.findings.clone(), after, session))
     };
-    let (mut checks, after, session) = finish().map_err(|error| error.on_disk(kept.clone()))?;
+    let (mut checks, after, session) = finish().map_err(|error| error.on_disk(finished.kept()))?;
 
     let quiet = session.default_transaction_read_only == "on"
         && session.transaction_read_only == "on"
@@ -70,15 +55,15 @@ pub(crate) fn run(
         schema: "pgseal/prove-backup/1",
         result: checks.verdict(),
         run_id: run_id.to_string(),
-        envelope: manifest.envelope,
+        envelope: finished.manifest.envelope.clone(),
         our_writes: u64::from(!quiet),
         session,
         tables,
         checks,
     };
     Ok(Answer {
-        notes: print::warnings(&warnings),
-        undelivered: Some(kept),
+        notes: print::warnings(&finished.warnings),
+        undelivered: Some(finished.kept()),
         ..Answer::of(&report, json)?
     })
 }

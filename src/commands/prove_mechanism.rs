@@ -4,7 +4,8 @@
 use crate::base::error::Result;
 use crate::config::cli;
 use crate::config::settings::Config;
-use crate::gnupg::{command, keyring};
+use crate::gnupg::command;
+use crate::gnupg::keyring::{self, Recipient};
 use crate::process::cancel::Cancel;
 use crate::readiness::mechanism::key_type::KeyType;
 use crate::readiness::mechanism::proof::prove;
@@ -21,8 +22,8 @@ pub(crate) fn run(
         let fingerprints = config.recipients.clone()?.fingerprints;
         let gpg = command::gpg(&config.gnupg_home, &config.env)?;
         let now = Timestamp::now().as_second();
-        let recipient = keyring::recipient(&gpg, &fingerprints[0], now, cancel)?;
-        KeyType::like(&recipient)?
+        let key = keyring::find_key(&gpg, &fingerprints[0], cancel)?;
+        KeyType::like(&Recipient::new(key, &fingerprints[0], now)?)?
     } else {
         KeyType::default()
     };

@@ -51,12 +51,8 @@ pub(crate) fn run(
     let report = ProveRestoreReport {
         schema: "pgseal/prove-restore/1",
         result: proof.checks.verdict(),
-        run_id: verification
-            .subject()
-            .run_id
-            .as_ref()
-            .map(ToString::to_string),
-        artifact: verification.subject().artifact.display().to_string(),
+        run_id: verification.subject.run_id(),
+        artifact: verification.subject.artifact.display().to_string(),
         proof,
     };
     Answer::of(&report, json)
@@ -64,7 +60,7 @@ pub(crate) fn run(
 
 impl RestoreProof {
     fn no(verification: &Verification, error: Error) -> RestoreProof {
-        let mut checks = verification.findings().clone();
+        let mut checks = verification.findings.clone();
         // Whatever the reason was, it is in the report, and the answer is no.
         if checks.verdict() == Verdict::Pass {
             checks.record("restored", Err(error.message));
@@ -78,7 +74,7 @@ impl RestoreProof {
 
     /// All was restored, and is not what was sealed.
     fn differs(verification: &Verification, compared: Vec<Compared>, error: Error) -> RestoreProof {
-        let mut checks = verification.findings().clone();
+        let mut checks = verification.findings.clone();
         checks.record("restored", equal(&compared));
         RestoreProof {
             tables: compared.iter().map(Equality::of).collect(),
@@ -105,7 +101,7 @@ fn prove(
     })?;
     let root = room::root(args.scratch_dir.as_deref(), manifest)?;
     // What the caller vouches for may do what a restore by an administrator does.
-    let trusted = verification.origin().proved();
+    let trusted = verification.origin.proved();
     let key = key(config, given.passphrase, cancel)?;
     let manifest = manifest.clone();
     let limits = (!trusted).then(|| Limits::of(&manifest));
@@ -120,7 +116,7 @@ fn prove(
     let options = RestoreOptions {
         skip_external: true,
         proof: true,
-        prelude_must_be_bound: trusted && !verification.origin().manifest,
+        prelude_must_be_bound: trusted && !verification.origin.manifest,
     };
     let outcome = cluster.bounded(cancel, |cancel| {
         let key = Decryptor { cancel, ..key };
@@ -174,9 +170,9 @@ fn prove(
 
 /// Nobody vouches for the artifact, and it needs what only a superuser may do.
 fn without_rights(error: Error) -> Error {
-    let mut said = error.stages.iter().flat_map(|stage| &stage.said);
     let denied = |line: &String| line.contains("42501 insufficient_privilege");
-    match said.any(denied) {
+    let was_denied = error.said().any(denied);
+    match was_denied {
         true => error.hint(
             "It was restored without a superuser's rights. Vouch for it, and it has them: --envelope FILE or --sha256 HEX, as you kept them elsewhere, or --signed-by FPR.",
         ),

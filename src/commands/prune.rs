@@ -1,7 +1,6 @@
 //! `pgseal prune`: old runs go, by a rule; nothing goes without --apply.
 
 use crate::base::error::{Code, Error, Result};
-use crate::base::names;
 use crate::config::cli;
 use crate::config::settings::Config;
 use crate::process::cancel::Cancel;
@@ -81,10 +80,7 @@ pub(crate) fn run(
 }
 
 fn remove(store: &Store, run: &Run, so_far: &Pruning, cancel: &Cancel) -> Result<()> {
-    let done = match cancel.stop() {
-        Some(stop) => Err(crate::process::cancel::stopped(stop)),
-        None => store.remove(&run.id),
-    };
+    let done = cancel.check().and_then(|()| store.remove(&run.id));
     done.map_err(|error| {
         let gone: Vec<&str> = so_far.remove.iter().map(|l| l.run_id.as_str()).collect();
         error.on_disk(match gone.is_empty() {
@@ -110,7 +106,7 @@ fn set_bad_apart(
         if sound == wanted {
             break;
         }
-        let subject = ArtifactFiles::find(&names::RunOrPath::Run(run.id.clone()), &config.store)?;
+        let subject = ArtifactFiles::in_store(&run.id, &config.store)?;
         let verification = without_key::verify_files(subject, &Origin::default(), cancel)?;
         if verification.verdict() == Verdict::Pass {
             sound += 1;

@@ -8,6 +8,7 @@ use crate::config::settings::{Broken, Config};
 use crate::process::cancel::Cancel;
 use crate::readiness::audit::{Audit, audit};
 use crate::report::judgement::F4;
+use crate::report::operator_package::KeyAlgorithm;
 use crate::report::print::{self, Answer};
 use crate::report::proof::{Exposed, Readiness, Verdict};
 
@@ -27,7 +28,7 @@ pub(crate) fn run(
         .hint("Give one of them."));
     }
     let audit = audit("pgseal/readiness/1", config, broken, cancel)?;
-    let package = operator_package::text(config, false);
+    let package = operator_package::text(config, KeyAlgorithm::Ecc);
     let format = args.format.unwrap_or(Format::Table);
     told(audit, args.gate, |found| match (json, format) {
         (true, _) => print::json_pretty(found),

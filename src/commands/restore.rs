@@ -58,7 +58,7 @@ pub(crate) fn run(
     let options = RestoreOptions {
         skip_external: args.skip_external,
         proof: false,
-        prelude_must_be_bound: !args.origin_unproved && !verification.origin().manifest,
+        prelude_must_be_bound: !args.origin_unproved && !verification.origin.manifest,
     };
     let plan = plan(
         verification.verified()?.manifest,
@@ -83,12 +83,8 @@ pub(crate) fn run(
     let report = RestoreReport {
         schema: "pgseal/restore/1",
         result: Verdict::Pass,
-        run_id: verification
-            .subject()
-            .run_id
-            .as_ref()
-            .map(ToString::to_string),
-        artifact: verification.subject().artifact.display().to_string(),
+        run_id: verification.subject.run_id(),
+        artifact: verification.subject.artifact.display().to_string(),
         target: Place::of(&restored.target),
         prelude: restored.prelude,
         checks: checks(&verification, &restored),
@@ -105,7 +101,7 @@ pub(crate) fn run(
 
 /// What was proved before, and what restoring added.
 pub(crate) fn checks(verification: &Verification, restored: &Restored) -> Findings {
-    let mut checks = verification.findings().clone();
+    let mut checks = verification.findings.clone();
     checks.extend(&restored.findings);
     checks.record("restored", equal(&restored.tables));
     for ExternalReference {

@@ -2,8 +2,8 @@
 //! kept elsewhere.
 
 use crate::base::error::{Code, Error, Result};
-use crate::base::names::{RunId, RunOrPath};
-use crate::commands::artifact::text_of;
+use crate::base::names::RunId;
+use crate::commands::artifact::{Unread, text_of};
 use crate::config::cli;
 use crate::config::settings::Config;
 use crate::gnupg::command;
@@ -12,8 +12,9 @@ use crate::process::cancel::Cancel;
 use crate::report::print::{self, Answer};
 use crate::report::proof::Verdict;
 use crate::report::sign::{SignReport, SignedRun};
-use crate::store::envelope::Envelope;
-use crate::store::folder::{SIGNATURE, Store};
+use crate::store::folder::Store;
+use crate::store::manifest::Envelope;
+use crate::store::run_files::RunFile;
 use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::origin::{self, Origin};
 use crate::verify::verification::Verification;
@@ -38,7 +39,7 @@ pub(crate) fn run(
     let signer = signer::signer(&gpg, fingerprint, &config.env, cancel)?;
     // All are looked at before anything is changed.
     let verification = args.runs.iter().map(|run_id| {
-        let subject = ArtifactFiles::find(&RunOrPath::Run(run_id.clone()), &config.store)?;
+        let subject = ArtifactFiles::in_store(run_id, &config.store)?;
         let origin = Origin {
             envelope: Some(envelope_of(&subject, &kept)),
             ..Origin::default()
@@ -61,7 +62,7 @@ pub(crate) fn run(
     let all = runs.iter().all(|run| run.result == Verdict::Pass);
     let report = SignReport {
         schema: "pgseal/sign/1",
-        result: if all { Verdict::Pass } else { Verdict::Fail },
+        result: Verdict::pass_if(all),
         store: config.store.display().to_string(),
         signing_key: fingerprint.to_string(),
         runs,
@@ -83,7 +84,10 @@ fn envelopes(file: &str, cancel: &Cancel) -> Result<Vec<Envelope>> {
         Error::new(Code::Setting, why)
             .hint("Give the lines that `pgseal backup` printed, one for each run.")
     };
-    let text = text_of(file, MOST, cancel)?.map_err(unfit)?;
+    let text = text_of(file, MOST, cancel).map_err(|unread| match unread {
+        Unread::Stopped(error) => error,
+        Unread::Doubt(why) => unfit(why),
+    })?;
     let lines = text.lines().enumerate();
     let lines = lines.filter(|(_, line)| !line.trim().is_empty());
     let parsed = lines.map(|(at, line)| {
@@ -129,14 +133,14 @@ fn sign(
         run_id: run_id.to_string(),
         result: verification.verdict(),
         signature: None,
-        checks: verification.findings().clone(),
+        checks: verification.findings.clone(),
     };
-    if run.result == Verdict::Fail || !verification.origin().artifact {
+    if run.result == Verdict::Fail || !verification.origin.artifact {
         run.result = Verdict::Fail;
         return Ok(run);
     }
-    let signature = signer.sign(verification.manifest_bytes(), cancel)?;
-    let name = format!("{run_id}{SIGNATURE}");
+    let signature = signer.sign(&verification.manifest_bytes, cancel)?;
+    let name = RunFile::Signature.of(run_id);
     let mut file = store.partial(&name)?;
     file.write(&signature)?;
     file.sync()?.replace()?;

@@ -6,7 +6,7 @@ use crate::config::cli;
 use crate::config::settings::Config;
 use crate::process::cancel::Cancel;
 use crate::report::print::Answer;
-use crate::verify::verification;
+use crate::verify::verification::verify_content;
 
 pub(crate) fn run(
     args: &cli::Verify,
@@ -18,9 +18,10 @@ pub(crate) fn run(
     let mut verification = examine(&args.named.target, &given, config, cancel)?;
     if args.decrypt {
         let key = key(config, given.passphrase, cancel)?;
-        verification::verify_content(&mut verification, &key)?;
+        verify_content(&mut verification, &key)?;
+    } else {
+        verification.record_not_decrypted();
     }
-    verification::not_asked(&mut verification, args.decrypt);
-    let report = verification.report();
-    Answer::of(&report, json)
+    verification.record_not_restored();
+    Answer::of(&verification.report(), json)
 }

@@ -11,7 +11,7 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-const DEFAULT: &str = "/etc/pgseal/pgseal.toml";
+pub(crate) const DEFAULT: &str = "/etc/pgseal/pgseal.toml";
 
 /// Every key that a config file may hold.
 const KNOWN: &[(&str, &[&str])] = &[

@@ -1,5 +1,7 @@
 //! Whose name the backup key bears.
 
+use crate::base::env::hostname;
+
 /// User id of the key that the operator's package makes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Operator {
@@ -9,10 +11,7 @@ pub(crate) struct Operator {
 
 impl Default for Operator {
     fn default() -> Operator {
-        let host = rustix::system::uname()
-            .nodename()
-            .to_string_lossy()
-            .into_owned();
+        let host = hostname();
         let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-');
         let host: String = host.chars().filter(plain).collect();
         let host = if host.is_empty() { "localhost" } else { &host };

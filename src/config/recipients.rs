@@ -4,7 +4,7 @@ use crate::base::env::Env;
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::Fingerprint;
 use crate::config::cli::Settings;
-use crate::config::settings::first_repeat;
+use crate::config::settings::once_each;
 use crate::config::{dotenv, file};
 
 /// Whom to encrypt to, and which setting said so.
@@ -66,14 +66,12 @@ pub(crate) fn recipients(settings: &Settings, env: &Env, file: &file::File) -> R
             Error::new(code, format!("{source}: {why}"))
                 .hint("Show full fingerprints with `gpg --list-keys --with-colons`.")
         })?;
-    match first_repeat(&fingerprints) {
-        Some(twice) => Err(
-            Error::new(code, format!("{source}: recipient {twice} is named twice"))
-                .hint("Name each recipient once."),
-        ),
-        None => Ok(Recipients {
-            fingerprints,
-            source,
-        }),
-    }
+    let fingerprints = once_each(fingerprints, |twice| {
+        Error::new(code, format!("{source}: recipient {twice} is named twice"))
+            .hint("Name each recipient once.")
+    })?;
+    Ok(Recipients {
+        fingerprints,
+        source,
+    })
 }

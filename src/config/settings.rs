@@ -46,6 +46,14 @@ pub(crate) struct Broken {
     pub error: Error,
 }
 
+/// Refuses where the setting of this name is wrong: what rests on it is not asked.
+pub(crate) fn refused(broken: &[Broken], key: &str) -> Result<()> {
+    match broken.iter().find(|broken| broken.key == key) {
+        Some(broken) => Err(broken.error.clone()),
+        None => Ok(()),
+    }
+}
+
 impl Config {
     /// A setting that is wrong has its default here, and is named: what reports goes on, what
     /// acts stops. A flag that is wrong, and a file that cannot be read, is an error at once.
@@ -54,27 +62,22 @@ impl Config {
         let setting = |why: String| Error::new(Code::Setting, why);
         let mut broken = Vec::new();
 
-        let tables = if settings.tables.is_empty() {
-            file.tables()
+        let (tables, code) = if settings.tables.is_empty() {
+            (file.tables(), Code::Setting)
         } else {
-            Ok(settings.tables.clone())
+            (Ok(settings.tables.clone()), Code::Usage)
         };
         let tables = tables.and_then(|tables| {
-            let from_flags = !settings.tables.is_empty();
-            no_duplicate(
-                tables,
-                if from_flags {
-                    Code::Usage
-                } else {
-                    Code::Setting
-                },
-            )
+            once_each(tables, |table| {
+                Error::new(code, format!("table `{table}` is named twice"))
+                    .hint("Name each table once.")
+            })
         });
 
         let conninfo = match (&settings.dbname, &file.postgres.dbname) {
-            (Some(text), _) => Some(ConnInfo::parse(text).map_err(refused(Code::Usage))?),
+            (Some(text), _) => Some(ConnInfo::parse(text).map_err(not_parsed(Code::Usage))?),
             (None, Some(text)) => {
-                let parsed = ConnInfo::parse(text).map_err(refused(Code::Setting));
+                let parsed = ConnInfo::parse(text).map_err(not_parsed(Code::Setting));
                 mended(&mut broken, "dbname", parsed.map(Some), || None)
                     .and_then(|info| info.below_environment(|name| env.value(name).is_some()))
             }
@@ -169,7 +172,7 @@ fn mended<T>(
     })
 }
 
-fn refused(code: Code) -> impl Fn(Refused) -> Error {
+fn not_parsed(code: Code) -> impl Fn(Refused) -> Error {
     move |refused| Error::new(code, refused.why).hint(refused.hint)
 }
 
@@ -187,15 +190,11 @@ fn absolute(what: &str, path: PathBuf) -> Result<PathBuf> {
     }
 }
 
-fn no_duplicate(tables: Vec<TableName>, code: Code) -> Result<Vec<TableName>> {
-    match first_repeat(&tables) {
-        Some(table) => Err(Error::new(code, format!("table `{table}` is named twice"))
-            .hint("Name each table once.")),
-        None => Ok(tables),
-    }
-}
-
-pub(crate) fn first_repeat<T: Ord>(items: &[T]) -> Option<&T> {
+/// Refuses a list that names one of its items again.
+pub(crate) fn once_each<T: Ord>(items: Vec<T>, twice: impl Fn(&T) -> Error) -> Result<Vec<T>> {
     let mut seen = std::collections::BTreeSet::new();
-    items.iter().find(|item| !seen.insert(*item))
+    match items.iter().find(|item| !seen.insert(*item)) {
+        Some(again) => Err(twice(again)),
+        None => Ok(items),
+    }
 }

@@ -6,7 +6,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::names::Fingerprint;
 use crate::config::cli::Settings;
 use crate::config::file;
-use crate::config::settings::first_repeat;
+use crate::config::settings::once_each;
 
 const VARIABLE: &str = "PGSEAL_SIGNING_KEY";
 
@@ -56,27 +56,20 @@ pub(crate) fn signing(settings: &Settings, env: &Env, file: &file::File) -> Resu
         }
         (None, None, None) => (None, String::new()),
     };
-    let trusted = match (&settings.signed_by[..], &file.signing.trusted) {
-        ([], None) => key.iter().cloned().collect(),
+    let (trusted, code) = match (&settings.signed_by[..], &file.signing.trusted) {
+        ([], None) => (key.iter().cloned().collect(), Code::Setting),
         ([], Some(texts)) => {
             let texts = texts.iter().map(|text| parsed(text, &in_file("trusted")));
-            texts.collect::<Result<Vec<_>>>()?
+            (texts.collect::<Result<Vec<_>>>()?, Code::Setting)
         }
-        (flags, _) => flags.to_vec(),
+        (flags, _) => (flags.to_vec(), Code::Usage),
     };
-    let code = match settings.signed_by.is_empty() {
-        true => Code::Setting,
-        false => Code::Usage,
-    };
-    match first_repeat(&trusted) {
-        Some(twice) => Err(
-            Error::new(code, format!("trusted key {twice} is named twice"))
-                .hint("Name each key once."),
-        ),
-        None => Ok(Signing {
-            key,
-            source,
-            trusted,
-        }),
-    }
+    let trusted = once_each(trusted, |twice| {
+        Error::new(code, format!("trusted key {twice} is named twice")).hint("Name each key once.")
+    })?;
+    Ok(Signing {
+        key,
+        source,
+        trusted,
+    })
 }

@@ -19,11 +19,9 @@ pub(crate) enum PreludeBinding {
 }
 
 impl PreludeBinding {
-    pub(crate) fn new(prelude: bool) -> Result<PreludeBinding> {
-        match prelude {
-            true => Ok(PreludeBinding::Prelude(hex::encode(random::bytes::<32>()?))),
-            false => Ok(PreludeBinding::Alone),
-        }
+    /// A new one, for an artifact and its prelude.
+    pub(crate) fn random() -> Result<PreludeBinding> {
+        Ok(PreludeBinding::Prelude(hex::encode(random::bytes::<32>()?)))
     }
 
     /// The literal packet's name, of 255 bytes at most.
@@ -49,7 +47,8 @@ mod tests {
 
     #[test]
     fn what_is_said_is_what_is_read() {
-        let bonds = [false, true, true].map(|prelude| PreludeBinding::new(prelude).unwrap());
+        let random = || PreludeBinding::random().unwrap();
+        let bonds = [PreludeBinding::Alone, random(), random()];
         assert_ne!(bonds[1], bonds[2]);
         for binding in bonds {
             let name = binding.name();

@@ -34,14 +34,6 @@ impl Compression {
         }
     }
 
-    /// What the artifact's name ends in.
-    pub(crate) fn suffix(self) -> &'static str {
-        match self {
-            Compression::Zstd(_) => ".sql.zst.gpg",
-            _ => ".sql.gpg",
-        }
-    }
-
     /// For a file whose name is fixed: its few bytes are for gpg alone to open.
     pub(crate) fn of_prelude(self) -> Compression {
         match self {

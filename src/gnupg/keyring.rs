@@ -2,7 +2,7 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::Fingerprint;
-use crate::gnupg::colons::{self, Key, Part};
+use crate::gnupg::colons::{self, Key, Part, Unfit};
 use crate::gnupg::command::Gpg;
 use crate::process::ask::answered;
 use crate::process::cancel::Cancel;
@@ -21,6 +21,25 @@ pub(crate) struct Recipient {
 const SOON: i64 = 30 * 24 * 3600;
 
 impl Recipient {
+    /// `key` as the recipient of this fingerprint, if it can be encrypted to now.
+    pub(crate) fn new(key: Key, fingerprint: &Fingerprint, now: i64) -> Result<Recipient> {
+        Recipient::of(key, now).map_err(|why| {
+            let what = format!("the key {fingerprint} {}", why.as_str());
+            Error::new(Code::KeyUnfit, what).hint(
+                "Extend or replace it where the secret key is, and import the public key here again.",
+            )
+        })
+    }
+
+    pub(crate) fn of(key: Key, now: i64) -> std::result::Result<Recipient, Unfit> {
+        let subkey = key.encryption_subkey(now)?;
+        Ok(Recipient {
+            subkey: subkey.clone(),
+            expires_at: key.expires_at(subkey),
+            key,
+        })
+    }
+
     pub(crate) fn expires_soon(&self, now: i64) -> Option<String> {
         expires_soon(&self.key.primary.fingerprint, self.expires_at, now)
     }
@@ -38,27 +57,6 @@ pub(crate) fn expires_soon(fingerprint: &str, at: Option<i64>, now: i64) -> Opti
 pub(crate) fn has_keyring(home: &Path) -> bool {
     let rings = ["pubring.kbx", "pubring.gpg", "public-keys.d/pubring.db"];
     rings.iter().any(|ring| home.join(ring).exists())
-}
-
-pub(crate) fn recipient(
-    gpg: &Gpg,
-    fingerprint: &Fingerprint,
-    now: i64,
-    cancel: &Cancel,
-) -> Result<Recipient> {
-    let key = find_key(gpg, fingerprint, cancel)?;
-    let subkey = key.encryption_subkey(now).map_err(|why| {
-        let what = format!("the key {fingerprint} {}", why.as_str());
-        Error::new(Code::KeyUnfit, what).hint(
-            "Extend or replace it where the secret key is, and import the public key here again.",
-        )
-    })?;
-    let (subkey, expires_at) = (subkey.clone(), key.expires_at(subkey));
-    Ok(Recipient {
-        key,
-        subkey,
-        expires_at,
-    })
 }
 
 /// The key whose primary fingerprint this is, whatever its state.

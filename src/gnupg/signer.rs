@@ -96,8 +96,8 @@ impl Signer {
             signature: &ran.stdout,
         };
         match signed.verify(&self.gpg, std::slice::from_ref(&self.key), cancel)? {
-            Ok(_) => Ok(ran.stdout),
-            Err(why) => {
+            Checked::Proved(_) => Ok(ran.stdout),
+            Checked::Not(why) => {
                 let what = format!("{what}: the signature {why}");
                 Err(Error::new(Code::KeyUnfit, what).hint(
                     "Look at /etc/gnupg/gpg.conf, which gpg reads too: local-user, digest-algo.",
@@ -105,6 +105,12 @@ impl Signer {
             }
         }
     }
+}
+
+/// What gpg says of a signature that it could be asked about.
+pub(crate) enum Checked {
+    Proved(Proof),
+    Not(Why),
 }
 
 /// Bytes and what is said to be their detached signature.
@@ -115,12 +121,7 @@ pub(crate) struct Signed<'a> {
 
 impl Signed<'_> {
     /// Whether one of these keys made it. An error where gpg could not be asked.
-    pub(crate) fn verify(
-        &self,
-        gpg: &Gpg,
-        trusted: &[Key],
-        cancel: &Cancel,
-    ) -> Result<std::result::Result<Proof, Why>> {
+    pub(crate) fn verify(&self, gpg: &Gpg, trusted: &[Key], cancel: &Cancel) -> Result<Checked> {
         let (_held, path) = in_memory(self.signature)?;
         let ran = run(
             &gpg.verify(&path),
@@ -134,8 +135,9 @@ impl Signed<'_> {
         };
         let now = Timestamp::now().as_second();
         Ok(match judge(&ran.outcome.status, trusted, now) {
-            Ok(_) if !ran.ok() => Err(Why::Trouble(ran.outcome.end.to_string())),
-            judged => judged,
+            Ok(_) if !ran.ok() => Checked::Not(Why::Trouble(ran.outcome.end.to_string())),
+            Ok(proof) => Checked::Proved(proof),
+            Err(why) => Checked::Not(why),
         })
     }
 }

@@ -60,8 +60,8 @@ pub(crate) struct Relation {
     /// Place of its target among the configured tables.
     pub target: usize,
     pub oid: u32,
-    schema: String,
-    name: String,
+    #[serde(flatten)]
+    pub table: TableName,
     pub kind: RelationKind,
     pub(crate) temporary: bool,
     pub usage: bool,
@@ -115,13 +115,6 @@ impl RelationKind {
 }
 
 impl Relation {
-    pub(crate) fn table(&self) -> TableName {
-        TableName {
-            schema: self.schema.clone(),
-            name: self.name.clone(),
-        }
-    }
-
     /// A partitioned parent stores none.
     pub(crate) fn stores_rows(&self) -> bool {
         self.kind == RelationKind::Table
@@ -190,6 +183,6 @@ impl Catalog {
     /// What decides whether the dump held all of them: asked again after it.
     pub(crate) fn identities(&self) -> std::collections::BTreeSet<(u32, TableName)> {
         let all = self.relations.iter();
-        all.map(|rel| (rel.oid, rel.table())).collect()
+        all.map(|rel| (rel.oid, rel.table.clone())).collect()
     }
 }

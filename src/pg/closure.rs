@@ -1,11 +1,8 @@
 //! What the target tables need around them, as the catalog tells it: what a prelude can create
 //! before them, which sequences join their dump, and what neither brings along.
 
-use crate::base::error::Result;
 use crate::base::names::TableName;
-use crate::pg::catalog::unreadable;
-use serde::Deserialize;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One query, in the form that psql reads.
 pub(crate) const QUERY: &str = include_str!("closure.sql");
@@ -51,17 +48,8 @@ pub(crate) struct Sequence {
     pub oid: u32,
     /// Place of the first target that needs it among the configured tables.
     pub target: usize,
-    schema: String,
-    name: String,
-}
-
-impl Sequence {
-    pub(crate) fn table(&self) -> TableName {
-        TableName {
-            schema: self.schema.clone(),
-            name: self.name.clone(),
-        }
-    }
+    #[serde(flatten)]
+    pub table: TableName,
 }
 
 /// The schema `public`, which every new database has.
@@ -86,10 +74,6 @@ impl Object {
 const OF_THE_HOST: &[&str] = &["role", "tablespace", "library", "extension", "locale"];
 
 impl Closure {
-    pub(crate) fn parse(answer: &str) -> Result<Closure> {
-        serde_json::from_str(answer.trim()).map_err(|err| unreadable(&err))
-    }
-
     /// What a restore with its prelude misses: of the database, and of the cluster or the host.
     pub(crate) fn missed(&self) -> (Vec<ExternalReference>, Vec<ExternalReference>) {
         let all = self.external.iter().cloned();
@@ -119,7 +103,7 @@ mod tests {
 
     #[test]
     fn what_no_prelude_holds_is_an_external_reference_too() {
-        let closure = Closure::parse(
+        let closure: Closure = serde_json::from_str(
             r#"{"missing":[],"objects":[
                 {"class":2615,"oid":2200,"kind":"schema","name":"public","part_of":null,"opaque":false,"needed_by":["table public.a"]},
                 {"class":1247,"oid":20000,"kind":"type","name":"public.t","part_of":null,"opaque":false,"needed_by":["table public.a","table public.b"]},
@@ -128,7 +112,7 @@ mod tests {
               "external":[{"kind":"role","name":"r","needed_by":"owner of table public.a"}]}"#,
         )
         .unwrap();
-        assert_eq!(closure.sequences[0].table().pattern(), r#""a"."B.c""#);
+        assert_eq!(closure.sequences[0].table.pattern(), r#""a"."B.c""#);
         let with = closure.external_references(&[]);
         assert_eq!(with.len(), 1);
         assert_eq!((closure.missed().0.len(), closure.missed().1), (0, with));
@@ -141,6 +125,6 @@ mod tests {
                 ("public.t", "table public.b")
             ]
         );
-        assert!(Closure::parse("{}").is_err());
+        assert!(serde_json::from_str::<Closure>("{}").is_err());
     }
 }

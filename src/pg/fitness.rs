@@ -52,8 +52,8 @@ impl Catalog {
     }
 
     fn unfit(&self, rel: &Relation, tables: &[TableName]) -> Option<Problem> {
-        let table = rel.table();
-        let shown = match tables[rel.target] == table {
+        let table = &rel.table;
+        let shown = match tables[rel.target] == *table {
             true => format!("table `{table}`"),
             false => format!("table `{table}`, a part of `{}`,", tables[rel.target]),
         };

@@ -9,6 +9,7 @@ use crate::pg::connection::Connection;
 use crate::pg::{command, session};
 use crate::process::ask::ask;
 use crate::process::cancel::Cancel;
+use crate::process::child::ChildExit;
 use crate::process::command::CommandSpec;
 use crate::process::find::{self, Tool};
 use crate::process::run::Input;
@@ -28,35 +29,41 @@ pub(crate) fn catalog(
     Ok(catalog)
 }
 
+/// What the database says of the tables, and of what a restore of them needs.
+pub(crate) struct DatabaseAnswer {
+    pub catalog: Result<Catalog>,
+    pub closure: Result<Closure>,
+}
+
+impl DatabaseAnswer {
+    pub(crate) fn neither(error: Error) -> DatabaseAnswer {
+        DatabaseAnswer {
+            catalog: Err(error.clone()),
+            closure: Err(error),
+        }
+    }
+}
+
 /// In one session: the second answer costs half of what it would alone.
 pub(crate) fn catalog_and_closure(
     connection: &Connection,
     tables: &[TableName],
     cancel: &Cancel,
-) -> Result<(Catalog, Closure)> {
+) -> DatabaseAnswer {
     let both = [catalog::QUERY, closure::QUERY];
-    let answer = query(connection, tables, &both, cancel)?;
-    let mut answers = serde_json::Deserializer::from_str(&answer);
-    let mut read = || -> serde_json::Result<(Catalog, Closure)> {
-        let both = (
-            Catalog::deserialize(&mut answers)?,
-            Closure::deserialize(&mut answers)?,
-        );
-        answers.end()?;
-        Ok(both)
+    let answer = match query(connection, tables, &both, cancel) {
+        Ok(answer) => answer,
+        Err(error) => return DatabaseAnswer::neither(error),
     };
-    let (catalog, closure) = read().map_err(|err| catalog::unreadable(&err))?;
-    catalog.check_session()?;
-    Ok((catalog, closure))
-}
-
-/// What a restore of these tables needs, and what it would miss.
-pub(crate) fn closure(
-    connection: &Connection,
-    tables: &[TableName],
-    cancel: &Cancel,
-) -> Result<Closure> {
-    Closure::parse(&query(connection, tables, &[closure::QUERY], cancel)?)
+    let mut answers = serde_json::Deserializer::from_str(&answer);
+    let catalog = Catalog::deserialize(&mut answers);
+    let closure = Closure::deserialize(&mut answers);
+    let closure = closure.and_then(|closure| answers.end().map(|()| closure));
+    let catalog = catalog.map_err(|err| catalog::unreadable(&err));
+    DatabaseAnswer {
+        catalog: catalog.and_then(|catalog| catalog.check_session().map(|()| catalog)),
+        closure: closure.map_err(|err| catalog::unreadable(&err)),
+    }
 }
 
 fn query(
@@ -76,8 +83,9 @@ fn query(
     let input = Input::Bytes(script.concat().into());
     let what = "cannot ask the database";
     let ran = ask(&spec, input, cancel, Code::Database, what).map_err(|error| {
-        let talk = error.stages.iter().flat_map(|stage| &stage.said);
-        let talk = talk.fold(String::new(), |all, line| all + line + "\n");
+        let talk = error
+            .said()
+            .fold(String::new(), |all, line| all + line + "\n");
         match error.hint {
             None => error.hint(connection_hint(&talk)),
             Some(_) => error,
@@ -108,6 +116,31 @@ fn connection_hint(talk: &str) -> &'static str {
     }
 }
 
+/// What helps where pg_dump failed, by what it said: it speaks English here (LC_ALL=C).
+pub(crate) fn dump_hint(outcome: &ChildExit) -> &'static str {
+    let said = |words: &str| outcome.stderr.contains(words);
+    // pg_dump turns --lock-wait-timeout into a statement timeout while it locks.
+    let waited = said("statement timeout") && said("LOCK TABLE");
+    if waited || said("lock timeout") || said("could not obtain lock") {
+        "Another session holds a lock on a table: wait for it, or raise --lock-wait."
+    } else if said("row-level security") {
+        "Connect as the table's owner or with BYPASSRLS."
+    } else if said("permission denied") {
+        "Grant the role SELECT on what pg_dump names."
+    } else if said("no matching tables") || said("does not exist") {
+        "A table was dropped or renamed meanwhile: run `pgseal backup --dry-run` again."
+    } else {
+        "What pg_dump said is above; the command can be run by hand."
+    }
+}
+
+/// The pg_dump for a server, and a warning where it is newer.
+#[derive(Debug, Clone)]
+pub(crate) struct FittingPgDump {
+    pub version: Version,
+    pub newer: Option<String>,
+}
+
 /// The pg_dump for a server of this major version: the one on PATH if it fits, else the server's
 /// own where Debian keeps it. `first` is the one on PATH with its version, asked beforehand.
 pub(crate) fn pg_dump_for(
@@ -115,7 +148,7 @@ pub(crate) fn pg_dump_for(
     first: Version,
     major: u32,
     cancel: &Cancel,
-) -> Result<(Version, Option<String>)> {
+) -> Result<FittingPgDump> {
     let of = |v: &Version| version::major(&v.version).unwrap_or(0);
     let chosen = if of(&first) == major {
         first
@@ -139,7 +172,10 @@ pub(crate) fn pg_dump_for(
              install postgresql-client-{major}"
         )
     });
-    Ok((chosen, newer))
+    Ok(FittingPgDump {
+        version: chosen,
+        newer,
+    })
 }
 
 /// The pg_dump on PATH.

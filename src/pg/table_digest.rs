@@ -2,10 +2,10 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::TableName;
-use crate::pg::dump_hint::dump_hint;
 use crate::pg::lexer::Token;
 use crate::pg::row_digest::{DigestKey, RowDigest, TableDigest};
 use crate::pg::scan::{Listener, Scan, copied};
+use crate::pg::server::dump_hint;
 use crate::process::cancel::{Cancel, stopped};
 use crate::process::child::ExitKind;
 use crate::process::command::CommandSpec;

@@ -1,17 +1,23 @@
 //! The ten checks of `readiness` and `preflight`, side by side. A check that cannot be made is a
 //! finding, never an abort.
 
+use crate::backup::gather::HostAnswers;
+use crate::backup::run::new_run_id;
+use crate::base::env::hostname;
 use crate::base::error::{Code, Error, Result};
-use crate::base::threads::{self, Task};
-use crate::config::settings::{Broken, Config};
+use crate::base::threads::{self, Task, joined};
+use crate::config::file;
+use crate::config::settings::{Broken, Config, refused};
 use crate::process::cancel::Cancel;
 use crate::process::command::shell_word;
 use crate::readiness::mechanism::canary::Canary;
 use crate::readiness::{database, gpg, key, runner, seam, store};
 use crate::report::judgement::Judgement;
 use crate::report::matrix::{Finding, Matrix};
-use crate::report::proof::{Exposed, MechanismProof, Readiness};
+use crate::report::proof::{Exposed, Readiness};
 use jiff::Timestamp;
+use std::path::Path;
+use std::thread;
 
 /// What was found, and the canary of its proof, for whoever makes more text of it.
 pub(crate) struct Audit {
@@ -30,57 +36,50 @@ pub(crate) fn audit(
         broken,
         cancel,
     };
-    let (matrix, mechanism) = std::thread::scope(|scope| {
+    let run_id = &new_run_id();
+    let (matrix, mechanism) = thread::scope(|scope| {
         // The longest first.
         let mechanism = threads::spawn(scope, || gpg::mechanism(host));
-        let plans = threads::spawn(scope, || runner::plans(host));
-        let catalog = threads::spawn(scope, || database::ask(host));
-        let closure = threads::spawn(scope, || database::closure(host));
+        // Asked all over again, so that two plans are two.
+        let again = threads::spawn(scope, || runner::plan(host, run_id, None));
         let seam = threads::spawn(scope, || seam::check(host));
-        let key = threads::spawn(scope, || key::check(host));
-        let pg_dump = threads::spawn(scope, || database::tool(host));
         let folder = threads::spawn(scope, || store::look(host));
-        let gpg_binary = threads::spawn(scope, || gpg::binary(host));
+        let answers = HostAnswers::ask(config, broken, cancel);
+        let catalog = &answers.catalog;
 
-        let catalog = answer(catalog).flatten();
-        let mechanism = answer(mechanism).flatten();
-        let key = finding(key);
-        let tables = database::tables(host, &catalog);
         let mut matrix = Matrix {
-            gpg_binary: finding(gpg_binary),
-            gpg_mechanism: gpg::judge(&mechanism),
-            pg_dump: database::pg_dump(host, answer(pg_dump).flatten(), &catalog),
-            database: database::server(host, &catalog),
-            target_tables: tables,
-            restore_closure: finding(closure),
-            store: store::judge(host, answer(folder).flatten(), &catalog),
-            backup_runner: Finding::unknown("not looked at"),
+            gpg_binary: gpg::binary(&answers),
+            backup_key: key::check(host, &answers),
+            pg_dump: database::pg_dump(host, &answers),
+            database: database::server(host, catalog),
+            target_tables: database::tables(host, catalog),
+            restore_closure: database::closure(host, &answers.closure),
+            store: store::judge(host, joined(folder), catalog),
             pre_write_backup_seam: finding(seam),
-            backup_key: key,
+            backup_runner: Finding::unknown("not looked at"),
+            gpg_mechanism: Finding::unknown("not looked at"),
         };
-        matrix.backup_runner = runner::judge(host, answer(plans).flatten(), &matrix);
+        let plan = runner::plan(host, run_id, Some(answers));
+        matrix.backup_runner = runner::judge(host, plan, joined(again), &matrix);
+        let mechanism = joined(mechanism);
+        matrix.gpg_mechanism = gpg::judge(&mechanism);
         (matrix, mechanism)
     });
     // A report that was cut short is none.
     cancel.check()?;
-    let (proof, canary): (Option<MechanismProof>, _) = match mechanism {
-        Ok((proof, canary)) => (Some(proof), Some(canary)),
-        Err(_) => (None, None),
-    };
-    let exposed = proof
-        .as_ref()
-        .map_or(Exposed::Unknown, |proof| proof.secrets_exposed);
+    let (proof, canary) = mechanism.ok().unzip();
+    let made = proof.as_ref();
+    let exposed = made.map_or(Exposed::Unknown, |proof| proof.secrets_exposed);
     let tables = config.tables.as_deref().unwrap_or_default();
-    let uname = rustix::system::uname();
     let readiness = Readiness {
         schema,
         created_at: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
-        host: uname.nodename().to_string_lossy().into_owned(),
+        host: hostname(),
         pgseal_version: env!("CARGO_PKG_VERSION"),
         tables: tables.iter().map(ToString::to_string).collect(),
         verdict: Judgement::of(&matrix, exposed),
         rows: matrix,
-        searched: proof.as_ref().map_or(Vec::new(), |p| p.searched.clone()),
+        searched: made.map_or(Vec::new(), |proof| proof.searched.clone()),
         gpg_mechanism_proof: proof,
     };
     Ok(Audit { readiness, canary })
@@ -96,10 +95,7 @@ pub(crate) struct Host<'a> {
 impl Host<'_> {
     /// The setting of this name was refused: what rests on it was not asked.
     pub(crate) fn refused(&self, key: &str) -> Result<()> {
-        match self.broken.iter().find(|broken| broken.key == key) {
-            Some(broken) => Err(broken.error.clone()),
-            None => Ok(()),
-        }
+        refused(self.broken, key)
     }
 
     /// For a row that waits for another.
@@ -108,6 +104,13 @@ impl Host<'_> {
             "# First what stands above it, then again:\n{}",
             self.pgseal("preflight")
         )
+    }
+
+    /// The config file that was read, or the one that would be.
+    pub(crate) fn config_file(&self) -> String {
+        let file = self.config.file.as_deref();
+        let file = file.unwrap_or(Path::new(file::DEFAULT));
+        file.display().to_string()
     }
 
     /// `pgseal` with the config file that was read, as a shell reads it.
@@ -122,12 +125,9 @@ impl Host<'_> {
     }
 }
 
-fn answer<T>(check: Result<Task<'_, T>>) -> Result<T> {
-    check.and_then(Task::join)
-}
-
 fn finding(check: Result<Task<'_, Finding>>) -> Finding {
-    answer(check).unwrap_or_else(|error| unasked(&error))
+    let found = check.and_then(Task::join);
+    found.unwrap_or_else(|error| unasked(&error))
 }
 
 /// A refusal as a finding: absent is MISSING, what we stopped is UNKNOWN, the rest is FAILED.
@@ -138,6 +138,10 @@ pub(crate) fn refusal(error: &Error) -> Finding {
         Code::Timeout | Code::Interrupted(_) => Finding::unknown(why),
         _ => Finding::failed(why),
     };
+    hinted(finding, error)
+}
+
+fn hinted(finding: Finding, error: &Error) -> Finding {
     match &error.hint {
         Some(hint) => finding.hint(as_shell(hint)),
         None => finding,
@@ -146,17 +150,12 @@ pub(crate) fn refusal(error: &Error) -> Finding {
 
 /// Could not be checked, for this reason.
 pub(crate) fn unasked(error: &Error) -> Finding {
-    let finding = Finding::unknown(told(error));
-    match &error.hint {
-        Some(hint) => finding.hint(as_shell(hint)),
-        None => finding,
-    }
+    hinted(Finding::unknown(told(error)), error)
 }
 
 /// The message, and what the program said.
 pub(crate) fn told(error: &Error) -> String {
-    let said = error.stages.iter().flat_map(|stage| &stage.said);
-    said.fold(error.message.clone(), |all, line| {
+    error.said().fold(error.message.clone(), |all, line| {
         format!("{all}: {}", line.trim())
     })
 }

@@ -1,24 +1,17 @@
 //! pg_dump, the server, the target tables, and what a restore of them would miss.
 
+use crate::backup::gather::HostAnswers;
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::TableName;
 use crate::base::version::Version;
 use crate::pg::catalog::{Catalog, Relation, RelationKind};
+use crate::pg::closure::Closure;
 use crate::pg::fitness::Problem;
+use crate::pg::server::FittingPgDump;
 use crate::pg::{self, server};
 use crate::process::command::{CommandSpec, shell_word};
 use crate::readiness::audit::{Host, refusal, told, unasked};
 use crate::report::matrix::{Evidence, Finding};
-
-/// The catalog's answer for the tables that could be read from the settings, maybe none.
-pub(crate) fn ask(host: &Host) -> Result<Catalog> {
-    host.refused("dbname")?;
-    server::catalog(&host.config.connection, scope(host), host.cancel)
-}
-
-fn scope<'a>(host: &'a Host) -> &'a [TableName] {
-    host.config.tables.as_deref().unwrap_or_default()
-}
 
 fn asked(host: &Host) -> Option<CommandSpec> {
     server::catalog_query(&host.config.connection).ok()
@@ -81,38 +74,30 @@ fn psql(host: &Host, sql: &str) -> String {
     )
 }
 
-pub(crate) fn tool(host: &Host) -> Result<Version> {
-    server::pg_dump(&host.config.connection, host.cancel)
-}
-
-pub(crate) fn pg_dump(host: &Host, tool: Result<Version>, catalog: &Result<Catalog>) -> Finding {
-    let first = match tool {
+pub(crate) fn pg_dump(host: &Host, answers: &HostAnswers) -> Finding {
+    let first = match &answers.pg_dump {
         Ok(version) => version,
-        Err(error) => return refusal(&error),
+        Err(error) => return refusal(error),
     };
-    let said = format!("pg_dump {}", first.version);
-    let spec = pg::command::version(&first.path, &host.config.env);
-    let Ok(catalog) = catalog else {
+    let asked = |tool: &Version, answer| {
+        let spec = pg::command::version(&tool.path, &host.config.env);
+        Evidence::run(&spec, answer)
+    };
+    let said = asked(first, format!("pg_dump {}", first.version));
+    let Ok(catalog) = &answers.catalog else {
         return Finding::unknown(
             "whether it fits the server is not known: the database could not be asked",
         )
         .hint("# First the row `database`.")
-        .with(Evidence::run(&spec, said));
+        .with(said);
     };
-    let major = catalog.server.major();
-    match server::pg_dump_for(&host.config.connection, first, major, host.cancel) {
-        Err(error) => refusal(&error).with(Evidence::run(&spec, said)),
-        Ok((version, newer)) => {
-            let spec = pg::command::version(&version.path, &host.config.env);
-            let answer = format!(
-                "pg_dump {} for a server {}",
-                version.version, catalog.server.version
-            );
-            let finding = Finding::ready(Evidence::run(&spec, answer));
-            match newer {
-                Some(newer) => finding.with(Evidence::warning(newer)),
-                None => finding,
-            }
+    match &answers.fitting {
+        Err(error) => refusal(error).with(said),
+        Ok(FittingPgDump { version, newer }) => {
+            let (ours, server) = (&version.version, &catalog.server.version);
+            let answer = format!("pg_dump {ours} for a server {server}");
+            let newer = newer.as_ref().map(Evidence::warning);
+            Finding::ready(asked(version, answer)).with_all(newer)
         }
     }
 }
@@ -169,10 +154,7 @@ pub(crate) fn tables(host: &Host, catalog: &Result<Catalog>) -> Finding {
 }
 
 fn name_them(host: &Host) -> String {
-    let file = host.config.file.as_ref();
-    let file = file.map_or("/etc/pgseal/pgseal.toml".into(), |f| {
-        f.display().to_string()
-    });
+    let file = host.config_file();
     format!(
         "# Name them in {file}:  [scope]  tables = [\"schema.table\"], or give --table; to choose:\n{}",
         psql(host, "\\dt *.*")
@@ -191,9 +173,9 @@ fn mend(host: &Host, problem: &Problem) -> String {
 }
 
 fn described(rel: &Relation, target: Option<&TableName>) -> String {
-    let name = rel.table();
+    let name = &rel.table;
     let part = match target {
-        Some(target) if *target != name => format!(", part of {target}"),
+        Some(target) if target != name => format!(", part of {target}"),
         _ => String::new(),
     };
     let no = |yes: bool, what: &str| match yes {
@@ -220,17 +202,14 @@ fn described(rel: &Relation, target: Option<&TableName>) -> String {
 }
 
 /// Of the tables that are there: a restore into an empty database.
-pub(crate) fn closure(host: &Host) -> Finding {
-    let tables = match host.refused("dbname").and(host.config.tables.clone()) {
-        Ok(tables) => tables,
-        Err(error) => {
-            let why = format!("there is nothing to ask for: {}", error.message);
-            return Finding::unknown(why).hint(host.first_above());
-        }
-    };
-    let closure = match server::closure(&host.config.connection, &tables, host.cancel) {
+pub(crate) fn closure(host: &Host, closure: &Result<Closure>) -> Finding {
+    if let Err(error) = host.refused("dbname").and(host.config.tables.clone()) {
+        let why = format!("there is nothing to ask for: {}", error.message);
+        return Finding::unknown(why).hint(host.first_above());
+    }
+    let closure = match closure {
         Ok(closure) => closure,
-        Err(error) => return unasked(&error),
+        Err(error) => return unasked(error),
     };
     if !closure.missing.is_empty() {
         let missing: Vec<String> = closure.missing.iter().map(ToString::to_string).collect();

@@ -1,7 +1,7 @@
 //! gpg: is it there, and does it do what a backup needs of it.
 
+use crate::backup::gather::HostAnswers;
 use crate::base::error::Result;
-use crate::gnupg::command;
 use crate::readiness::audit::{Host, refusal, unasked};
 use crate::readiness::mechanism::canary::Canary;
 use crate::readiness::mechanism::key_type::KeyType;
@@ -9,13 +9,14 @@ use crate::readiness::mechanism::proof::prove_with;
 use crate::report::matrix::{Evidence, Finding};
 use crate::report::proof::{Exposed, MechanismProof, Step, Verdict};
 
-pub(crate) fn binary(host: &Host) -> Finding {
-    let asked = command::gpg(&host.config.gnupg_home, &host.config.env).and_then(|gpg| {
-        let (version, libgcrypt) = command::gpg_version(&gpg, host.cancel)?;
-        let answer = format!("GnuPG {}, libgcrypt {libgcrypt}", version.version);
-        Ok(Finding::ready(Evidence::run(&gpg.version(), answer)))
-    });
-    asked.unwrap_or_else(|error| refusal(&error))
+pub(crate) fn binary(answers: &HostAnswers) -> Finding {
+    match (&answers.gpg, &answers.gpg_version) {
+        (Ok(gpg), Ok((version, libgcrypt))) => {
+            let answer = format!("GnuPG {}, libgcrypt {libgcrypt}", version.version);
+            Finding::ready(Evidence::run(&gpg.version(), answer))
+        }
+        (Err(error), _) | (_, Err(error)) => refusal(error),
+    }
 }
 
 pub(crate) fn mechanism(host: &Host) -> Result<(MechanismProof, Canary)> {

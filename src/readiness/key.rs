@@ -1,11 +1,12 @@
 //! The backup key: which setting names it, whether gpg would encrypt to it, and what an operator
 //! should know of it.
 
-use crate::base::error::{Error, Result};
+use crate::backup::gather::HostAnswers;
+use crate::base::error::{Code, Error, Result};
 use crate::base::names::Fingerprint;
 use crate::config::recipients::Recipients;
 use crate::gnupg::colons::{self, Key, Unfit, day};
-use crate::gnupg::command::{self, Gpg};
+use crate::gnupg::command::Gpg;
 use crate::gnupg::keyring::{self, Recipient};
 use crate::process::ask;
 use crate::process::command::shell_word;
@@ -18,19 +19,19 @@ use jiff::Timestamp;
 /// Read by gpg even with `--no-options`.
 const GLOBAL_CONF: &str = "/etc/gnupg/gpg.conf";
 
-pub(crate) fn check(host: &Host) -> Finding {
+pub(crate) fn check(host: &Host, answers: &HostAnswers) -> Finding {
     if let Err(error) = host.refused("gnupg_home") {
         return refusal(&error);
     }
-    let gpg = match command::gpg(&host.config.gnupg_home, &host.config.env) {
+    let gpg = match &answers.gpg {
         Ok(gpg) => gpg,
-        Err(error) => return unasked(&error),
+        Err(error) => return unasked(error),
     };
-    let finding = match &host.config.recipients {
-        Ok(recipients) => judge(host, &gpg, recipients),
-        Err(error) => unset(host, error),
+    let finding = match (&host.config.recipients, &answers.keys) {
+        (Ok(recipients), Ok(keys)) => judge(host, gpg, recipients, keys),
+        (Err(error), _) | (_, Err(error)) => unset(host, error),
     };
-    let finding = match signing::check(host, &gpg) {
+    let finding = match signing::check(host, &answers.signer) {
         Ok(evidence) => finding.with_all(evidence),
         Err(unfit) => {
             let hints = [unfit.mend(), finding.mend()].into_iter().flatten();
@@ -40,7 +41,7 @@ pub(crate) fn check(host: &Host) -> Finding {
     };
     let conf = std::fs::read_to_string(GLOBAL_CONF).unwrap_or_default();
     finding
-        .with(keyring(host, &gpg))
+        .with(keyring(host, gpg))
         .with_all(redirections(&conf))
 }
 
@@ -63,7 +64,7 @@ fn unset(host: &Host, error: &Error) -> Finding {
     ))
 }
 
-fn judge(host: &Host, gpg: &Gpg, recipients: &Recipients) -> Finding {
+fn judge(host: &Host, gpg: &Gpg, recipients: &Recipients, keys: &[Result<Key>]) -> Finding {
     let now = Timestamp::now().as_second();
     let source = Evidence::read(
         &recipients.source,
@@ -74,8 +75,8 @@ fn judge(host: &Host, gpg: &Gpg, recipients: &Recipients) -> Finding {
     );
     let mut all: Option<Finding> = None;
     let mut more = vec![source];
-    for fingerprint in &recipients.fingerprints {
-        let finding = match one(host, gpg, fingerprint, now) {
+    for (fingerprint, key) in recipients.fingerprints.iter().zip(keys) {
+        let finding = match one(host, gpg, fingerprint, key, now) {
             Ok((evidence, warnings)) => {
                 more.extend(warnings);
                 match all.take() {
@@ -105,11 +106,12 @@ fn one(
     host: &Host,
     gpg: &Gpg,
     fingerprint: &Fingerprint,
+    key: &Result<Key>,
     now: i64,
 ) -> std::result::Result<Fit, Finding> {
     let home = shell_word(&host.config.gnupg_home.display().to_string());
-    let key = keyring::find_key(gpg, fingerprint, host.cancel).map_err(|error| {
-        let finding = refusal(&error);
+    let key = key.as_ref().map_err(|error| {
+        let finding = refusal(error);
         match error.absent {
             true => finding.hint(format!(
                 "gpg --homedir {home} --import KEYFILE  # the public key {fingerprint}"
@@ -118,19 +120,19 @@ fn one(
         }
     })?;
     let spec = gpg.list_key(fingerprint.as_str());
-    let subkey = key.encryption_subkey(now).map_err(|unfit| {
+    let recipient = Recipient::of(key.clone(), now).map_err(|unfit| {
         Finding::failed(format!("the key {fingerprint} {}", unfit.as_str()))
             .because(flaw(unfit))
-            .with(Evidence::run(&spec, described(&key)))
+            .with(Evidence::run(&spec, described(key)))
             .hint(mend(unfit, fingerprint, &home))
     })?;
-    let expires_at = key.expires_at(subkey);
+    let subkey = &recipient.subkey;
     let answer = format!(
         "{}, encryption subkey {} {}, {}",
-        described(&key),
+        described(key),
         subkey.algorithm,
         subkey.fingerprint,
-        expiry(expires_at)
+        expiry(recipient.expires_at)
     );
     let mut warnings = Vec::new();
     for part in [&key.primary, subkey] {
@@ -146,11 +148,6 @@ fn one(
             "the secret key of {fingerprint} is on this host: who takes the host reads the backups"
         ));
     }
-    let recipient = Recipient {
-        subkey: subkey.clone(),
-        expires_at,
-        key,
-    };
     warnings.extend(recipient.expires_soon(now));
     let warnings = warnings.into_iter().map(Evidence::warning).collect();
     Ok((Evidence::run(&spec, answer), warnings))
@@ -215,16 +212,12 @@ fn keyring(host: &Host, gpg: &Gpg) -> Evidence {
         return Evidence::read(format!("{home}"), "0 public keys: no keyring there");
     }
     let spec = gpg.list_keys();
-    let found: Result<usize> = ask::ask(
-        &spec,
-        Input::Null,
-        host.cancel,
-        crate::base::error::Code::KeyUnfit,
-        "cannot list the keyring",
-    )
-    .map(|ran| colons::keys(&ran.text()).len());
-    match found {
-        Ok(n) => Evidence::run(&spec, format!("{} in {home}", counted(n, "public key"))),
+    let what = "cannot list the keyring";
+    match ask::ask(&spec, Input::Null, host.cancel, Code::KeyUnfit, what) {
+        Ok(ran) => {
+            let found = counted(colons::keys(&ran.text()).len(), "public key");
+            Evidence::run(&spec, format!("{found} in {home}"))
+        }
         Err(error) => Evidence::run(&spec, error.message),
     }
 }

@@ -1,8 +1,8 @@
 //! The runner: the very preparation that `backup` makes, twice, without a dump.
 
-use crate::backup::gather::gather;
-use crate::backup::run::new_run_id;
-use crate::base::error::{Code, Error, Result};
+use crate::backup::gather::{HostAnswers, gather};
+use crate::base::error::{Code, Result};
+use crate::base::names::RunId;
 use crate::readiness::audit::{Host, told};
 use crate::report::matrix::{Evidence, Finding, Matrix, RowState};
 
@@ -14,7 +14,12 @@ pub(crate) struct Planned {
     gpg: Vec<String>,
 }
 
-pub(crate) fn plans(host: &Host) -> Result<[Planned; 2]> {
+/// The plan that `backup` would make, by all answers that were had already, or by its own.
+pub(crate) fn plan(
+    host: &Host,
+    run_id: &Result<RunId>,
+    answers: Option<HostAnswers>,
+) -> Result<Planned> {
     for key in [
         "dbname",
         "compress",
@@ -25,25 +30,30 @@ pub(crate) fn plans(host: &Host) -> Result<[Planned; 2]> {
     ] {
         host.refused(key)?;
     }
-    let run_id = new_run_id()?;
-    let plan = || {
-        let gathered = gather(host.config, run_id.clone(), host.cancel)?;
-        let name = host.config.store.join(gathered.plan.artifact_name());
-        let dry_run = gathered.plan.dry_run(name.display().to_string());
-        Ok::<_, Error>(Planned {
-            backup_sha: dry_run.backup_sha,
-            pg_dump: dry_run.plan.pg_dump,
-            gpg: dry_run.plan.gpg,
-        })
+    let run_id = run_id.clone()?;
+    let gathered = match answers {
+        Some(answers) => answers.plan(run_id, host.config)?,
+        None => gather(host.config, run_id, host.cancel)?,
     };
-    Ok([plan()?, plan()?])
+    let name = host.config.store.join(gathered.plan.artifact_name());
+    let dry_run = gathered.plan.dry_run(name.display().to_string());
+    Ok(Planned {
+        backup_sha: dry_run.backup_sha,
+        pg_dump: dry_run.plan.pg_dump,
+        gpg: dry_run.plan.gpg,
+    })
 }
 
 /// A plan that cannot be made for lack of something has that for its reason: the other rows say
 /// how it is.
-pub(crate) fn judge(host: &Host, plans: Result<[Planned; 2]>, matrix: &Matrix) -> Finding {
-    match plans {
-        Ok([first, second]) if first == second => {
+pub(crate) fn judge(
+    host: &Host,
+    plan: Result<Planned>,
+    again: Result<Planned>,
+    matrix: &Matrix,
+) -> Finding {
+    match plan.and_then(|plan| Ok((plan, again?))) {
+        Ok((first, second)) if first == second => {
             let sha = first.backup_sha;
             Finding::ready(Evidence::argv(
                 first.pg_dump,
@@ -51,7 +61,7 @@ pub(crate) fn judge(host: &Host, plans: Result<[Planned; 2]>, matrix: &Matrix) -
             ))
             .with(Evidence::argv(first.gpg, "would encrypt"))
         }
-        Ok([first, second]) => Finding::failed(format!(
+        Ok((first, second)) => Finding::failed(format!(
             "two plans of the same run differ: {} and {}",
             first.backup_sha, second.backup_sha
         ))

@@ -2,13 +2,14 @@
 //! each that lacks one field.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::text::last_line;
 use crate::base::threads::{self, Task};
 use crate::process::child::ExitKind;
 use crate::process::command::{CommandSpec, shell_word};
 use crate::process::run::{Input, Output, run};
 use crate::readiness::audit::{Host, told, unasked};
 use crate::report::matrix::{Evidence, Finding};
-use crate::store::envelope::Envelope;
+use crate::store::manifest::Envelope;
 use std::thread;
 use std::time::Duration;
 
@@ -26,13 +27,9 @@ pub(crate) fn check(host: &Host) -> Finding {
     let spec = CommandSpec::new("seam", &program)
         .args(args)
         .inherit(&host.config.env, &["PATH", "HOME"]);
-    let envelopes = match envelopes(host) {
-        Ok(envelopes) => envelopes,
-        Err(error) => return Finding::unknown(told(&error)),
-    };
     let cancel = &host.cancel.with_timeout(LIMIT);
     let tried: Result<Vec<(Option<&str>, Output)>> = thread::scope(|scope| {
-        let running: Vec<_> = envelopes
+        let running: Vec<_> = envelopes(host)
             .into_iter()
             .map(|(lacks, line)| {
                 let spec = &spec;
@@ -70,8 +67,8 @@ fn judge(host: &Host, spec: &CommandSpec, tried: &[(Option<&str>, Output)]) -> F
             _ => ("did not judge", false),
         };
         let mut answer = format!("{did} {what}: {end}");
-        if let Some(last) = ran.outcome.stderr.lines().rfind(|l| !l.trim().is_empty()) {
-            answer += &format!(": {}", last.trim());
+        if let Some(last) = last_line(&ran.outcome.stderr) {
+            answer += &format!(": {last}");
         }
         if !right {
             wrong.push(format!("it {did} {what} ({end})"));
@@ -94,7 +91,7 @@ fn judge(host: &Host, spec: &CommandSpec, tried: &[(Option<&str>, Output)]) -> F
 }
 
 /// A complete envelope, and four that lack one field each, as lines.
-fn envelopes(host: &Host) -> Result<Vec<(Option<&'static str>, Vec<u8>)>> {
+fn envelopes(host: &Host) -> Vec<(Option<&'static str>, Vec<u8>)> {
     let recipients = host.config.recipients.as_ref().ok();
     let recipient = recipients.and_then(|r| r.fingerprints.first());
     let artifact = host.config.store.join("pgseal-seam-probe.sql.gpg");
@@ -104,8 +101,7 @@ fn envelopes(host: &Host) -> Result<Vec<(Option<&'static str>, Vec<u8>)>> {
         gpg_fpr: recipient.map_or_else(|| "5EA1".repeat(10), ToString::to_string),
         artifact_ref: artifact.display().to_string(),
     };
-    let unwritten = |err| Error::new(Code::StageFailed, format!("cannot write JSON: {err}"));
-    let whole = serde_json::to_value(&whole).map_err(unwritten)?;
+    let whole = serde_json::json!(whole);
     let line = |value: &serde_json::Value| format!("{value}\n").into_bytes();
     let mut all = vec![(None, line(&whole))];
     for field in ["sha256", "size_bytes", "gpg_fpr", "artifact_ref"] {
@@ -115,7 +111,7 @@ fn envelopes(host: &Host) -> Result<Vec<(Option<&'static str>, Vec<u8>)>> {
         }
         all.push((Some(field), line(&less)));
     }
-    Ok(all)
+    all
 }
 
 /// An absolute path, or a name to be found on PATH.
@@ -141,10 +137,7 @@ fn unset(host: &Host) -> Finding {
 }
 
 fn mend(host: &Host) -> String {
-    let file = host.config.file.as_ref();
-    let file = file.map_or("/etc/pgseal/pgseal.toml".into(), |file| {
-        file.display().to_string()
-    });
+    let file = host.config_file();
     format!(
         "# The check that your writer makes, in one [seam] section of {file}; with the bridge:\n\
          printf '%s\\n' '[seam]' 'command = [\"python3\", \"/PATH/TO/backup_runner.py\", \

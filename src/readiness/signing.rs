@@ -2,16 +2,18 @@
 //! refused.
 
 use crate::base::error::{Error, Result};
-use crate::gnupg::command::Gpg;
-use crate::gnupg::signer::{self, Signer};
+use crate::gnupg::signer::Signer;
 use crate::readiness::audit::{Host, as_shell, refusal};
 use crate::readiness::key::{described, expiry};
 use crate::report::matrix::{Evidence, Finding};
 use jiff::Timestamp;
 
 /// Evidence and warnings, none where no key is set; or why it cannot be used.
-pub(crate) fn check(host: &Host, gpg: &Gpg) -> std::result::Result<Vec<Evidence>, Finding> {
-    match host.refused("signing").and_then(|()| signer(host, gpg)) {
+pub(crate) fn check(
+    host: &Host,
+    signer: &Result<Option<Signer>>,
+) -> std::result::Result<Vec<Evidence>, Finding> {
+    match host.refused("signing").and(signer.clone()) {
         Ok(Some(signer)) => Ok(evidence(host, &signer)),
         Ok(None) => Ok(Vec::new()),
         Err(error) => {
@@ -26,13 +28,6 @@ pub(crate) fn check(host: &Host, gpg: &Gpg) -> std::result::Result<Vec<Evidence>
             Err(refusal(&error).hint(hint.trim_start()))
         }
     }
-}
-
-/// The configured key, after it signed something.
-fn signer(host: &Host, gpg: &Gpg) -> Result<Option<Signer>> {
-    let key = host.config.signing.trusted_key()?;
-    key.map(|key| signer::signer(gpg, key, &host.config.env, host.cancel))
-        .transpose()
 }
 
 fn evidence(host: &Host, signer: &Signer) -> Vec<Evidence> {

@@ -1,7 +1,6 @@
 //! The summary of a backup.
 
-use crate::base::names::TableName;
-use crate::base::text::{bytes, plain, thousands};
+use crate::base::text::{TABLE, bytes, padded, plain, thousands};
 use crate::store::manifest::Manifest;
 
 /// What an operator wants to read after a backup.
@@ -21,15 +20,12 @@ pub(crate) fn summary(manifest: &Manifest) -> Vec<String> {
         manifest.timing.seconds
     )];
     for table in &manifest.tables {
-        let name = TableName {
-            schema: table.schema.clone(),
-            name: table.name.clone(),
-        };
         let rows = match table.kind.as_str() {
             "table" => format!("{} rows", thousands(table.rows)),
             kind => format!("({kind})"),
         };
-        lines.push(format!("  {:<48} {rows:>16}", plain(&name.to_string())));
+        let table = padded(&table.table().to_string(), TABLE);
+        lines.push(format!("  {table} {rows:>16}"));
     }
     let recipients = manifest.recipients.iter().map(|r| {
         let expiry = r.expires_at.as_deref().unwrap_or("never");

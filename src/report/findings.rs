@@ -71,29 +71,9 @@ impl Findings {
     /// Nothing proved is no pass.
     pub(crate) fn verdict(&self) -> Verdict {
         let proved = self.0.iter().any(|f| f.standing == CheckStatus::Proved);
-        match proved && self.failed().is_empty() {
-            true => Verdict::Pass,
-            false => Verdict::Fail,
-        }
+        Verdict::pass_if(proved && self.failed().is_empty())
     }
 }
-
-/// What `verify` has to say of one artifact.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct VerifyReport {
-    pub schema: &'static str,
-    pub result: Verdict,
-    pub run_id: Option<String>,
-    pub artifact: String,
-    /// Null where there is none: an orphan.
-    pub manifest: Option<String>,
-    /// As read now; null where it is larger than the manifest says, and so was not.
-    pub sha256: Option<String>,
-    pub size_bytes: Option<u64>,
-    pub checks: Findings,
-}
-
-pub(crate) const SCHEMA: &str = "pgseal/verify/1";
 
 #[cfg(test)]
 mod tests {

@@ -93,15 +93,19 @@ impl Judgement {
             backup_runner,
             f4_status,
             secrets_exposed,
-            g3: match backup_mechanism == RowState::Ready && !matrix.open_question() {
-                true => Verdict::Pass,
-                false => Verdict::Fail,
-            },
+            g3: Verdict::pass_if(backup_mechanism == RowState::Ready && !matrix.open_question()),
         }
     }
 
+    /// The block as reports end with it.
+    pub(crate) fn text(&self) -> String {
+        self.lines()
+            .map(|(key, word)| format!("{key}: {word}\n"))
+            .concat()
+    }
+
     /// The block's lines, in its order.
-    pub(crate) fn lines(&self) -> [(&'static str, &'static str); 6] {
+    fn lines(&self) -> [(&'static str, &'static str); 6] {
         [
             ("backup_mechanism", self.backup_mechanism.as_str()),
             ("backup_key", self.backup_key.as_str()),

@@ -36,10 +36,7 @@ pub(crate) fn report(found: &Readiness, package: &str) -> String {
     out += "\n## 5. Operator command package (not executed)\n\n";
     out += &fenced("shell", package);
     out += "\n## 6. Verdict\n\n";
-    let lines = verdict
-        .lines()
-        .map(|(key, word)| format!("{key}: {word}\n"));
-    out + &fenced("text", &lines.concat())
+    out + &fenced("text", &verdict.text())
 }
 
 fn line(row: &Row) -> String {

@@ -3,19 +3,26 @@
 use crate::base::text::plain;
 use crate::process::command::shell_word;
 
+/// What keys are made of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum KeyAlgorithm {
+    Ecc,
+    Rsa,
+}
+
 /// What this host fills in.
 pub(crate) struct Filled<'a> {
     pub host: &'a str,
     pub date: &'a str,
-    pub rsa: bool,
+    pub algorithm: KeyAlgorithm,
     pub name: &'a str,
     pub email: &'a str,
     pub gnupg_home: &'a str,
     pub env_file: Option<String>,
     pub config_file: Option<String>,
-    pub store: &'a str,
     pub run_id: &'a str,
-    pub suffix: &'a str,
+    /// Path of what a run of this id would seal.
+    pub artifact: &'a str,
     pub tables: &'a [String],
 }
 
@@ -83,7 +90,10 @@ gpg --batch --armor --output "$public_key" --export "$fpr"
 printf 'fingerprint:             %s\npublic key:              %s\nrevocation certificate:  %s\n' \
   "$fpr" "$public_key" "$revocation"
 "##,
-        block = if filled.rsa { RSA } else { ECC },
+        block = match filled.algorithm {
+            KeyAlgorithm::Ecc => ECC,
+            KeyAlgorithm::Rsa => RSA,
+        },
         name = filled.name,
         email = filled.email,
         host = plain(filled.host),
@@ -138,10 +148,7 @@ pgseal preflight{config}
 #    Its scope:
 {tables}"##,
         run_id = filled.run_id,
-        artifact = plain(&format!(
-            "{}/{}{}",
-            filled.store, filled.run_id, filled.suffix
-        )),
+        artifact = plain(filled.artifact),
     )
 }
 

@@ -10,15 +10,12 @@ pub(crate) fn checklist(found: &Readiness, look: &TerminalStyle) -> String {
     let mut out = String::new();
     for row in found.rows.rows() {
         let ready = row.state == RowState::Ready;
-        let mark = match ready {
-            true => look.colored("[x]", 32),
-            false => look.colored("[ ]", 31),
+        let (mark, state) = if ready {
+            (look.colored("[x]", 32), String::new())
+        } else {
+            (look.colored("[ ]", 31), format!("{}: ", row.state.as_str()))
         };
         let first = row.evidence.first().map(said).unwrap_or_default();
-        let state = match ready {
-            true => String::new(),
-            false => format!("{}: ", row.state.as_str()),
-        };
         let text = look.safe(&format!("{}: {state}{first}", row.component));
         for (at, line) in look.wrapped(4, &text).iter().enumerate() {
             match at {
@@ -40,8 +37,6 @@ pub(crate) fn checklist(found: &Readiness, look: &TerminalStyle) -> String {
         }
     }
     out.push('\n');
-    for (key, word) in found.verdict.lines() {
-        out += &format!("{key}: {word}\n");
-    }
+    out += &found.verdict.text();
     out
 }

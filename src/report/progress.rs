@@ -1,7 +1,7 @@
 //! One line on a terminal while a dump runs; nothing anywhere else.
 
 use crate::base::names::TableName;
-use crate::base::text::{bytes, plain, thousands};
+use crate::base::text::{bytes, plain, split_at_width, thousands};
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -58,7 +58,7 @@ impl ProgressLine {
             .map_or(0, |size| usize::from(size.ws_col));
         // A terminal of 0 columns is one that nobody told its size.
         let width = if width == 0 { 80 } else { width.max(20) };
-        let line: String = line.chars().take(width - 1).collect();
+        let (line, _) = split_at_width(&line, width - 1);
         let _ = write!(std::io::stderr(), "\r\x1b[K{line}");
     }
 }

@@ -1,9 +1,11 @@
 //! What was found: data and one fold. How it is said is `render`'s.
 
 use crate::base::exit::Exit;
+use crate::base::text::plain;
 use crate::base::version::Version;
 use crate::report::judgement::Judgement;
 use crate::report::matrix::Matrix;
+use crate::report::print::Report;
 use serde::Serialize;
 
 /// What `readiness` and `preflight` tell.
@@ -71,6 +73,29 @@ pub(crate) struct MechanismProof {
     pub searched: Vec<String>,
 }
 
+/// A proof, step by step, for a person.
+impl Report for MechanismProof {
+    fn text(&self) -> String {
+        let mut out = format!(
+            "gpg {} ({}), libgcrypt {}\nthrow-away key: {}\ncompression: {}\n\n",
+            plain(&self.gpg.version),
+            plain(&self.gpg.path),
+            plain(&self.libgcrypt),
+            plain(&self.key),
+            self.compression
+        );
+        for step in &self.steps {
+            let mark = if step.passed { "ok" } else { "FAIL" };
+            out += &format!("  [{mark:^4}] {}: {}\n", step.name, plain(&step.detail));
+        }
+        out + &format!("\nGPG_MECHANISM_PROOF: {}\n", self.result.as_str())
+    }
+
+    fn exit(&self) -> Exit {
+        self.result.exit()
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub(crate) enum Verdict {
@@ -81,10 +106,11 @@ pub(crate) enum Verdict {
 impl Verdict {
     /// Nothing tried is nothing proved.
     pub(crate) fn of(steps: &[Step]) -> Verdict {
-        match !steps.is_empty() && steps.iter().all(|step| step.passed) {
-            true => Verdict::Pass,
-            false => Verdict::Fail,
-        }
+        Verdict::pass_if(!steps.is_empty() && steps.iter().all(|step| step.passed))
+    }
+
+    pub(crate) fn pass_if(passed: bool) -> Verdict {
+        if passed { Verdict::Pass } else { Verdict::Fail }
     }
 
     pub(crate) fn exit(self) -> Exit {

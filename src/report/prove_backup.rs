@@ -1,12 +1,12 @@
 //! The proof that a backup changes nothing.
 
 use crate::base::exit::Exit;
-use crate::base::text::{plain, thousands};
+use crate::base::text::{TABLE, padded, plain, thousands};
 use crate::report::findings::Findings;
 use crate::report::print::Report;
 use crate::report::proof::Verdict;
 use crate::report::verify::findings;
-use crate::store::envelope::Envelope;
+use crate::store::manifest::Envelope;
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Serialize)]
@@ -54,8 +54,8 @@ impl Report for ProveBackupReport {
                 Some(n) => format!("{n} rows changed"),
                 None => "CHANGED by another session".into(),
             };
-            let rows = thousands(table.rows_before);
-            out += &format!("  {:<48} {rows:>16} rows  {changed}\n", plain(&table.table));
+            let (table, rows) = (padded(&table.table, TABLE), thousands(table.rows_before));
+            out += &format!("  {table} {rows:>16} rows  {changed}\n");
         }
         out += "\n";
         out += &findings(&self.checks);

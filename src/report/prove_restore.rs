@@ -1,12 +1,12 @@
 //! The proof that an artifact comes back.
 
 use crate::base::exit::Exit;
-use crate::base::text::{plain, thousands};
+use crate::base::text::{TABLE, padded, plain, thousands};
 use crate::report::findings::Findings;
 use crate::report::print::Report;
 use crate::report::proof::Verdict;
-use crate::report::restore::listed;
-use crate::report::verify::findings;
+use crate::report::restore::not_restored;
+use crate::report::verify::ending;
 use serde::Serialize;
 
 #[derive(Debug, Serialize)]
@@ -56,17 +56,11 @@ impl Report for ProveRestoreReport {
             } else {
                 "DIFFERS"
             };
-            let rows = thousands(table.sealed_rows);
-            out += &format!("  {:<48} {rows:>16} rows  {equal}\n", plain(&table.table));
+            let (table, rows) = (padded(&table.table, TABLE), thousands(table.sealed_rows));
+            out += &format!("  {table} {rows:>16} rows  {equal}\n");
         }
-        out += &listed("left out", &proof.skipped);
-        out += &listed("never in the backup", &proof.not_restored);
-        for note in &proof.notes {
-            out += &format!("note: {}\n", plain(note));
-        }
-        out += "\n";
-        out += &findings(&proof.checks);
-        out + &format!("\nPROVE_RESTORE: {}\n", self.result.as_str())
+        out += &not_restored(&proof.skipped, &proof.not_restored, &proof.notes);
+        out + &ending(&proof.checks, "PROVE_RESTORE", self.result)
     }
 
     fn exit(&self) -> Exit {

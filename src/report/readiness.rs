@@ -32,9 +32,7 @@ pub(crate) fn table(found: &Readiness, look: &TerminalStyle) -> String {
         }
     }
     out.push('\n');
-    for (key, word) in found.verdict.lines() {
-        out += &format!("{key}: {word}\n");
-    }
+    out += &found.verdict.text();
     if !found.searched.is_empty() {
         let searched = format!(
             "a canary passphrase was searched for in {}",

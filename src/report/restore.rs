@@ -1,10 +1,10 @@
 //! What was restored.
 
-use crate::base::text::{plain, thousands};
+use crate::base::text::{TABLE, padded, plain, thousands};
 use crate::report::findings::Findings;
 use crate::report::print::Report;
 use crate::report::proof::Verdict;
-use crate::report::verify::findings;
+use crate::report::verify::ending;
 use serde::Serialize;
 
 #[derive(Debug, Serialize)]
@@ -49,24 +49,24 @@ impl Report for RestoreReport {
             plain(&place.version)
         );
         for table in &self.tables {
-            out += &format!(
-                "  {:<48} {:>16} rows\n",
-                plain(&table.table),
-                thousands(table.rows)
-            );
+            let (table, rows) = (padded(&table.table, TABLE), thousands(table.rows));
+            out += &format!("  {table} {rows:>16} rows\n");
         }
-        out += &listed("left out", &self.skipped);
-        out += &listed("never in the backup", &self.not_restored);
-        for note in &self.notes {
-            out += &format!("note: {}\n", plain(note));
-        }
-        out += "\n";
-        out += &findings(&self.checks);
-        out + &format!("\nRESTORE: {}\n", self.result.as_str())
+        out += &not_restored(&self.skipped, &self.not_restored, &self.notes);
+        out + &ending(&self.checks, "RESTORE", self.result)
     }
 }
 
-pub(crate) fn listed(what: &str, lines: &[String]) -> String {
+/// What is not in the target, and why.
+pub(crate) fn not_restored(skipped: &[String], never: &[String], notes: &[String]) -> String {
+    let mut out = listed("left out", skipped) + &listed("never in the backup", never);
+    for note in notes {
+        out += &format!("note: {}\n", plain(note));
+    }
+    out
+}
+
+fn listed(what: &str, lines: &[String]) -> String {
     if lines.is_empty() {
         return String::new();
     }

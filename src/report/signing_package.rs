@@ -2,7 +2,7 @@
 
 use crate::base::text::plain;
 use crate::process::command::shell_word;
-use crate::report::operator_package::{Filled, config_option};
+use crate::report::operator_package::{Filled, KeyAlgorithm, config_option};
 
 const ECC: &str = "Key-Type: EDDSA\nKey-Curve: ed25519\nKey-Usage: sign";
 const RSA: &str = "Key-Type: RSA\nKey-Length: 4096\nKey-Usage: sign";
@@ -63,7 +63,10 @@ PGSEAL_SIGNING_KEY="$fpr" pgseal preflight{config}
         host = plain(filled.host),
         date = filled.date,
         home = shell_word(filled.gnupg_home),
-        block = if filled.rsa { RSA } else { ECC },
+        block = match filled.algorithm {
+            KeyAlgorithm::Ecc => ECC,
+            KeyAlgorithm::Rsa => RSA,
+        },
         name = filled.name,
         email = filled.email,
         config = config_option(filled),

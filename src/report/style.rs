@@ -1,9 +1,10 @@
 //! What this terminal can show: colour, letters, width.
 
 use crate::base::env::Env;
-use crate::base::text::plain;
+use crate::base::text::{plain, split_at_width};
 use crate::report::matrix::RowState;
 use std::io::IsTerminal;
+use unicode_width::UnicodeWidthStr;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TerminalStyle {
@@ -87,18 +88,15 @@ impl TerminalStyle {
         let mut line = String::new();
         for word in text.split(' ') {
             let mut word = word;
-            let needs = line.chars().count() + usize::from(!line.is_empty()) + width(word);
+            let needs = line.width() + usize::from(!line.is_empty()) + word.width();
             if needs > most && !line.is_empty() {
                 lines.push(std::mem::take(&mut line));
             }
             // What has no space to break at is broken anywhere.
-            while width(word) > most {
-                let at = word
-                    .char_indices()
-                    .nth(most)
-                    .map_or(word.len(), |(at, _)| at);
-                lines.push(word[..at].to_string());
-                word = &word[at..];
+            while word.width() > most {
+                let (fits, rest) = split_at_width(word, most);
+                lines.push(fits.to_string());
+                word = rest;
             }
             if !line.is_empty() {
                 line.push(' ');
@@ -110,10 +108,6 @@ impl TerminalStyle {
         }
         lines
     }
-}
-
-fn width(text: &str) -> usize {
-    text.chars().count()
 }
 
 #[cfg(test)]

@@ -2,8 +2,27 @@
 
 use crate::base::exit::Exit;
 use crate::base::text::plain;
-use crate::report::findings::{Check, CheckStatus, Findings, VerifyReport};
+use crate::report::findings::{Check, CheckStatus, Findings};
 use crate::report::print::Report;
+use crate::report::proof::Verdict;
+use serde::Serialize;
+
+/// What `verify` has to say of one artifact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct VerifyReport {
+    pub schema: &'static str,
+    pub result: Verdict,
+    pub run_id: Option<String>,
+    pub artifact: String,
+    /// Null where there is none: an orphan.
+    pub manifest: Option<String>,
+    /// As read now; null where it is larger than the manifest says, and so was not.
+    pub sha256: Option<String>,
+    pub size_bytes: Option<u64>,
+    pub checks: Findings,
+}
+
+pub(crate) const SCHEMA: &str = "pgseal/verify/1";
 
 impl Report for VerifyReport {
     fn text(&self) -> String {
@@ -11,14 +30,19 @@ impl Report for VerifyReport {
             Some(run_id) => format!("run {run_id}: "),
             None => String::new(),
         };
-        let mut out = format!("{}{}\n\n", plain(&run), plain(&self.artifact));
-        out += &findings(&self.checks);
-        out + &format!("\nVERIFY: {}\n", self.result.as_str())
+        let artifact = plain(&self.artifact);
+        let ending = ending(&self.checks, "VERIFY", self.result);
+        format!("{}{artifact}\n{ending}", plain(&run))
     }
 
     fn exit(&self) -> Exit {
         self.result.exit()
     }
+}
+
+/// What every report of checks ends with: the checks, and the answer under the verb's name.
+pub(crate) fn ending(checks: &Findings, verb: &str, result: Verdict) -> String {
+    format!("\n{}\n{verb}: {}\n", findings(checks), result.as_str())
 }
 
 pub(crate) fn findings(checks: &Findings) -> String {

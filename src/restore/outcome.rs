@@ -14,7 +14,7 @@ use crate::restore::editor::DumpEditor;
 use crate::restore::script::{self, SERVER_STARTED};
 use crate::restore::stream::{Commit, RestoreTap};
 use crate::store::manifest::Manifest;
-use crate::verify::decrypt::opens;
+use crate::verify::decrypt::{Opening, opens};
 use std::time::Duration;
 
 type RestorePipe = Piped<RestoreTap, AnswerReader>;
@@ -116,8 +116,8 @@ pub(crate) fn failure(
         | Blame::Sink(error)
         | Blame::Tap(error) => error,
         Blame::Producer | Blame::Both => match opens(gpg)? {
-            Err(why) => sealed(format!("the artifact cannot be decrypted: {why}")),
-            Ok(()) => sealed("gpg and psql failed".into()),
+            Opening::Refused(why) => sealed(format!("the artifact cannot be decrypted: {why}")),
+            Opening::Opened => sealed("gpg and psql failed".into()),
         },
         Blame::Consumer => {
             let at =

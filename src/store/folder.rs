@@ -3,21 +3,12 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::RunId;
+use crate::store::run_files::{RunFile, of_partial, partial, run_of};
 use rustix::fs::{Access, AtFlags, CWD, OFlags, RenameFlags};
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-
-/// Every ending that a file of a run may have.
-pub(crate) const ENDINGS: &[&str] = &[ARTIFACTS[0], ARTIFACTS[1], PRELUDE, MANIFEST, SIGNATURE];
-pub(crate) const ARTIFACTS: [&str; 2] = [".sql.gpg", ".sql.zst.gpg"];
-pub(crate) const PRELUDE: &str = ".prelude.sql.gpg";
-pub(crate) const MANIFEST: &str = ".manifest.json";
-/// A detached signature of the manifest. No run's other file can be called so, whatever the run's
-/// name ends in, since every other ending ends otherwise.
-pub(crate) const SIGNATURE: &str = ".manifest.json.sig";
-pub(crate) const PARTIAL: &str = ".partial";
 
 #[derive(Debug)]
 pub(crate) struct Store {
@@ -104,7 +95,7 @@ impl Store {
                 continue;
             };
             let file = entry.file_type().is_ok_and(|kind| kind.is_file());
-            if file && name.strip_suffix(PARTIAL).is_some_and(is_ours) {
+            if file && of_partial(&name).and_then(run_of).is_some() {
                 let path = self.path(&name);
                 std::fs::remove_file(&path)
                     .map_err(|err| Error::io(Code::Store, "remove", &path, &err))?;
@@ -116,9 +107,8 @@ impl Store {
 
     /// A run id is taken as soon as one file has it.
     pub(crate) fn check_free(&self, run_id: &RunId) -> Result<()> {
-        let taken = ENDINGS
-            .iter()
-            .map(|ending| self.path(&format!("{run_id}{ending}")))
+        let taken = RunFile::all()
+            .map(|file| self.path(&file.of(run_id)))
             .find(|path| path.symlink_metadata().is_ok());
         match taken {
             None => Ok(()),
@@ -132,7 +122,7 @@ impl Store {
 
     /// A new file, readable by us alone, that is removed again unless it is published.
     pub(crate) fn partial(&self, name: &str) -> Result<Partial> {
-        let path = self.path(&format!("{name}{PARTIAL}"));
+        let path = self.path(&partial(name));
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -153,14 +143,6 @@ impl Store {
             .sync_all()
             .map_err(|err| Error::io(Code::Store, "fsync the store", &self.dir, &err))
     }
-}
-
-/// `<run id><ending>` as we write them.
-fn is_ours(name: &str) -> bool {
-    ENDINGS.iter().any(|ending| {
-        name.strip_suffix(ending)
-            .is_some_and(|id| RunId::parse(id).is_ok())
-    })
 }
 
 /// A path that is removed when it is dropped.

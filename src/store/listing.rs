@@ -2,8 +2,9 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::RunId;
-use crate::store::folder::{ARTIFACTS, ENDINGS, MANIFEST, PARTIAL, PRELUDE, SIGNATURE, Store};
+use crate::store::folder::Store;
 use crate::store::manifest::Manifest;
+use crate::store::run_files::{RunFile, of_partial, run_of};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
@@ -54,8 +55,8 @@ pub(crate) struct Run {
 impl Run {
     /// The artifact's file name, where there is exactly one.
     pub(crate) fn artifact(&self) -> Option<&str> {
-        let mut names = ARTIFACTS.iter().filter_map(|ending| {
-            let (name, _) = self.files.get_key_value(&format!("{}{ending}", self.id))?;
+        let mut names = RunFile::ARTIFACTS.iter().filter_map(|file| {
+            let (name, _) = self.files.get_key_value(&file.of(&self.id))?;
             Some(name.as_str())
         });
         names.next().filter(|_| names.next().is_none())
@@ -63,7 +64,7 @@ impl Run {
 
     /// Whether there is a signature, of whatever it is.
     pub(crate) fn signed(&self) -> bool {
-        self.files.contains_key(&format!("{}{SIGNATURE}", self.id))
+        self.files.contains_key(&RunFile::Signature.of(&self.id))
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -80,7 +81,7 @@ pub(crate) fn runs(store: &Store) -> Result<Vec<Run>> {
         let Ok(name) = entry.file_name().into_string() else {
             continue;
         };
-        let Some(id) = run_of(name.strip_suffix(PARTIAL).unwrap_or(&name)) else {
+        let Some(id) = run_of(of_partial(&name).unwrap_or(&name)) else {
             continue;
         };
         match entry.metadata() {
@@ -94,13 +95,6 @@ pub(crate) fn runs(store: &Store) -> Result<Vec<Run>> {
     let mut runs = runs.collect::<Vec<_>>();
     runs.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
     Ok(runs)
-}
-
-/// The run that a file belongs to by its name.
-pub(crate) fn run_of(name: &str) -> Option<RunId> {
-    ENDINGS
-        .iter()
-        .find_map(|ending| RunId::parse(name.strip_suffix(ending)?).ok())
 }
 
 fn run(store: &Store, id: RunId, files: &[(String, Metadata)]) -> Run {
@@ -118,10 +112,10 @@ fn run(store: &Store, id: RunId, files: &[(String, Metadata)]) -> Run {
     };
     if let Some((name, _)) = files.iter().find(|(_, meta)| !meta.is_file()) {
         run.why = Some(format!("`{name}` is not a regular file"));
-    } else if files.iter().all(|(name, _)| name.ends_with(PARTIAL)) {
+    } else if files.iter().all(|(name, _)| of_partial(name).is_some()) {
         run.state = RunState::Partial;
         run.why = Some("a run is under way, or was killed; the next backup sweeps it".into());
-    } else if !run.files.contains_key(&format!("{}{MANIFEST}", run.id)) {
+    } else if !run.files.contains_key(&RunFile::Manifest.of(&run.id)) {
         run.state = RunState::Orphan;
         run.why = Some("there is no manifest: the run was never complete, or half removed".into());
     } else {
@@ -139,7 +133,7 @@ fn run(store: &Store, id: RunId, files: &[(String, Metadata)]) -> Run {
 
 /// The manifest, if what is there agrees with it as far as a look at sizes can tell.
 fn complete(store: &Store, run: &Run) -> std::result::Result<Manifest, String> {
-    let bytes = read(&store.path(&format!("{}{MANIFEST}", run.id)))?;
+    let bytes = read(&store.path(&RunFile::Manifest.of(&run.id)))?;
     let manifest = Manifest::parse(&bytes).map_err(|why| format!("its manifest: {why}"))?;
     if manifest.run_id != run.id.as_str() {
         return Err(format!("its manifest is of run `{}`", manifest.run_id));
@@ -159,7 +153,7 @@ fn complete(store: &Store, run: &Run) -> std::result::Result<Manifest, String> {
     };
     size(artifact, manifest.envelope.size_bytes)?;
     if let Some(prelude) = &manifest.prelude {
-        size(&format!("{}{PRELUDE}", run.id), prelude.size_bytes)?;
+        size(&RunFile::Prelude.of(&run.id), prelude.size_bytes)?;
     }
     Ok(manifest)
 }

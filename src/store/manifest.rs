@@ -3,7 +3,6 @@
 use crate::base::names::TableName;
 use crate::pg::catalog::RelationKind;
 use crate::pg::closure::ExternalReference;
-use crate::store::envelope::Envelope;
 use serde::{Deserialize, Serialize};
 
 pub(crate) const SCHEMA: &str = "pgseal/manifest/1";
@@ -84,6 +83,20 @@ fn holds_nul(json: &[u8]) -> bool {
         rest = escape.get(1..).unwrap_or_default();
     }
     false
+}
+
+/// The four keys that a writer checks before it writes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Envelope {
+    /// Of the artifact's bytes: 64 hex digits, lower case.
+    pub sha256: String,
+    /// Of the artifact.
+    pub size_bytes: u64,
+    /// The first recipient's primary fingerprint, upper case.
+    pub gpg_fpr: String,
+    /// The artifact's absolute path.
+    pub artifact_ref: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

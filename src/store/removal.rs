@@ -2,17 +2,17 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::RunId;
-use crate::store::folder::{ENDINGS, MANIFEST, Store};
+use crate::store::folder::Store;
+use crate::store::run_files::RunFile;
 use rustix::fs::{AtFlags, FileType};
 
 impl Store {
     /// Takes a complete run away: the manifest first, so that a crash in between leaves an orphan
     /// and never a false "complete". Only regular files of that run, and only in this folder.
     pub(crate) fn remove(&self, run_id: &RunId) -> Result<()> {
-        let others = ENDINGS.iter().filter(|ending| **ending != MANIFEST);
-        let names = std::iter::once(&MANIFEST).chain(others);
-        for (at, ending) in names.enumerate() {
-            let name = format!("{run_id}{ending}");
+        let others = RunFile::all().filter(|file| *file != RunFile::Manifest);
+        for file in std::iter::once(RunFile::Manifest).chain(others) {
+            let name = file.of(run_id);
             let trouble = |err: rustix::io::Errno| {
                 Error::io(Code::Store, "remove", &self.path(&name), &err.into())
             };
@@ -27,7 +27,7 @@ impl Store {
                 Ok(_) => {}
             }
             rustix::fs::unlinkat(&self.handle, &name, AtFlags::empty()).map_err(trouble)?;
-            if at == 0 {
+            if file == RunFile::Manifest {
                 self.sync()?;
             }
         }

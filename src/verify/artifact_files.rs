@@ -2,8 +2,8 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::{RunId, RunOrPath};
-use crate::store::folder::{ARTIFACTS, MANIFEST, PRELUDE, SIGNATURE, Store};
-use crate::store::listing::run_of;
+use crate::store::folder::Store;
+use crate::store::run_files::{RunFile, run_of};
 use std::path::{Path, PathBuf};
 
 /// An artifact and the folder in which its manifest and its prelude lie.
@@ -22,15 +22,15 @@ impl ArtifactFiles {
         }
     }
 
-    fn in_store(run_id: &RunId, dir: &Path) -> Result<ArtifactFiles> {
+    pub(crate) fn in_store(run_id: &RunId, dir: &Path) -> Result<ArtifactFiles> {
         let store = Store::open_read(dir)?;
-        let path = |ending: &str| store.path(&format!("{run_id}{ending}"));
+        let path = |file: RunFile| store.path(&file.of(run_id));
         let there = |path: &PathBuf| path.symlink_metadata().is_ok();
-        let mut artifacts = ARTIFACTS.map(path).into_iter().filter(there);
+        let mut artifacts = RunFile::ARTIFACTS.map(path).into_iter().filter(there);
         let artifact = match (artifacts.next(), artifacts.next()) {
             (Some(artifact), None) => artifact,
             // The report will say that it is missing.
-            (None, _) if there(&path(MANIFEST)) => path(ARTIFACTS[0]),
+            (None, _) if there(&path(RunFile::Manifest)) => path(RunFile::Artifact),
             (None, _) => {
                 let what = format!("no run `{run_id}` in the store `{}`", dir.display());
                 return Err(Error::new(Code::NotFound, what)
@@ -60,10 +60,7 @@ impl ArtifactFiles {
             .map_err(|err| Error::io(Code::NotFound, "look at", path, &err))?;
         let name = artifact.file_name().and_then(|name| name.to_str());
         let name = name.unwrap_or_default();
-        if [PRELUDE, MANIFEST, SIGNATURE]
-            .iter()
-            .any(|ending| name.ends_with(ending))
-        {
+        if RunFile::BESIDE.iter().any(|file| file.is(name)) {
             let what = format!("`{}` is not an artifact", path.display());
             return Err(Error::new(Code::NotFound, what).hint(
                 "Name the artifact, <run id>.sql.gpg: what lies beside it is looked at too.",
@@ -76,9 +73,14 @@ impl ArtifactFiles {
     }
 
     /// A file of the same run, beside the artifact.
-    pub(crate) fn beside(&self, ending: &str) -> Option<PathBuf> {
+    pub(crate) fn beside(&self, file: RunFile) -> Option<PathBuf> {
         let run_id = self.run_id.as_ref()?;
-        Some(self.artifact.with_file_name(format!("{run_id}{ending}")))
+        Some(self.artifact.with_file_name(file.of(run_id)))
+    }
+
+    /// The run's id, as reports tell it.
+    pub(crate) fn run_id(&self) -> Option<String> {
+        self.run_id.as_ref().map(ToString::to_string)
     }
 
     pub(crate) fn file_name(&self) -> &str {

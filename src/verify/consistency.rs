@@ -5,8 +5,8 @@ use crate::base::names::{Fingerprint, TableName};
 use crate::gnupg::compression::Compression;
 use crate::gnupg::packet_reader::KeyId;
 use crate::pg::identifier;
-use crate::store::folder::PRELUDE;
 use crate::store::manifest::Manifest;
+use crate::store::run_files::RunFile;
 use crate::verify::artifact_files::ArtifactFiles;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ pub(crate) fn consistent(manifest: &Manifest, subject: &ArtifactFiles) -> Result
             wrong.push(why);
         }
     };
-    let run_id = subject.run_id.as_ref().map(ToString::to_string);
+    let run_id = subject.run_id();
     must(
         run_id.as_deref() == Some(&manifest.run_id),
         format!(
@@ -47,7 +47,7 @@ pub(crate) fn consistent(manifest: &Manifest, subject: &ArtifactFiles) -> Result
     );
     match Compression::parse(&manifest.compression) {
         Ok(compression) => must(
-            subject.file_name().ends_with(compression.suffix()),
+            RunFile::artifact(compression).is(subject.file_name()),
             format!("{compression} makes another file name"),
         ),
         Err(why) => must(false, why),
@@ -67,7 +67,7 @@ pub(crate) fn consistent(manifest: &Manifest, subject: &ArtifactFiles) -> Result
         }
     }
     if let Some(prelude) = &manifest.prelude {
-        let name = format!("{}{PRELUDE}", manifest.run_id);
+        let name = RunFile::Prelude.of(&manifest.run_id);
         must(
             prelude.file == name,
             format!("its prelude is {:?}, not {name}", prelude.file),
@@ -131,11 +131,11 @@ fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(digit)
 }
 
-/// The key ids that its ciphertexts must name, sorted.
-pub(crate) fn key_ids(manifest: &Manifest) -> Option<Vec<KeyId>> {
+/// The key ids that its ciphertexts must name, sorted; none where one of them cannot be.
+pub(crate) fn key_ids(manifest: &Manifest) -> Vec<KeyId> {
     let ids = manifest.recipients.iter();
     let ids = ids.map(|recipient| KeyId::of_fingerprint(&recipient.encryption_subkey));
-    let mut ids = ids.collect::<Option<Vec<_>>>()?;
+    let mut ids = ids.collect::<Option<Vec<_>>>().unwrap_or_default();
     ids.sort_unstable();
-    Some(ids)
+    ids
 }

@@ -2,6 +2,7 @@
 //! its status lines and the bytes that it was fed all say so. Streaming; nothing is written.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::text::last_line;
 use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::command::Gpg;
 use crate::gnupg::opening::PassphraseSource;
@@ -110,7 +111,7 @@ pub(crate) fn decrypt<S: Sink>(
     if let Some((_, Err(StreamError::Rejected(error)))) = streamed.sink {
         return Ok(Err(("content", error.message)));
     }
-    if let Err(why) = opens(&outcome)? {
+    if let Opening::Refused(why) = opens(&outcome)? {
         return Ok(Err(("decryption", why)));
     }
     match streamed.sink {
@@ -130,19 +131,29 @@ pub(crate) fn decrypt<S: Sink>(
     }
 }
 
+/// Whether gpg opened a message.
+pub(crate) enum Opening {
+    Opened,
+    Refused(String),
+}
+
 /// gpg's exit status and its status lines: neither is enough alone.
-pub(crate) fn opens(outcome: &ChildExit) -> Result<std::result::Result<(), String>> {
+pub(crate) fn opens(outcome: &ChildExit) -> Result<Opening> {
     let word = status::decrypted(&outcome.status);
-    let refused = !outcome.end.ok() || word.is_err();
-    if let Some(why) = refused.then(|| locked(outcome)).transpose()?.flatten() {
-        return Ok(Err(why));
+    if (!outcome.end.ok() || word.is_err())
+        && let Some(why) = locked(outcome)?
+    {
+        return Ok(Opening::Refused(why));
     }
     if !outcome.end.ok() {
-        let said = outcome.stderr.lines().rfind(|line| !line.trim().is_empty());
-        let said = said.unwrap_or("no message").trim();
-        return Ok(Err(format!("gpg ended with {}: {said}", outcome.end)));
+        let said = last_line(&outcome.stderr).unwrap_or("no message");
+        let why = format!("gpg ended with {}: {said}", outcome.end);
+        return Ok(Opening::Refused(why));
     }
-    Ok(word)
+    Ok(match word {
+        Ok(()) => Opening::Opened,
+        Err(why) => Opening::Refused(why),
+    })
 }
 
 /// Which key opened it, if the manifest names it: key ids in the ciphertext are nobody's word.
@@ -151,14 +162,12 @@ pub(crate) fn opened_by_recipient(
     manifest: &Manifest,
 ) -> std::result::Result<String, String> {
     let by = status::opened_by(lines);
-    let meant = |(subkey, primary): (&str, &str)| {
-        manifest
-            .recipients
-            .iter()
-            .any(|r| r.encryption_subkey == subkey && r.fingerprint == primary)
+    let meant = |subkey: &str, primary: &str| {
+        let mut recipients = manifest.recipients.iter();
+        recipients.any(|r| r.encryption_subkey == subkey && r.fingerprint == primary)
     };
     match by {
-        Some((subkey, primary)) if !meant((subkey, primary)) => Err(format!(
+        Some((subkey, primary)) if !meant(subkey, primary) => Err(format!(
             "it was opened by {subkey} of {primary}, which the manifest does not name"
         )),
         _ => {

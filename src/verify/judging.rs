@@ -4,78 +4,112 @@ use crate::gnupg::packet_reader::KeyId;
 use crate::report::findings::Findings;
 use crate::verify::open_file::Outside;
 
-/// Size and hash, as they are and as the manifest says.
-pub(crate) fn sizes(
-    (size, sha256): (&'static str, &'static str),
-    read: &Outside,
-    (bytes, hash): (u64, &str),
-    findings: &mut Findings,
-) {
-    let how = match read.bytes == bytes {
-        true => Ok(format!("{bytes} bytes")),
-        false => Err(format!("{} bytes, the manifest says {bytes}", read.bytes)),
-    };
-    findings.record(size, how);
-    let found = match &read.content {
-        Ok(content) => &content.sha256,
-        Err(why) => return findings.record_not_checked(sha256, &format!("not read: {why}")),
-    };
-    let how = match found == hash {
-        true => Ok(found.clone()),
-        false => Err(format!("{found}, the manifest says {hash}")),
-    };
-    findings.record(sha256, how);
+/// What the checks of a file are called.
+pub(crate) struct FileChecks {
+    size: &'static str,
+    sha256: &'static str,
+    framing: &'static str,
+    recipients: &'static str,
 }
 
-/// `meant`: None without a manifest, Some(None) where it names none that could be.
-pub(crate) fn framing(
-    (check, recipients): (&'static str, &'static str),
-    read: &Outside,
-    meant: Option<Option<Vec<KeyId>>>,
-    findings: &mut Findings,
-) {
-    let content = match &read.content {
-        Ok(content) => content,
-        Err(why) => {
-            let detail = format!("not read: {why}");
-            findings.record_not_checked(check, &detail);
-            return findings.record_not_checked(recipients, &detail);
+pub(crate) const ARTIFACT: FileChecks = FileChecks {
+    size: "size",
+    sha256: "sha256",
+    framing: "framing",
+    recipients: "recipients",
+};
+pub(crate) const PRELUDE: FileChecks = FileChecks {
+    size: "prelude size",
+    sha256: "prelude sha256",
+    framing: "prelude framing",
+    recipients: "prelude recipients",
+};
+
+/// What a manifest says of a file.
+pub(crate) struct Recorded<'a> {
+    pub bytes: u64,
+    pub sha256: &'a str,
+    /// Sorted; none where the manifest names one that cannot be.
+    pub recipients: Vec<KeyId>,
+}
+
+impl FileChecks {
+    /// Holds a file against the manifest, where there is one.
+    pub(crate) fn judge(
+        &self,
+        read: &Outside,
+        recorded: Option<&Recorded<'_>>,
+        findings: &mut Findings,
+    ) {
+        if let Some(recorded) = recorded {
+            self.sizes(read, recorded, findings);
         }
-    };
-    let message = match &content.framing {
-        Ok(message) => message,
-        Err(err) => {
-            findings.record(check, Err(err.to_string()));
-            return;
-        }
-    };
-    let detail = format!(
-        "one whole OpenPGP message with integrity protection (tag {}), nothing behind it",
-        message.tag
-    );
-    findings.record(check, Ok(detail));
-    let list = |ids: &[KeyId]| {
-        let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
-        ids.join(", ")
-    };
-    let mut named = message.recipients.clone();
-    named.sort_unstable();
-    match meant {
-        None => {
-            let detail = format!("not proved: it is for {}, by no manifest", list(&named));
-            findings.record_not_checked(recipients, &detail);
-        }
-        Some(meant) => {
-            let meant = meant.unwrap_or_default();
-            let how = match named == meant {
-                true => Ok(format!("for {}, as the manifest says", list(&named))),
-                false => Err(format!(
-                    "it is for {}, the manifest says {}",
-                    list(&named),
-                    list(&meant)
-                )),
-            };
-            findings.record(recipients, how);
-        }
+        self.framing(read, recorded, findings);
+    }
+
+    fn sizes(&self, read: &Outside, recorded: &Recorded<'_>, findings: &mut Findings) {
+        let bytes = recorded.bytes;
+        let how = if read.bytes == bytes {
+            Ok(format!("{bytes} bytes"))
+        } else {
+            Err(format!("{} bytes, the manifest says {bytes}", read.bytes))
+        };
+        findings.record(self.size, how);
+        let found = match &read.content {
+            Ok(content) => &content.sha256,
+            Err(why) => {
+                return findings.record_not_checked(self.sha256, &format!("not read: {why}"));
+            }
+        };
+        let how = if found == recorded.sha256 {
+            Ok(found.clone())
+        } else {
+            Err(format!("{found}, the manifest says {}", recorded.sha256))
+        };
+        findings.record(self.sha256, how);
+    }
+
+    fn framing(&self, read: &Outside, recorded: Option<&Recorded<'_>>, findings: &mut Findings) {
+        let content = match &read.content {
+            Ok(content) => content,
+            Err(why) => {
+                let detail = format!("not read: {why}");
+                findings.record_not_checked(self.framing, &detail);
+                return findings.record_not_checked(self.recipients, &detail);
+            }
+        };
+        let message = match &content.framing {
+            Ok(message) => message,
+            Err(err) => {
+                findings.record(self.framing, Err(err.to_string()));
+                return;
+            }
+        };
+        let detail = format!(
+            "one whole OpenPGP message with integrity protection (tag {}), nothing behind it",
+            message.tag
+        );
+        findings.record(self.framing, Ok(detail));
+        let list = |ids: &[KeyId]| {
+            let ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+            ids.join(", ")
+        };
+        let mut ids = message.recipients.clone();
+        ids.sort_unstable();
+        let named = list(&ids);
+        let how = match recorded {
+            None => {
+                let detail = format!("not proved: it is for {named}, by no manifest");
+                return findings.record_not_checked(self.recipients, &detail);
+            }
+            Some(recorded) if recorded.recipients == ids => {
+                Ok(format!("for {named}, as the manifest says"))
+            }
+            Some(recorded) => {
+                let recorded = list(&recorded.recipients);
+                Err(format!("it is for {named}, the manifest says {recorded}"))
+            }
+        };
+        findings.record(self.recipients, how);
     }
 }

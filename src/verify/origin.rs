@@ -4,7 +4,7 @@
 
 use crate::base::names::sha256;
 use crate::report::findings::Findings;
-use crate::store::envelope::Envelope;
+use crate::store::manifest::Envelope;
 use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::signature::{Signature, TrustedKeys, told};
 use std::path::Path;

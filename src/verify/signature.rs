@@ -6,9 +6,9 @@ use crate::gnupg::colons::day;
 use crate::gnupg::command::Gpg;
 use crate::gnupg::keyring::find_key;
 use crate::gnupg::signature::Proof;
-use crate::gnupg::signer::Signed;
+use crate::gnupg::signer::{Checked, Signed};
 use crate::process::cancel::Cancel;
-use crate::store::folder::SIGNATURE;
+use crate::store::run_files::RunFile;
 use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::open_file::OpenFile;
 
@@ -39,7 +39,7 @@ pub(crate) fn signature(
     trusted: Option<&TrustedKeys>,
     cancel: &Cancel,
 ) -> Result<Signature> {
-    let path = subject.beside(SIGNATURE);
+    let path = subject.beside(RunFile::Signature);
     let Some(path) = path.filter(|path| path.symlink_metadata().is_ok()) else {
         return Ok(Signature::Absent);
     };
@@ -68,9 +68,11 @@ pub(crate) fn signature(
         bytes: manifest,
         signature: &signature,
     };
-    let judged = signed.verify(&gpg, &keys, cancel)?;
     Ok(Signature::Judged(
-        judged.map_err(|why| format!("the manifest's signature {why}")),
+        match signed.verify(&gpg, &keys, cancel)? {
+            Checked::Proved(proof) => Ok(proof),
+            Checked::Not(why) => Err(format!("the manifest's signature {why}")),
+        },
     ))
 }
 

@@ -5,10 +5,11 @@
 //! goes on with what was opened here.
 
 use crate::base::error::{Code, Error, Result};
-use crate::report::findings::{Findings, SCHEMA, VerifyReport};
+use crate::report::findings::Findings;
 use crate::report::proof::Verdict;
-use crate::store::folder::MANIFEST;
+use crate::report::verify::{SCHEMA, VerifyReport};
 use crate::store::manifest::Manifest;
+use crate::store::run_files::RunFile;
 use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::decrypt::Decryptor;
 use crate::verify::open_file::{BlockDigests, OpenFile};
@@ -19,6 +20,7 @@ use crate::verify::with_key::{self, BINDING, Prelude, judge_binding};
 pub(crate) struct Verification {
     pub(crate) subject: ArtifactFiles,
     pub(crate) findings: Findings,
+    /// What vouches for the run, as far as it can be told without the secret key.
     pub(crate) origin: OriginProof,
     pub(crate) manifest: Option<Manifest>,
     /// The manifest as it was read.
@@ -69,11 +71,6 @@ impl Verification {
         )))
     }
 
-    /// What vouches for the run, as far as it can be told without the secret key.
-    pub(crate) fn origin(&self) -> OriginProof {
-        self.origin
-    }
-
     /// Does without the prelude: it is neither opened nor restored.
     pub(crate) fn leave_out_prelude(&mut self) {
         if self.prelude.take().is_some() {
@@ -82,28 +79,16 @@ impl Verification {
         }
     }
 
-    pub(crate) fn findings(&self) -> &Findings {
-        &self.findings
-    }
-
-    pub(crate) fn manifest_bytes(&self) -> &[u8] {
-        &self.manifest_bytes
-    }
-
-    pub(crate) fn subject(&self) -> &ArtifactFiles {
-        &self.subject
-    }
-
     pub(crate) fn report(self) -> VerifyReport {
         let manifest = self
             .subject
-            .beside(MANIFEST)
+            .beside(RunFile::Manifest)
             .filter(|_| self.manifest.is_some());
         let sealed = self.artifact.as_ref();
         VerifyReport {
             schema: SCHEMA,
             result: self.findings.verdict(),
-            run_id: self.subject.run_id.map(|run_id| run_id.to_string()),
+            run_id: self.subject.run_id(),
             artifact: self.subject.artifact.display().to_string(),
             manifest: manifest.map(|path| path.display().to_string()),
             sha256: sealed.and_then(|sealed| sealed.sha256.clone()),
@@ -156,20 +141,23 @@ pub(crate) fn open_prelude(
     Ok(opened)
 }
 
-/// Says what nobody asked for.
-pub(crate) fn not_asked(verification: &mut Verification, decrypted: bool) {
-    let findings = &mut verification.findings;
-    if !decrypted {
-        findings.record_not_checked(
+impl Verification {
+    /// Says that nobody asked for what the secret key alone can prove.
+    pub(crate) fn record_not_decrypted(&mut self) {
+        self.findings.record_not_checked(
             "content",
             "not proved: not decrypted, see --decrypt; a well-formed message may hold anything",
         );
-        if verification.prelude.is_some() {
-            findings.record_not_checked(
+        if self.prelude.is_some() {
+            self.findings.record_not_checked(
                 BINDING,
                 "not proved: not decrypted; the artifact may be another prelude's",
             );
         }
     }
-    findings.record_not_checked("recovery", "not proved: nothing was restored");
+
+    pub(crate) fn record_not_restored(&mut self) {
+        self.findings
+            .record_not_checked("recovery", "not proved: nothing was restored");
+    }
 }

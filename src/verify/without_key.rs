@@ -4,11 +4,11 @@
 use crate::base::error::Result;
 use crate::process::cancel::Cancel;
 use crate::report::findings::Findings;
-use crate::store::folder::{MANIFEST, PRELUDE};
 use crate::store::manifest::{Manifest, Prelude};
+use crate::store::run_files::RunFile;
 use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::consistency;
-use crate::verify::judging::{framing, sizes};
+use crate::verify::judging::{self, Recorded};
 use crate::verify::open_file::{BlockDigests, OpenFile, Outside};
 use crate::verify::origin::{Found, Origin, OriginProof};
 use crate::verify::signature::{Signature, signature};
@@ -43,14 +43,14 @@ pub(crate) fn verify_files(
         };
         proof = origin.judge(&found, &mut findings);
     }
-    let prelude = match manifest
-        .as_ref()
-        .and_then(|m| Some((m, m.prelude.as_ref()?)))
-    {
+    let named = manifest.as_ref();
+    let prelude = match named.and_then(|m| Some((m, m.prelude.as_ref()?))) {
         Some((manifest, said)) => prelude(&subject, manifest, said, cancel, &mut findings)?,
         None => {
             // One that no manifest vouches for is not part of the backup.
-            let stray = subject.beside(PRELUDE).filter(|path| path.exists());
+            let stray = subject
+                .beside(RunFile::Prelude)
+                .filter(|path| path.exists());
             if let (Some(path), true) = (stray, manifest.is_some()) {
                 let why = format!("`{}` is there, the manifest names none", path.display());
                 findings.record("prelude", Err(why));
@@ -71,7 +71,7 @@ pub(crate) fn verify_files(
 
 /// The manifest, and the bytes of which it was made.
 fn manifest(subject: &ArtifactFiles, findings: &mut Findings) -> Option<(Manifest, Vec<u8>)> {
-    let path = subject.beside(MANIFEST);
+    let path = subject.beside(RunFile::Manifest);
     let read = || {
         let path = path.ok_or(
             "none can be looked up: the file's name is not <run id>.sql.gpg or .sql.zst.gpg",
@@ -115,17 +115,12 @@ fn artifact(
     findings.record("artifact", opened.access.clone());
     let size = manifest.map(|manifest| manifest.envelope.size_bytes);
     let read = opened.outside(size, cancel)?;
-    if let Some(manifest) = manifest {
-        let said = &manifest.envelope;
-        sizes(
-            ("size", "sha256"),
-            &read,
-            (said.size_bytes, &said.sha256),
-            findings,
-        );
-    }
-    let meant = manifest.map(consistency::key_ids);
-    framing(("framing", "recipients"), &read, meant, findings);
+    let recorded = manifest.map(|manifest| Recorded {
+        bytes: manifest.envelope.size_bytes,
+        sha256: &manifest.envelope.sha256,
+        recipients: consistency::key_ids(manifest),
+    });
+    judging::ARTIFACT.judge(&read, recorded.as_ref(), findings);
     Ok(Some(sealed(opened, read)))
 }
 
@@ -137,12 +132,9 @@ fn prelude(
     findings: &mut Findings,
 ) -> Result<Option<EncryptedFile>> {
     // By its own name: the manifest's word for it may lead anywhere.
-    let path = subject.beside(PRELUDE).unwrap_or_default();
-    let opened = OpenFile::open(&path).and_then(|opened| match opened.access.clone() {
-        Ok(_) => Ok(opened),
-        Err(why) => Err(why),
-    });
-    let opened = match opened {
+    let path = subject.beside(RunFile::Prelude).unwrap_or_default();
+    let opened = OpenFile::open(&path);
+    let opened = match opened.and_then(|opened| opened.access.clone().map(|_| opened)) {
         Ok(opened) => opened,
         Err(why) => {
             findings.record("prelude", Err(format!("`{}`: {why}", path.display())));
@@ -150,19 +142,12 @@ fn prelude(
         }
     };
     let read = opened.outside(Some(said.size_bytes), cancel)?;
-    sizes(
-        ("prelude size", "prelude sha256"),
-        &read,
-        (said.size_bytes, &said.sha256),
-        findings,
-    );
-    let meant = Some(consistency::key_ids(manifest));
-    framing(
-        ("prelude framing", "prelude recipients"),
-        &read,
-        meant,
-        findings,
-    );
+    let recorded = Recorded {
+        bytes: said.size_bytes,
+        sha256: &said.sha256,
+        recipients: consistency::key_ids(manifest),
+    };
+    judging::PRELUDE.judge(&read, Some(&recorded), findings);
     Ok(Some(sealed(opened, read)))
 }
 

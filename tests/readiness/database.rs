@@ -182,6 +182,29 @@ fn tables_that_are_not_configured_or_not_names() {
     report.says("database", "READY", &[]);
 }
 
+/// Backup, proof and report ask through one gathering; a second one makes the report's second plan,
+/// and a question after the dump tells whether the tables are still the same.
+#[test]
+fn the_database_is_asked_once_for_a_plan() {
+    let host = Host::ready();
+    let (log, psql) = (host.path("sessions"), bin().join("psql"));
+    let script = format!(
+        "echo >> '{}'; exec '{}' \"$@\"",
+        log.display(),
+        psql.display()
+    );
+    host.script("psql", &script);
+    let sessions = |args: &[&str]| {
+        host.write("sessions", "");
+        host.run(args).exits(0);
+        std::fs::read_to_string(&log).unwrap().lines().count()
+    };
+    assert_eq!(sessions(&["readiness"]), 2);
+    assert_eq!(sessions(&["backup", "--dry-run"]), 1);
+    assert_eq!(sessions(&["backup"]), 2);
+    assert_eq!(sessions(&["prove-backup"]), 3);
+}
+
 #[test]
 fn what_a_restore_would_miss_informs_alone() {
     let host = Host::ready();

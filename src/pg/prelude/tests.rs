@@ -32,7 +32,7 @@ fn closure() -> Closure {
     ];
     let answer =
         serde_json::json!({"missing": [], "objects": objects, "sequences": [], "external": []});
-    Closure::parse(&answer.to_string()).unwrap()
+    serde_json::from_value(answer).unwrap()
 }
 
 #[test]

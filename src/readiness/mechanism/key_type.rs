@@ -27,8 +27,8 @@ impl KeyType {
             subkey: recipient.subkey.algorithm.clone(),
         };
         match (
-            parameters(&shape.primary, true),
-            parameters(&shape.subkey, false),
+            parameters(&shape.primary, KeyUsage::Sign),
+            parameters(&shape.subkey, KeyUsage::Encrypt),
         ) {
             (Some(_), Some(_)) => Ok(shape),
             _ => Err(Error::new(
@@ -40,8 +40,8 @@ impl KeyType {
     }
 
     pub(crate) fn block(&self, dates: &str) -> String {
-        let primary = parameters(&self.primary, true).unwrap_or_default();
-        let subkey = parameters(&self.subkey, false).unwrap_or_default();
+        let primary = parameters(&self.primary, KeyUsage::Sign).unwrap_or_default();
+        let subkey = parameters(&self.subkey, KeyUsage::Encrypt).unwrap_or_default();
         format!(
             "Key-{primary}\nKey-Usage: sign,cert\nSubkey-{}\nSubkey-Usage: encrypt\n\
              Name-Real: pgseal throw-away\n{dates}\n%commit\n",
@@ -56,21 +56,23 @@ impl fmt::Display for KeyType {
     }
 }
 
+#[derive(Clone, Copy)]
+enum KeyUsage {
+    Sign,
+    Encrypt,
+}
+
 /// `Type: …`, and a second line for size or curve.
-fn parameters(algorithm: &str, signs: bool) -> Option<String> {
+fn parameters(algorithm: &str, usage: KeyUsage) -> Option<String> {
     if let Some(bits) = algorithm.strip_prefix("rsa") {
         return Some(format!("Type: RSA\nKey-Length: {bits}"));
     }
-    let kind = match (algorithm, signs) {
-        ("ed25519" | "ed448", true) => "EDDSA",
-        ("cv25519" | "cv448", false) => "ECDH",
-        (name, _) if name.starts_with("nistp") || name.starts_with("brainpool") => {
-            if signs {
-                "ECDSA"
-            } else {
-                "ECDH"
-            }
-        }
+    let either = algorithm.starts_with("nistp") || algorithm.starts_with("brainpool");
+    let kind = match (algorithm, usage) {
+        ("ed25519" | "ed448", KeyUsage::Sign) => "EDDSA",
+        ("cv25519" | "cv448", KeyUsage::Encrypt) => "ECDH",
+        (_, KeyUsage::Sign) if either => "ECDSA",
+        (_, KeyUsage::Encrypt) if either => "ECDH",
         _ => return None,
     };
     Some(format!("Type: {kind}\nKey-Curve: {algorithm}"))

@@ -3,10 +3,11 @@
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::Fingerprint;
 use crate::base::random;
+use crate::base::text::last_line;
 use crate::config::settings::Config;
 use crate::gnupg::compression::Compression;
 use crate::gnupg::ephemeral_home::EphemeralHome;
-use crate::gnupg::packet_reader::MessageReader;
+use crate::gnupg::packet_reader::{KeyId, MessageReader};
 use crate::gnupg::{colons, packet_writer, status};
 use crate::process::cancel::{Cancel, stopped};
 use crate::process::command::CommandSpec;
@@ -21,12 +22,25 @@ use std::path::PathBuf;
 /// More than one of gpg's buffers and of our pipes.
 const SAMPLE: usize = 192 * 1024;
 
+/// One of the two throw-away homes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Home {
+    OfTheKey,
+    /// With other keys: one that has not the secret, one that has expired.
+    Other,
+}
+
+/// A message that was given to gpg to decrypt, and what came of it.
+struct Decryption {
+    spec: CommandSpec,
+    judged: std::result::Result<(), String>,
+}
+
 pub(crate) struct RoundTrip<'a> {
     config: &'a Config,
     cancel: &'a Cancel,
     canary: &'a Canary,
     home: EphemeralHome,
-    /// With other keys: one that has not the secret, one that has expired.
     other: EphemeralHome,
     sample: Vec<u8>,
     ciphertext: Vec<u8>,
@@ -60,7 +74,7 @@ impl<'a> RoundTrip<'a> {
 
     pub(crate) fn round_trip(&mut self, shape: &KeyType) -> Result<()> {
         let day = "Expire-Date: 1d";
-        let Some(fingerprint) = self.make_key(false, &shape.block(day), shape)? else {
+        let Some(fingerprint) = self.make_key(Home::OfTheKey, &shape.block(day), shape)? else {
             return Ok(());
         };
         let spec = self
@@ -68,7 +82,8 @@ impl<'a> RoundTrip<'a> {
             .gpg
             .encrypt(std::slice::from_ref(&fingerprint), self.config.compression);
         let ran = self.run(&spec, Input::Bytes(self.framed()?))?;
-        let judged = self.judge_encrypted(&ran, &fingerprint)?;
+        let expected = self.listed(Home::OfTheKey, &fingerprint)?;
+        let judged = judge_encrypted(&ran, &fingerprint, expected);
         let detail = match &judged {
             Ok(()) => format!("{} bytes → {} bytes", self.sample.len(), ran.stdout.len()),
             Err(why) => why.clone(),
@@ -76,7 +91,7 @@ impl<'a> RoundTrip<'a> {
         self.step("encrypt as backup does", judged.is_ok(), detail, &spec);
         self.ciphertext = ran.stdout;
 
-        let (spec, judged) = self.decrypt(false, &self.ciphertext.clone())?;
+        let Decryption { spec, judged } = self.decrypt(Home::OfTheKey, &self.ciphertext)?;
         let detail = match &judged {
             Ok(()) => "SHA-256 of the plaintext is equal".into(),
             Err(why) => why.clone(),
@@ -93,25 +108,28 @@ impl<'a> RoundTrip<'a> {
         let mut flipped = self.ciphertext.clone();
         let middle = flipped.len() / 2;
         flipped[middle] ^= 1;
-        self.refused("one bit flipped is refused", false, &flipped)?;
+        self.refused("one bit flipped is refused", Home::OfTheKey, &flipped)?;
         let cut = self.ciphertext[..self.ciphertext.len() - 1].to_vec();
-        self.refused("truncated by one byte is refused", false, &cut)?;
+        self.refused("truncated by one byte is refused", Home::OfTheKey, &cut)?;
 
         let shape = KeyType::default();
         let day = "Expire-Date: 1d";
-        if self.make_key(true, &shape.block(day), &shape)?.is_some() {
+        if self
+            .make_key(Home::Other, &shape.block(day), &shape)?
+            .is_some()
+        {
             let whole = self.ciphertext.clone();
-            self.refused("another secret key is refused", true, &whole)?;
+            self.refused("another secret key is refused", Home::Other, &whole)?;
         }
         let past = "Creation-Date: 20200101T000000\nExpire-Date: 20200201T000000";
-        if let Some(expired) = self.make_key(true, &shape.block(past), &shape)? {
+        if let Some(expired) = self.make_key(Home::Other, &shape.block(past), &shape)? {
             let spec = self
                 .other
                 .gpg
                 .encrypt(std::slice::from_ref(&expired), self.config.compression);
             let ran = self.run(&spec, Input::Bytes(self.framed()?))?;
             let by_gpg = !ran.ok() && ran.stdout.is_empty();
-            let by_us = self.listed(true, &expired)?.is_none();
+            let by_us = self.listed(Home::Other, &expired)?.is_none();
             let detail = format!(
                 "by gpg: {by_gpg} ({}), by our own look: {by_us}",
                 ran.outcome.end
@@ -156,8 +174,11 @@ impl<'a> RoundTrip<'a> {
             .map_err(|err| Error::new(Code::StageFailed, format!("cannot compress: {err}")))
     }
 
-    fn home(&self, other: bool) -> &EphemeralHome {
-        if other { &self.other } else { &self.home }
+    fn home(&self, home: Home) -> &EphemeralHome {
+        match home {
+            Home::OfTheKey => &self.home,
+            Home::Other => &self.other,
+        }
     }
 
     fn step(&mut self, name: &'static str, passed: bool, detail: String, spec: &CommandSpec) {
@@ -180,16 +201,16 @@ impl<'a> RoundTrip<'a> {
     /// The passphrase is the first line of standard input, the parameter block the rest.
     fn make_key(
         &mut self,
-        other: bool,
+        home: Home,
         block: &str,
         shape: &KeyType,
     ) -> Result<Option<Fingerprint>> {
-        let spec = self.home(other).gpg.generate();
+        let spec = self.home(home).gpg.generate();
         let input = format!("{}\n{block}", self.canary.secret());
         let ran = self.run(&spec, Input::Bytes(input.into_bytes()))?;
         let made = status::created(&ran.outcome.status).filter(|_| ran.ok());
         let made = made.and_then(|fpr| Fingerprint::parse(&fpr).ok());
-        if made.is_none() || !other {
+        if made.is_none() || home == Home::OfTheKey {
             let detail = match &made {
                 Some(fingerprint) => format!("{shape}, passphrase-protected: {fingerprint}"),
                 None => format!("{}: {}", ran.outcome.end, last_words(&ran)),
@@ -200,13 +221,9 @@ impl<'a> RoundTrip<'a> {
     }
 
     /// The key id that a message to this key must name, `None` where the key is unfit.
-    fn listed(
-        &self,
-        other: bool,
-        fingerprint: &Fingerprint,
-    ) -> Result<Option<crate::gnupg::packet_reader::KeyId>> {
+    fn listed(&self, home: Home, fingerprint: &Fingerprint) -> Result<Option<KeyId>> {
         let ran = self.run(
-            &self.home(other).gpg.list_key(fingerprint.as_str()),
+            &self.home(home).gpg.list_key(fingerprint.as_str()),
             Input::Null,
         )?;
         let now = Timestamp::now().as_second();
@@ -215,34 +232,8 @@ impl<'a> RoundTrip<'a> {
         Ok(subkey.and_then(|subkey| subkey.key_id()))
     }
 
-    fn judge_encrypted(
-        &self,
-        ran: &Output,
-        fingerprint: &Fingerprint,
-    ) -> Result<std::result::Result<(), String>> {
-        let expected = self.listed(false, fingerprint)?;
-        let judge = || {
-            if !ran.ok() {
-                return Err(format!("{}: {}", ran.outcome.end, last_words(ran)));
-            }
-            status::encrypted(&ran.outcome.status, [fingerprint.as_str()])?;
-            let mut framing = MessageReader::new();
-            let read = framing.push(&ran.stdout).and_then(|()| framing.finish());
-            let message = read.map_err(|err| err.to_string())?;
-            match (expected, &message.recipients[..]) {
-                (Some(meant), [named]) if meant == *named => Ok(()),
-                _ => Err("the ciphertext names another key".into()),
-            }
-        };
-        Ok(judge())
-    }
-
-    fn decrypt(
-        &self,
-        other: bool,
-        ciphertext: &[u8],
-    ) -> Result<(CommandSpec, std::result::Result<(), String>)> {
-        let home = self.home(other);
+    fn decrypt(&self, home: Home, ciphertext: &[u8]) -> Result<Decryption> {
+        let home = self.home(home);
         let file = home.path().join("sample.gpg");
         std::fs::write(&file, ciphertext)
             .map_err(|err| Error::io(Code::Store, "write", &file, &err))?;
@@ -264,11 +255,12 @@ impl<'a> RoundTrip<'a> {
                 false => Err("the plaintext differs".into()),
             }
         };
-        Ok((spec, judge()))
+        let judged = judge();
+        Ok(Decryption { spec, judged })
     }
 
-    fn refused(&mut self, name: &'static str, other: bool, ciphertext: &[u8]) -> Result<()> {
-        let (spec, judged) = self.decrypt(other, ciphertext)?;
+    fn refused(&mut self, name: &'static str, home: Home, ciphertext: &[u8]) -> Result<()> {
+        let Decryption { spec, judged } = self.decrypt(home, ciphertext)?;
         let (passed, detail) = match judged {
             Ok(()) => (false, "it was accepted".into()),
             // Refused by gpg's own judgement: a gpg that was killed has judged nothing.
@@ -279,11 +271,25 @@ impl<'a> RoundTrip<'a> {
     }
 }
 
-fn last_words(ran: &Output) -> String {
-    let last = ran
-        .outcome
-        .stderr
-        .lines()
-        .rfind(|line| !line.trim().is_empty());
-    last.unwrap_or("no message").trim().to_string()
+/// One whole message to this key, by gpg's word and by its packets.
+fn judge_encrypted(
+    ran: &Output,
+    fingerprint: &Fingerprint,
+    expected: Option<KeyId>,
+) -> std::result::Result<(), String> {
+    if !ran.ok() {
+        return Err(format!("{}: {}", ran.outcome.end, last_words(ran)));
+    }
+    status::encrypted(&ran.outcome.status, [fingerprint.as_str()])?;
+    let mut framing = MessageReader::new();
+    let read = framing.push(&ran.stdout).and_then(|()| framing.finish());
+    let message = read.map_err(|err| err.to_string())?;
+    match (expected, &message.recipients[..]) {
+        (Some(meant), [named]) if meant == *named => Ok(()),
+        _ => Err("the ciphertext names another key".into()),
+    }
+}
+
+fn last_words(ran: &Output) -> &str {
+    last_line(&ran.outcome.stderr).unwrap_or("no message")
 }

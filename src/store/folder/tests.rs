@@ -114,7 +114,7 @@ fn a_signature_alone_takes_the_run_id() {
     std::fs::write(dir.path().join("x.manifest.json.sig"), "").unwrap();
     let id = RunId::parse("x").unwrap();
     assert_eq!(store.check_free(&id).unwrap_err().code, Code::RunIdTaken);
-    assert_eq!(listing::run_of("x.manifest.json.sig"), Some(id));
+    assert_eq!(run_of("x.manifest.json.sig"), Some(id));
     let runs = listing::runs(&store).unwrap();
     assert_eq!((runs.len(), runs[0].state), (1, listing::RunState::Orphan));
     // No run's other file is called so.

@@ -1,0 +1,73 @@
+//! What the files of a run are called: its id, and an ending that tells what each of them is.
+
+use crate::base::names::RunId;
+use crate::gnupg::compression::Compression;
+use std::fmt;
+
+/// A file of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RunFile {
+    Artifact,
+    /// An artifact of which gpg gives out a Zstandard frame.
+    ZstdArtifact,
+    Prelude,
+    Manifest,
+    /// A detached signature of the manifest. No run's other file can be called so, whatever the
+    /// run's name ends in, since every other ending ends otherwise.
+    Signature,
+}
+
+impl RunFile {
+    pub(crate) const ARTIFACTS: [RunFile; 2] = [RunFile::Artifact, RunFile::ZstdArtifact];
+    /// What belongs to an artifact and is none.
+    pub(crate) const BESIDE: [RunFile; 3] =
+        [RunFile::Prelude, RunFile::Manifest, RunFile::Signature];
+
+    pub(crate) fn all() -> impl Iterator<Item = RunFile> {
+        RunFile::ARTIFACTS.into_iter().chain(RunFile::BESIDE)
+    }
+
+    pub(crate) fn artifact(compression: Compression) -> RunFile {
+        match compression {
+            Compression::Zstd(_) => RunFile::ZstdArtifact,
+            _ => RunFile::Artifact,
+        }
+    }
+
+    fn ending(self) -> &'static str {
+        match self {
+            RunFile::Artifact => ".sql.gpg",
+            RunFile::ZstdArtifact => ".sql.zst.gpg",
+            RunFile::Prelude => ".prelude.sql.gpg",
+            RunFile::Manifest => ".manifest.json",
+            RunFile::Signature => ".manifest.json.sig",
+        }
+    }
+
+    /// The file's name in the run of this id.
+    pub(crate) fn of(self, run_id: &impl fmt::Display) -> String {
+        format!("{run_id}{}", self.ending())
+    }
+
+    /// Whether a file is one by its name.
+    pub(crate) fn is(self, name: &str) -> bool {
+        name.ends_with(self.ending())
+    }
+}
+
+/// The run that a file belongs to by its name.
+pub(crate) fn run_of(name: &str) -> Option<RunId> {
+    RunFile::all().find_map(|file| RunId::parse(name.strip_suffix(file.ending())?).ok())
+}
+
+const PARTIAL: &str = ".partial";
+
+/// What a file is called until it is whole.
+pub(crate) fn partial(name: &str) -> String {
+    format!("{name}{PARTIAL}")
+}
+
+/// The name that a partial file is to have; `None` where it is not partial.
+pub(crate) fn of_partial(name: &str) -> Option<&str> {
+    name.strip_suffix(PARTIAL)
+}
