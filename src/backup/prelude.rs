@@ -65,9 +65,10 @@ impl Tap for PreludeTap {
 
     fn push(&mut self, bytes: &[u8], _: &mut Self::Stream) -> std::result::Result<(), StreamError> {
         self.dump.extend(bytes);
-        match self.dump.len() <= LIMIT {
-            true => Ok(()),
-            false => Err(unfit("the schema's text is larger than 256 MiB")),
+        if self.dump.len() <= LIMIT {
+            Ok(())
+        } else {
+            Err(unfit("the schema's text is larger than 256 MiB"))
         }
     }
 

@@ -204,9 +204,10 @@ impl RunOrPath {
 /// 64 hex digits, as they may be typed.
 pub(crate) fn sha256(text: &str) -> Result<String, String> {
     let text = text.trim();
-    match text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        true => Ok(text.to_ascii_lowercase()),
-        false => Err(format!("{text:?} is not a SHA-256: 64 hex digits")),
+    if text.len() == 64 && text.bytes().all(|b| b.is_ascii_hexdigit()) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err(format!("{text:?} is not a SHA-256: 64 hex digits"))
     }
 }
 

@@ -75,9 +75,10 @@ fn evidence(session: &SessionFacts, quiet: bool) -> std::result::Result<String, 
         session.transaction_read_only,
         session.transaction_id.as_deref().unwrap_or("none assigned"),
     );
-    match quiet {
-        true => Ok(format!("none: {said}")),
-        false => Err(said),
+    if quiet {
+        Ok(format!("none: {said}"))
+    } else {
+        Err(said)
     }
 }
 

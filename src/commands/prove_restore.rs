@@ -126,9 +126,12 @@ fn prove(
         let prelude = open_prelude(verification, &key)?;
         let verified = verification.verified()?;
         let outcome = restore(plan, &verified, prelude, &key, &cluster.connection);
-        outcome.map_err(|error| match trusted {
-            true => error,
-            false => without_rights(error),
+        outcome.map_err(|error| {
+            if trusted {
+                error
+            } else {
+                without_rights(error)
+            }
         })
     })?;
     let restored = match outcome {
@@ -144,9 +147,10 @@ fn prove(
     let gone = cluster.remove();
     checks.record(
         "cleaned up",
-        match gone {
-            true => Ok(format!("`{path}` is removed, its server has ended")),
-            false => Err(format!("`{path}` could not be removed: remove it by hand")),
+        if gone {
+            Ok(format!("`{path}` is removed, its server has ended"))
+        } else {
+            Err(format!("`{path}` could not be removed: remove it by hand"))
         },
     );
     if !trusted {
@@ -172,11 +176,12 @@ fn prove(
 fn without_rights(error: Error) -> Error {
     let denied = |line: &String| line.contains("42501 insufficient_privilege");
     let was_denied = error.said().any(denied);
-    match was_denied {
-        true => error.hint(
+    if was_denied {
+        error.hint(
             "It was restored without a superuser's rights. Vouch for it, and it has them: --envelope FILE or --sha256 HEX, as you kept them elsewhere, or --signed-by FPR.",
-        ),
-        false => error,
+        )
+    } else {
+        error
     }
 }
 

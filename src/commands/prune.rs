@@ -30,9 +30,10 @@ pub(crate) fn run(
         return Err(Error::new(Code::Usage, what)
             .hint("Keep at least one run, or those within a time: --keep-within 30d."));
     }
-    let store = match args.apply {
-        true => Store::open(&config.store)?,
-        false => Store::open_read(&config.store)?,
+    let store = if args.apply {
+        Store::open(&config.store)?
+    } else {
+        Store::open_read(&config.store)?
     };
     if args.apply {
         store.lock()?;
@@ -83,9 +84,10 @@ fn remove(store: &Store, run: &Run, so_far: &Pruning, cancel: &Cancel) -> Result
     let done = cancel.check().and_then(|()| store.remove(&run.id));
     done.map_err(|error| {
         let gone: Vec<&str> = so_far.remove.iter().map(|l| l.run_id.as_str()).collect();
-        error.on_disk(match gone.is_empty() {
-            true => "no other run was removed".to_string(),
-            false => format!("removed before that: {}", gone.join(", ")),
+        error.on_disk(if gone.is_empty() {
+            "no other run was removed".to_string()
+        } else {
+            format!("removed before that: {}", gone.join(", "))
         })
     })
 }
@@ -121,9 +123,10 @@ fn set_bad_apart(
     let newest = good.iter().find(|run| counts(run));
     if let Some(newest) = newest.filter(|_| sound == 0) {
         let why = newest.why.clone().unwrap_or_default();
-        let but = match good.iter().all(&counts) {
-            true => "",
-            false => ", where those dated in the future do not count",
+        let but = if good.iter().all(&counts) {
+            ""
+        } else {
+            ", where those dated in the future do not count"
         };
         let what = format!(
             "no run in the store verifies{but}; the newest, `{}`, {why}",

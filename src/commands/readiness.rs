@@ -47,9 +47,10 @@ pub(crate) fn preflight(
     json: bool,
 ) -> Result<Answer> {
     let audit = audit("pgseal/preflight/1", config, broken, cancel)?;
-    told(audit, Gate::F4, |found| match json {
-        true => print::json_pretty(found),
-        false => {
+    told(audit, Gate::F4, |found| {
+        if json {
+            print::json_pretty(found)
+        } else {
             let look = crate::report::style::TerminalStyle::of_stdout(&config.env);
             Ok(crate::report::preflight::checklist(found, &look))
         }
@@ -71,9 +72,10 @@ fn told(audit: Audit, gate: Gate, render: impl Fn(&Readiness) -> Result<String>)
     Ok(Answer {
         out,
         notes: Vec::new(),
-        exit: match yes && found.verdict.secrets_exposed != Exposed::Found {
-            true => Exit::Yes,
-            false => Exit::No,
+        exit: if yes && found.verdict.secrets_exposed != Exposed::Found {
+            Exit::Yes
+        } else {
+            Exit::No
         },
         undelivered: None,
     })

@@ -53,9 +53,10 @@ impl Catalog {
 
     fn unfit(&self, rel: &Relation, tables: &[TableName]) -> Option<Problem> {
         let table = &rel.table;
-        let shown = match tables[rel.target] == *table {
-            true => format!("table `{table}`"),
-            false => format!("table `{table}`, a part of `{}`,", tables[rel.target]),
+        let shown = if tables[rel.target] == *table {
+            format!("table `{table}`")
+        } else {
+            format!("table `{table}`, a part of `{}`,", tables[rel.target])
         };
         let user = crate::base::names::quoted(&self.session.user);
         let problem = |what: &str, mend: String| {

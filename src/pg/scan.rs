@@ -156,9 +156,10 @@ impl Scan {
             Token::Statement(_) if self.trailer != Trailer::None => behind(),
             Token::Statement(text) => {
                 let word = text.get(..4).unwrap_or_default();
-                match word.eq_ignore_ascii_case(b"copy") {
-                    true => self.copy(&text),
-                    false => Ok(()),
+                if word.eq_ignore_ascii_case(b"copy") {
+                    self.copy(&text)
+                } else {
+                    Ok(())
                 }
             }
         }
@@ -188,9 +189,10 @@ impl Scan {
     fn copy(&mut self, text: &[u8]) -> Result<(), String> {
         let (table, _) = copied(text).ok_or("it holds a COPY statement that is not pg_dump's")?;
         if !self.missing.remove(&table) {
-            return Err(match self.blocks.iter().any(|b| b.table == table) {
-                true => format!("the rows of `{table}` come twice"),
-                false => format!("it holds rows of `{table}`, which was not asked for"),
+            return Err(if self.blocks.iter().any(|b| b.table == table) {
+                format!("the rows of `{table}` come twice")
+            } else {
+                format!("it holds rows of `{table}`, which was not asked for")
             });
         }
         self.blocks.push(Block {

@@ -107,9 +107,10 @@ impl ErrorFilter {
     fn first(&mut self, at: &str, text: &str) -> Option<String> {
         let Some((severity, rest)) = text.split_once(":  ") else {
             self.lost = is_lost(text);
-            let known = match self.lost {
-                true => "psql ended",
-                false => "psql cannot read its input",
+            let known = if self.lost {
+                "psql ended"
+            } else {
+                "psql cannot read its input"
             };
             self.error = Some(FirstError {
                 told: format!("line {at}: {known}"),

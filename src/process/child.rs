@@ -85,9 +85,10 @@ impl ChildExit {
         StageReport {
             stage: self.spec.stage().into(),
             command: self.spec.to_string(),
-            ended: match self.stopped {
-                true => format!("{}, ended by us", self.end),
-                false => self.end.to_string(),
+            ended: if self.stopped {
+                format!("{}, ended by us", self.end)
+            } else {
+                self.end.to_string()
             },
             said: lines[last..].iter().map(|l| (*l).to_string()).collect(),
         }

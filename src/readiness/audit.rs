@@ -165,9 +165,10 @@ pub(crate) fn as_shell(hint: &str) -> String {
     const COMMANDS: &[&str] = &["apt-get ", "install ", "chmod ", "chown ", "pgseal "];
     let lines = hint.lines().map(|line| {
         let line = line.trim();
-        match COMMANDS.iter().any(|command| line.starts_with(command)) {
-            true => line.to_string(),
-            false => format!("# {line}"),
+        if COMMANDS.iter().any(|command| line.starts_with(command)) {
+            line.to_string()
+        } else {
+            format!("# {line}")
         }
     });
     lines.collect::<Vec<_>>().join("\n")

@@ -35,9 +35,10 @@ pub(crate) fn server(host: &Host, catalog: &Result<Catalog>) -> Finding {
         catalog.session.user,
         identifier.unwrap_or("not told to this role"),
         catalog.session.default_transaction_read_only,
-        match catalog.session.in_recovery {
-            true => ", a standby in recovery",
-            false => "",
+        if catalog.session.in_recovery {
+            ", a standby in recovery"
+        } else {
+            ""
         }
     );
     let evidence = match asked(host) {
@@ -139,9 +140,10 @@ pub(crate) fn tables(host: &Host, catalog: &Result<Catalog>) -> Finding {
         1 => first.what.clone(),
         n => format!("{n} tables are unfit: {}", whats.join("; ")),
     };
-    let finding = match problems.iter().all(|problem| problem.absent) {
-        true => Finding::missing(why),
-        false => Finding::failed(why),
+    let finding = if problems.iter().all(|problem| problem.absent) {
+        Finding::missing(why)
+    } else {
+        Finding::failed(why)
     };
     let mends: Vec<String> = problems.iter().map(|p| mend(host, p)).collect();
     finding
@@ -163,12 +165,13 @@ fn name_them(host: &Host) -> String {
 
 /// A problem's mend is SQL, or a sentence.
 fn mend(host: &Host, problem: &Problem) -> String {
-    match problem.mend.ends_with(';') && problem.mend.starts_with("GRANT") {
-        true => format!(
+    if problem.mend.ends_with(';') && problem.mend.starts_with("GRANT") {
+        format!(
             "{}  # as the owner or a superuser",
             psql(host, &problem.mend)
-        ),
-        false => format!("# {}", problem.mend.replace('\n', " ")),
+        )
+    } else {
+        format!("# {}", problem.mend.replace('\n', " "))
     }
 }
 
@@ -178,9 +181,12 @@ fn described(rel: &Relation, target: Option<&TableName>) -> String {
         Some(target) if target != name => format!(", part of {target}"),
         _ => String::new(),
     };
-    let no = |yes: bool, what: &str| match yes {
-        true => what.to_string(),
-        false => format!("no {what}"),
+    let no = |yes: bool, what: &str| {
+        if yes {
+            what.to_string()
+        } else {
+            format!("no {what}")
+        }
     };
     let size = match rel.kind {
         RelationKind::Partitioned => String::new(),
@@ -194,9 +200,10 @@ fn described(rel: &Relation, target: Option<&TableName>) -> String {
         rel.kind.as_str(),
         no(rel.select, "SELECT"),
         no(rel.usage, "schema USAGE"),
-        match rel.row_security {
-            true => "row security hides rows",
-            false => "no row security for this role",
+        if rel.row_security {
+            "row security hides rows"
+        } else {
+            "no row security for this role"
         }
     )
 }
@@ -216,9 +223,12 @@ pub(crate) fn closure(host: &Host, closure: &Result<Closure>) -> Finding {
         let why = format!("not there to be asked: {}", missing.join(", "));
         return Finding::unknown(why).hint(host.first_above());
     }
-    let listed = |items: Vec<String>| match items.is_empty() {
-        true => "nothing".to_string(),
-        false => items.join(", "),
+    let listed = |items: Vec<String>| {
+        if items.is_empty() {
+            "nothing".to_string()
+        } else {
+            items.join(", ")
+        }
     };
     let needed = closure.objects.iter();
     let needed = listed(needed.map(|n| format!("{} {}", n.kind, n.name)).collect());
@@ -254,9 +264,12 @@ pub(crate) fn closure(host: &Host, closure: &Result<Closure>) -> Finding {
         )),
         (true, None) => Finding::unknown("psql is gone"),
         (false, _) => {
-            let missed = missed.iter().map(|r| match r.needed_by.is_empty() {
-                true => format!("{} {}", r.kind, r.name),
-                false => format!("{} {} ({})", r.kind, r.name, r.needed_by),
+            let missed = missed.iter().map(|r| {
+                if r.needed_by.is_empty() {
+                    format!("{} {}", r.kind, r.name)
+                } else {
+                    format!("{} {} ({})", r.kind, r.name, r.needed_by)
+                }
             });
             let missed: Vec<String> = missed.collect();
             Finding::failed(format!("a restore would miss: {}", missed.join("; "))).hint(

@@ -112,11 +112,12 @@ fn one(
     let home = shell_word(&host.config.gnupg_home.display().to_string());
     let key = key.as_ref().map_err(|error| {
         let finding = refusal(error);
-        match error.absent {
-            true => finding.hint(format!(
+        if error.absent {
+            finding.hint(format!(
                 "gpg --homedir {home} --import KEYFILE  # the public key {fingerprint}"
-            )),
-            false => finding,
+            ))
+        } else {
+            finding
         }
     })?;
     let spec = gpg.list_key(fingerprint.as_str());

@@ -39,9 +39,10 @@ impl RowState {
     }
 
     pub(crate) fn worse(self, other: RowState) -> RowState {
-        match self.badness() >= other.badness() {
-            true => self,
-            false => other,
+        if self.badness() >= other.badness() {
+            self
+        } else {
+            other
         }
     }
 }

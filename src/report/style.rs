@@ -75,9 +75,10 @@ impl TerminalStyle {
     }
 
     pub(crate) fn colored(&self, text: &str, color: u8) -> String {
-        match self.color {
-            true => format!("\x1b[{color}m{text}\x1b[0m"),
-            false => text.into(),
+        if self.color {
+            format!("\x1b[{color}m{text}\x1b[0m")
+        } else {
+            text.into()
         }
     }
 

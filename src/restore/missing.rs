@@ -106,9 +106,10 @@ pub(crate) fn resolve(
     let MissingDependency { reference, others } = first;
     let (kind, by) = (thing(&reference.kind), &reference.needed_by);
     let name = &reference.name;
-    let what = match others {
-        false => format!("the target has no {kind} {name}, which {by} needs{more}"),
-        true => format!("the restoring role may not act for {name}, the {by}{more}"),
+    let what = if *others {
+        format!("the restoring role may not act for {name}, the {by}{more}")
+    } else {
+        format!("the target has no {kind} {name}, which {by} needs{more}")
     };
     let mut remedies: Vec<String> = refused
         .iter()

@@ -152,9 +152,10 @@ pub(crate) fn restore(
     );
     if let Some(error) = outcome::failure(&piped, &commit, connection)? {
         let compared = piped.tap.map(|(tap, _)| tap.compared).unwrap_or_default();
-        return match compared.iter().all(|table| table.equal) {
-            true => Err(error),
-            false => Ok(RestoreOutcome::Differs(compared, error)),
+        return if compared.iter().all(|table| table.equal) {
+            Err(error)
+        } else {
+            Ok(RestoreOutcome::Differs(compared, error))
         };
     }
     let Some((tap, _)) = piped.tap else {

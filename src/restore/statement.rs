@@ -132,9 +132,10 @@ impl Reader<'_> {
         }
         if self.eat("alter index") {
             self.relation()?;
-            return match self.eat("attach partition") {
-                true => Some(Statement::AttachIndex(self.relation()?)),
-                false => None,
+            return if self.eat("attach partition") {
+                Some(Statement::AttachIndex(self.relation()?))
+            } else {
+                None
             };
         }
         if self.eat("alter sequence") || self.eat("alter statistics") {
@@ -198,9 +199,10 @@ impl Reader<'_> {
     }
 
     fn owner(&mut self) -> Option<Statement> {
-        match self.eat("owner to") {
-            true => Some(Statement::OwnerTo(self.name()?)),
-            false => None,
+        if self.eat("owner to") {
+            Some(Statement::OwnerTo(self.name()?))
+        } else {
+            None
         }
     }
 

@@ -212,9 +212,10 @@ impl RestoreTap {
 impl Compared {
     fn difference(&self) -> String {
         let (table, sealed, restored) = (&self.table, self.sealed_rows, self.restored_rows);
-        match sealed == restored {
-            true => format!("`{table}` has {restored} rows as sealed, and other values in them"),
-            false => format!("`{table}` has {restored} rows in the target, {sealed} were sealed"),
+        if sealed == restored {
+            format!("`{table}` has {restored} rows as sealed, and other values in them")
+        } else {
+            format!("`{table}` has {restored} rows in the target, {sealed} were sealed")
         }
     }
 }

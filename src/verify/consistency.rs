@@ -115,14 +115,15 @@ pub(crate) fn consistent(manifest: &Manifest, subject: &ArtifactFiles) -> Result
         of_tables.fold(0, u64::saturating_add) < manifest.plaintext.size_bytes,
         "its tables are larger than its plaintext".into(),
     );
-    match wrong.is_empty() {
-        true => Ok(format!(
+    if wrong.is_empty() {
+        Ok(format!(
             "schema and contents agree: {} relations, {} rows, {} recipients",
             manifest.tables.len(),
             manifest.rows(),
             manifest.recipients.len()
-        )),
-        false => Err(wrong.join("; ")),
+        ))
+    } else {
+        Err(wrong.join("; "))
     }
 }
 

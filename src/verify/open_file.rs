@@ -201,12 +201,13 @@ impl RecheckedReader {
         let mark = (n > 0).then(|| self.hash.clone().finalize().into());
         let expected = self.marks.get(self.at).copied();
         self.at += 1;
-        match expected == mark {
-            true => Ok(block),
-            false => Err(Error::new(
+        if expected == mark {
+            Ok(block)
+        } else {
+            Err(Error::new(
                 Code::NotVerified,
                 "the file changed while it was read",
-            )),
+            ))
         }
     }
 }

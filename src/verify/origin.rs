@@ -76,9 +76,10 @@ impl Origin {
                 "not proved: no hash that was kept elsewhere was given, see --sha256 and \
                  --envelope; {signature}"
             );
-            match self.must_be_proved && self.trusted.is_some() {
-                true => _ = findings.record("origin", Err(detail)),
-                false => findings.record_not_checked("origin", &detail),
+            if self.must_be_proved && self.trusted.is_some() {
+                _ = findings.record("origin", Err(detail))
+            } else {
+                findings.record_not_checked("origin", &detail)
             }
         }
         let Some(sha) = sha else {
@@ -91,9 +92,10 @@ impl Origin {
         if let Some(kept) = &self.sha256 {
             proof.artifact |= findings.record(
                 "origin",
-                match kept == sha {
-                    true => Ok("proved: the SHA-256 is the one that was given".into()),
-                    false => Err(format!("SHA-256 is {sha}, {kept} was given")),
+                if kept == sha {
+                    Ok("proved: the SHA-256 is the one that was given".into())
+                } else {
+                    Err(format!("SHA-256 is {sha}, {kept} was given"))
                 },
             );
         }

@@ -117,12 +117,13 @@ fn plaintext(seen: &Seen, manifest: &Manifest) -> std::result::Result<String, St
             seen.bytes, said.size_bytes
         ));
     }
-    match seen.sha256 == said.sha256 {
-        true => Ok(format!("SHA-256 {}, {} bytes", seen.sha256, seen.bytes)),
-        false => Err(format!(
+    if seen.sha256 == said.sha256 {
+        Ok(format!("SHA-256 {}, {} bytes", seen.sha256, seen.bytes))
+    } else {
+        Err(format!(
             "SHA-256 is {}, the manifest says {}",
             seen.sha256, said.sha256
-        )),
+        ))
     }
 }
 
@@ -140,13 +141,14 @@ fn rows(seen: &Seen, manifest: &Manifest) -> std::result::Result<String, String>
             ));
         }
     }
-    match wrong.is_empty() {
-        true => Ok(format!(
+    if wrong.is_empty() {
+        Ok(format!(
             "{} in {} tables",
             manifest.rows(),
             seen.blocks.len()
-        )),
-        false => Err(wrong.join("; ")),
+        ))
+    } else {
+        Err(wrong.join("; "))
     }
 }
 

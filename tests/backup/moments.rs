@@ -76,9 +76,10 @@ fn killed_at_any_moment() {
             );
             if whole {
                 let plain = crate::support::decrypt(&test.store().join(&name));
-                let end = match name.ends_with(".prelude.sql.gpg") {
-                    true => "-- pgseal prelude complete",
-                    false => "database dump complete",
+                let end = if name.ends_with(".prelude.sql.gpg") {
+                    "-- pgseal prelude complete"
+                } else {
+                    "database dump complete"
                 };
                 assert!(String::from_utf8(plain).unwrap().contains(end), "{name}");
             }

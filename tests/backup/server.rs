@@ -9,9 +9,10 @@ fn meanwhile(test: &Test, sql: &str, after: bool) {
         "PGOPTIONS= {} -Xq -v ON_ERROR_STOP=1 >&2 <<'SQL' || exit 77\n{sql}\nSQL\n",
         psql.display()
     );
-    match after {
-        true => test.shim_dump(&format!("$real \"$@\" || exit\n{change}")),
-        false => test.shim_dump(&format!("{change}exec $real \"$@\"")),
+    if after {
+        test.shim_dump(&format!("$real \"$@\" || exit\n{change}"))
+    } else {
+        test.shim_dump(&format!("{change}exec $real \"$@\""))
     }
 }
 

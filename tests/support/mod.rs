@@ -97,9 +97,10 @@ pub fn is_root() -> bool {
 
 /// In front of a run that mounts something of its own.
 pub fn unshare() -> &'static [&'static str] {
-    match is_root() {
-        true => &["unshare", "--mount"],
-        false => &["unshare", "--mount", "--map-root-user"],
+    if is_root() {
+        &["unshare", "--mount"]
+    } else {
+        &["unshare", "--mount", "--map-root-user"]
     }
 }
 

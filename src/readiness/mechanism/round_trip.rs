@@ -250,9 +250,10 @@ impl<'a> RoundTrip<'a> {
                     .map_err(|err| format!("the plaintext does not inflate: {err}"))?,
                 _ => ran.stdout.clone(),
             };
-            match Sha256::digest(plaintext) == Sha256::digest(&self.sample) {
-                true => Ok(()),
-                false => Err("the plaintext differs".into()),
+            if Sha256::digest(plaintext) == Sha256::digest(&self.sample) {
+                Ok(())
+            } else {
+                Err("the plaintext differs".into())
             }
         };
         let judged = judge();

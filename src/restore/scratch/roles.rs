@@ -26,10 +26,7 @@ impl Names {
     /// Makes the restorer; `trusted`: with a superuser's rights. Its rows are counted whatever
     /// the row security of the tables.
     pub(crate) fn restorer(&self, trusted: bool) -> String {
-        let rights = match trusted {
-            true => "SUPERUSER",
-            false => "NOSUPERUSER",
-        };
+        let rights = if trusted { "SUPERUSER" } else { "NOSUPERUSER" };
         format!("CREATE ROLE {} LOGIN BYPASSRLS {rights};\n", self.restorer)
     }
 
