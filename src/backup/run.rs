@@ -29,7 +29,7 @@ pub(crate) fn new_run_id() -> Result<RunId> {
 
 /// A backup that may start: the store is locked, and nothing speaks against it.
 pub(crate) struct PreparedBackup {
-    began: Began,
+    pub began: Began,
     store: Store,
     swept: Vec<String>,
     pub gathered: Gathered,

@@ -124,6 +124,7 @@ impl Error {
         let error = Error::new(code, format!("cannot {action} `{}`: {err}", path.display()));
         match err.kind() {
             std::io::ErrorKind::NotFound => error.absent(),
+            _ if full => error.hint("Make room there, or name a folder on another file system."),
             _ => error,
         }
     }

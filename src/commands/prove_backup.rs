@@ -1,5 +1,6 @@
 //! `pgseal prove-backup`: a live backup between two looks at the tables.
 
+use crate::backup::manifest::Began;
 use crate::backup::run::{new_run_id, prepare};
 use crate::base::error::{Code, Error, Result};
 use crate::commands::artifact::verify_sealed;
@@ -23,7 +24,7 @@ pub(crate) fn run(
     json: bool,
 ) -> Result<Answer> {
     let run_id = args.run_id.clone().map_or_else(new_run_id, Ok)?;
-    let prepared = prepare(run_id.clone(), config, cancel)?;
+    let mut prepared = prepare(run_id.clone(), config, cancel)?;
     let (dump, stored) = (
         prepared.gathered.plan.dump.clone(),
         prepared.gathered.stored(),
@@ -36,6 +37,8 @@ pub(crate) fn run(
         })
     };
     let before = look("before")?;
+    // The look is no part of the backup's time.
+    prepared.began = Began::now();
     let finished = prepared.run(config, cancel, &mut |_, _| {})?;
     let finish = || -> Result<(Findings, Vec<NamedDigest>, SessionFacts)> {
         let after = look("after")?;

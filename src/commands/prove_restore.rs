@@ -8,9 +8,10 @@ use crate::config::cli;
 use crate::config::settings::Config;
 use crate::pg;
 use crate::pg::identifier::identifier;
+use crate::process::ask::ask;
 use crate::process::cancel::Cancel;
 use crate::process::find;
-use crate::process::run::{Input, run as run_one};
+use crate::process::run::Input;
 use crate::report::print::Answer;
 use crate::report::proof::Verdict;
 use crate::report::prove_restore::{Equality, ProveRestoreReport, RestoreProof};
@@ -22,6 +23,7 @@ use crate::restore::stream::Compared;
 use crate::store::manifest::Manifest;
 use crate::verify::decrypt::Decryptor;
 use crate::verify::verification::{Verification, open_prelude};
+use std::cell::RefCell;
 
 impl Equality {
     fn of(compared: &Compared) -> Equality {
@@ -94,11 +96,22 @@ fn prove(
 ) -> Result<RestoreProof> {
     let manifest = verification.verified()?.manifest;
     let dumped = version::major(&manifest.tools.pg_dump.version).unwrap_or(0);
+    let unasked = RefCell::new(None);
     let tools = find::server(dumped, &config.env, |program, argument| {
         let spec = pg::command::about(program, &config.env, argument);
-        let ran = run_one(&spec, Input::Null, cancel);
-        ran.ok().then(|| ran.text())
-    })?;
+        let what = format!("cannot ask `{program}`");
+        match ask(&spec, Input::Null, cancel, Code::ToolUnfit, &what) {
+            Ok(ran) => Some(ran.text()),
+            Err(error) => {
+                // An unfit one is passed over; where we were stopped, or a limit was, none is unfit.
+                if error.code != Code::ToolUnfit {
+                    unasked.borrow_mut().get_or_insert(error);
+                }
+                None
+            }
+        }
+    });
+    let tools = tools.map_err(|missing| unasked.take().unwrap_or(missing))?;
     let root = room::root(args.scratch_dir.as_deref(), manifest)?;
     // What the caller vouches for may do what a restore by an administrator does.
     let trusted = verification.origin.proved();

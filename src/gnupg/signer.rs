@@ -83,7 +83,7 @@ impl Signer {
             Some(_) => Error {
                 message: format!("{what}: it is locked, and nobody is asked for its passphrase"),
                 ..error.hint(format!(
-                    "Unlock it before the run: echo | gpg --homedir {} --local-user {} --detach-sign >/dev/null\n      \
+                    "Unlock it before the run: gpg --homedir {} --local-user {} --output - --detach-sign /dev/null >/dev/null\n      \
                      gpg-agent forgets it after default-cache-ttl and max-cache-ttl: raise them in gpg-agent.conf.\n      \
                      Or use a signing key without a passphrase.",
                     self.gpg.home(),

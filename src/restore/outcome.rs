@@ -5,6 +5,7 @@ use crate::pg;
 use crate::pg::connection::Connection;
 use crate::pg::server_error::{OURS, TEXT};
 use crate::process::cancel::{Cancel, stopped};
+use crate::process::child::ExitKind;
 use crate::process::find::{self, Tool};
 use crate::process::pipe::Piped;
 use crate::process::root_cause::{Blame, blame};
@@ -126,7 +127,7 @@ pub(crate) fn failure(
                 Code::StageFailed,
                 format!("psql ended with {}{at}", psql.end),
             )
-            .hint("What the server said is above, without values; the target lacks what it names, or forbids it.")
+            .hint(consumer_hint(&psql.end, &report.said))
         }
     };
     Ok(Some(
@@ -134,6 +135,17 @@ pub(crate) fn failure(
             .stages(vec![gpg.report(), report])
             .on_disk(transaction.told()),
     ))
+}
+
+fn consumer_hint(end: &ExitKind, said: &[String]) -> &'static str {
+    // psql's status where its connection broke.
+    if *end == ExitKind::Code(2) {
+        "The connection was lost: see the server's log, then restore again."
+    } else if said.iter().any(|line| line.contains("ERROR:  53")) {
+        "The target's server is out of room, memory or connections: see its log."
+    } else {
+        "What the server said is above, without values; the target lacks what it names, or forbids it."
+    }
 }
 
 /// What psql said, without warnings that are no error, and without a text where a value of a row

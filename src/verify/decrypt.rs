@@ -109,6 +109,9 @@ pub(crate) fn decrypt<S: Sink>(
     };
     // The scan refused what it saw, and gpg was ended for it.
     if let Some((_, Err(StreamError::Rejected(error)))) = streamed.sink {
+        if error.code != Code::NotVerified {
+            return Err(error);
+        }
         return Ok(Err(("content", error.message)));
     }
     if let Opening::Refused(why) = opens(&outcome)? {

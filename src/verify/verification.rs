@@ -5,6 +5,7 @@
 //! goes on with what was opened here.
 
 use crate::base::error::{Code, Error, Result};
+use crate::process::command::shell_word;
 use crate::report::findings::Findings;
 use crate::report::proof::Verdict;
 use crate::report::verify::{SCHEMA, VerifyReport};
@@ -67,7 +68,9 @@ impl Verification {
         let shown = self.subject.artifact.display();
         let what = format!("`{shown}` cannot be restored: {}", why.join("; "));
         Err(Error::new(Code::NotVerified, what).hint(format!(
-            "See all that is wrong: pgseal verify --decrypt {shown}"
+            "See all that is wrong: pgseal verify --decrypt {}\n      \
+             with the same --envelope, --sha256, --signed-by, --config and --gnupg-home.",
+            shell_word(&shown.to_string())
         )))
     }
 

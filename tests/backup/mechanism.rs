@@ -183,6 +183,11 @@ fn a_gpg_that_is_broken() {
             "encrypt as backup does",
         ),
         ("*\\ --encrypt\\ *", "tee", "encrypt as backup does"),
+        (
+            "*\\ --encrypt\\ *",
+            "[ $(ls $GNUPGHOME/private-keys-v1.d | wc -l) -gt 2 ] && kill -KILL $$; exec $real \"$@\"",
+            "an expired recipient is refused",
+        ),
         ("*\\ --decrypt\\ *", "exit 2", "decrypt"),
         (
             "*\\ --decrypt\\ *",

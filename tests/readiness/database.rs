@@ -152,6 +152,15 @@ fn tables_that_cannot_be_backed_up() {
         &["no SELECT", "psql --no-psqlrc --command='GRANT SELECT ON"],
     );
     with(&host, "public.rls").says("target_tables", "FAILED", &["row security"]);
+
+    // Only the closure's question reads this.
+    host.sql("REVOKE SELECT ON pg_catalog.pg_trigger FROM PUBLIC");
+    host.sql(&format!("GRANT SELECT ON public.closed TO {role}"));
+    let report = with(&host, "public.closed");
+    report.says("restore_closure", "UNKNOWN", &["pg_trigger"]);
+    report.says("database", "READY", &[]);
+    report.says("target_tables", "READY", &[]);
+    report.says("backup_runner", "FAILED", &["pg_trigger"]);
 }
 
 #[test]

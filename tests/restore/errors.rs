@@ -345,6 +345,12 @@ fn a_row_that_the_server_refuses_is_not_the_artifacts_fault() {
             &["psql ended with signal 9 (SIGKILL)", "nothing was changed"],
         );
     }
+    let lost = "head -c 1000000 >/dev/null; exit 2";
+    test.shim("psql", "*AUTOCOMMIT=off*", lost);
+    restore(&test, &sealed.path, &target).run().fails(
+        4,
+        &["psql ended with status 2", "hint: The connection was lost"],
+    );
 }
 
 /// The tap is left behind where a child of gpg holds its output; no COMMIT was sent by then.

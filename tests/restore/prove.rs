@@ -333,3 +333,29 @@ fn another_session_that_writes_is_named() {
         "{said}"
     );
 }
+
+#[test]
+fn a_search_for_a_server_that_is_stopped() {
+    let test = Test::of("CREATE TABLE a (x int)");
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    test.script("pg_config", "exec sleep 20");
+    test.pgseal("prove-restore")
+        .arg(&sealed.path)
+        .arg("--timeout=2s")
+        .env("GNUPGHOME", secret())
+        .run()
+        .fails(4, &["not done within --timeout 2s"]);
+}
+
+/// What reads every row before and after is no part of the backup's time.
+#[test]
+fn the_time_in_the_manifest_is_the_backups_own() {
+    let test = Test::of("CREATE TABLE a (x int)");
+    let slow = "case \"$(cat | tee $HOME/asked)\" in *COPY*) sleep 3;; esac; exec $real \"$@\" < $HOME/asked";
+    test.shim("psql", "*", slow);
+    let run = test.pgseal("prove-backup").table("public.a");
+    run.arg("--run-id=slow").run().exits(0);
+    let manifest = test.store().join("slow.manifest.json");
+    let manifest: Value = serde_json::from_slice(&std::fs::read(manifest).unwrap()).unwrap();
+    assert!(manifest["timing"]["seconds"].as_f64().unwrap() < 3.0);
+}

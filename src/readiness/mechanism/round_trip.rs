@@ -9,7 +9,9 @@ use crate::gnupg::compression::Compression;
 use crate::gnupg::ephemeral_home::EphemeralHome;
 use crate::gnupg::packet_reader::{KeyId, MessageReader};
 use crate::gnupg::{colons, packet_writer, status};
+use crate::process::ask::answered;
 use crate::process::cancel::{Cancel, stopped};
+use crate::process::child::ExitKind;
 use crate::process::command::CommandSpec;
 use crate::process::run::{Input, Output, run};
 use crate::readiness::mechanism::canary::Canary;
@@ -128,7 +130,9 @@ impl<'a> RoundTrip<'a> {
                 .gpg
                 .encrypt(std::slice::from_ref(&expired), self.config.compression);
             let ran = self.run(&spec, Input::Bytes(self.framed()?))?;
-            let by_gpg = !ran.ok() && ran.stdout.is_empty();
+            // One that was killed, or not started, has judged nothing.
+            let refused = matches!(ran.outcome.end, ExitKind::Code(code) if code != 0);
+            let by_gpg = refused && ran.stdout.is_empty();
             let by_us = self.listed(Home::Other, &expired)?.is_none();
             let detail = format!(
                 "by gpg: {by_gpg} ({}), by our own look: {by_us}",
@@ -222,10 +226,9 @@ impl<'a> RoundTrip<'a> {
 
     /// The key id that a message to this key must name, `None` where the key is unfit.
     fn listed(&self, home: Home, fingerprint: &Fingerprint) -> Result<Option<KeyId>> {
-        let ran = self.run(
-            &self.home(home).gpg.list_key(fingerprint.as_str()),
-            Input::Null,
-        )?;
+        let list = self.home(home).gpg.list_key(fingerprint.as_str());
+        let ran = self.run(&list, Input::Null)?;
+        let ran = answered(ran, Code::StageFailed, "cannot list the throw-away key")?;
         let now = Timestamp::now().as_second();
         let keys = colons::keys(&ran.text());
         let subkey = keys.first().and_then(|key| key.encryption_subkey(now).ok());
