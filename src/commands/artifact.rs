@@ -181,8 +181,11 @@ pub(crate) fn require_origin(verification: &Verification) -> Result<()> {
         return Ok(());
     }
     let shown = verification.subject.artifact.display();
-    let what =
-        format!("nothing proves who sealed `{shown}`: whoever has the public key could have");
+    let signature = verification.origin.no_signature;
+    let signature = signature.map_or(String::new(), |why| format!(" ({why})"));
+    let what = format!(
+        "nothing proves who sealed `{shown}`: whoever has the public key could have{signature}"
+    );
     Err(Error::new(Code::OriginUnproved, what)
         .on_disk("nothing was changed: neither gpg nor psql was started")
         .hint(

@@ -16,6 +16,8 @@ pub(crate) struct OriginProof {
     pub artifact: bool,
     /// The manifest, and with it the hashes of all files that it names.
     pub manifest: bool,
+    /// Why no signature says anything; `None` where one was judged.
+    pub no_signature: Option<&'static str>,
 }
 
 impl OriginProof {
@@ -68,6 +70,7 @@ impl Origin {
             Signature::Absent => Some("it is not signed"),
             Signature::NotChecked => Some("it is signed, but no key is trusted, see --signed-by"),
         };
+        proof.no_signature = signature;
         if let Some(signature) = signature
             && self.sha256.is_none()
             && self.envelope.is_none()
