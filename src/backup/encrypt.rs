@@ -112,8 +112,13 @@ pub(crate) fn through<T: Tap>(
     cancel: &Cancel,
     tick: &mut dyn FnMut(),
 ) -> Result<(T, Written)> {
+    let remover = partial.remover();
     let sink = ArtifactSink::new(partial);
     let piped = pipe(None::<Vec<u8>>, job.specs, tap, sink, cancel, tick);
+    // Where something holds gpg's output open, the sink is left behind with its file.
+    if piped.sink.is_some() {
+        remover.disarm();
+    }
     if let Some(error) = failure(&piped) {
         return Err(error);
     }

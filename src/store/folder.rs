@@ -158,6 +158,16 @@ impl Drop for Temporary {
     }
 }
 
+/// The file of a `Partial` that went out of reach.
+pub(crate) struct Remover(Temporary);
+
+impl Remover {
+    /// The file is where it can be reached: nothing is removed.
+    pub(crate) fn disarm(mut self) {
+        self.0.0 = None;
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct Partial {
     file: File,
@@ -177,6 +187,11 @@ impl Partial {
 
     pub(crate) fn size(&self) -> u64 {
         self.size
+    }
+
+    /// Removes its file when dropped, for a `Partial` that a thread takes with it.
+    pub(crate) fn remover(&self) -> Remover {
+        Remover(Temporary(self.temporary.0.clone()))
     }
 
     /// All bytes on disk, and as many as were counted.
