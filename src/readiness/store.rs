@@ -85,7 +85,7 @@ pub(crate) fn judge(host: &Host, folder: Result<Folder>, catalog: &Result<Catalo
             .with(seen)
             .hint(format!(
                 "df {word}  # then make room, or name another store with --store\n\
-                 {}",
+                 {} --store={word}",
                 host.pgseal("prune --keep-last=10")
             )),
         None => Finding::ready(seen),
