@@ -1,5 +1,6 @@
 //! What every room stands on: names, errors, text, versions, threads, random bytes.
 
+pub(crate) mod duration;
 pub(crate) mod env;
 pub(crate) mod error;
 pub(crate) mod exit;

@@ -3,6 +3,7 @@
 // Their comments are help texts, not Markdown.
 #![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
 
+use crate::base::duration;
 use crate::base::names::{self, RunId, RunOrPath, TableName};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -173,7 +174,7 @@ pub(crate) struct Prune {
     #[arg(long, value_name = "N")]
     pub keep_last: usize,
     /// Keep every run that is younger than this
-    #[arg(long, value_name = "DUR", value_parser = names::span)]
+    #[arg(long, value_name = "DUR", value_parser = duration::span)]
     pub keep_within: Option<Duration>,
     /// Remove, instead of showing what would be removed
     #[arg(long)]
@@ -242,10 +243,10 @@ pub(crate) struct Settings {
     #[arg(long, global = true, value_name = "METHOD")]
     pub compress: Option<String>,
     /// How long to wait for a table's lock [default: 30s]
-    #[arg(long, global = true, value_name = "DUR", value_parser = names::duration)]
+    #[arg(long, global = true, value_name = "DUR", value_parser = duration::duration)]
     pub lock_wait: Option<Duration>,
     /// Limit of the whole run [default: none]
-    #[arg(long, global = true, value_name = "DUR", value_parser = names::duration)]
+    #[arg(long, global = true, value_name = "DUR", value_parser = duration::duration)]
     pub timeout: Option<Duration>,
     /// Folder of the keyring [env: GNUPGHOME] [default: ~/.gnupg]
     #[arg(long, global = true, value_name = "DIR")]

@@ -1,9 +1,10 @@
 //! Command line, environment, config file, dotenv → what is meant. Precedence: flag, then
 //! environment, then config file, then default.
 
+use crate::base::duration;
 use crate::base::env::Env;
 use crate::base::error::{Code, Error, Result};
-use crate::base::names::{self, TableName};
+use crate::base::names::TableName;
 use crate::config::cli::Settings;
 use crate::config::file;
 use crate::config::operator::Operator;
@@ -96,7 +97,7 @@ impl Config {
         };
         let mut duration = |flag: Option<Duration>, key: &'static str, text: &Option<String>| {
             let parsed = text.as_ref().map(|text| {
-                names::duration(text)
+                duration::duration(text)
                     .map_err(|why| setting(format!("{}: {key}: {why}", file.shown)))
             });
             match (flag, parsed) {

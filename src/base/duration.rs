@@ -1,0 +1,52 @@
+//! Durations, as settings and options spell them.
+
+use std::time::Duration;
+
+/// A duration as settings spell it: a number with `ms`, `s`, `m`, `h` or `d`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let duration = span(text)?;
+    if duration.is_zero() || duration.as_millis() > i32::MAX as u128 {
+        // PostgreSQL keeps its timeouts in a 32-bit number of milliseconds.
+        return Err(format!("{text:?} is out of range: 1ms to 24d"));
+    }
+    Ok(duration)
+}
+
+/// The same without a limit: how long backups are kept is not PostgreSQL's affair.
+pub(crate) fn span(text: &str) -> Result<Duration, String> {
+    let bad = || format!("{text:?} is not a duration: a number with ms, s, m, h or d");
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let number: u64 = text[..digits].parse().map_err(|_| bad())?;
+    let unit = match &text[digits..] {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return Err(bad()),
+    };
+    let ms = number.checked_mul(unit).ok_or_else(bad)?;
+    Ok(Duration::from_millis(ms))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        for (text, ms) in [
+            ("5ms", 5),
+            ("30s", 30_000),
+            ("2m", 120_000),
+            ("1d", 86_400_000),
+        ] {
+            assert_eq!(duration(text).unwrap().as_millis(), ms);
+        }
+        for text in ["", "5", "s", "-1s", "1.5s", "1 s", "0s", "99d", "1w"] {
+            assert!(duration(text).is_err(), "{text:?}");
+        }
+    }
+}
