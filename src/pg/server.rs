@@ -7,12 +7,12 @@ use crate::pg::catalog::{self, Catalog};
 use crate::pg::closure::{self, Closure};
 use crate::pg::connection::Connection;
 use crate::pg::{command, session};
-use crate::process::ask::ask;
+use crate::process::ask::{answered, ask};
 use crate::process::cancel::Cancel;
 use crate::process::child::ChildExit;
 use crate::process::command::CommandSpec;
 use crate::process::find::{self, Tool};
-use crate::process::run::Input;
+use crate::process::run::{Input, run};
 use serde::Deserialize;
 
 /// How long one catalog query may take on the server.
@@ -23,7 +23,8 @@ pub(crate) fn catalog(
     tables: &[TableName],
     cancel: &Cancel,
 ) -> Result<Catalog> {
-    let text = query(connection, tables, &[catalog::QUERY], cancel)?;
+    let QueryAnswer { text, ended } = query(connection, tables, &[catalog::QUERY], cancel)?;
+    ended?;
     let catalog = Catalog::parse(&text)?;
     catalog.check_session()?;
     Ok(catalog)
@@ -51,26 +52,30 @@ pub(crate) fn catalog_and_closure(
     cancel: &Cancel,
 ) -> DatabaseAnswer {
     let both = [catalog::QUERY, closure::QUERY];
-    let answer = match query(connection, tables, &both, cancel) {
+    let QueryAnswer { text, ended } = match query(connection, tables, &both, cancel) {
         Ok(answer) => answer,
-        // psql's end by an error in the script: the catalog may have an answer by itself.
-        Err(error) if error.stages.iter().any(|stage| stage.ended == "status 3") => {
-            return DatabaseAnswer {
-                catalog: catalog(connection, tables, cancel),
-                closure: Err(error),
-            };
-        }
         Err(error) => return DatabaseAnswer::neither(error),
     };
-    let mut answers = serde_json::Deserializer::from_str(&answer);
-    let catalog = Catalog::deserialize(&mut answers);
+    let why = |err: serde_json::Error| match &ended {
+        Ok(()) => catalog::unreadable(&err),
+        Err(error) => error.clone(),
+    };
+    let mut answers = serde_json::Deserializer::from_str(&text);
+    let catalog = Catalog::deserialize(&mut answers).map_err(why);
     let closure = Closure::deserialize(&mut answers);
     let closure = closure.and_then(|closure| answers.end().map(|()| closure));
-    let catalog = catalog.map_err(|err| catalog::unreadable(&err));
+    let closure = closure.map_err(why);
     DatabaseAnswer {
         catalog: catalog.and_then(|catalog| catalog.check_session().map(|()| catalog)),
-        closure: closure.map_err(|err| catalog::unreadable(&err)),
+        closure: ended.and(closure),
     }
+}
+
+/// What psql wrote, and whether it answered all: an error in one question leaves the answers to
+/// those before it.
+struct QueryAnswer {
+    text: String,
+    ended: Result<()>,
 }
 
 fn query(
@@ -78,7 +83,7 @@ fn query(
     tables: &[TableName],
     sql: &[&str],
     cancel: &Cancel,
-) -> Result<String> {
+) -> Result<QueryAnswer> {
     let spec = catalog_query(connection)?;
     let variables = command::variables(&[
         ("targets", serde_json::json!(tables).to_string()),
@@ -89,7 +94,9 @@ fn query(
     let script: Vec<String> = [variables].into_iter().chain(questions).collect();
     let input = Input::Bytes(script.concat().into());
     let what = "cannot ask the database";
-    let ran = ask(&spec, input, cancel, Code::Database, what).map_err(|error| {
+    let ran = run(&spec, input, cancel);
+    let text = ran.text();
+    let ended = answered(ran, Code::Database, what).map_err(|error| {
         let talk = error
             .said()
             .fold(String::new(), |all, line| all + line + "\n");
@@ -97,8 +104,11 @@ fn query(
             None => error.hint(connection_hint(&talk)),
             Some(_) => error,
         }
-    })?;
-    Ok(ran.text())
+    });
+    Ok(QueryAnswer {
+        text,
+        ended: ended.map(drop),
+    })
 }
 
 pub(crate) fn catalog_query(connection: &Connection) -> Result<CommandSpec> {
