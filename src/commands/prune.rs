@@ -4,16 +4,19 @@ use crate::base::error::{Code, Error, Result};
 use crate::config::cli;
 use crate::config::settings::Config;
 use crate::process::cancel::Cancel;
-use crate::report::listing::{Kept, Line, Pruning};
+use crate::report::listing::Line;
 use crate::report::print::Answer;
 use crate::report::proof::Verdict;
+use crate::report::pruning::{Kept, Pruning};
 use crate::store::folder::Store;
 use crate::store::listing::{self, Run, RunState};
+use crate::store::manifest::RunScope;
 use crate::store::retention::{Rule, in_future};
 use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::origin::Origin;
 use crate::verify::without_key;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 
 pub(crate) fn run(
     args: &cli::Prune,
@@ -22,7 +25,7 @@ pub(crate) fn run(
     json: bool,
 ) -> Result<Answer> {
     let rule = Rule {
-        last: args.keep_last,
+        last: args.keep_last.unwrap_or(0),
         within: args.keep_within,
     };
     if rule.last == 0 && rule.within.is_none() {
@@ -38,18 +41,9 @@ pub(crate) fn run(
     if args.apply {
         store.lock()?;
     }
-    let (mut good, mut rest): (Vec<Run>, Vec<Run>) = listing::runs(&store)?
-        .into_iter()
-        .partition(|run| run.state == RunState::Complete);
-    good.reverse();
     let now = Timestamp::now();
-    let counts = |run: &Run| !run.created.is_some_and(|made| in_future(made, now));
-    let wanted = rule.last.max(1);
-    set_bad_apart(&mut good, &mut rest, counts, wanted, config, cancel)?;
-
-    let made: Vec<Timestamp> = good.iter().filter_map(|run| run.created).collect();
-    let fates = rule.fates(&made, now);
     let line = |run: &Run| Line::of(run, &store, now);
+    let Scopes { complete, rest } = by_scope(listing::runs(&store)?);
     let mut pruning = Pruning {
         schema: "pgseal/prune/1",
         store: config.store.display().to_string(),
@@ -57,27 +51,60 @@ pub(crate) fn run(
         keep: Vec::new(),
         remove: Vec::new(),
         reported: rest.iter().map(line).collect(),
+        unverified: Vec::new(),
     };
-    // Oldest first: what is stopped half-way has removed what mattered least.
-    for (run, fate) in good.iter().zip(fates).rev() {
-        match fate {
-            Some(why) => pruning.keep.push(Kept {
-                why,
-                run: line(run),
-            }),
-            None => {
-                let told = line(run);
-                if args.apply {
-                    remove(&store, run, &pruning, cancel)?;
-                }
-                pruning.remove.push(told);
+    let mut old = Vec::new();
+    for (scope, runs) in complete {
+        let Judged { good, bad, found } = judge(runs, rule.last.max(1), now, config, cancel)?;
+        pruning.reported.extend(bad.iter().map(line));
+        if found == Found::OnlyBad {
+            pruning.unverified.push(scope);
+        }
+        let made: Vec<Timestamp> = good.iter().filter_map(|run| run.created).collect();
+        for (run, fate) in good.into_iter().zip(rule.fates(&made, now)).rev() {
+            match fate {
+                Some(why) => pruning.keep.push(Kept {
+                    why,
+                    run: line(&run),
+                }),
+                None => old.push(run),
             }
         }
+    }
+    // Oldest first: what is stopped half-way has removed what mattered least.
+    old.sort_by_key(|run| run.created);
+    for run in old {
+        let told = line(&run);
+        if args.apply {
+            remove(&store, &run, &pruning, cancel)?;
+        }
+        pruning.remove.push(told);
     }
     Ok(Answer {
         undelivered: args.apply.then(|| "the runs are removed".into()),
         ..Answer::of(&pruning, json)?
     })
+}
+
+/// Complete runs by what they are a backup of, newest first, and those that are not complete.
+struct Scopes {
+    complete: BTreeMap<RunScope, Vec<Run>>,
+    rest: Vec<Run>,
+}
+
+fn by_scope(runs: Vec<Run>) -> Scopes {
+    let mut scopes = Scopes {
+        complete: BTreeMap::new(),
+        rest: Vec::new(),
+    };
+    for run in runs.into_iter().rev() {
+        match run.scope().filter(|_| run.state == RunState::Complete) {
+            Some(scope) => scopes.complete.entry(scope).or_default().push(run),
+            None => scopes.rest.push(run),
+        }
+    }
+    scopes.rest.reverse();
+    scopes
 }
 
 fn remove(store: &Store, run: &Run, so_far: &Pruning, cancel: &Cancel) -> Result<()> {
@@ -92,22 +119,37 @@ fn remove(store: &Store, run: &Run, so_far: &Pruning, cancel: &Cancel) -> Result
     })
 }
 
+/// The runs of one scope, after as many of them as are needed were verified.
+struct Judged {
+    good: Vec<Run>,
+    bad: Vec<Run>,
+    found: Found,
+}
+
+#[derive(PartialEq, Eq)]
+enum Found {
+    /// A run that verifies; or none was looked at, since all are dated in the future.
+    Good,
+    OnlyBad,
+}
+
 /// As many as are kept by their number must be seen to be good, byte by byte, before an older one
-/// may go for them: a run that does not verify keeps no place, and is left to be looked at. What
-/// does not count is passed over.
-fn set_bad_apart(
-    good: &mut Vec<Run>,
-    rest: &mut Vec<Run>,
-    counts: impl Fn(&Run) -> bool,
+/// may go for them: a run that does not verify keeps no place, and is left to be looked at. One
+/// that is dated in the future does not count, and is passed over.
+fn judge(
+    mut runs: Vec<Run>,
     wanted: usize,
+    now: Timestamp,
     config: &Config,
     cancel: &Cancel,
-) -> Result<()> {
-    let mut sound = 0;
-    for run in good.iter_mut().filter(|run| counts(run)) {
+) -> Result<Judged> {
+    let (mut sound, mut looked_at) = (0, 0);
+    let counts = |run: &&mut Run| !run.created.is_some_and(|made| in_future(made, now));
+    for run in runs.iter_mut().filter(counts) {
         if sound == wanted {
             break;
         }
+        looked_at += 1;
         let subject = ArtifactFiles::in_store(&run.id, &config.store)?;
         let verification = without_key::verify_files(subject, &Origin::default(), cancel)?;
         if verification.verdict() == Verdict::Pass {
@@ -120,22 +162,12 @@ fn set_bad_apart(
             verification.failed().join("; ")
         ));
     }
-    let newest = good.iter().find(|run| counts(run));
-    if let Some(newest) = newest.filter(|_| sound == 0) {
-        let why = newest.why.clone().unwrap_or_default();
-        let but = if good.iter().all(&counts) {
-            ""
-        } else {
-            ", where those dated in the future do not count"
-        };
-        let what = format!(
-            "no run in the store verifies{but}; the newest, `{}`, {why}",
-            newest.id
-        );
-        return Err(Error::new(Code::NotVerified, what)
-            .on_disk("nothing was removed")
-            .hint("Take a new backup before old ones are removed."));
-    }
-    rest.extend(good.extract_if(.., |run| run.state == RunState::Broken));
-    Ok(())
+    let (bad, good) = runs
+        .into_iter()
+        .partition(|run| run.state == RunState::Broken);
+    let found = match sound {
+        0 if looked_at > 0 => Found::OnlyBad,
+        _ => Found::Good,
+    };
+    Ok(Judged { good, bad, found })
 }

@@ -170,10 +170,10 @@ pub(crate) struct Guard {
 
 #[derive(Debug, Args)]
 pub(crate) struct Prune {
-    /// Keep this many of the newest complete runs
-    #[arg(long, value_name = "N")]
-    pub keep_last: usize,
-    /// Keep every run that is younger than this
+    /// Keep this many of the newest complete runs of each database and set of tables
+    #[arg(long, value_name = "N", required_unless_present = "keep_within")]
+    pub keep_last: Option<usize>,
+    /// Keep every run that is younger than this, and the newest of each database and set of tables
     #[arg(long, value_name = "DUR", value_parser = duration::span)]
     pub keep_within: Option<Duration>,
     /// Remove, instead of showing what would be removed

@@ -1,11 +1,14 @@
-//! The store's runs as a table, and what a pruning does to them.
+//! The store's runs as a table.
 
-use crate::base::text::{bytes, plain, thousands};
+use crate::base::text::{bytes, padded, plain, thousands};
 use crate::report::print::Report;
+use crate::report::scope::by_scope;
 use crate::store::folder::Store;
 use crate::store::listing::{Run, RunState};
+use crate::store::manifest::RunScope;
 use jiff::Timestamp;
 use serde::Serialize;
+use unicode_width::UnicodeWidthStr;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct Listing {
@@ -33,6 +36,8 @@ pub(crate) struct Line {
     /// Primary fingerprints.
     pub recipients: Vec<String>,
     pub artifact: Option<String>,
+    /// Null where no manifest tells.
+    pub scope: Option<RunScope>,
     /// Whether a signature lies beside the manifest; whose it is, and of what, was not looked at.
     pub signed: bool,
 }
@@ -58,27 +63,10 @@ impl Line {
             artifact: run
                 .artifact()
                 .map(|name| store.path(name).display().to_string()),
+            scope: run.scope(),
             signed: run.signed(),
         }
     }
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct Pruning {
-    pub schema: &'static str,
-    pub store: String,
-    /// False: nothing was removed, this is what would be.
-    pub applied: bool,
-    pub keep: Vec<Kept>,
-    pub remove: Vec<Line>,
-    /// Not complete, so not ours to judge: left where they are.
-    pub reported: Vec<Line>,
-}
-
-#[derive(Debug, Serialize)]
-pub(crate) struct Kept {
-    pub why: &'static str,
-    pub run: Line,
 }
 
 impl Report for Listing {
@@ -87,109 +75,68 @@ impl Report for Listing {
         if self.runs.is_empty() {
             return format!("the store `{store}` is empty\n");
         }
-        let mut rows = vec![
-            [
-                "RUN", "STATE", "SIGNED", "CREATED", "AGE", "SIZE", "ROWS", "FOR KEY",
-            ]
-            .map(String::from),
-        ];
-        rows.extend(self.runs.iter().map(cells));
+        let head = ["RUN", "STATE", "SIGNED", "AGE", "SIZE", "ROWS"].map(String::from);
         let width = |at: usize| {
-            rows.iter()
-                .map(|row| row[at].chars().count())
-                .max()
-                .unwrap_or(0)
+            let cells = self.runs.iter().map(|line| cells(line)[at].width());
+            cells.chain([head[at].width()]).max().unwrap_or(0)
         };
-        let widths: [usize; 8] = std::array::from_fn(width);
-        let mut out = String::new();
-        for (at, row) in rows.iter().enumerate() {
-            let [run, state, signed, created, age, size, count, key] = row;
-            let [w0, w1, w2, w3, w4, w5, w6, _] = widths;
-            let line = format!(
-                "{run:<w0$}  {state:<w1$}  {signed:<w2$}  {created:<w3$}  {age:>w4$}  {size:>w5$}  {count:>w6$}  {key}"
-            );
-            out += &format!("{}\n", line.trim_end());
-            let detail = at
-                .checked_sub(1)
-                .and_then(|at| self.runs[at].detail.as_ref());
-            if let Some(detail) = detail {
-                out += &format!("  {}\n", plain(detail));
+        let widths: [usize; 6] = std::array::from_fn(width);
+        let row = |[run, state, signed, age, size, count]: [String; 6]| {
+            let [w0, w1, w2, w3, w4, w5] = widths;
+            let [run, state] = [padded(&run, w0), padded(&state, w1)];
+            format!("  {run}  {state}  {signed:<w2$}  {age:>w3$}  {size:>w4$}  {count:>w5$}\n")
+        };
+        let mut out = row(head.clone());
+        for group in by_scope(self.runs.iter(), |line| line) {
+            out += &group.heading;
+            out += &keys(&group.members);
+            for line in group.members {
+                out += &row(cells(line));
+                if let Some(detail) = &line.detail {
+                    out += &format!("    {}\n", plain(detail));
+                }
             }
         }
         out
     }
 }
 
-fn cells(line: &Line) -> [String; 8] {
+fn cells(line: &Line) -> [String; 6] {
     let unknown = || "?".to_string();
-    let key = match &line.recipients[..] {
-        [] => unknown(),
-        [one] => one.clone(),
-        [first, more @ ..] => format!("{first} and {} more", more.len()),
-    };
     [
         line.run_id.clone(),
         line.state.as_str().into(),
         if line.signed { "yes" } else { "no" }.into(),
-        line.created_at.clone().unwrap_or_else(unknown),
         line.age_seconds.map_or_else(unknown, age),
         bytes(line.size_bytes),
         line.rows.map_or_else(unknown, thousands),
-        key,
     ]
-    .map(|cell| plain(&cell))
+}
+
+/// For which keys the runs are, a line for each list of recipients.
+fn keys(lines: &[&Line]) -> String {
+    let mut told: Vec<&[String]> = Vec::new();
+    for line in lines.iter().filter(|line| !line.recipients.is_empty()) {
+        if !told.contains(&line.recipients.as_slice()) {
+            told.push(&line.recipients);
+        }
+    }
+    let line = |keys: &[String]| match keys {
+        [one] => format!("  for key {}\n", plain(one)),
+        [first, more @ ..] => format!("  for key {} and {} more\n", plain(first), more.len()),
+        [] => String::new(),
+    };
+    told.into_iter().map(line).collect()
 }
 
 /// `12s`, `34m`, `5h`, `67d`.
-fn age(seconds: i64) -> String {
+pub(crate) fn age(seconds: i64) -> String {
     match seconds {
         ..0 => "in the future".into(),
         0..60 => format!("{seconds}s"),
         60..3600 => format!("{}m", seconds / 60),
         3600..172_800 => format!("{}h", seconds / 3600),
         _ => format!("{}d", seconds / 86_400),
-    }
-}
-
-impl Report for Pruning {
-    fn text(&self) -> String {
-        let mut out = String::new();
-        let mut line = |what: &str, line: &Line, why: &str| {
-            let age = line.age_seconds.map_or_else(|| "?".into(), age);
-            let size = bytes(line.size_bytes);
-            out += &format!(
-                "{what:<12} {}  {age}, {size}{}\n",
-                plain(&line.run_id),
-                plain(why)
-            );
-        };
-        for run in &self.reported {
-            let detail = run.detail.as_deref().unwrap_or_default();
-            let why = format!(": {}, {detail}", run.state.as_str());
-            line("left alone", run, &why);
-        }
-        let remove = if self.applied {
-            "removed"
-        } else {
-            "would remove"
-        };
-        for run in &self.remove {
-            line(remove, run, "");
-        }
-        for kept in &self.keep {
-            line("kept", &kept.run, &format!(": {}", kept.why));
-        }
-        let freed = self.remove.iter().map(|run| run.size_bytes).sum();
-        let count = self.remove.len();
-        out += &match (count, self.applied) {
-            (0, _) => "nothing to remove\n".to_string(),
-            (_, true) => format!("{count} runs removed, {} freed\n", bytes(freed)),
-            (_, false) => format!(
-                "{count} runs and {} would be removed; nothing was, give --apply\n",
-                bytes(freed)
-            ),
-        };
-        out
     }
 }
 

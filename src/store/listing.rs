@@ -3,7 +3,7 @@
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::RunId;
 use crate::store::folder::Store;
-use crate::store::manifest::Manifest;
+use crate::store::manifest::{Manifest, RunScope};
 use crate::store::run_files::{RunFile, of_partial, run_of};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -65,6 +65,11 @@ impl Run {
     /// Whether there is a signature, of whatever it is.
     pub(crate) fn signed(&self) -> bool {
         self.files.contains_key(&RunFile::Signature.of(&self.id))
+    }
+
+    /// None where no manifest tells.
+    pub(crate) fn scope(&self) -> Option<RunScope> {
+        self.manifest.as_ref().map(Manifest::scope)
     }
 
     pub(crate) fn bytes(&self) -> u64 {

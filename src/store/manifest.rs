@@ -4,6 +4,7 @@ use crate::base::names::TableName;
 use crate::pg::catalog::RelationKind;
 use crate::pg::closure::ExternalReference;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 pub(crate) const SCHEMA: &str = "pgseal/manifest/1";
 
@@ -65,10 +66,29 @@ impl Manifest {
         (needed || ["C", "POSIX"].contains(&locale)).then_some(locale)
     }
 
+    pub(crate) fn scope(&self) -> RunScope {
+        let tables: BTreeSet<&String> = self.tables.iter().map(|table| &table.target).collect();
+        RunScope {
+            database: self.server.database.clone(),
+            system_identifier: self.server.system_identifier.clone(),
+            tables: tables.into_iter().cloned().collect(),
+        }
+    }
+
     pub(crate) fn rows(&self) -> u64 {
         let rows = self.tables.iter().map(|table| table.rows);
         rows.fold(0, u64::saturating_add)
     }
+}
+
+/// What a run is a backup of. A run can take the place of an older one of the same scope only.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct RunScope {
+    pub database: String,
+    /// Of the database's cluster; two clusters may have databases of one name.
+    pub system_identifier: Option<String>,
+    /// As configured, sorted.
+    pub tables: Vec<String>,
 }
 
 /// Whether any string of this JSON does, which no server and no program can be told. JSON has it

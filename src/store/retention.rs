@@ -1,4 +1,4 @@
-//! Which runs are kept: data in, data out.
+//! Which runs of one scope are kept: data in, data out.
 
 use jiff::Timestamp;
 use std::time::Duration;
@@ -18,8 +18,8 @@ pub(crate) fn in_future(made: Timestamp, now: Timestamp) -> bool {
 }
 
 impl Rule {
-    /// The fate of each good run, given when they were made, newest first. The newest stays
-    /// whatever the rule says: a store that had a good backup has one afterwards. One dated in the
+    /// The fate of each good run of a scope, given when they were made, newest first. The newest
+    /// stays whatever the rule says: a scope that had a good backup has one afterwards. One dated in the
     /// future stays too, but takes no other's place.
     pub(crate) fn fates(&self, made: &[Timestamp], now: Timestamp) -> Vec<Fate> {
         let mut counted = 0;

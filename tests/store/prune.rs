@@ -107,6 +107,11 @@ fn aged(ages: &[i64]) -> Bench {
     bench
 }
 
+fn database(bench: &Bench) -> String {
+    let manifest: Value = serde_json::from_slice(&bench.get("r2.manifest.json")).unwrap();
+    manifest["server"]["database"].as_str().unwrap().into()
+}
+
 fn left(bench: &Bench) -> Vec<String> {
     let names = bench.names().into_iter();
     names
@@ -220,12 +225,84 @@ fn prune_keeps_the_newest_that_verifies() {
     bench.put("r2.sql.gpg", &rotten);
     let ran = bench.pgseal(&["prune", "--keep-last", "1", "--apply"], b"");
     assert_eq!(ran.code(), 1);
-    assert!(
-        ran.stderr.contains("no run in the store verifies"),
-        "{}",
-        ran.stderr
-    );
+    let said = format!("no run verifies of {}: ", database(&bench));
+    assert!(ran.stdout.contains(&said), "{}", ran.stdout);
     assert_eq!(left(&bench), ["r1", "r2"]);
+    let (code, pruning) = bench.json(&["prune", "--keep-last", "1"], b"");
+    let unverified = &pruning["unverified"][0];
+    assert_eq!(
+        (code, &unverified["database"]),
+        (1, &database(&bench).into()),
+        "{pruning:#}"
+    );
+    assert_eq!(unverified["tables"].as_array().unwrap().len(), 4);
+}
+
+/// Thirty nights of one table do not push out the only run of another scope, another database, or
+/// another cluster's database of that name.
+#[test]
+fn prune_counts_each_scope_by_itself() {
+    let bench = aged(&[1, 2, 3, 100, 200, 300, 400, 500]);
+    let of = |id: &str, change: &dyn Fn(&mut Value)| bench.manifest(id, |m| change(m));
+    let one_table = |m: &mut Value| {
+        let tables = m["tables"].as_array_mut().unwrap();
+        tables.retain(|table| table["name"] == "a");
+    };
+    of("r100", &one_table);
+    of("r200", &|m| m["server"]["database"] = "shop".into());
+    of("r300", &|m| m["server"]["system_identifier"] = "1".into());
+    // No older runs of the same scope stand in for it.
+    of("r400", &|m| m["server"]["database"] = "shop".into());
+    let keep_within = ["prune", "--keep-within", "1s"];
+    let (code, pruning) = bench.json(&keep_within, b"");
+    assert_eq!(code, 0, "{pruning:#}");
+    let ids = |list: &Value, run: &dyn Fn(&Value) -> Value| -> Vec<Value> {
+        list.as_array().unwrap().iter().map(run).collect()
+    };
+    let mut kept = ids(&pruning["keep"], &|kept| kept["run"]["run_id"].clone());
+    kept.sort_by_key(ToString::to_string);
+    assert_eq!(kept, ["r1", "r100", "r200", "r300"]);
+    let gone = ids(&pruning["remove"], &|run| run["run_id"].clone());
+    assert_eq!(gone, ["r500", "r400", "r3", "r2"]);
+    // A scope whose runs are all damaged keeps no other from being pruned, and exit 1 tells of it.
+    let mut rotten = bench.get("r300.sql.gpg");
+    rotten[200] ^= 1;
+    bench.put("r300.sql.gpg", &rotten);
+    let ran = bench.pgseal(&["prune", "--keep-last", "1", "--apply"], b"");
+    assert_eq!(ran.code(), 1, "{}", ran.stderr);
+    for said in [
+        "shop: public.\"Odd",
+        " (system identifier 1): ",
+        "no run verifies of ",
+    ] {
+        assert!(ran.stdout.contains(said), "{said}: {}", ran.stdout);
+    }
+    assert_eq!(left(&bench), ["r1", "r100", "r200", "r300"]);
+}
+
+/// Who reads a listing sees what the runs are of, in a terminal's width.
+#[test]
+fn list_tells_scopes() {
+    let bench = Bench::new(&["a", "b"], &Ring::new());
+    let long: Vec<String> = (0..30).map(|n| format!("public.table_{n:02}")).collect();
+    bench.manifest("b", |m| {
+        let table = m["tables"][0].clone();
+        let tables = long.iter().map(|name| {
+            let mut table = table.clone();
+            table["target"] = name.clone().into();
+            table
+        });
+        m["tables"] = tables.collect();
+        m["server"]["database"] = "shop".into();
+    });
+    let (_, listing) = bench.json(&["list"], b"");
+    let scope = &listing["runs"][1]["scope"];
+    assert_eq!(scope["database"], "shop", "{listing:#}");
+    assert_eq!(scope["tables"].as_array().unwrap().len(), 30);
+    let text = bench.pgseal(&["list"], b"").stdout;
+    assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+    let heading = "shop: public.table_00, public.table_01, public.table_02 and 27 more";
+    assert!(text.contains(heading), "{text}");
 }
 
 /// Made while a clock was wrong: it neither goes nor makes another go.
@@ -234,7 +311,7 @@ fn prune_does_not_count_on_the_future() {
     let bench = aged(&[-400, -5, 1, 2]);
     let ran = bench.pgseal(&["prune", "--keep-last", "1", "--apply"], b"");
     assert_eq!(ran.code(), 0, "{}", ran.stderr);
-    let told = ran.stdout.lines().filter(|line| line.starts_with("kept"));
+    let told = ran.stdout.lines().filter(|line| line.starts_with("  kept"));
     let told: Vec<bool> = told
         .map(|line| line.ends_with(": dated in the future, so not counted"))
         .collect();
@@ -246,8 +323,12 @@ fn prune_does_not_count_on_the_future() {
     bench.put("r1.sql.gpg", &rotten);
     let ran = bench.pgseal(&["prune", "--keep-last", "1", "--apply"], b"");
     assert_eq!(ran.code(), 1, "{}", ran.stdout);
-    let said = "verifies, where those dated in the future do not count; the newest, `r1`";
-    assert!(ran.stderr.contains(said), "{}", ran.stderr);
+    assert!(
+        ran.stdout.contains("\nno run verifies of t"),
+        "{}",
+        ran.stdout
+    );
+    assert_eq!(left(&bench), ["r-400", "r-5", "r1"]);
     // With nothing else, there is nothing to judge.
     let bench = aged(&[-5]);
     let ran = bench.pgseal(&["prune", "--keep-last", "1", "--apply"], b"");
