@@ -4,7 +4,9 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::exit::Exit;
 use crate::base::text::plain;
 use serde::Serialize;
+use std::fs::File;
 use std::io::Write;
+use std::os::fd::AsFd;
 
 /// What a command has to say. Only `render` prints it.
 #[derive(Debug)]
@@ -46,11 +48,7 @@ impl Answer {
 /// Prints an answer. An envelope that does not reach the caller is a failure of its own.
 pub(crate) fn answer(answer: &Answer, json: bool) -> Exit {
     notes(&answer.notes);
-    let mut stdout = std::io::stdout().lock();
-    let told = stdout
-        .write_all(answer.out.as_bytes())
-        .and_then(|()| stdout.flush());
-    let told = match (told, &answer.undelivered) {
+    let told = match (write_out(&answer.out), &answer.undelivered) {
         (Ok(()), Some(_)) if stdout_was_closed() => Err(rustix::io::Errno::BADF.into()),
         (told, _) => told,
     };
@@ -66,6 +64,13 @@ pub(crate) fn answer(answer: &Answer, json: bool) -> Exit {
             error(&trouble, json)
         }
     }
+}
+
+/// Not by `std::io::Stdout`, which takes EBADF for success: so a descriptor that was opened for
+/// reading only (`1</dev/null`) would swallow the envelope.
+fn write_out(text: &str) -> std::io::Result<()> {
+    let stdout = std::io::stdout().as_fd().try_clone_to_owned()?;
+    File::from(stdout).write_all(text.as_bytes())
 }
 
 /// Rust puts `/dev/null`, open for reading and writing, where a standard descriptor was closed

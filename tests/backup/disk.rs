@@ -84,6 +84,8 @@ fn nobody_hears_the_envelope() {
     for (id, script) in [
         ("closed", "exec \"$@\" >&-"),
         ("full", "exec \"$@\" >/dev/full"),
+        ("read-only", "exec \"$@\" 1</dev/null"),
+        ("read-only-file", "exec \"$@\" 1</etc/passwd"),
     ] {
         let ran = test
             .backup(&["public.t"])
@@ -102,7 +104,7 @@ fn nobody_hears_the_envelope() {
         5,
         &["cannot write to standard output", "the backup is kept"],
     );
-    assert_eq!(test.files().len(), 9);
+    assert_eq!(test.files().len(), 15);
     // Whoever throws it away on purpose may.
     test.backup(&["public.t"])
         .shell("exec \"$@\" >/dev/null")
