@@ -9,6 +9,7 @@ pub(crate) mod conninfo_syntax;
 pub(crate) mod fitness;
 pub(crate) mod identifier;
 pub(crate) mod lexer;
+pub(crate) mod mark;
 pub(crate) mod prelude;
 pub(crate) mod row_digest;
 pub(crate) mod scan;

@@ -112,7 +112,12 @@ impl HostAnswers {
         );
         let soon = found.iter().filter_map(|r| r.expires_soon(now));
         let signer_soon = signer.as_ref().and_then(|signer| signer.expires_soon(now));
-        let warnings = soon.chain(signer_soon).chain(newer).collect();
+        let standby = catalog.session.replay.as_ref();
+        let standby = standby.map(|replay| {
+            format!("the server is a standby, and the backup may lack newer rows: {replay}")
+        });
+        let warnings = soon.chain(signer_soon).chain(newer).chain(standby);
+        let warnings = warnings.collect();
         Ok(Gathered {
             plan,
             catalog,

@@ -232,8 +232,16 @@ impl Unsynced {
 
 /// A partition attached, or a child created, while the dump ran is not in it.
 fn still_the_same(config: &Config, gathered: &Gathered, cancel: &Cancel) -> Result<()> {
-    let after = server::catalog(&config.connection, &gathered.plan.tables, cancel)?.identities();
-    let before = gathered.catalog.identities();
+    let after = server::catalog(&config.connection, &gathered.plan.tables, cancel)?;
+    let before = &gathered.catalog;
+    if !before.mark.may_precede(&after.mark) {
+        return Err(Error::new(
+            Code::StageFailed,
+            "another server, or another timeline, answers than before the dump",
+        )
+        .hint("Name one host, or add target_session_attrs=primary to the connection."));
+    }
+    let (before, after) = (before.identities(), after.identities());
     let changed = before.symmetric_difference(&after).next();
     match changed {
         None => Ok(()),

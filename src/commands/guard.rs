@@ -27,6 +27,13 @@ pub(crate) fn prepare(
 ) -> Result<Ready> {
     let run_id = args.run_id.clone().map_or_else(new_run_id, Ok)?;
     let prepared = run::prepare(run_id.clone(), config, cancel)?;
+    let replay = prepared.gathered.catalog.session.replay.as_ref();
+    if let Some(replay) = replay.filter(|_| !args.allow_standby) {
+        let what = format!("the server is a standby, which may lag behind its primary: {replay}");
+        return Err(Error::new(Code::Database, what)
+            .on_disk("nothing was written to the store")
+            .hint("Connect to the primary, or accept what the standby has with --allow-standby."));
+    }
     let finished = prepared.run(config, cancel, show)?;
     let verification = verify_sealed(&run_id, &finished, config, cancel)
         .map_err(|error| error.on_disk(finished.kept()))?;

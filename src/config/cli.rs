@@ -163,6 +163,10 @@ pub(crate) struct Guard {
     /// Name of the backup's run [default: <UTC time>-<8 hex digits>]
     #[arg(long, value_name = "ID", value_parser = RunId::parse)]
     pub run_id: Option<RunId>,
+    /// Back up from a standby too. It may lag behind its primary, so that what COMMAND is about to
+    /// change may not be in the backup as it is now
+    #[arg(long)]
+    pub allow_standby: bool,
     /// What runs if the backup verifies; finds PGSEAL_RUN_ID, PGSEAL_ARTIFACT, PGSEAL_ENVELOPE
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub command: Vec<OsString>,

@@ -2,6 +2,7 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::TableName;
+use crate::pg::mark::Mark;
 use crate::pg::session;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,7 @@ pub(crate) const QUERY: &str = include_str!("catalog.sql");
 pub(crate) struct Catalog {
     pub session: Session,
     pub server: Server,
+    pub mark: Mark,
     pub(crate) targets: Vec<Found>,
     pub relations: Vec<Relation>,
 }
@@ -25,7 +27,29 @@ pub(crate) struct Session {
     /// set them, so they cannot be pinned.
     passes_over_damage: Vec<String>,
     pub user: String,
-    pub in_recovery: bool,
+    /// Of a standby.
+    pub replay: Option<Replay>,
+}
+
+/// How far a standby has come.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct Replay {
+    /// When the last replayed transaction ended; RFC 3339, UTC.
+    last_transaction: Option<String>,
+    paused: bool,
+}
+
+impl std::fmt::Display for Replay {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.last_transaction {
+            Some(at) => write!(f, "it has replayed what was committed until {at}")?,
+            None => write!(f, "it has replayed no transaction since it started")?,
+        }
+        if self.paused {
+            write!(f, ", and its replay is paused")?;
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]

@@ -26,6 +26,8 @@ pub(crate) fn server(host: &Host, catalog: &Result<Catalog>) -> Finding {
     };
     let server = &catalog.server;
     let identifier = server.system_identifier.as_deref();
+    let replay = catalog.session.replay.as_ref();
+    let standby = replay.map(|replay| format!(", a standby: {replay}"));
     let answer = format!(
         "PostgreSQL {}, database `{}` ({}), role `{}`, system identifier {}, \
          default_transaction_read_only is `{}`{}",
@@ -35,11 +37,7 @@ pub(crate) fn server(host: &Host, catalog: &Result<Catalog>) -> Finding {
         catalog.session.user,
         identifier.unwrap_or("not told to this role"),
         catalog.session.default_transaction_read_only,
-        if catalog.session.in_recovery {
-            ", a standby in recovery"
-        } else {
-            ""
-        }
+        standby.unwrap_or_default()
     );
     let evidence = match asked(host) {
         Some(spec) => Evidence::run(&spec, answer),

@@ -3,6 +3,7 @@
 use crate::base::names::TableName;
 use crate::pg::catalog::RelationKind;
 use crate::pg::closure::ExternalReference;
+use crate::pg::mark::Mark;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -25,6 +26,9 @@ pub(crate) struct Manifest {
     pub prelude: Option<Prelude>,
     pub tools: Tools,
     pub server: Server,
+    /// Taken before pg_dump started. Not told before it was recorded.
+    #[serde(default)]
+    pub mark: Option<Mark>,
     pub timing: Timing,
 }
 

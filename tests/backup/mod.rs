@@ -15,5 +15,6 @@ mod server;
 mod settings;
 mod shapes;
 mod signals;
+mod standby;
 mod stream;
 mod tables;
