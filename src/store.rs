@@ -3,6 +3,7 @@
 pub(crate) mod folder;
 pub(crate) mod listing;
 pub(crate) mod manifest;
+pub(crate) mod partial;
 pub(crate) mod removal;
 pub(crate) mod retention;
 pub(crate) mod run_files;

@@ -19,7 +19,7 @@ use crate::process::flow::Tap;
 use crate::process::pipe::{Piped, pipe};
 use crate::process::root_cause::{self, Blame};
 use crate::report::progress::Progress;
-use crate::store::folder::Partial;
+use crate::store::partial::Partial;
 
 use sha2::Digest;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -10,7 +10,7 @@ use crate::pg::prelude::{LARGEST, prelude};
 use crate::process::cancel::Cancel;
 use crate::process::flow::{StreamError, Tap};
 use crate::process::status_lines::StatusLines;
-use crate::store::folder::Partial;
+use crate::store::partial::Partial;
 use std::io::{PipeWriter, Write};
 
 pub(crate) struct EncryptedPrelude {

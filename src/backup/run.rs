@@ -17,8 +17,9 @@ use crate::process::pair;
 use crate::report::backup::summary;
 use crate::report::print;
 use crate::report::progress::Progress;
-use crate::store::folder::{Partial, Published, Store, Synced};
+use crate::store::folder::Store;
 use crate::store::manifest::{Envelope, Manifest};
+use crate::store::partial::{Partial, Published, Synced};
 use crate::store::run_files::RunFile;
 use jiff::Timestamp;
 use std::thread;
@@ -136,6 +137,7 @@ impl PreparedBackup {
             ))
         })?;
         let mut warnings = gathered.warnings;
+        warnings.extend(store.exposed());
         if !swept.is_empty() {
             let swept = swept.join(", ");
             warnings.push(format!("removed what an earlier run left behind: {swept}"));

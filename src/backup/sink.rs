@@ -3,7 +3,7 @@
 use crate::base::error::{Code, Error};
 use crate::gnupg::packet_reader::{FramingError, MessageReader};
 use crate::process::flow::{Sink, StreamError};
-use crate::store::folder::Partial;
+use crate::store::partial::Partial;
 use sha2::{Digest, Sha256};
 
 pub(crate) struct ArtifactSink {

@@ -1,5 +1,6 @@
 //! The store: whether a backup can be put there now, and what is there.
 
+use crate::backup::run::new_run_id;
 use crate::base::error::{Error, Result};
 use crate::base::text::bytes;
 use crate::pg::catalog::Catalog;
@@ -8,6 +9,7 @@ use crate::readiness::audit::{Host, refusal};
 use crate::report::matrix::{Evidence, Finding};
 use crate::store::folder::Store;
 use crate::store::listing::{self, Run, RunState};
+use crate::store::run_files::RunFile;
 use jiff::Timestamp;
 use std::os::unix::fs::MetadataExt;
 
@@ -20,6 +22,7 @@ pub(crate) struct Folder {
     owner: u32,
     room: Room,
     runs: Vec<Run>,
+    warning: Option<String>,
 }
 
 struct Room {
@@ -32,6 +35,8 @@ pub(crate) fn look(host: &Host) -> Result<Folder> {
     host.refused("store")?;
     let dir = &host.config.store;
     let store = Store::open(dir)?;
+    // Removed at once: whether a file can be made, and with the mode that was asked for.
+    store.partial(&RunFile::Artifact.of(&new_run_id()?))?;
     let trouble = |action: &str, err: std::io::Error| {
         Error::io(crate::base::error::Code::Store, action, dir, &err)
     };
@@ -45,6 +50,7 @@ pub(crate) fn look(host: &Host) -> Result<Folder> {
             names: (room.f_files > 0).then_some(room.f_favail),
         },
         runs: listing::runs(&store)?,
+        warning: store.exposed(),
     })
 }
 
@@ -92,9 +98,7 @@ pub(crate) fn judge(host: &Host, folder: Result<Folder>, catalog: &Result<Catalo
     };
     let us = rustix::process::geteuid().as_raw();
     let mut warnings = Vec::new();
-    if folder.mode & 0o020 != 0 {
-        warnings.push(format!("the store's group may write it: chmod g-w {word}"));
-    }
+    warnings.extend(folder.warning);
     if folder.owner != us && folder.owner != 0 {
         warnings.push(format!(
             "the store belongs to uid {}, not to us",

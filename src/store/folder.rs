@@ -1,19 +1,22 @@
-//! The store folder: one run at a time, names that are never overwritten, and nothing under a
-//! final name that is not whole and on disk.
+//! The store folder: who may use it, one run at a time. Files are made, published and removed by the
+//! descriptor that was opened and locked, so that no other folder takes its place on the way.
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::RunId;
-use crate::store::run_files::{RunFile, of_partial, partial, run_of};
-use rustix::fs::{Access, AtFlags, CWD, OFlags, RenameFlags};
+use crate::store::run_files::{RunFile, of_partial, run_of};
+use rustix::fs::{Access, AtFlags, Dir, FileType, OFlags, Stat};
+use rustix::io::Errno;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 #[derive(Debug)]
 pub(crate) struct Store {
     pub(crate) dir: PathBuf,
-    pub(crate) handle: File,
+    pub(crate) handle: Arc<File>,
+    mode: u32,
 }
 
 impl Store {
@@ -55,18 +58,65 @@ impl Store {
         let meta = handle
             .metadata()
             .map_err(|err| Error::io(Code::Store, "look at the store", dir, &err))?;
-        if meta.mode() & 0o002 != 0 {
-            let mode = meta.mode() & 0o7777;
+        let mode = meta.mode() & 0o7777;
+        let may_write = match mode & 0o022 {
+            0 => None,
+            0o020 => Some(("its group", "g-w")),
+            _ => Some(("everybody", "go-w")),
+        };
+        if let Some((who, mend)) = may_write {
             return Err(Error::new(
                 Code::Store,
-                format!("everybody may write the store `{shown}` (mode {mode:04o})"),
+                format!("{who} may write the store `{shown}` (mode {mode:04o})"),
             )
-            .hint(format!("chmod o-w {shown}")));
+            .hint(format!("chmod {mend} {shown}")));
         }
         Ok(Store {
             dir: dir.into(),
-            handle,
+            handle: Arc::new(handle),
+            mode,
         })
+    }
+
+    /// What to warn of: a lock needs no more than a folder that can be opened.
+    pub(crate) fn exposed(&self) -> Option<String> {
+        let (shown, mode) = (self.dir.display(), self.mode);
+        (mode & 0o044 != 0).then(|| {
+            format!(
+                "others may read the store `{shown}` (mode {mode:04o}), and so hold its lock: \
+                 chmod go-rwx {shown}"
+            )
+        })
+    }
+
+    /// Refuses where the store's path no longer leads to the folder that was opened.
+    pub(crate) fn check_in_place(&self) -> Result<()> {
+        let ours = rustix::fs::fstat(&self.handle);
+        let there = rustix::fs::stat(&self.dir);
+        match (ours, there) {
+            (Ok(ours), Ok(there)) if same(&ours, &there) => Ok(()),
+            _ => Err(Error::new(
+                Code::Store,
+                format!(
+                    "another folder was put in the place of the store `{}`",
+                    self.dir.display()
+                ),
+            )
+            .hint("Find out who may rename it, and run again.")),
+        }
+    }
+
+    /// Names of the files in it, those aside that are not UTF-8 and so not ours.
+    pub(crate) fn names(&self) -> Result<Vec<String>> {
+        let trouble = |err: Errno| Error::io(Code::Store, "list the store", &self.dir, &err.into());
+        let mut names = Vec::new();
+        for entry in Dir::read_from(&self.handle).map_err(trouble)? {
+            let entry = entry.map_err(trouble)?;
+            if let Ok(name) = entry.file_name().to_str() {
+                names.push(name.to_string());
+            }
+        }
+        Ok(names)
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -87,200 +137,56 @@ impl Store {
 
     /// Removes what a killed run left. Only under the lock: then no partial file has an owner.
     pub(crate) fn sweep(&self) -> Result<Vec<String>> {
-        let trouble = |err| Error::io(Code::Store, "list the store", &self.dir, &err);
+        let partials = self.names()?.into_iter();
         let mut swept = Vec::new();
-        for entry in std::fs::read_dir(&self.dir).map_err(trouble)? {
-            let entry = entry.map_err(trouble)?;
-            let Ok(name) = entry.file_name().into_string() else {
-                continue;
-            };
-            let file = entry.file_type().is_ok_and(|kind| kind.is_file());
-            if file && of_partial(&name).and_then(run_of).is_some() {
-                let path = self.path(&name);
-                std::fs::remove_file(&path)
-                    .map_err(|err| Error::io(Code::Store, "remove", &path, &err))?;
+        for name in partials.filter(|name| of_partial(name).and_then(run_of).is_some()) {
+            if self.is_file(&name) {
+                let removed = rustix::fs::unlinkat(&self.handle, &name, AtFlags::empty());
+                removed.map_err(|err| {
+                    Error::io(Code::Store, "remove", &self.path(&name), &err.into())
+                })?;
                 swept.push(name);
             }
         }
         Ok(swept)
     }
 
+    fn is_file(&self, name: &str) -> bool {
+        let stat = rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW);
+        stat.is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file())
+    }
+
     /// A run id is taken as soon as one file has it.
     pub(crate) fn check_free(&self, run_id: &RunId) -> Result<()> {
-        let taken = RunFile::all()
-            .map(|file| self.path(&file.of(run_id)))
-            .find(|path| path.symlink_metadata().is_ok());
+        let there = |name: &String| {
+            rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+        };
+        let taken = RunFile::all().map(|file| file.of(run_id)).find(there);
         match taken {
             None => Ok(()),
-            Some(path) => Err(Error::new(
+            Some(name) => Err(Error::new(
                 Code::RunIdTaken,
-                format!("run id `{run_id}` is taken: `{}` exists", path.display()),
+                format!(
+                    "run id `{run_id}` is taken: `{}` exists",
+                    self.path(&name).display()
+                ),
             )
             .hint("Choose another --run-id, or leave it out; nothing is ever overwritten.")),
         }
     }
 
-    /// A new file, readable by us alone, that is removed again unless it is published.
-    pub(crate) fn partial(&self, name: &str) -> Result<Partial> {
-        let path = self.path(&partial(name));
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|err| Error::io(Code::Store, "create", &path, &err))?;
-        Ok(Partial {
-            file,
-            target: self.path(name),
-            size: 0,
-            temporary: Temporary(Some(path)),
-        })
-    }
-
-    /// Makes the names themselves last.
+    /// Makes the names themselves last, in the folder that the store's path leads to.
     pub(crate) fn sync(&self) -> Result<()> {
         self.handle
             .sync_all()
-            .map_err(|err| Error::io(Code::Store, "fsync the store", &self.dir, &err))
+            .map_err(|err| Error::io(Code::Store, "fsync the store", &self.dir, &err))?;
+        self.check_in_place()
     }
 }
 
-/// A path that is removed when it is dropped.
-#[derive(Debug)]
-struct Temporary(Option<PathBuf>);
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if let Some(path) = &self.0 {
-            // Nobody is left to tell; the next run sweeps what stays.
-            let _ = std::fs::remove_file(path);
-        }
-    }
-}
-
-/// The file of a `Partial` that went out of reach.
-pub(crate) struct Remover(Temporary);
-
-impl Remover {
-    /// The file is where it can be reached: nothing is removed.
-    pub(crate) fn disarm(mut self) {
-        self.0.0 = None;
-    }
-}
-
-#[derive(Debug)]
-pub(crate) struct Partial {
-    file: File,
-    target: PathBuf,
-    size: u64,
-    temporary: Temporary,
-}
-
-impl Partial {
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file
-            .write_all(bytes)
-            .map_err(|err| Error::io(Code::Store, "write", &self.target, &err))?;
-        self.size += bytes.len() as u64;
-        Ok(())
-    }
-
-    pub(crate) fn size(&self) -> u64 {
-        self.size
-    }
-
-    /// Removes its file when dropped, for a `Partial` that a thread takes with it.
-    pub(crate) fn remover(&self) -> Remover {
-        Remover(Temporary(self.temporary.0.clone()))
-    }
-
-    /// All bytes on disk, and as many as were counted.
-    pub(crate) fn sync(self) -> Result<Synced> {
-        let path = &self.target;
-        self.file
-            .sync_all()
-            .map_err(|err| Error::io(Code::Store, "fsync", path, &err))?;
-        let meta = self
-            .file
-            .metadata()
-            .map_err(|err| Error::io(Code::Store, "look at", path, &err))?;
-        if meta.len() != self.size {
-            return Err(Error::new(
-                Code::Store,
-                format!(
-                    "`{}` has {} bytes on disk, {} were written",
-                    path.display(),
-                    meta.len(),
-                    self.size
-                ),
-            ));
-        }
-        Ok(Synced {
-            target: self.target,
-            temporary: self.temporary,
-        })
-    }
-}
-
-/// On disk, and still without its name.
-#[derive(Debug)]
-pub(crate) struct Synced {
-    target: PathBuf,
-    temporary: Temporary,
-}
-
-impl Synced {
-    /// Gives it its final name, if nothing has it. Removed again when dropped, unless kept.
-    pub(crate) fn publish(mut self) -> Result<Published> {
-        let Some(from) = self.temporary.0.as_deref() else {
-            return Err(Error::new(Code::Store, "the file was published before"));
-        };
-        let to = &self.target;
-        let renamed = match rustix::fs::renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
-            // Not every file system can: a hard link does not overwrite either. The first name,
-            // should it stay, is swept by the next run.
-            Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-                rustix::fs::linkat(CWD, from, CWD, to, AtFlags::empty())
-                    .inspect(|()| _ = rustix::fs::unlink(from))
-            }
-            renamed => renamed,
-        };
-        renamed.map_err(|err| {
-            let error = Error::io(Code::RunIdTaken, "publish", to, &err.into());
-            match err {
-                rustix::io::Errno::EXIST => error.hint("Choose another --run-id."),
-                _ => Error {
-                    code: Code::Store,
-                    ..error
-                },
-            }
-        })?;
-        self.temporary.0 = None;
-        Ok(Published(Temporary(Some(self.target))))
-    }
-
-    /// Gives it its final name for good, in the place of the file that has it.
-    pub(crate) fn replace(mut self) -> Result<()> {
-        let Some(from) = self.temporary.0.take() else {
-            return Err(Error::new(Code::Store, "the file was published before"));
-        };
-        std::fs::rename(&from, &self.target).map_err(|err| {
-            let error = Error::io(Code::Store, "replace", &self.target, &err);
-            self.temporary.0 = Some(from);
-            error
-        })
-    }
-}
-
-/// Has its final name, which it loses when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Published(Temporary);
-
-impl Published {
-    /// The run is complete: the name stays.
-    pub(crate) fn keep(mut self) {
-        self.0.0 = None;
-    }
+/// Whether both are of one file.
+pub(crate) fn same(one: &Stat, other: &Stat) -> bool {
+    (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 }
 
 #[cfg(test)]

@@ -6,10 +6,11 @@ use crate::store::folder::Store;
 use crate::store::manifest::{Manifest, RunScope};
 use crate::store::run_files::{RunFile, of_partial, run_of};
 use jiff::Timestamp;
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
 use std::collections::BTreeMap;
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::Read;
-use std::path::Path;
 
 /// A hostile file must not grow our memory.
 const LARGEST_MANIFEST: u64 = 64 * 1024 * 1024;
@@ -79,21 +80,19 @@ impl Run {
 
 /// Every run of the store, oldest first. Files that are not ours are passed over.
 pub(crate) fn runs(store: &Store) -> Result<Vec<Run>> {
-    let trouble = |err| Error::io(Code::Store, "list the store", &store.dir, &err);
-    let mut found: BTreeMap<RunId, Vec<(String, Metadata)>> = BTreeMap::new();
-    for entry in std::fs::read_dir(&store.dir).map_err(trouble)? {
-        let entry = entry.map_err(trouble)?;
-        let Ok(name) = entry.file_name().into_string() else {
-            continue;
-        };
+    let mut found: BTreeMap<RunId, Vec<Entry>> = BTreeMap::new();
+    for name in store.names()? {
         let Some(id) = run_of(of_partial(&name).unwrap_or(&name)) else {
             continue;
         };
-        match entry.metadata() {
-            Ok(meta) => found.entry(id).or_default().push((name, meta)),
+        match rustix::fs::statat(&store.handle, &name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => found.entry(id).or_default().push(Entry { name, stat }),
             // It ended, or was pruned, while we looked.
-            Err(err) if err.kind() == std::io::ErrorKind::NotFound => {}
-            Err(err) => return Err(trouble(err)),
+            Err(Errno::NOENT) => {}
+            Err(err) => {
+                let path = store.path(&name);
+                return Err(Error::io(Code::Store, "look at", &path, &err.into()));
+            }
         }
     }
     let runs = found.into_iter().map(|(id, files)| run(store, id, &files));
@@ -102,22 +101,41 @@ pub(crate) fn runs(store: &Store) -> Result<Vec<Run>> {
     Ok(runs)
 }
 
-fn run(store: &Store, id: RunId, files: &[(String, Metadata)]) -> Run {
-    let created = |meta: &Metadata| Timestamp::try_from(meta.modified().ok()?).ok();
+/// A file of the store.
+struct Entry {
+    name: String,
+    stat: Stat,
+}
+
+impl Entry {
+    fn modified(&self) -> Option<Timestamp> {
+        Timestamp::from_second(self.stat.st_mtime).ok()
+    }
+
+    fn size(&self) -> u64 {
+        u64::try_from(self.stat.st_size).unwrap_or(0)
+    }
+
+    fn is_file(&self) -> bool {
+        FileType::from_raw_mode(self.stat.st_mode).is_file()
+    }
+}
+
+fn run(store: &Store, id: RunId, files: &[Entry]) -> Run {
     let mut run = Run {
         id,
         state: RunState::Broken,
         why: None,
-        created: files.iter().filter_map(|(_, meta)| created(meta)).max(),
+        created: files.iter().filter_map(Entry::modified).max(),
         files: files
             .iter()
-            .map(|(n, meta)| (n.clone(), meta.len()))
+            .map(|entry| (entry.name.clone(), entry.size()))
             .collect(),
         manifest: None,
     };
-    if let Some((name, _)) = files.iter().find(|(_, meta)| !meta.is_file()) {
-        run.why = Some(format!("`{name}` is not a regular file"));
-    } else if files.iter().all(|(name, _)| of_partial(name).is_some()) {
+    if let Some(entry) = files.iter().find(|entry| !entry.is_file()) {
+        run.why = Some(format!("`{}` is not a regular file", entry.name));
+    } else if files.iter().all(|entry| of_partial(&entry.name).is_some()) {
         run.state = RunState::Partial;
         run.why = Some("a run is under way, or was killed; the next backup sweeps it".into());
     } else if !run.files.contains_key(&RunFile::Manifest.of(&run.id)) {
@@ -138,7 +156,7 @@ fn run(store: &Store, id: RunId, files: &[(String, Metadata)]) -> Run {
 
 /// The manifest, if what is there agrees with it as far as a look at sizes can tell.
 fn complete(store: &Store, run: &Run) -> std::result::Result<Manifest, String> {
-    let bytes = read(&store.path(&RunFile::Manifest.of(&run.id)))?;
+    let bytes = read(store, &RunFile::Manifest.of(&run.id))?;
     let manifest = Manifest::parse(&bytes).map_err(|why| format!("its manifest: {why}"))?;
     if manifest.run_id != run.id.as_str() {
         return Err(format!("its manifest is of run `{}`", manifest.run_id));
@@ -163,10 +181,16 @@ fn complete(store: &Store, run: &Run) -> std::result::Result<Manifest, String> {
     Ok(manifest)
 }
 
-fn read(path: &Path) -> std::result::Result<Vec<u8>, String> {
+fn read(store: &Store, name: &str) -> std::result::Result<Vec<u8>, String> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let mut bytes = Vec::new();
-    File::open(path)
-        .and_then(|file| file.take(LARGEST_MANIFEST).read_to_end(&mut bytes))
+    rustix::fs::openat(&store.handle, name, flags, Mode::empty())
+        .map_err(std::io::Error::from)
+        .and_then(|file| {
+            File::from(file)
+                .take(LARGEST_MANIFEST)
+                .read_to_end(&mut bytes)
+        })
         .map_err(|err| format!("its manifest cannot be read: {err}"))?;
     Ok(bytes)
 }

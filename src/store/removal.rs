@@ -10,6 +10,7 @@ impl Store {
     /// Takes a complete run away: the manifest first, so that a crash in between leaves an orphan
     /// and never a false "complete". Only regular files of that run, and only in this folder.
     pub(crate) fn remove(&self, run_id: &RunId) -> Result<()> {
+        self.check_in_place()?;
         let others = RunFile::all().filter(|file| *file != RunFile::Manifest);
         for file in std::iter::once(RunFile::Manifest).chain(others) {
             let name = file.of(run_id);

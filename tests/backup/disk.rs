@@ -142,12 +142,25 @@ fn an_unfit_store() {
         &[
             "everybody may write the store",
             "(mode 0777)",
-            "hint: chmod o-w ",
+            "hint: chmod go-w ",
         ],
     );
+    test.mode(&open, 0o770);
+    run(&open).fails(5, &["its group may write the store", "hint: chmod g-w "]);
     // The sticky bit keeps a stranger from removing a file, not from putting one there.
     test.mode(&open, 0o1777);
     run(&open).fails(5, &["everybody may write the store", "(mode 1777)"]);
+}
+
+/// Who may open the folder may hold its lock.
+#[test]
+fn a_store_that_others_may_read() {
+    let test = Test::of("CREATE TABLE t (a int)");
+    test.mode(&test.store(), 0o755);
+    let ran = test.backup(&["public.t"]).run();
+    assert_eq!(ran.code(), 0, "{}", ran.stderr);
+    let said = "(mode 0755), and so hold its lock: chmod go-rwx ";
+    assert!(ran.stderr.contains(said), "{}", ran.stderr);
 }
 
 #[test]

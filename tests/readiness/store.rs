@@ -8,10 +8,16 @@ fn stores_that_cannot_be_used() {
     let host = Host::ready();
     host.mode(&host.store(), 0o777);
     let report = host.readiness();
-    report.says("store", "FAILED", &["everybody may write", "chmod o-w"]);
+    report.says("store", "FAILED", &["everybody may write", "chmod go-w"]);
     assert_eq!(report.verdict(), "READY READY FAILED PARTIAL NONE PASS");
     host.mode(&host.store(), 0o770);
-    host.readiness().says("store", "READY", &["chmod g-w"]);
+    let report = host.readiness();
+    report.says("store", "FAILED", &["its group may write", "chmod g-w"]);
+    host.mode(&host.store(), 0o755);
+    let report = host.readiness();
+    report.says("store", "READY", &["so hold its lock", "chmod go-rwx"]);
+    // The file that was tried is gone.
+    assert!(host.files().is_empty());
 
     std::fs::remove_dir(host.path("store")).unwrap();
     let report = host.readiness();

@@ -75,7 +75,7 @@ fn only_a_folder_is_a_store() {
     let path = |name: &str| dir.path().join(name);
     std::fs::write(path("file"), "").unwrap();
     // Nobody ever opens it to write.
-    rustix::fs::mkfifoat(CWD, path("fifo"), 0o600.into()).unwrap();
+    rustix::fs::mkfifoat(rustix::fs::CWD, path("fifo"), 0o600.into()).unwrap();
     std::os::unix::fs::symlink(dir.path(), path("link")).unwrap();
     for name in ["file", "fifo"] {
         let error = Store::open_read(&path(name)).unwrap_err();
@@ -143,4 +143,62 @@ fn a_file_replaces_another_at_once() {
         Code::Store
     );
     assert_eq!(names(dir.path()), ["x.manifest.json.sig"]);
+}
+
+/// Another folder under the store's path gets nothing, and is seen.
+#[test]
+fn a_folder_that_is_replaced() {
+    let parent = tempfile::tempdir().unwrap();
+    let (path, aside) = (parent.path().join("store"), parent.path().join("aside"));
+    std::fs::create_dir(&path).unwrap();
+    let store = Store::open(&path).unwrap();
+    let partial = store.partial("a.sql.gpg").unwrap();
+    store.sync().unwrap();
+    std::fs::rename(&path, &aside).unwrap();
+    assert_eq!(store.sync().unwrap_err().code, Code::Store);
+    std::fs::create_dir(&path).unwrap();
+    std::fs::write(path.join("x.manifest.json"), "").unwrap();
+    let published = partial.sync().unwrap().publish().unwrap();
+    assert_eq!(
+        (names(&path), names(&aside)),
+        (vec!["x.manifest.json".into()], vec!["a.sql.gpg".into()])
+    );
+    let error = store.sync().unwrap_err();
+    assert!(
+        error.message.contains("another folder was put"),
+        "{error:?}"
+    );
+    let id = RunId::parse("x").unwrap();
+    assert_eq!(store.remove(&id).unwrap_err().code, Code::Store);
+    drop(published);
+    assert_eq!(
+        (names(&path), names(&aside)),
+        (vec!["x.manifest.json".into()], vec![])
+    );
+}
+
+/// Somebody's file in the place of the one that was written is not published as ours.
+#[test]
+fn a_partial_file_that_is_swapped() {
+    let (dir, store) = store();
+    let swap = |name: &str| {
+        let path = dir.path().join(format!("{name}.partial"));
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "forged").unwrap();
+    };
+    let synced = store.partial("a.sql.gpg").unwrap().sync().unwrap();
+    swap("a.sql.gpg");
+    let error = synced.publish().unwrap_err();
+    assert!(
+        error.message.contains("is not the file that was written"),
+        "{error:?}"
+    );
+    assert!(names(dir.path()).is_empty());
+    let synced = store
+        .partial("a.manifest.json.sig")
+        .unwrap()
+        .sync()
+        .unwrap();
+    swap("a.manifest.json.sig");
+    assert_eq!(synced.replace().unwrap_err().code, Code::Store);
 }
