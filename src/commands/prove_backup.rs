@@ -17,12 +17,7 @@ use crate::report::findings::Findings;
 use crate::report::print::{self, Answer};
 use crate::report::prove_backup::{Observed, ProveBackupReport, SessionFacts};
 
-pub(crate) fn run(
-    args: &cli::ProveBackup,
-    config: &Config,
-    cancel: &Cancel,
-    json: bool,
-) -> Result<Answer> {
+pub(crate) fn run(args: &cli::ProveBackup, config: &Config, cancel: &Cancel) -> Result<Answer> {
     let run_id = args.run_id.clone().map_or_else(new_run_id, Ok)?;
     let mut prepared = prepare(run_id.clone(), config, cancel)?;
     let (dump, stored) = (
@@ -67,7 +62,7 @@ pub(crate) fn run(
     Ok(Answer {
         notes: print::warnings(&finished.warnings),
         undelivered: Some(finished.kept()),
-        ..Answer::of(&report, json)?
+        ..Answer::of(&report)?
     })
 }
 

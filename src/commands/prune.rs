@@ -15,12 +15,7 @@ use crate::verify::origin::Origin;
 use crate::verify::without_key;
 use jiff::Timestamp;
 
-pub(crate) fn run(
-    args: &cli::Prune,
-    config: &Config,
-    cancel: &Cancel,
-    json: bool,
-) -> Result<Answer> {
+pub(crate) fn run(args: &cli::Prune, config: &Config, cancel: &Cancel) -> Result<Answer> {
     let rule = Rule {
         last: args.keep_last,
         within: args.keep_within,
@@ -76,7 +71,7 @@ pub(crate) fn run(
     }
     Ok(Answer {
         undelivered: args.apply.then(|| "the runs are removed".into()),
-        ..Answer::of(&pruning, json)?
+        ..Answer::of(&pruning)?
     })
 }
 
