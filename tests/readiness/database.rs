@@ -211,7 +211,7 @@ fn the_database_is_asked_once_for_a_plan() {
     assert_eq!(sessions(&["readiness"]), 2);
     assert_eq!(sessions(&["backup", "--dry-run"]), 1);
     assert_eq!(sessions(&["backup"]), 2);
-    assert_eq!(sessions(&["prove-backup"]), 3);
+    assert_eq!(sessions(&["prove-backup"]), 2);
 }
 
 #[test]
