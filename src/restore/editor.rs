@@ -3,7 +3,7 @@
 use crate::base::names::TableName;
 use crate::pg::lexer::{KEPT, Token};
 use crate::pg::row_digest::{DigestKey, RowDigest, TableDigest};
-use crate::pg::scan::{Listener, copied};
+use crate::pg::scan::{Listener, SqlByte, copied};
 use crate::restore::omissions::{Omission, Omissions};
 use crate::restore::script::TransactionScript;
 use crate::restore::statement::{self, Statement};
@@ -172,7 +172,7 @@ impl DumpEditor {
 }
 
 impl Listener for DumpEditor {
-    fn sql(&mut self, byte: u8, plain: bool) {
+    fn sql(&mut self, SqlByte { byte, plain }: SqlByte) {
         // psql puts in its variables where a name or a quote stands right behind a colon. A blank
         // keeps it from that, and means nothing to the server.
         if self.colon && !matches!(byte, b':' | b'=') {

@@ -87,7 +87,7 @@ pub(crate) fn resolve(
     let mut omissions = Omissions::default();
     let mut refused: Vec<&MissingDependency<'_>> = Vec::new();
     for dependency in missing {
-        if !omissions.add(dependency.reference, dependency.others) {
+        if !omissions.add(dependency) {
             refused.push(dependency);
         }
     }

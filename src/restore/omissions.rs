@@ -3,6 +3,7 @@
 use crate::base::names::TableName;
 use crate::pg::closure::ExternalReference;
 use crate::pg::identifier::{Word, identifier, qualified, relation, words};
+use crate::restore::missing::MissingDependency;
 use crate::restore::statement::{Dependent, DependentKind, Statement};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,22 +30,28 @@ pub(crate) struct Omission {
 
 impl Omissions {
     /// Notes that what needs this reference is to be left out. False where nothing can be: a
-    /// default, a check or a type of the table itself needs it. `role_exists`: it is a role for
-    /// which the restoring role may not act.
-    pub(crate) fn add(&mut self, reference: &ExternalReference, role_exists: bool) -> bool {
+    /// default, a check or a type of the table itself needs it.
+    pub(crate) fn add(&mut self, missing: &MissingDependency<'_>) -> bool {
+        let reference = missing.reference;
         let (name, by) = (&reference.name, &reference.needed_by);
         if reference.kind == "role" {
             // Where there is no such role, no statement may name it.
-            let grantees = role_exists || insert(&mut self.grantees, name);
+            let grantees = missing.others || insert(&mut self.grantees, name);
             if !(grantees && insert(&mut self.owners, name)) {
                 return false;
             }
         }
         match (dependent(by), reference.kind.as_str()) {
             // A partition's constraint comes with its parent's.
-            (Some((DependentKind::Constraint, ..)), "partitioned_table") => return true,
+            (Some(object), "partitioned_table") if object.kind == DependentKind::Constraint => {
+                return true;
+            }
             // Any other is a part of its table's definition.
-            (Some((DependentKind::Constraint, ..)), kind) if kind != "foreign_key" => return false,
+            (Some(object), kind)
+                if object.kind == DependentKind::Constraint && kind != "foreign_key" =>
+            {
+                return false;
+            }
             (Some(object), _) => {
                 self.dependents.insert(object, needs(reference));
                 return true;
@@ -128,8 +135,11 @@ fn dependent(needed_by: &str) -> Option<Dependent> {
     };
     match words {
         [Word::Bare(kind), name, on, table @ ..] if on.is("on") && table.len() == 3 => {
-            let name = name.identifier()?.to_string();
-            Some((DependentKind::parse(kind)?, name, qualified(table)?))
+            Some(Dependent {
+                kind: DependentKind::parse(kind)?,
+                name: name.identifier()?.to_string(),
+                table: qualified(table)?,
+            })
         }
         _ => None,
     }
@@ -140,12 +150,18 @@ mod tests {
     use super::*;
     use crate::restore::statement::read;
 
+    fn add(omissions: &mut Omissions, kind: &str, name: &str, needed_by: &str) -> bool {
+        let reference = serde_json::json!({"kind": kind, "name": name, "needed_by": needed_by});
+        omissions.add(&MissingDependency {
+            reference: &serde_json::from_value(reference).unwrap(),
+            others: false,
+        })
+    }
+
     fn omissions(references: &[(&str, &str, &str)]) -> Omissions {
         let mut omissions = Omissions::default();
         for (kind, name, needed_by) in references {
-            let reference = serde_json::json!({"kind": kind, "name": name, "needed_by": needed_by});
-            let added = omissions.add(&serde_json::from_value(reference).unwrap(), false);
-            assert!(added, "{needed_by}");
+            assert!(add(&mut omissions, kind, name, needed_by), "{needed_by}");
         }
         omissions
     }
@@ -223,10 +239,6 @@ mod tests {
 
     #[test]
     fn what_the_table_itself_needs_stays() {
-        let add = |kind: &str, by: &str| {
-            let reference = serde_json::json!({"kind": kind, "name": "public.x", "needed_by": by});
-            Omissions::default().add(&serde_json::from_value(reference).unwrap(), false)
-        };
         for (kind, by) in [
             ("type", "table public.t"),
             ("table", "table public.t"),
@@ -235,7 +247,8 @@ mod tests {
             ("role", "public.t"),
             ("partitioned_table", "view public.v"),
         ] {
-            assert!(!add(kind, by), "{kind} {by}");
+            let added = add(&mut Omissions::default(), kind, "public.x", by);
+            assert!(!added, "{kind} {by}");
         }
     }
 }

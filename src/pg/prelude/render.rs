@@ -95,14 +95,14 @@ fn object(out: &mut Vec<u8>, entry: &Entry, statements: Vec<&[u8]>, parent: Opti
     for maker in makers {
         body.extend(execute(maker));
     }
-    body.extend(mark(entry, true).bytes());
+    body.extend(mark(entry, Made::Now).bytes());
     if parent.is_some() {
         body.extend(b"END IF;\n");
     }
     let exists = "RAISE NOTICE 'pgseal: exists already, left as it is: %', ";
     body.extend(format!("EXCEPTION WHEN {DUPLICATE} THEN\n{exists}").bytes());
     body.extend([&quoted(&label(entry))[..], b";\n"].concat());
-    body.extend(mark(entry, false).bytes());
+    body.extend(mark(entry, Made::Before).bytes());
     body.extend(b"END ");
     block(out, &body);
     let owners: Vec<_> = owners.into_iter().map(|owner| vec![owner]).collect();
@@ -148,12 +148,19 @@ fn made(entries: &[u32]) -> String {
     all.join(" AND ")
 }
 
-fn mark(entry: &Entry, made: bool) -> String {
+#[derive(Clone, Copy)]
+enum Made {
+    Now,
+    Before,
+}
+
+fn mark(entry: &Entry, made: Made) -> String {
     let number = entry.number;
-    format!(
-        "PERFORM pg_catalog.set_config('pgseal.made_{number}', '{}', false);\n",
-        made as u8
-    )
+    let value = match made {
+        Made::Now => 1,
+        Made::Before => 0,
+    };
+    format!("PERFORM pg_catalog.set_config('pgseal.made_{number}', '{value}', false);\n")
 }
 
 fn label(entry: &Entry) -> Vec<u8> {

@@ -1,13 +1,16 @@
 use super::*;
 use crate::pg::closure::ExternalReference;
 use crate::pg::scan::Scan;
+use crate::restore::missing::MissingDependency;
 
 fn edited(dump: &str, references: &[(&str, &str, &str)]) -> (String, DumpEditor) {
     let mut omissions = Omissions::default();
     for (kind, name, needed_by) in references {
         let reference = serde_json::json!({"kind": kind, "name": name, "needed_by": needed_by});
         let reference: ExternalReference = serde_json::from_value(reference).unwrap();
-        assert!(omissions.add(&reference, false));
+        let reference = &reference;
+        let others = false;
+        assert!(omissions.add(&MissingDependency { reference, others }));
     }
     let key = DigestKey::random().unwrap();
     let script = TransactionScript::new([7; 16], String::new());

@@ -3,7 +3,11 @@ use super::*;
 #[test]
 fn what_pg_dump_writes() {
     let table = || TableName::parse("public.t").unwrap();
-    let object = |kind, name: &str| (kind, name.to_string(), table());
+    let object = |kind, name: &str| Dependent {
+        kind,
+        name: name.into(),
+        table: table(),
+    };
     let privileges = |role: &str, of_relation| Statement::Privileges {
         role: role.into(),
         of_relation,
