@@ -89,6 +89,7 @@ pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
 
     #[test]
     fn nothing_reaches_a_terminal_raw() {
@@ -100,13 +101,16 @@ mod tests {
 
     #[test]
     fn columns_are_of_a_terminals_places() {
-        for (text, want) in [
-            ("abc", "abc  |"),
-            ("表", "表   |"),
-            ("e\u{301}", "e\u{301}    |"),
-        ] {
-            assert_eq!(padded(text, 5) + "|", want);
-        }
+        each(
+            [
+                ("abc", "abc  |"),
+                ("表", "表   |"),
+                ("e\u{301}", "e\u{301}    |"),
+            ],
+            |(text, want)| {
+                assert_eq!(padded(text, 5) + "|", want);
+            },
+        );
         assert_eq!(padded("longer", 5), "longer");
     }
 

@@ -148,6 +148,7 @@ fn dependent(needed_by: &str) -> Option<Dependent> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
     use crate::restore::statement::read;
 
     fn add(omissions: &mut Omissions, kind: &str, name: &str, needed_by: &str) -> bool {
@@ -187,68 +188,74 @@ mod tests {
             ),
             ("tablespace", "fast", "table public.t"),
         ]);
-        for (sql, why) in [
-            (
-                "ALTER TABLE ONLY public.t ADD CONSTRAINT \"C\" FOREIGN KEY (a) REFERENCES public.users(a)",
-                Some("needs table public.users"),
-            ),
-            (
-                "COMMENT ON CONSTRAINT \"C\" ON public.t IS 'x'",
-                Some("needs table public.users"),
-            ),
-            (
-                "CREATE TRIGGER g BEFORE INSERT ON public.t FOR EACH ROW EXECUTE FUNCTION public.f()",
-                Some("needs function public.f()"),
-            ),
-            (
-                "CREATE TRIGGER h BEFORE INSERT ON public.t FOR EACH ROW EXECUTE FUNCTION public.f()",
-                None,
-            ),
-            (
-                "CREATE POLICY p ON public.\"T on\" USING (true)",
-                Some("needs table public.members"),
-            ),
-            ("CREATE POLICY p ON public.t USING (true)", None),
-            (
-                "ALTER TABLE ONLY public.p ATTACH PARTITION public.t DEFAULT",
-                Some("needs table public.p"),
-            ),
-            (
-                "ALTER INDEX public.p_pkey ATTACH PARTITION public.t_pkey",
-                Some("needs table public.p_pkey"),
-            ),
-            ("ALTER TABLE public.t OWNER TO boss", Some("owner boss")),
-            (
-                "GRANT ALL ON TABLE public.t TO \"it's me\"",
-                Some("privileges of it's me"),
-            ),
-            (
-                "GRANT ALL ON TABLE public.t TO boss",
-                Some("privileges of boss"),
-            ),
-            (
-                "REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC",
-                Some("privileges on what is not the backup's"),
-            ),
-        ] {
-            let found = omissions.find(&read(sql)).map(|omission| omission.why);
-            assert_eq!(found.as_deref(), why, "{sql}");
-        }
+        each(
+            [
+                (
+                    "ALTER TABLE ONLY public.t ADD CONSTRAINT \"C\" FOREIGN KEY (a) REFERENCES public.users(a)",
+                    Some("needs table public.users"),
+                ),
+                (
+                    "COMMENT ON CONSTRAINT \"C\" ON public.t IS 'x'",
+                    Some("needs table public.users"),
+                ),
+                (
+                    "CREATE TRIGGER g BEFORE INSERT ON public.t FOR EACH ROW EXECUTE FUNCTION public.f()",
+                    Some("needs function public.f()"),
+                ),
+                (
+                    "CREATE TRIGGER h BEFORE INSERT ON public.t FOR EACH ROW EXECUTE FUNCTION public.f()",
+                    None,
+                ),
+                (
+                    "CREATE POLICY p ON public.\"T on\" USING (true)",
+                    Some("needs table public.members"),
+                ),
+                ("CREATE POLICY p ON public.t USING (true)", None),
+                (
+                    "ALTER TABLE ONLY public.p ATTACH PARTITION public.t DEFAULT",
+                    Some("needs table public.p"),
+                ),
+                (
+                    "ALTER INDEX public.p_pkey ATTACH PARTITION public.t_pkey",
+                    Some("needs table public.p_pkey"),
+                ),
+                ("ALTER TABLE public.t OWNER TO boss", Some("owner boss")),
+                (
+                    "GRANT ALL ON TABLE public.t TO \"it's me\"",
+                    Some("privileges of it's me"),
+                ),
+                (
+                    "GRANT ALL ON TABLE public.t TO boss",
+                    Some("privileges of boss"),
+                ),
+                (
+                    "REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC",
+                    Some("privileges on what is not the backup's"),
+                ),
+            ],
+            |(sql, why)| {
+                let found = omissions.find(&read(sql)).map(|omission| omission.why);
+                assert_eq!(found.as_deref(), why, "{sql}");
+            },
+        );
         assert!(omissions.lacks_tablespace("fast"));
     }
 
     #[test]
     fn what_the_table_itself_needs_stays() {
-        for (kind, by) in [
-            ("type", "table public.t"),
-            ("table", "table public.t"),
-            ("function", "default value for public.t.x"),
-            ("function", "table constraint c on public.t"),
-            ("role", "public.t"),
-            ("partitioned_table", "view public.v"),
-        ] {
-            let added = add(&mut Omissions::default(), kind, "public.x", by);
-            assert!(!added, "{kind} {by}");
-        }
+        each(
+            [
+                ("type", "table public.t"),
+                ("table", "table public.t"),
+                ("function", "default value for public.t.x"),
+                ("function", "table constraint c on public.t"),
+                ("role", "public.t"),
+                ("partitioned_table", "view public.v"),
+            ],
+            |(kind, by)| {
+                let added = add(&mut Omissions::default(), kind, "public.x", by);
+                assert!(!added, "{kind} {by}");
+            },
+        );
     }
 }

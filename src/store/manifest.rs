@@ -188,6 +188,7 @@ pub(crate) struct Timing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
 
     #[test]
     fn no_string_holds_a_nul() {
@@ -195,14 +196,17 @@ mod tests {
             let text = format!(r#"{{"schema": "{SCHEMA}", {more}}}"#);
             Manifest::parse(text.as_bytes()).unwrap_err()
         };
-        for nul in [
-            r#""a": "\u0000""#,
-            r#""a\\\u0000": 1"#,
-            r#""a": [{"b": "x\"\u0000"}]"#,
-            r#""a": "\u0000", "a": 1"#,
-        ] {
-            assert_eq!(parse(nul), "it holds a NUL character", "{nul}");
-        }
+        each(
+            [
+                r#""a": "\u0000""#,
+                r#""a\\\u0000": 1"#,
+                r#""a": [{"b": "x\"\u0000"}]"#,
+                r#""a": "\u0000", "a": 1"#,
+            ],
+            |nul| {
+                assert_eq!(parse(nul), "it holds a NUL character", "{nul}");
+            },
+        );
         assert!(parse(r#""a": "\\u0000 \u0001""#).contains("missing field"));
     }
 }

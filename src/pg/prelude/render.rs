@@ -214,34 +214,41 @@ fn names_owner(statement: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
 
     #[test]
     fn tags_do_not_collide() {
-        for text in ["", "$", "$q", "$q$", "a $q$ b $q1", "$q$q1$q2$", "x$q1$q"] {
-            let quoted = String::from_utf8(quoted(text.as_bytes())).unwrap();
-            let tag = &quoted[..quoted[1..].find('$').unwrap() + 2];
-            let inside = &quoted[tag.len()..];
-            assert_eq!(inside.find(tag), Some(text.len()), "{quoted}");
-            assert_eq!(&inside[..text.len()], text);
-        }
+        each(
+            ["", "$", "$q", "$q$", "a $q$ b $q1", "$q$q1$q2$", "x$q1$q"],
+            |text| {
+                let quoted = String::from_utf8(quoted(text.as_bytes())).unwrap();
+                let tag = &quoted[..quoted[1..].find('$').unwrap() + 2];
+                let inside = &quoted[tag.len()..];
+                assert_eq!(inside.find(tag), Some(text.len()), "{quoted}");
+                assert_eq!(&inside[..text.len()], text);
+            },
+        );
     }
 
     #[test]
     fn owners_are_told_from_names() {
-        for (statement, owner) in [
-            ("ALTER TYPE public.t OWNER TO boss", true),
-            (
-                "ALTER TYPE public.t OWNER TO \"We.ird \"\"R OWNER TO x\"",
-                true,
-            ),
-            ("ALTER TYPE public.t SET (x = 1)", false),
-            (
-                "ALTER DOMAIN public.\"a OWNER TO b\" ADD CONSTRAINT c CHECK (true)",
-                false,
-            ),
-            ("CREATE TYPE \"x OWNER TO y\"", false),
-        ] {
-            assert_eq!(names_owner(statement.as_bytes()), owner, "{statement}");
-        }
+        each(
+            [
+                ("ALTER TYPE public.t OWNER TO boss", true),
+                (
+                    "ALTER TYPE public.t OWNER TO \"We.ird \"\"R OWNER TO x\"",
+                    true,
+                ),
+                ("ALTER TYPE public.t SET (x = 1)", false),
+                (
+                    "ALTER DOMAIN public.\"a OWNER TO b\" ADD CONSTRAINT c CHECK (true)",
+                    false,
+                ),
+                ("CREATE TYPE \"x OWNER TO y\"", false),
+            ],
+            |(statement, owner)| {
+                assert_eq!(names_owner(statement.as_bytes()), owner, "{statement}");
+            },
+        );
     }
 }
