@@ -44,6 +44,14 @@ pub(crate) fn split_at_width(text: &str, most: usize) -> (&str, &str) {
     text.split_at(at.map_or(text.len(), |(at, _)| at))
 }
 
+/// As many letters as may be shown of what can be very long.
+pub(crate) fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into(),
+    }
+}
+
 /// The last line that is not empty, as programs put there why they failed.
 pub(crate) fn last_line(text: &str) -> Option<&str> {
     text.lines().map(str::trim).rfind(|line| !line.is_empty())

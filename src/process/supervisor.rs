@@ -99,7 +99,7 @@ impl Supervisor {
 
     fn try_start(&mut self, spec: &CommandSpec, at: usize, stdin: Stdin) -> Result<Pipes> {
         let pipe = || {
-            let what = format!("a pipe for `{}` could not be made", spec.program());
+            let what = format!("a pipe for `{}` could not be made", spec.program);
             io::pipe().map_err(|err| Error::not_started(&what, &err))
         };
         let (stdout, stderr) = (pipe()?, pipe()?);
@@ -171,7 +171,7 @@ impl Supervisor {
     }
 
     fn thread(&mut self, at: usize, body: impl FnOnce() + Send + 'static) -> Result<()> {
-        let program = self.stages[at].spec.program();
+        let program = &self.stages[at].spec.program;
         let what = || format!("a thread for `{program}` could not be started");
         let started = thread::Builder::new().spawn(body);
         started.map_err(|err| Error::not_started(&what(), &err))?;

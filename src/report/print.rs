@@ -2,7 +2,7 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::exit::Exit;
-use crate::base::text::plain;
+use crate::base::text::{plain, shortened};
 use serde::Serialize;
 use std::io::Write;
 
@@ -169,7 +169,7 @@ fn error_lines(error: &Error) -> Vec<String> {
         let label = format!("{}:", stage.stage);
         lines.push(format!(
             "  {label:<w$} {}  -> {}",
-            shortened(&plain(&stage.command)),
+            shortened(&plain(&stage.command), COMMAND_SHOWN),
             plain(&stage.ended),
             w = width + 1
         ));
@@ -189,13 +189,7 @@ fn error_lines(error: &Error) -> Vec<String> {
 }
 
 /// A command line of 40 tables is no help at 3 a.m.; the whole of it is in `--dry-run`.
-fn shortened(command: &str) -> String {
-    const MOST: usize = 160;
-    match command.char_indices().nth(MOST) {
-        Some((at, _)) => format!("{}…", &command[..at]),
-        None => command.into(),
-    }
-}
+const COMMAND_SHOWN: usize = 160;
 
 pub(crate) fn warnings(warnings: &[String]) -> Vec<String> {
     warnings

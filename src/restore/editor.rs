@@ -1,6 +1,7 @@
 //! A dump on its way to psql: each statement passed on or left out, rows passed on and digested.
 
 use crate::base::names::TableName;
+use crate::base::text::shortened;
 use crate::pg::lexer::{KEPT, Token};
 use crate::pg::row_digest::{DigestKey, RowDigest, TableDigest};
 use crate::pg::scan::{Listener, SqlByte, copied};
@@ -249,11 +250,7 @@ fn label(comment: &[u8]) -> Option<String> {
 /// One line of bounded length.
 fn shown(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
-    let line = words.join(" ");
-    match line.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
+    shortened(&words.join(" "), SHOWN)
 }
 
 #[cfg(test)]

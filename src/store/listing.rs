@@ -3,16 +3,13 @@
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::RunId;
 use crate::store::folder::Store;
-use crate::store::manifest::Manifest;
+use crate::store::manifest::{LARGEST_MANIFEST, Manifest};
 use crate::store::run_files::{RunFile, of_partial, run_of};
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
 use std::io::Read;
 use std::path::Path;
-
-/// A hostile file must not grow our memory.
-const LARGEST_MANIFEST: u64 = 64 * 1024 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]

@@ -6,6 +6,8 @@ use crate::pg::closure::ExternalReference;
 use serde::{Deserialize, Serialize};
 
 pub(crate) const SCHEMA: &str = "pgseal/manifest/1";
+/// A hostile file must not grow our memory.
+pub(crate) const LARGEST_MANIFEST: u64 = 64 * 1024 * 1024;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Manifest {

@@ -15,7 +15,7 @@ use crate::process::pipe::stream;
 use crate::store::manifest::Manifest;
 use crate::verify::open_file::RecheckedReader;
 use crate::verify::verification::EncryptedFile;
-use std::io::{self, Write};
+use std::io::Write;
 
 /// How messages are opened on this host.
 pub(crate) struct Decryptor<'a> {
@@ -62,14 +62,14 @@ impl Ciphertext {
 
 impl Source for Ciphertext {
     fn pour(&mut self, to: &mut dyn Write) -> std::result::Result<(), StreamError> {
-        let broken = |err: io::Error| StreamError::BrokenPipe(err.to_string());
-        to.write_all(&self.passphrase).map_err(broken)?;
+        to.write_all(&self.passphrase)
+            .map_err(StreamError::broken)?;
         loop {
-            let block = self.file.block().map_err(StreamError::Rejected)?;
+            let block = self.file.block()?;
             if block.is_empty() {
                 return Ok(());
             }
-            to.write_all(block).map_err(broken)?;
+            to.write_all(block).map_err(StreamError::broken)?;
         }
     }
 }

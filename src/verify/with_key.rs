@@ -22,7 +22,7 @@ impl Sink for Kept {
     fn push(&mut self, bytes: &[u8]) -> std::result::Result<(), StreamError> {
         if self.0.len() + bytes.len() > LARGEST {
             let what = format!("it has more than {LARGEST} bytes");
-            return Err(StreamError::Rejected(Error::new(Code::NotVerified, what)));
+            return Err(Error::new(Code::NotVerified, what).into());
         }
         self.0.extend_from_slice(bytes);
         Ok(())
