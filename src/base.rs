@@ -1,5 +1,8 @@
 //! What every room stands on: names, errors, text, versions, threads, random bytes.
 
+#[cfg(test)]
+#[path = "../tests/support/cases.rs"]
+pub(crate) mod cases;
 pub(crate) mod duration;
 pub(crate) mod env;
 pub(crate) mod error;

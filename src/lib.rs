@@ -51,7 +51,7 @@ use clap::Parser;
 use config::cli::{self, Cli, Command};
 use config::settings::Config;
 use process::cancel::Cancel;
-use report::print::{self, Answer};
+use report::print::{self, Answer, Form};
 use report::progress::ProgressLine;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -63,7 +63,8 @@ pub fn run(
 ) -> ExitCode {
     let args: Vec<OsString> = args.into_iter().collect();
     let ours = || args.iter().take_while(|arg| *arg != "--");
-    let asked_json = ours().any(|arg| arg == "--json");
+    let form = |json: bool| if json { Form::Json } else { Form::Text };
+    let asked = form(ours().any(|arg| arg == "--json"));
     let parsed = Cli::try_parse_from(&args);
     let asked_guard = match &parsed {
         Ok(cli) => matches!(cli.command, Command::Guard(_)),
@@ -71,13 +72,13 @@ pub fn run(
     };
     let env = Env::new(vars);
     let exit = caught(|| match parsed {
-        Err(err) => print::usage(&err, asked_json),
+        Err(err) => print::usage(&err, asked),
         Ok(cli) => match dispatch(&cli, env) {
-            Ok(answer) => print::answer(&answer, cli.settings.json),
-            Err(error) => print::error(&error, cli.settings.json),
+            Ok(answer) => print::answer(&answer, form(cli.settings.json)),
+            Err(error) => print::error(&error, form(cli.settings.json)),
         },
     })
-    .unwrap_or_else(|bug| print::error(&bug, asked_json));
+    .unwrap_or_else(|bug| print::error(&bug, asked));
     // Whatever of our own kept guard's COMMAND from running has one code that is not COMMAND's.
     let exit = match exit {
         Exit::Yes => exit,
@@ -90,7 +91,6 @@ pub fn run(
 fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
     let cancel = Cancel::install()
         .map_err(|err| Error::new(Code::StageFailed, format!("cannot take signals: {err}")))?;
-    let json = cli.settings.json;
     let (config, broken) = Config::load(&cli.settings, env)?;
     // What reports on this host must survive a setting that is wrong; what acts stops.
     let reports = matches!(cli.command, Command::Readiness(_) | Command::Preflight);
@@ -105,10 +105,8 @@ fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
                 line.show(progress, estimate);
             })
         }
-        Command::ProveMechanism(args) => {
-            commands::prove_mechanism::run(args, &config, &cancel, json)
-        }
-        Command::Verify(args) => commands::verify::run(args, &config, &cancel, json),
+        Command::ProveMechanism(args) => commands::prove_mechanism::run(args, &config, &cancel),
+        Command::Verify(args) => commands::verify::run(args, &config, &cancel),
         Command::Guard(args) => {
             let mut line = ProgressLine::new();
             let ready =
@@ -119,16 +117,16 @@ fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
             print::notes(&ready.notes);
             Err(ready.hand_over(&args.command, &config.env, &cancel))
         }
-        Command::Restore(args) => {
-            commands::restore::run(args, &cli.settings, &config, &cancel, json)
-        }
-        Command::ProveRestore(args) => commands::prove_restore::run(args, &config, &cancel, json),
-        Command::ProveBackup(args) => commands::prove_backup::run(args, &config, &cancel, json),
-        Command::List => commands::list::run(&config, json),
-        Command::Prune(args) => commands::prune::run(args, &config, &cancel, json),
-        Command::Sign(args) => commands::sign::run(args, &config, &cancel, json),
+        Command::Restore(args) => commands::restore::run(args, &cli.settings, &config, &cancel),
+        Command::ProveRestore(args) => commands::prove_restore::run(args, &config, &cancel),
+        Command::ProveBackup(args) => commands::prove_backup::run(args, &config, &cancel),
+        Command::List => commands::list::run(&config),
+        Command::Prune(args) => commands::prune::run(args, &config, &cancel),
+        Command::Sign(args) => commands::sign::run(args, &config, &cancel),
         Command::OperatorPackage(args) => Ok(commands::operator_package::run(args, &config)),
-        Command::Readiness(args) => commands::readiness::run(args, &config, &broken, &cancel, json),
-        Command::Preflight => commands::readiness::preflight(&config, &broken, &cancel, json),
+        Command::Readiness(args) => {
+            commands::readiness::run(args, &cli.settings, &config, &broken, &cancel)
+        }
+        Command::Preflight => commands::readiness::preflight(&config, &broken, &cancel),
     }
 }

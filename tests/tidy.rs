@@ -71,6 +71,16 @@ fn nowhere(words: &[&str], rooms: &[&str]) {
     );
 }
 
+#[track_caller]
+fn none_holds<'a>(files: impl Iterator<Item = (&'a String, &'a str)>, words: &[&str]) {
+    let mut found = Vec::new();
+    for (name, text) in files {
+        let held = words.iter().filter(|word| text.contains(**word));
+        found.extend(held.map(|word| format!("{name}: {word}")));
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
 /// Which rooms a room may import from; the same table as in `src/lib.rs`, floor by floor.
 const FLOORS: &[(&str, &[&str])] = &[
     ("base", &[]),
@@ -262,29 +272,25 @@ fn what_plans_is_data() {
         )
     });
     assert!(!plans.is_empty() && !rest.is_empty());
-    for (name, text) in plans
-        .iter()
-        .filter(|(name, _)| name != "src/gnupg/fixture.rs")
-    {
-        for word in [
-            "std::fs",
-            "fs::read",
-            "std::env",
-            "env::var",
-            "Timestamp::now",
-            "Instant::now",
-            "getrandom",
-        ] {
-            assert!(!code(text).contains(word), "{name}: {word}");
-        }
-    }
+    let words = [
+        "std::fs",
+        "fs::read",
+        "std::env",
+        "env::var",
+        "Timestamp::now",
+        "Instant::now",
+        "getrandom",
+    ];
+    let plans = plans.iter().map(|(name, text)| (name, code(text)));
+    none_holds(plans, &words);
 }
 
 #[test]
 fn no_file_is_too_long() {
-    for (name, text) in files("src") {
-        assert!(code(&text).lines().count() <= 300, "{name}");
-    }
+    let files = files("src").into_iter();
+    let long = files.filter(|(_, text)| code(text).lines().count() > 300);
+    let long: Vec<String> = long.map(|(name, _)| name).collect();
+    assert!(long.is_empty(), "{}", long.join("\n"));
 }
 
 #[test]
@@ -298,11 +304,10 @@ fn nothing_is_left_for_later() {
         ["todo", "!("],
     ]
     .map(|word| word.concat());
-    for (name, text) in files("src").into_iter().chain(files("tests")) {
-        for word in &words {
-            assert!(!text.contains(word), "{name}: {word}");
-        }
-    }
+    let words = words.each_ref().map(String::as_str);
+    let (src, tests) = (files("src"), files("tests"));
+    let all = src.iter().chain(&tests);
+    none_holds(all.map(|(name, text)| (name, text.as_str())), &words);
 }
 
 /// A script may rely on them, so each stands in the list.
@@ -324,6 +329,22 @@ fn every_error_code_is_documented() {
         .collect();
     assert!(!known.is_empty());
     assert_eq!(known, listed);
+}
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let page = std::fs::read_to_string(root().join("docs/dependencies.md")).unwrap();
+    let (listed, _) = page.split_once("## Looked at").unwrap();
+    let listed = listed
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    let listed: Vec<&str> = listed.map(|(name, _)| name).collect();
+    let sections = manifest.split("\n[").skip(1);
+    let sections = sections.filter_map(|section| section.split_once("dependencies]\n"));
+    let lines = sections.flat_map(|(_, lines)| lines.lines());
+    let used = lines.filter_map(|line| Some(line.split_once(" = ")?.0));
+    assert_eq!(used.collect::<Vec<_>>(), listed);
 }
 
 /// README shows the rooms to who reads no Rust.

@@ -193,6 +193,6 @@ fn failure<T, S>(piped: &Piped<T, S>) -> Option<Error> {
 const GPG_HINT: &str = "Run `pgseal prove-mechanism` to see whether gpg works on this host.";
 
 fn program(spec: &CommandSpec) -> &str {
-    let path = spec.program();
+    let path = &spec.program;
     path.rsplit('/').next().unwrap_or(path)
 }

@@ -139,6 +139,7 @@ fn canonical(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
 
     /// The same file is the Python bridge's test.
     #[test]
@@ -147,7 +148,7 @@ mod tests {
         let golden: serde_json::Value = serde_json::from_str(golden).unwrap();
         let vectors = golden.as_array().unwrap();
         assert!(!vectors.is_empty());
-        for vector in vectors {
+        each(vectors, |vector| {
             let list = |key: &str| {
                 let list = vector[key].as_array().unwrap().iter();
                 list.map(|item| item.as_str().unwrap()).collect::<Vec<_>>()
@@ -166,6 +167,6 @@ mod tests {
             assert_eq!(canonical, vector["canonical"].as_str().unwrap());
             let sha = hex::encode(Sha256::digest(canonical));
             assert_eq!(sha, vector["backup_sha"].as_str().unwrap());
-        }
+        });
     }
 }

@@ -1,7 +1,7 @@
 //! The second file: what the tables need around them, made of pg_dump's text on its way to gpg.
 
 use crate::backup::encrypt::{DumpJob, Written, through};
-use crate::backup::tap::{Packet, broken};
+use crate::backup::tap::Packet;
 use crate::base::error::{Code, Error, Result};
 use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::packet_writer::MessageWriter;
@@ -78,17 +78,14 @@ impl Tap for PreludeTap {
             return Err(unfit(&format!("it would have more than {LARGEST} bytes")));
         }
         self.absent = made.absent;
-        to.write_all(&made.sql).map_err(broken)?;
-        to.finish().map(drop).map_err(broken)
+        to.write_all(&made.sql).map_err(StreamError::broken)?;
+        to.finish().map(drop).map_err(StreamError::broken)
     }
 }
 
 fn unfit(why: &str) -> StreamError {
-    StreamError::Rejected(
-        Error::new(
-            Code::StageFailed,
-            format!("no prelude can be made of the schema's dump: {why}"),
-        )
-        .hint("Try again; or leave the prelude out with --no-prelude."),
-    )
+    let what = format!("no prelude can be made of the schema's dump: {why}");
+    Error::new(Code::StageFailed, what)
+        .hint("Try again; or leave the prelude out with --no-prelude.")
+        .into()
 }

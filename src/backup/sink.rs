@@ -24,11 +24,9 @@ impl ArtifactSink {
 
 impl Sink for ArtifactSink {
     fn push(&mut self, bytes: &[u8]) -> Result<(), StreamError> {
-        self.framing
-            .push(bytes)
-            .map_err(|err| StreamError::Rejected(framing(err)))?;
+        self.framing.push(bytes).map_err(framing)?;
         self.hash.update(bytes);
-        self.partial.write(bytes).map_err(StreamError::Rejected)
+        Ok(self.partial.write(bytes)?)
     }
 }
 

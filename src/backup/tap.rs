@@ -6,10 +6,10 @@ use crate::gnupg::compression::Compression;
 use crate::gnupg::packet_writer::MessageWriter;
 use crate::pg::scan::{Block, Scan};
 use crate::pg::token::TokenLine;
-use crate::process::flow::{StreamError, Tap};
+use crate::process::flow::{Passed, StreamError, Tap};
 use crate::process::status_lines::StatusLines;
 use sha2::{Digest, Sha256};
-use std::io::{self, PipeWriter, Write};
+use std::io::{PipeWriter, Write};
 
 /// The packet in which gpg gets a plaintext.
 pub(crate) struct Packet {
@@ -19,7 +19,7 @@ pub(crate) struct Packet {
 
 impl Packet {
     pub(crate) fn open(&self, to: PipeWriter) -> Result<MessageWriter<PipeWriter>, StreamError> {
-        MessageWriter::new(to, self.compression, &self.name).map_err(broken)
+        MessageWriter::new(to, self.compression, &self.name).map_err(StreamError::broken)
     }
 }
 
@@ -33,8 +33,6 @@ pub(crate) struct DumpTap {
     /// What was dumped, once all of it was.
     pub blocks: Vec<Block>,
 }
-
-type Passed = Result<(), StreamError>;
 
 impl DumpTap {
     pub(crate) fn new(scan: Scan, packet: Packet, random: [u8; 32], shared: Shared) -> DumpTap {
@@ -56,7 +54,7 @@ impl DumpTap {
             self.shared.set(self.bytes, scan.current());
         }
         self.hash.update(bytes);
-        to.write_all(bytes).map_err(broken)
+        to.write_all(bytes).map_err(StreamError::broken)
     }
 }
 
@@ -85,17 +83,12 @@ impl Tap for DumpTap {
             self.blocks = scan.finish().map_err(incomplete)?;
         }
         // Not before the dump is known to be whole: a packet that is not closed cannot be opened.
-        to.finish().map(drop).map_err(broken)
+        to.finish().map(drop).map_err(StreamError::broken)
     }
 }
 
-pub(crate) fn broken(err: io::Error) -> StreamError {
-    StreamError::BrokenPipe(err.to_string())
-}
-
 fn incomplete(why: String) -> StreamError {
-    StreamError::Rejected(
-        Error::new(Code::StageFailed, format!("the dump is not whole: {why}"))
-            .hint("Try again; if it stays so, run the dump command by hand and look at its end."),
-    )
+    Error::new(Code::StageFailed, format!("the dump is not whole: {why}"))
+        .hint("Try again; if it stays so, run the dump command by hand and look at its end.")
+        .into()
 }

@@ -34,19 +34,26 @@ pub(crate) fn span(text: &str) -> Result<Duration, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
 
     #[test]
     fn durations() {
-        for (text, ms) in [
-            ("5ms", 5),
-            ("30s", 30_000),
-            ("2m", 120_000),
-            ("1d", 86_400_000),
-        ] {
-            assert_eq!(duration(text).unwrap().as_millis(), ms);
-        }
-        for text in ["", "5", "s", "-1s", "1.5s", "1 s", "0s", "99d", "1w"] {
-            assert!(duration(text).is_err(), "{text:?}");
-        }
+        each(
+            [
+                ("5ms", 5),
+                ("30s", 30_000),
+                ("2m", 120_000),
+                ("1d", 86_400_000),
+            ],
+            |(text, ms)| {
+                assert_eq!(duration(text).unwrap().as_millis(), ms);
+            },
+        );
+        each(
+            ["", "5", "s", "-1s", "1.5s", "1 s", "0s", "99d", "1w"],
+            |text| {
+                assert!(duration(text).is_err(), "{text:?}");
+            },
+        );
     }
 }

@@ -44,6 +44,14 @@ pub(crate) fn split_at_width(text: &str, most: usize) -> (&str, &str) {
     text.split_at(at.map_or(text.len(), |(at, _)| at))
 }
 
+/// As many letters as may be shown of what can be very long.
+pub(crate) fn shortened(text: &str, most: usize) -> String {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.into(),
+    }
+}
+
 /// The last line that is not empty, as programs put there why they failed.
 pub(crate) fn last_line(text: &str) -> Option<&str> {
     text.lines().map(str::trim).rfind(|line| !line.is_empty())
@@ -89,6 +97,7 @@ pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> O
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
 
     #[test]
     fn nothing_reaches_a_terminal_raw() {
@@ -100,13 +109,16 @@ mod tests {
 
     #[test]
     fn columns_are_of_a_terminals_places() {
-        for (text, want) in [
-            ("abc", "abc  |"),
-            ("表", "表   |"),
-            ("e\u{301}", "e\u{301}    |"),
-        ] {
-            assert_eq!(padded(text, 5) + "|", want);
-        }
+        each(
+            [
+                ("abc", "abc  |"),
+                ("表", "表   |"),
+                ("e\u{301}", "e\u{301}    |"),
+            ],
+            |(text, want)| {
+                assert_eq!(padded(text, 5) + "|", want);
+            },
+        );
         assert_eq!(padded("longer", 5), "longer");
     }
 

@@ -7,14 +7,15 @@ use crate::config::cli;
 use crate::config::settings::Config;
 use crate::gnupg::{command, keyring};
 use crate::process::cancel::Cancel;
-use crate::process::{interruptible, passphrase};
-use crate::store::manifest::Envelope;
+use crate::process::interruptible::{self, ReadError};
+use crate::process::passphrase;
 use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::decrypt::Decryptor;
 use crate::verify::origin::{self, Origin};
 use crate::verify::signature::TrustedKeys;
 use crate::verify::verification::Verification;
 use crate::verify::without_key;
+use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -50,30 +51,26 @@ pub(crate) fn given(
     let passphrase = passphrase_fd
         .map(|fd| passphrase::passphrase(fd, cancel))
         .transpose()?;
-    let kept = named.envelope.as_deref();
-    let kept = match kept.map(|file| envelope(file, cancel)) {
-        Some(Err(Unread::Stopped(error))) => return Err(error),
-        Some(Err(Unread::Doubt(why))) => Some(Err(why)),
-        Some(Ok(envelope)) => Some(Ok(envelope)),
-        None => None,
-    };
     let origin = Origin {
         sha256: named.sha256.clone(),
-        envelope: kept,
+        envelope: match &named.envelope {
+            None => None,
+            Some(file) => match text_of(file, LARGEST_ENVELOPE, cancel) {
+                Ok(text) => Some(
+                    origin::envelope(&text).map_err(|why| format!("the envelope {file:?}: {why}")),
+                ),
+                // A doubt, which a report tells.
+                Err(ReadError::File(err)) => Some(Err(unreadable(file, &err))),
+                Err(ReadError::Stopped(error)) => return Err(error),
+            },
+        },
         ..Origin::default()
     };
     Ok(CallerInput { origin, passphrase })
 }
 
-/// Why nothing was read: the run was stopped, or the file is a doubt, which a report tells.
-pub(crate) enum Unread {
-    Stopped(Error),
-    Doubt(String),
-}
-
-fn envelope(file: &str, cancel: &Cancel) -> std::result::Result<Envelope, Unread> {
-    let text = text_of(file, LARGEST_ENVELOPE, cancel)?;
-    origin::envelope(&text).map_err(|why| Unread::Doubt(format!("the envelope {file:?}: {why}")))
+pub(crate) fn unreadable(file: &str, err: &io::Error) -> String {
+    format!("the envelope {file:?} cannot be read: {err}")
 }
 
 /// A file of envelopes, or standard input.
@@ -81,19 +78,13 @@ pub(crate) fn text_of(
     file: &str,
     most: usize,
     cancel: &Cancel,
-) -> std::result::Result<String, Unread> {
-    let from: std::io::Result<Box<dyn AsFd>> = match file {
-        "-" => Ok(Box::new(std::io::stdin())),
-        file => interruptible::open(Path::new(file)).map(|file| Box::new(file) as Box<dyn AsFd>),
+) -> std::result::Result<String, ReadError> {
+    let from: Box<dyn AsFd> = match file {
+        "-" => Box::new(io::stdin()),
+        file => Box::new(interruptible::open(Path::new(file)).map_err(ReadError::File)?),
     };
-    let read = |from| interruptible::read(from, most, |_| false, cancel);
-    let bytes = match from.map(read) {
-        Ok(read) => read.map_err(Unread::Stopped)?,
-        Err(err) => Err(err),
-    };
-    bytes
-        .and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other))
-        .map_err(|err| Unread::Doubt(format!("the envelope {file:?} cannot be read: {err}")))
+    let bytes = interruptible::read(from, most, |_| false, cancel)?;
+    String::from_utf8(bytes).map_err(|err| ReadError::File(io::Error::other(err)))
 }
 
 /// Keys whose signatures prove an origin, if there are any.

@@ -3,7 +3,6 @@
 use crate::backup::gather::gather;
 use crate::backup::run::{new_run_id, prepare};
 use crate::base::error::Result;
-use crate::base::exit::Exit;
 use crate::base::names::RunId;
 use crate::config::cli;
 use crate::config::settings::Config;
@@ -24,10 +23,9 @@ pub(crate) fn run(
     }
     let finished = prepare(run_id, config, cancel)?.run(config, cancel, show)?;
     Ok(Answer {
-        out: print::json_line(&finished.manifest.envelope)?,
         notes: finished.notes(),
-        exit: Exit::Yes,
         undelivered: Some(finished.kept()),
+        ..Answer::yes(print::json_line(&finished.manifest.envelope)?)
     })
 }
 
@@ -38,9 +36,8 @@ fn dry_run(run_id: RunId, config: &Config, cancel: &Cancel) -> Result<Answer> {
     let artifact = store.path(&gathered.plan.artifact_name());
     let plan = gathered.plan.dry_run(artifact.display().to_string());
     Ok(Answer {
-        out: print::json_line(&plan)?,
         notes: print::warnings(&gathered.warnings),
-        exit: Exit::Yes,
         undelivered: Some("nothing was written to the store".into()),
+        ..Answer::yes(print::json_line(&plan)?)
     })
 }

@@ -72,7 +72,7 @@ impl Ready {
         if let Some(stop) = cancel.stop() {
             return stopped(stop).on_disk(self.finished.kept());
         }
-        let err = exec::hand_over((program, args), env, told);
+        let err = exec::hand_over(program, args, env, told);
         let what = format!("`{}` could not be started", program.display());
         let error = Error::not_started(&what, &err).on_disk(self.finished.kept());
         if error.code == Code::ToolUnfit {

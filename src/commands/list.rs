@@ -8,7 +8,7 @@ use crate::store::folder::Store;
 use crate::store::listing;
 use jiff::Timestamp;
 
-pub(crate) fn run(config: &Config, json: bool) -> Result<Answer> {
+pub(crate) fn run(config: &Config) -> Result<Answer> {
     let store = Store::open_read(&config.store)?;
     let now = Timestamp::now();
     let runs = listing::runs(&store)?;
@@ -17,5 +17,5 @@ pub(crate) fn run(config: &Config, json: bool) -> Result<Answer> {
         store: config.store.display().to_string(),
         runs: runs.iter().map(|run| Line::of(run, &store, now)).collect(),
     };
-    Answer::of(&listing, json)
+    Answer::of(&listing)
 }

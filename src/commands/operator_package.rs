@@ -1,7 +1,6 @@
 //! `pgseal operator-package`: the operator's steps, filled in for this host. Runs none of them.
 
 use crate::base::env::hostname;
-use crate::base::exit::Exit;
 use crate::base::names::RunId;
 use crate::base::random;
 use crate::config::cli;
@@ -18,16 +17,11 @@ pub(crate) fn run(args: &cli::OperatorPackage, config: &Config) -> Answer {
     } else {
         KeyAlgorithm::Ecc
     };
-    Answer {
-        out: if args.signing {
-            filled(config, algorithm, signing_package::script)
-        } else {
-            text(config, algorithm)
-        },
-        notes: Vec::new(),
-        exit: Exit::Yes,
-        undelivered: None,
-    }
+    Answer::yes(if args.signing {
+        filled(config, algorithm, signing_package::script)
+    } else {
+        text(config, algorithm)
+    })
 }
 
 /// The steps for a backup key; where the tables are not configured, it says so in their place.

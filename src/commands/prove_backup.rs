@@ -2,33 +2,24 @@
 
 use crate::backup::manifest::Began;
 use crate::backup::run::{new_run_id, prepare};
-use crate::base::error::{Code, Error, Result};
+use crate::base::error::{Error, Result};
 use crate::commands::artifact::verify_sealed;
 use crate::config::cli;
 use crate::config::settings::Config;
-use crate::pg;
+use crate::pg::catalog::Session;
 use crate::pg::row_digest::DigestKey;
 use crate::pg::table_digest::{self, NamedDigest};
-use crate::process::ask;
 use crate::process::cancel::Cancel;
-use crate::process::find::{self, Tool};
-use crate::process::run::Input;
-use crate::report::findings::Findings;
 use crate::report::print::{self, Answer};
 use crate::report::prove_backup::{Observed, ProveBackupReport, SessionFacts};
 
-pub(crate) fn run(
-    args: &cli::ProveBackup,
-    config: &Config,
-    cancel: &Cancel,
-    json: bool,
-) -> Result<Answer> {
+pub(crate) fn run(args: &cli::ProveBackup, config: &Config, cancel: &Cancel) -> Result<Answer> {
     let run_id = args.run_id.clone().map_or_else(new_run_id, Ok)?;
     let mut prepared = prepare(run_id.clone(), config, cancel)?;
-    let (dump, stored) = (
-        prepared.gathered.plan.dump.clone(),
-        prepared.gathered.stored(),
-    );
+    let gathered = &prepared.gathered;
+    let (dump, stored) = (gathered.plan.dump.clone(), gathered.stored());
+    // Of a session that is started as the dump's is: same tool options, same server.
+    let session = SessionFacts::of(&gathered.catalog.session);
     let digest_key = DigestKey::random()?;
     let look = |when: &str| {
         let taken = table_digest::take(&dump, stored.clone(), digest_key, cancel);
@@ -40,18 +31,12 @@ pub(crate) fn run(
     // The look is no part of the backup's time.
     prepared.began = Began::now();
     let finished = prepared.run(config, cancel, &mut |_, _| {})?;
-    let finish = || -> Result<(Findings, Vec<NamedDigest>, SessionFacts)> {
-        let after = look("after")?;
-        let session = session(config, cancel)?;
-        let verification = verify_sealed(&run_id, &finished, config, cancel)?;
-        Ok((verification.findings.clone(), after, session))
-    };
-    let (mut checks, after, session) = finish().map_err(|error| error.on_disk(finished.kept()))?;
+    let kept = |error: Error| error.on_disk(finished.kept());
+    let after = look("after").map_err(kept)?;
+    let verification = verify_sealed(&run_id, &finished, config, cancel).map_err(kept)?;
+    let mut checks = verification.findings;
 
-    let quiet = session.default_transaction_read_only == "on"
-        && session.transaction_read_only == "on"
-        && session.transaction_id.is_none();
-    checks.record("our writes", evidence(&session, quiet));
+    let quiet = checks.record("our writes", our_writes(&session));
     let tables: Vec<Observed> = before.iter().map(|one| looked(one, &after)).collect();
     checks.record("rows unchanged", unchanged(&tables));
     let report = ProveBackupReport {
@@ -67,11 +52,24 @@ pub(crate) fn run(
     Ok(Answer {
         notes: print::warnings(&finished.warnings),
         undelivered: Some(finished.kept()),
-        ..Answer::of(&report, json)?
+        ..Answer::of(&report)?
     })
 }
 
-fn evidence(session: &SessionFacts, quiet: bool) -> std::result::Result<String, String> {
+impl SessionFacts {
+    fn of(session: &Session) -> SessionFacts {
+        SessionFacts {
+            default_transaction_read_only: session.default_transaction_read_only.clone(),
+            transaction_read_only: session.transaction_read_only.clone(),
+            transaction_id: session.transaction_id.clone(),
+        }
+    }
+}
+
+fn our_writes(session: &SessionFacts) -> std::result::Result<String, String> {
+    let quiet = session.default_transaction_read_only == "on"
+        && session.transaction_read_only == "on"
+        && session.transaction_id.is_none();
     let said = format!(
         "the server says default_transaction_read_only={}, transaction_read_only={}, transaction id {}",
         session.default_transaction_read_only,
@@ -108,24 +106,4 @@ fn unchanged(tables: &[Observed]) -> std::result::Result<String, String> {
             changed.join(", ")
         )),
     }
-}
-
-/// A transaction of a session that is started as the dump's is: same tool options, same server.
-fn session(config: &Config, cancel: &Cancel) -> Result<SessionFacts> {
-    const QUERY: &str = "SELECT pg_catalog.json_build_object(\
-        'default_transaction_read_only', pg_catalog.current_setting('default_transaction_read_only'), \
-        'transaction_read_only', pg_catalog.current_setting('transaction_read_only'), \
-        'transaction_id', pg_catalog.txid_current_if_assigned()::text);\n";
-    let psql = find::find(Tool::Psql, &config.env)?;
-    let spec = pg::command::psql(&psql, &config.connection);
-    let what = "cannot ask what our sessions may do";
-    let ran = ask::ask(
-        &spec,
-        Input::Bytes(pg::session::question(QUERY).into()),
-        cancel,
-        Code::Database,
-        what,
-    )?;
-    serde_json::from_str(ran.text().trim())
-        .map_err(|err| Error::new(Code::Database, format!("{what}: {err}")))
 }

@@ -12,12 +12,7 @@ use crate::readiness::mechanism::proof::prove;
 use crate::report::print::Answer;
 use jiff::Timestamp;
 
-pub(crate) fn run(
-    args: &cli::ProveMechanism,
-    config: &Config,
-    cancel: &Cancel,
-    json: bool,
-) -> Result<Answer> {
+pub(crate) fn run(args: &cli::ProveMechanism, config: &Config, cancel: &Cancel) -> Result<Answer> {
     let shape = if args.like_recipient {
         let fingerprints = config.recipients.clone()?.fingerprints;
         let gpg = command::gpg(&config.gnupg_home, &config.env)?;
@@ -28,5 +23,5 @@ pub(crate) fn run(
         KeyType::default()
     };
     let proof = prove(&shape, config, cancel)?;
-    Answer::of(&proof, json)
+    Answer::of(&proof)
 }

@@ -36,12 +36,7 @@ impl Equality {
     }
 }
 
-pub(crate) fn run(
-    args: &cli::ProveRestore,
-    config: &Config,
-    cancel: &Cancel,
-    json: bool,
-) -> Result<Answer> {
+pub(crate) fn run(args: &cli::ProveRestore, config: &Config, cancel: &Cancel) -> Result<Answer> {
     let given = given(&args.named, args.passphrase_fd, cancel)?;
     let mut verification = examine(&args.named.target, &given, config, cancel)?;
     let proof = match prove(args, given, &mut verification, config, cancel) {
@@ -57,7 +52,7 @@ pub(crate) fn run(
         artifact: verification.subject.artifact.display().to_string(),
         proof,
     };
-    Answer::of(&report, json)
+    Answer::of(&report)
 }
 
 impl RestoreProof {

@@ -18,12 +18,7 @@ use crate::verify::without_key;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
 
-pub(crate) fn run(
-    args: &cli::Prune,
-    config: &Config,
-    cancel: &Cancel,
-    json: bool,
-) -> Result<Answer> {
+pub(crate) fn run(args: &cli::Prune, config: &Config, cancel: &Cancel) -> Result<Answer> {
     let rule = Rule {
         last: args.keep_last.unwrap_or(0),
         within: args.keep_within,
@@ -82,7 +77,7 @@ pub(crate) fn run(
     }
     Ok(Answer {
         undelivered: args.apply.then(|| "the runs are removed".into()),
-        ..Answer::of(&pruning, json)?
+        ..Answer::of(&pruning)?
     })
 }
 

@@ -8,19 +8,23 @@ use crate::config::settings::{Broken, Config};
 use crate::process::cancel::Cancel;
 use crate::readiness::audit::{Audit, audit};
 use crate::report::judgement::F4;
+use crate::report::markdown;
 use crate::report::operator_package::KeyAlgorithm;
+use crate::report::preflight::checklist;
 use crate::report::print::{self, Answer};
 use crate::report::proof::{Exposed, Readiness, Verdict};
+use crate::report::readiness::table;
+use crate::report::style::TerminalStyle;
 
 pub(crate) fn run(
     args: &cli::Readiness,
+    settings: &cli::Settings,
     config: &Config,
     broken: &[Broken],
     cancel: &Cancel,
-    json: bool,
 ) -> Result<Answer> {
     // clap sees no conflict where one of the two stands before the verb.
-    if json && args.format.is_some() {
+    if settings.json && args.format.is_some() {
         return Err(Error::new(
             Code::Usage,
             "--json and --format are two forms of one report",
@@ -29,54 +33,40 @@ pub(crate) fn run(
     }
     let audit = audit("pgseal/readiness/1", config, broken, cancel)?;
     let package = operator_package::text(config, KeyAlgorithm::Ecc);
-    let format = args.format.unwrap_or(Format::Table);
-    told(audit, args.gate, |found| match (json, format) {
-        (true, _) => print::json_pretty(found),
-        (false, Format::Table) => {
-            let look = crate::report::style::TerminalStyle::of_stdout(&config.env);
-            Ok(crate::report::readiness::table(found, &look))
-        }
-        (false, Format::Markdown) => Ok(crate::report::markdown::report(found, &package)),
+    let style = TerminalStyle::of_stdout(&config.env);
+    told(audit, args.gate, |found| match args.format {
+        None | Some(Format::Table) => table(found, &style),
+        Some(Format::Markdown) => markdown::report(found, &package),
     })
 }
 
-pub(crate) fn preflight(
-    config: &Config,
-    broken: &[Broken],
-    cancel: &Cancel,
-    json: bool,
-) -> Result<Answer> {
+pub(crate) fn preflight(config: &Config, broken: &[Broken], cancel: &Cancel) -> Result<Answer> {
     let audit = audit("pgseal/preflight/1", config, broken, cancel)?;
-    told(audit, Gate::F4, |found| {
-        if json {
-            print::json_pretty(found)
-        } else {
-            let look = crate::report::style::TerminalStyle::of_stdout(&config.env);
-            Ok(crate::report::preflight::checklist(found, &look))
-        }
-    })
+    let style = TerminalStyle::of_stdout(&config.env);
+    told(audit, Gate::F4, |found| checklist(found, &style))
 }
 
 /// What is about to be printed is searched for the canary as well.
-fn told(audit: Audit, gate: Gate, render: impl Fn(&Readiness) -> Result<String>) -> Result<Answer> {
+fn told(audit: Audit, gate: Gate, text: impl Fn(&Readiness) -> String) -> Result<Answer> {
     let mut found = audit.readiness;
-    let mut out = render(&found)?;
-    if audit.canary.is_some_and(|canary| canary.is_in(&out)) {
+    let (mut out, mut json) = (text(&found), print::json_pretty(&found)?);
+    if let Some(canary) = audit.canary
+        && (canary.is_in(&out) || canary.is_in(&json))
+    {
         found.verdict.secrets_exposed = Exposed::Found;
-        out = render(&found)?;
+        (out, json) = (text(&found), print::json_pretty(&found)?);
     }
     let yes = match gate {
         Gate::F4 => found.verdict.f4_status == F4::Ready,
         Gate::G3 => found.verdict.g3 == Verdict::Pass,
     };
     Ok(Answer {
-        out,
-        notes: Vec::new(),
+        json: Some(json),
         exit: if yes && found.verdict.secrets_exposed != Exposed::Found {
             Exit::Yes
         } else {
             Exit::No
         },
-        undelivered: None,
+        ..Answer::yes(out)
     })
 }

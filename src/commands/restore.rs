@@ -39,7 +39,6 @@ pub(crate) fn run(
     settings: &cli::Settings,
     config: &Config,
     cancel: &Cancel,
-    json: bool,
 ) -> Result<Answer> {
     if settings.dbname.is_none() {
         return Err(
@@ -95,7 +94,7 @@ pub(crate) fn run(
     };
     Ok(Answer {
         undelivered: Some("the tables are restored, and committed".into()),
-        ..Answer::of(&report, json)?
+        ..Answer::of(&report)?
     })
 }
 

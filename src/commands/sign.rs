@@ -3,7 +3,7 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::RunId;
-use crate::commands::artifact::{Unread, text_of};
+use crate::commands::artifact::{text_of, unreadable};
 use crate::config::cli;
 use crate::config::settings::Config;
 use crate::gnupg::command;
@@ -21,12 +21,7 @@ use crate::verify::verification::Verification;
 use crate::verify::without_key;
 use std::path::Path;
 
-pub(crate) fn run(
-    args: &cli::Sign,
-    config: &Config,
-    cancel: &Cancel,
-    json: bool,
-) -> Result<Answer> {
+pub(crate) fn run(args: &cli::Sign, config: &Config, cancel: &Cancel) -> Result<Answer> {
     let kept = envelopes(&args.envelope, cancel)?;
     let fingerprint = config.signing.trusted_key()?.ok_or_else(|| {
         Error::new(Code::Setting, "no signing key is set")
@@ -73,7 +68,7 @@ pub(crate) fn run(
     Ok(Answer {
         notes: print::warnings(&warnings.collect::<Vec<_>>()),
         undelivered: Some("the runs that verify are signed".into()),
-        ..Answer::of(&report, json)?
+        ..Answer::of(&report)?
     })
 }
 
@@ -84,10 +79,8 @@ fn envelopes(file: &str, cancel: &Cancel) -> Result<Vec<Envelope>> {
         Error::new(Code::Setting, why)
             .hint("Give the lines that `pgseal backup` printed, one for each run.")
     };
-    let text = text_of(file, MOST, cancel).map_err(|unread| match unread {
-        Unread::Stopped(error) => error,
-        Unread::Doubt(why) => unfit(why),
-    })?;
+    let text = text_of(file, MOST, cancel)
+        .map_err(|error| error.or(|err| unfit(unreadable(file, &err))))?;
     let lines = text.lines().enumerate();
     let lines = lines.filter(|(_, line)| !line.trim().is_empty());
     let parsed = lines.map(|(at, line)| {

@@ -8,12 +8,7 @@ use crate::process::cancel::Cancel;
 use crate::report::print::Answer;
 use crate::verify::verification::verify_content;
 
-pub(crate) fn run(
-    args: &cli::Verify,
-    config: &Config,
-    cancel: &Cancel,
-    json: bool,
-) -> Result<Answer> {
+pub(crate) fn run(args: &cli::Verify, config: &Config, cancel: &Cancel) -> Result<Answer> {
     let given = given(&args.named, args.passphrase_fd, cancel)?;
     let mut verification = examine(&args.named.target, &given, config, cancel)?;
     if args.decrypt {
@@ -23,5 +18,5 @@ pub(crate) fn run(
         verification.record_not_decrypted();
     }
     verification.record_not_restored();
-    Answer::of(&verification.report(), json)
+    Answer::of(&verification.report())
 }

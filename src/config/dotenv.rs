@@ -58,30 +58,37 @@ fn unquoted(value: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::value;
+    use crate::base::cases::each;
 
     #[test]
     fn reads_one_value() {
-        for (text, expected) in [
-            ("", None),
-            ("# BACKUP_GPG_FPR=x\nOTHER=BACKUP_GPG_FPR=y\n", None),
-            ("BACKUP_GPG_FPR=abc", Some("abc")),
-            (
-                "A=b\r\nexport BACKUP_GPG_FPR = \"ab c\" # why\r\n",
-                Some("ab c"),
-            ),
-            ("BACKUP_GPG_FPR='abc'\nBACKUP_GPG_FPR=abc\n", Some("abc")),
-            ("BACKUP_GPG_FPR=abc # comment", Some("abc")),
-            ("BACKUP_GPG_FPR=", Some("")),
-            ("MY_BACKUP_GPG_FPR=x\nBACKUP_GPG_FPR_OLD=y", None),
-        ] {
-            assert_eq!(value(text).unwrap().as_deref(), expected, "{text:?}");
-        }
-        for text in [
-            "BACKUP_GPG_FPR=a\nBACKUP_GPG_FPR=b",
-            "BACKUP_GPG_FPR=\"a",
-            "BACKUP_GPG_FPR='a' b",
-        ] {
-            assert!(value(text).is_err(), "{text:?}");
-        }
+        each(
+            [
+                ("", None),
+                ("# BACKUP_GPG_FPR=x\nOTHER=BACKUP_GPG_FPR=y\n", None),
+                ("BACKUP_GPG_FPR=abc", Some("abc")),
+                (
+                    "A=b\r\nexport BACKUP_GPG_FPR = \"ab c\" # why\r\n",
+                    Some("ab c"),
+                ),
+                ("BACKUP_GPG_FPR='abc'\nBACKUP_GPG_FPR=abc\n", Some("abc")),
+                ("BACKUP_GPG_FPR=abc # comment", Some("abc")),
+                ("BACKUP_GPG_FPR=", Some("")),
+                ("MY_BACKUP_GPG_FPR=x\nBACKUP_GPG_FPR_OLD=y", None),
+            ],
+            |(text, expected)| {
+                assert_eq!(value(text).unwrap().as_deref(), expected, "{text:?}");
+            },
+        );
+        each(
+            [
+                "BACKUP_GPG_FPR=a\nBACKUP_GPG_FPR=b",
+                "BACKUP_GPG_FPR=\"a",
+                "BACKUP_GPG_FPR='a' b",
+            ],
+            |text| {
+                assert!(value(text).is_err(), "{text:?}");
+            },
+        );
     }
 }

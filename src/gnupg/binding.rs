@@ -44,19 +44,20 @@ impl PreludeBinding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
 
     #[test]
     fn what_is_said_is_what_is_read() {
         let random = || PreludeBinding::random().unwrap();
         let bonds = [PreludeBinding::Alone, random(), random()];
         assert_ne!(bonds[1], bonds[2]);
-        for binding in bonds {
+        each(bonds, |binding| {
             let name = binding.name();
             assert!(name.len() <= 255);
             assert_eq!(PreludeBinding::parse(&name), Some(binding));
-        }
-        for name in ["", "orders.sql", "pgseal-prelude"] {
+        });
+        each(["", "orders.sql", "pgseal-prelude"], |name| {
             assert_eq!(PreludeBinding::parse(name), None, "{name}");
-        }
+        });
     }
 }

@@ -228,6 +228,7 @@ fn unescaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
 
     const GOOD: &str = "\
 tru::1:1700000000:0:3:1:5
@@ -271,26 +272,29 @@ fpr:::::::::SUBKEYD:
     #[test]
     fn what_makes_a_key_unfit() {
         let now = 1_750_000_000;
-        for (from, to, unfit) in [
-            ("pub:-", "pub:e", Unfit::Expired),
-            ("pub:-", "pub:r", Unfit::Revoked),
-            ("pub:-", "pub:i", Unfit::Invalid),
-            ("scESC", "scESCD", Unfit::Disabled),
-            ("::::::e:", "::::::s:", Unfit::NoEncryptionSubkey),
-            (
-                "1700000000:1900000000",
-                "1700000000:1700000001",
-                Unfit::Expired,
-            ),
-            ("1700000000:1900000000", "1900000000:", Unfit::NotYet),
-        ] {
-            let text = GOOD.replace(from, to).replace(":::::e:", ":::::s:");
-            let text = if unfit == Unfit::NoEncryptionSubkey {
-                text
-            } else {
-                GOOD.replace(from, to)
-            };
-            assert_eq!(keys(&text)[0].encryption_subkey(now), Err(unfit), "{to}");
-        }
+        each(
+            [
+                ("pub:-", "pub:e", Unfit::Expired),
+                ("pub:-", "pub:r", Unfit::Revoked),
+                ("pub:-", "pub:i", Unfit::Invalid),
+                ("scESC", "scESCD", Unfit::Disabled),
+                ("::::::e:", "::::::s:", Unfit::NoEncryptionSubkey),
+                (
+                    "1700000000:1900000000",
+                    "1700000000:1700000001",
+                    Unfit::Expired,
+                ),
+                ("1700000000:1900000000", "1900000000:", Unfit::NotYet),
+            ],
+            |(from, to, unfit)| {
+                let text = GOOD.replace(from, to).replace(":::::e:", ":::::s:");
+                let text = if unfit == Unfit::NoEncryptionSubkey {
+                    text
+                } else {
+                    GOOD.replace(from, to)
+                };
+                assert_eq!(keys(&text)[0].encryption_subkey(now), Err(unfit), "{to}");
+            },
+        );
     }
 }

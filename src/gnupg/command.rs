@@ -1,10 +1,9 @@
-//! GnuPG: the argv of every call, its key listing, its status protocol, and OpenPGP framing.
+//! The argv of every call of gpg.
 
 use crate::base::env::Env;
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::Fingerprint;
 use crate::base::version::Version;
-use crate::gnupg::command;
 use crate::gnupg::compression::Compression;
 use crate::process::ask::ask;
 use crate::process::cancel::Cancel;
@@ -16,8 +15,9 @@ use std::path::Path;
 /// One gpg and one keyring. The environment of its children holds nothing else.
 #[derive(Debug, Clone)]
 pub(crate) struct Gpg {
-    program: String,
-    home: String,
+    pub program: String,
+    /// The folder of the keyring.
+    pub home: String,
     path: std::ffi::OsString,
 }
 
@@ -28,15 +28,6 @@ impl Gpg {
             home: home.display().to_string(),
             path: env.get("PATH").unwrap_or_default().to_os_string(),
         }
-    }
-
-    pub(crate) fn program(&self) -> &str {
-        &self.program
-    }
-
-    /// The folder of the keyring.
-    pub(crate) fn home(&self) -> &str {
-        &self.home
     }
 
     fn spec(&self, stage: &'static str, program: &str) -> CommandSpec {
@@ -166,19 +157,19 @@ pub(crate) fn gpg(home: &Path, env: &Env) -> Result<Gpg> {
 pub(crate) fn gpg_version(gpg: &Gpg, cancel: &Cancel) -> Result<(Version, String)> {
     let what = "cannot ask gpg for its version";
     let ran = ask(&gpg.version(), Input::Null, cancel, Code::ToolUnfit, what)?;
-    let (version, libgcrypt) = command::versions(&ran.text()).ok_or_else(|| {
+    let (version, libgcrypt) = versions(&ran.text()).ok_or_else(|| {
         Error::new(
             Code::ToolUnfit,
-            format!("`{}` does not answer as GnuPG does", gpg.program()),
+            format!("`{}` does not answer as GnuPG does", gpg.program),
         )
         .hint("apt-get install --reinstall gnupg")
     })?;
-    let path = gpg.program().to_string();
+    let path = gpg.program.clone();
     Ok((Version { path, version }, libgcrypt))
 }
 
 /// `gpg (GnuPG) 2.2.40` and `libgcrypt 1.10.1`, the first two lines of `gpg --version`.
-pub(crate) fn versions(text: &str) -> Option<(String, String)> {
+fn versions(text: &str) -> Option<(String, String)> {
     let mut lines = text.lines();
     let gpg = lines.next()?.strip_prefix("gpg (GnuPG) ")?;
     let gcrypt = lines.next()?.strip_prefix("libgcrypt ")?;

@@ -57,32 +57,39 @@ impl fmt::Display for Compression {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
 
     #[test]
     fn what_is_shown_is_what_is_read() {
-        for (text, shown) in [
-            ("deflate", "deflate"),
-            ("none", "none"),
-            ("zstd", "zstd:3"),
-            ("zstd:19", "zstd:19"),
-            ("gpg", "gpg:6"),
-            ("gpg:1", "gpg:1"),
-        ] {
-            let method = Compression::parse(text).unwrap();
-            assert_eq!(method.to_string(), shown);
-            assert_eq!(Compression::parse(shown), Ok(method));
-        }
-        for text in [
-            "",
-            "gzip",
-            "zstd:0",
-            "zstd:20",
-            "zstd:x",
-            "gpg:10",
-            "none:1",
-            "deflate:6",
-        ] {
-            assert!(Compression::parse(text).is_err(), "{text}");
-        }
+        each(
+            [
+                ("deflate", "deflate"),
+                ("none", "none"),
+                ("zstd", "zstd:3"),
+                ("zstd:19", "zstd:19"),
+                ("gpg", "gpg:6"),
+                ("gpg:1", "gpg:1"),
+            ],
+            |(text, shown)| {
+                let method = Compression::parse(text).unwrap();
+                assert_eq!(method.to_string(), shown);
+                assert_eq!(Compression::parse(shown), Ok(method));
+            },
+        );
+        each(
+            [
+                "",
+                "gzip",
+                "zstd:0",
+                "zstd:20",
+                "zstd:x",
+                "gpg:10",
+                "none:1",
+                "deflate:6",
+            ],
+            |text| {
+                assert!(Compression::parse(text).is_err(), "{text}");
+            },
+        );
     }
 }

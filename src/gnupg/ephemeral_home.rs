@@ -1,4 +1,4 @@
-//! Throw-away homes and clusters that are removed whatever happens.
+//! A throw-away GnuPG home that is removed whatever happens.
 
 use crate::base::env::Env;
 use crate::base::error::{Code, Error, Result};

@@ -61,7 +61,7 @@ pub(crate) fn has_keyring(home: &Path) -> bool {
 
 /// The key whose primary fingerprint this is, whatever its state.
 pub(crate) fn find_key(gpg: &Gpg, fingerprint: &Fingerprint, cancel: &Cancel) -> Result<Key> {
-    let home = gpg.home();
+    let home = &gpg.home;
     let unfit = |what: String| Error::new(Code::KeyUnfit, what);
     let unknown = || {
         unfit(format!(

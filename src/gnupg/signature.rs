@@ -153,6 +153,7 @@ pub(crate) fn judge(status: &[String], trusted: &[Key], now: i64) -> Result<Proo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
     use crate::gnupg::colons;
 
     const STATUS: &str = include_str!("../../fixtures/signatures/status.txt");
@@ -188,60 +189,63 @@ mod tests {
     #[test]
     fn what_gpg_said() {
         let expired = "796A71D013ECC8CA23507DE935DD83D6C01495A0";
-        for (case, want) in [
-            ("good", proof(GOOD, DAY_15, None)),
-            (
-                "subkey",
-                proof("9616918AFD41144FFC0FCF645EF5FA97EA4BCE04", DAY_15, None),
-            ),
-            ("expired-key", proof(expired, DAY_15, Some(1_580_428_800))),
-            // Its first subkey had expired before; the second, which signed, had not.
-            (
-                "rotated",
-                proof(
-                    "F057081A7C63C9B952C083C4207820E6E97909CA",
-                    DAY_61,
-                    Some(1_586_649_600),
+        each(
+            [
+                ("good", proof(GOOD, DAY_15, None)),
+                (
+                    "subkey",
+                    proof("9616918AFD41144FFC0FCF645EF5FA97EA4BCE04", DAY_15, None),
                 ),
-            ),
-            (
-                "expired-key-signed-after",
-                Err(Why::KeyExpiredBefore {
-                    made: DAY_61,
-                    expired: 1_580_428_800,
-                }),
-            ),
-            // The subkey had not expired yet.
-            (
-                "primary-expired-first",
-                Err(Why::KeyExpiredBefore {
-                    made: DAY_61,
-                    expired: 1_580_515_200,
-                }),
-            ),
-            ("revoked", Err(Why::Revoked)),
-            ("revoked-subkey", Err(Why::Revoked)),
-            ("bad", Err(Why::Bad)),
-            ("two", Err(Why::Several(2))),
-            ("text-mode", Err(Why::Class("01".into()))),
-            ("expired-signature", Err(Why::Expired)),
-            ("future", Err(Why::InFuture(2_210_198_400))),
-            ("sha1", Err(Why::WeakHash)),
-            ("stranger", Err(Why::Foreign(STRANGER.into()))),
-            (
-                "unknown",
-                Err(Why::UnknownKey(
-                    "5ADE88802AD0E6564FE92C1569A53E3BE3B4BC06".into(),
-                )),
-            ),
-            ("empty", Err(Why::Unreadable)),
-            ("garbage", Err(Why::Unreadable)),
-            ("truncated", Err(Why::Unreadable)),
-            ("trailing", Err(Why::Trouble("NODATA 3".into()))),
-            ("clear-signed", Err(Why::Unreadable)),
-        ] {
-            assert_eq!(judge(&lines(case), &trusted(), NOW), want, "{case}");
-        }
+                ("expired-key", proof(expired, DAY_15, Some(1_580_428_800))),
+                // Its first subkey had expired before; the second, which signed, had not.
+                (
+                    "rotated",
+                    proof(
+                        "F057081A7C63C9B952C083C4207820E6E97909CA",
+                        DAY_61,
+                        Some(1_586_649_600),
+                    ),
+                ),
+                (
+                    "expired-key-signed-after",
+                    Err(Why::KeyExpiredBefore {
+                        made: DAY_61,
+                        expired: 1_580_428_800,
+                    }),
+                ),
+                // The subkey had not expired yet.
+                (
+                    "primary-expired-first",
+                    Err(Why::KeyExpiredBefore {
+                        made: DAY_61,
+                        expired: 1_580_515_200,
+                    }),
+                ),
+                ("revoked", Err(Why::Revoked)),
+                ("revoked-subkey", Err(Why::Revoked)),
+                ("bad", Err(Why::Bad)),
+                ("two", Err(Why::Several(2))),
+                ("text-mode", Err(Why::Class("01".into()))),
+                ("expired-signature", Err(Why::Expired)),
+                ("future", Err(Why::InFuture(2_210_198_400))),
+                ("sha1", Err(Why::WeakHash)),
+                ("stranger", Err(Why::Foreign(STRANGER.into()))),
+                (
+                    "unknown",
+                    Err(Why::UnknownKey(
+                        "5ADE88802AD0E6564FE92C1569A53E3BE3B4BC06".into(),
+                    )),
+                ),
+                ("empty", Err(Why::Unreadable)),
+                ("garbage", Err(Why::Unreadable)),
+                ("truncated", Err(Why::Unreadable)),
+                ("trailing", Err(Why::Trouble("NODATA 3".into()))),
+                ("clear-signed", Err(Why::Unreadable)),
+            ],
+            |(case, want)| {
+                assert_eq!(judge(&lines(case), &trusted(), NOW), want, "{case}");
+            },
+        );
         let cases = STATUS.matches("== ").count();
         assert_eq!(cases, 21, "each case of the file is in the table");
     }
@@ -249,7 +253,7 @@ mod tests {
     #[test]
     fn without_a_line_or_with_one_more_nothing_is_proved() {
         let good = lines("good");
-        for word in ["NEWSIG", "GOODSIG", "VALIDSIG"] {
+        each(["NEWSIG", "GOODSIG", "VALIDSIG"], |word| {
             let (these, rest): (Vec<_>, Vec<_>) = good
                 .iter()
                 .cloned()
@@ -257,15 +261,18 @@ mod tests {
             assert!(judge(&rest, &trusted(), NOW).is_err(), "no {word}");
             let twice = [&good[..], &these].concat();
             assert!(judge(&twice, &trusted(), NOW).is_err(), "two {word}");
-        }
-        for more in [
-            "BADSIG 696F792DC0165B43 good",
-            "ERROR verify 1",
-            "FAILURE x 1",
-        ] {
-            let more = [&good[..], &[more.to_string()]].concat();
-            assert!(judge(&more, &trusted(), NOW).is_err(), "{more:?}");
-        }
+        });
+        each(
+            [
+                "BADSIG 696F792DC0165B43 good",
+                "ERROR verify 1",
+                "FAILURE x 1",
+            ],
+            |more| {
+                let more = [&good[..], &[more.to_string()]].concat();
+                assert!(judge(&more, &trusted(), NOW).is_err(), "{more:?}");
+            },
+        );
         assert!(judge(&good, &[], NOW).is_err(), "nobody is trusted");
         assert!(
             judge(&good, &trusted(), DAY_15 - 1).is_err(),

@@ -86,7 +86,7 @@ impl Signer {
                     "Unlock it before the run: gpg --homedir {} --local-user {} --output - --detach-sign /dev/null >/dev/null\n      \
                      gpg-agent forgets it after default-cache-ttl and max-cache-ttl: raise them in gpg-agent.conf.\n      \
                      Or use a signing key without a passphrase.",
-                    self.gpg.home(),
+                    self.gpg.home,
                     self.fingerprint()
                 ))
             },

@@ -144,6 +144,7 @@ pub(crate) fn created(status: &[String]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
 
     fn lines(text: &str) -> Vec<String> {
         text.split('|').map(String::from).collect()
@@ -153,36 +154,39 @@ mod tests {
     fn encryption() {
         let good = "KEY_CONSIDERED AA 0|KEY_CONSIDERED AA 0|BEGIN_ENCRYPTION 2 9|END_ENCRYPTION";
         assert_eq!(encrypted(&lines(good), ["AA"]), Ok(()));
-        for (text, words) in [
-            (
-                "KEY_CONSIDERED AA 0|BEGIN_ENCRYPTION 2 9",
-                "did not report the end",
-            ),
-            (
-                "KEY_CONSIDERED BB 0|BEGIN_ENCRYPTION 2 9|END_ENCRYPTION",
-                "BB, not AA",
-            ),
-            (
-                "KEY_CONSIDERED AA 0|KEY_CONSIDERED BB 0|END_ENCRYPTION",
-                "AA, BB",
-            ),
-            (
-                "KEY_CONSIDERED AA 0|BEGIN_ENCRYPTION 0 9|END_ENCRYPTION",
-                "integrity",
-            ),
-            (
-                "KEY_CONSIDERED AA 0|END_ENCRYPTION|FAILURE gpg-exit 1",
-                "FAILURE",
-            ),
-            ("INV_RECP 10 AA|END_ENCRYPTION", "INV_RECP"),
-            (
-                "KEY_CONSIDERED AA 0|END_ENCRYPTION|END_ENCRYPTION",
-                "did not report",
-            ),
-        ] {
-            let said = encrypted(&lines(text), ["AA"]).unwrap_err();
-            assert!(said.contains(words), "{said}");
-        }
+        each(
+            [
+                (
+                    "KEY_CONSIDERED AA 0|BEGIN_ENCRYPTION 2 9",
+                    "did not report the end",
+                ),
+                (
+                    "KEY_CONSIDERED BB 0|BEGIN_ENCRYPTION 2 9|END_ENCRYPTION",
+                    "BB, not AA",
+                ),
+                (
+                    "KEY_CONSIDERED AA 0|KEY_CONSIDERED BB 0|END_ENCRYPTION",
+                    "AA, BB",
+                ),
+                (
+                    "KEY_CONSIDERED AA 0|BEGIN_ENCRYPTION 0 9|END_ENCRYPTION",
+                    "integrity",
+                ),
+                (
+                    "KEY_CONSIDERED AA 0|END_ENCRYPTION|FAILURE gpg-exit 1",
+                    "FAILURE",
+                ),
+                ("INV_RECP 10 AA|END_ENCRYPTION", "INV_RECP"),
+                (
+                    "KEY_CONSIDERED AA 0|END_ENCRYPTION|END_ENCRYPTION",
+                    "did not report",
+                ),
+            ],
+            |(text, words)| {
+                let said = encrypted(&lines(text), ["AA"]).unwrap_err();
+                assert!(said.contains(words), "{said}");
+            },
+        );
     }
 
     #[test]
@@ -192,15 +196,18 @@ mod tests {
         // With the key of another recipient.
         let other = format!("NO_SECKEY AA|ERROR pkdecrypt_failed 67108949|{good}");
         assert_eq!(decrypted(&lines(&other)), Ok(()));
-        for bad in [
-            "PLAINTEXT 62 0 |END_DECRYPTION".to_string(),
-            format!("{good}|BADMDC"),
-            format!("{good}|NODATA 3"),
-            format!("{good}|ERROR proc_pkt.plaintext 89"),
-            String::new(),
-        ] {
-            assert!(decrypted(&lines(&bad)).is_err(), "{bad}");
-        }
+        each(
+            [
+                "PLAINTEXT 62 0 |END_DECRYPTION".to_string(),
+                format!("{good}|BADMDC"),
+                format!("{good}|NODATA 3"),
+                format!("{good}|ERROR proc_pkt.plaintext 89"),
+                String::new(),
+            ],
+            |bad| {
+                assert!(decrypted(&lines(&bad)).is_err(), "{bad}");
+            },
+        );
     }
 
     #[test]
@@ -208,14 +215,17 @@ mod tests {
         let name = |text: &str| literal_name(&lines(text)).map(String::from);
         let line = "PLAINTEXT 62 0 a=b|PLAINTEXT_LENGTH 5|DECRYPTION_OKAY";
         assert_eq!(name(line).as_deref(), Some("a=b"));
-        for none in [
-            "",
-            "PLAINTEXT 62 0 ",
-            "PLAINTEXT 62 0",
-            "PLAINTEXT 62 0 a|PLAINTEXT 62 0 a",
-        ] {
-            assert_eq!(name(none), None, "{none}");
-        }
+        each(
+            [
+                "",
+                "PLAINTEXT 62 0 ",
+                "PLAINTEXT 62 0",
+                "PLAINTEXT 62 0 a|PLAINTEXT 62 0 a",
+            ],
+            |none| {
+                assert_eq!(name(none), None, "{none}");
+            },
+        );
     }
 
     #[test]

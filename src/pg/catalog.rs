@@ -21,6 +21,9 @@ pub(crate) struct Catalog {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(crate) struct Session {
     pub default_transaction_read_only: String,
+    pub transaction_read_only: String,
+    /// Assigned by the first write of the transaction.
+    pub transaction_id: Option<String>,
     /// `on` where PGOPTIONS reached the server.
     options: Option<String>,
     /// Settings by which the server reads a damaged page as if it were none. Only a superuser may

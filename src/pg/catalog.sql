@@ -28,6 +28,8 @@ WITH RECURSIVE target AS (
 SELECT pg_catalog.json_build_object(
   'session', pg_catalog.json_build_object(
     'default_transaction_read_only', pg_catalog.current_setting('default_transaction_read_only'),
+    'transaction_read_only', pg_catalog.current_setting('transaction_read_only'),
+    'transaction_id', pg_catalog.txid_current_if_assigned()::text,
     'options', pg_catalog.current_setting('pgseal.options', true),
     'passes_over_damage', (
       SELECT coalesce(pg_catalog.json_agg(name), '[]')

@@ -172,53 +172,63 @@ fn check(key: &str) -> Result<(), Refused> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
 
     #[test]
     fn allowed_forms() {
-        for (text, key, value) in [
-            ("mydb", "dbname", "mydb"),
-            ("host=/run/pg dbname=x", "host", "/run/pg"),
-            ("host = 'a b' user=me", "host", "a b"),
-            ("dbname='it\\'s'", "dbname", "it's"),
-            (
-                "postgresql://me@db.example:5433/x?sslmode=require",
-                "port",
-                "5433",
-            ),
-            ("postgres://%2Frun%2Fpg/x", "host", "/run/pg"),
-            ("postgresql://[::1]:5433/x", "host", "::1"),
-            ("postgresql:///x?host=/run/pg&user=me", "user", "me"),
-        ] {
-            let conninfo = ConnInfo::parse(text).unwrap();
-            assert_eq!(conninfo.get(key), Some(value), "{text}");
-            assert_eq!(conninfo.to_string(), text);
-        }
+        each(
+            [
+                ("mydb", "dbname", "mydb"),
+                ("host=/run/pg dbname=x", "host", "/run/pg"),
+                ("host = 'a b' user=me", "host", "a b"),
+                ("dbname='it\\'s'", "dbname", "it's"),
+                (
+                    "postgresql://me@db.example:5433/x?sslmode=require",
+                    "port",
+                    "5433",
+                ),
+                ("postgres://%2Frun%2Fpg/x", "host", "/run/pg"),
+                ("postgresql://[::1]:5433/x", "host", "::1"),
+                ("postgresql:///x?host=/run/pg&user=me", "user", "me"),
+            ],
+            |(text, key, value)| {
+                let conninfo = ConnInfo::parse(text).unwrap();
+                assert_eq!(conninfo.get(key), Some(value), "{text}");
+                assert_eq!(conninfo.to_string(), text);
+            },
+        );
     }
 
     #[test]
     fn secrets_and_options_are_refused_and_not_repeated() {
-        for text in [
-            "password=hunter2",
-            "host=x password = 'hunter2'",
-            "postgresql://me:hunter2@host/db",
-            "postgresql://me:hun?ter2hunter2@host/db",
-            "postgresql://host/db?password=hunter2",
-            "postgresql://host/db?pass%77ord=hunter2",
-            "postgresql://host/db?sslpassword=hunter2",
-            "options='-c hunter2=off'",
-            "postgresql:///db?options=-c%20hunter2",
-            "oauth_client_secret=hunter2",
-            "invented_in_2031=hunter2",
-            "client_encoding=hunter2",
-        ] {
-            let refused = ConnInfo::parse(text).unwrap_err();
-            assert!(!refused.why.contains("hunter2") && !refused.hint.contains("hunter2"));
-        }
+        each(
+            [
+                "password=hunter2",
+                "host=x password = 'hunter2'",
+                "postgresql://me:hunter2@host/db",
+                "postgresql://me:hun?ter2hunter2@host/db",
+                "postgresql://host/db?password=hunter2",
+                "postgresql://host/db?pass%77ord=hunter2",
+                "postgresql://host/db?sslpassword=hunter2",
+                "options='-c hunter2=off'",
+                "postgresql:///db?options=-c%20hunter2",
+                "oauth_client_secret=hunter2",
+                "invented_in_2031=hunter2",
+                "client_encoding=hunter2",
+            ],
+            |text| {
+                let refused = ConnInfo::parse(text).unwrap_err();
+                assert!(!refused.why.contains("hunter2") && !refused.hint.contains("hunter2"));
+            },
+        );
         let refused = ConnInfo::parse("pasword=x").unwrap_err();
         assert!(refused.why.contains("pasword"));
-        for text in ["", "host=x dbname", "host='x", "postgresql://h/d?x", "a\nb"] {
-            assert!(ConnInfo::parse(text).is_err(), "{text:?}");
-        }
+        each(
+            ["", "host=x dbname", "host='x", "postgresql://h/d?x", "a\nb"],
+            |text| {
+                assert!(ConnInfo::parse(text).is_err(), "{text:?}");
+            },
+        );
     }
 
     #[test]

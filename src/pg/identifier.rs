@@ -111,21 +111,25 @@ pub(crate) fn qualified(words: &[Word]) -> Option<TableName> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
 
     #[test]
     fn identifiers() {
-        for (text, name) in [
-            ("app", Some("app")),
-            ("App", Some("app")),
-            ("\"a\"\"; b\"", Some("a\"; b")),
-            ("x SUPERUSER", None),
-            ("a.b", None),
-            ("'a'", None),
-            ("\"open", None),
-            ("", None),
-        ] {
-            assert_eq!(identifier(text).as_deref(), name, "{text}");
-        }
+        each(
+            [
+                ("app", Some("app")),
+                ("App", Some("app")),
+                ("\"a\"\"; b\"", Some("a\"; b")),
+                ("x SUPERUSER", None),
+                ("a.b", None),
+                ("'a'", None),
+                ("\"open", None),
+                ("", None),
+            ],
+            |(text, name)| {
+                assert_eq!(identifier(text).as_deref(), name, "{text}");
+            },
+        );
         assert_eq!(relation(r#"public."B ""b"""#), None, "an open quote");
         let name = relation(r#"PUBLIC . "B ""b""""#).map(|table| table.to_string());
         assert_eq!(name.as_deref(), Some(r#"public."B ""b""""#));

@@ -80,6 +80,7 @@ impl RowDigest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
 
     fn digest(pieces: &[&str]) -> TableDigest {
         let mut rows = RowDigest::new(DigestKey([7; 16]));
@@ -99,14 +100,17 @@ mod tests {
             digest(&[&long, &long, "\n"]),
             digest(&[&(long.repeat(2) + "\n")])
         );
-        for other in [
-            "a\nb\nc\n\\.\n",
-            "a\nb\n\nc\nc\n\\.\n",
-            "ab\n\n\nc\n\\.\n",
-            "\\.\n",
-        ] {
-            assert_ne!(one, digest(&[other]), "{other:?}");
-        }
+        each(
+            [
+                "a\nb\nc\n\\.\n",
+                "a\nb\n\nc\nc\n\\.\n",
+                "ab\n\n\nc\n\\.\n",
+                "\\.\n",
+            ],
+            |other| {
+                assert_ne!(one, digest(&[other]), "{other:?}");
+            },
+        );
         assert_eq!(digest(&["\\.\n"]), TableDigest::default());
         // Twice the same row is not none of it.
         assert_ne!(digest(&["a\na\n\\.\n"]).sum, 0);

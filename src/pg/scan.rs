@@ -14,11 +14,18 @@ pub(crate) struct Block {
     pub bytes: u64,
 }
 
+/// A byte of SQL text, and where it stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SqlByte {
+    pub byte: u8,
+    /// In no string, quoted name or comment.
+    pub plain: bool,
+}
+
 /// Follows a dump as it is scanned, piece by piece, in its order.
 pub(crate) trait Listener {
-    /// A byte of SQL text, which may complete a token. `plain`: it stands in no string, quoted
-    /// name or comment.
-    fn sql(&mut self, _byte: u8, _plain: bool) {}
+    /// A byte of SQL text, which may complete a token.
+    fn sql(&mut self, _byte: SqlByte) {}
     /// What the bytes since the last token amount to. Backslash commands are not told.
     fn token(&mut self, _token: &Token) {}
     /// A piece of the rows that follow the last COPY statement; the last piece ends with the
@@ -109,7 +116,10 @@ impl Scan {
                 }
                 Mode::Header => return Err("text behind a COPY statement".into()),
                 Mode::Sql => {
-                    listener.sql(*first, self.lexer.is_plain());
+                    listener.sql(SqlByte {
+                        byte: *first,
+                        plain: self.lexer.is_plain(),
+                    });
                     if let Some(token) = self.lexer.push(*first) {
                         listener.token(&token);
                         self.token(token)?;

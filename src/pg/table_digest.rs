@@ -45,7 +45,7 @@ struct Dump {
 impl Sink for Dump {
     fn push(&mut self, bytes: &[u8]) -> std::result::Result<(), StreamError> {
         let pushed = self.scan.push_to(bytes, &mut self.digests);
-        pushed.map_err(|why| StreamError::Rejected(incomplete(&why)))
+        Ok(pushed.map_err(|why| incomplete(&why))?)
     }
 }
 

@@ -58,6 +58,7 @@ impl TokenLine {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
 
     fn passed(text: &str, chunk: usize) -> String {
         let mut token = TokenLine::new([7; 32]);
@@ -77,13 +78,13 @@ mod tests {
         let old = "--\n-- dump\n--\n\n-- from 15.1\n\nSET a = 1;\nSET b = 2;\n";
         let new = old.replace("--\n\n", "--\n\n\\restrict x\n\n");
         let line = format!("-- pgseal: {}\n", "07".repeat(32));
-        for chunk in [1, 7, 1000] {
+        each([1, 7, 1000], |chunk| {
             assert_eq!(passed(&new, chunk), new);
             assert_eq!(
                 passed(old, chunk),
                 old.replace("SET a", &format!("{line}SET a"))
             );
-        }
+        });
         assert_eq!(passed("", 1), line);
     }
 }

@@ -83,7 +83,7 @@ impl ChildExit {
             .collect();
         let last = lines.len().saturating_sub(10);
         StageReport {
-            stage: self.spec.stage().into(),
+            stage: self.spec.stage.into(),
             command: self.spec.to_string(),
             ended: if self.stopped {
                 format!("{}, ended by us", self.end)
@@ -113,8 +113,8 @@ impl Child {
         stdout: PipeWriter,
         stderr: PipeWriter,
     ) -> Result<Child> {
-        let command = duct::cmd(spec.program(), spec.arguments())
-            .full_env(spec.environment().iter().cloned())
+        let command = duct::cmd(&spec.program, &spec.args)
+            .full_env(spec.env.iter().cloned())
             .stdout_file(stdout)
             .stderr_file(stderr)
             .unchecked();
@@ -124,12 +124,12 @@ impl Child {
         };
         let handle = command.start();
         drop(command);
-        let what = || format!("`{}` could not be started", spec.program());
+        let what = || format!("`{}` could not be started", spec.program);
         let handle = handle.map_err(|err| Error::not_started(&what(), &err))?;
         Ok(Child {
             handle: Arc::new(handle),
             status_lines: StatusLines::default(),
-            signals: spec.ending().iter(),
+            signals: spec.ending.iter(),
             asked: None,
             killed: false,
         })

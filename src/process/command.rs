@@ -8,14 +8,15 @@ use std::fmt;
 /// One external command: absolute program, arguments, and its whole environment.
 #[derive(Debug, Clone)]
 pub(crate) struct CommandSpec {
-    stage: &'static str,
-    program: String,
-    args: Vec<String>,
-    env: Vec<(OsString, OsString)>,
-    status_prefix: Option<&'static str>,
-    expected_talk: Option<&'static str>,
-    ending: &'static [i32],
-    stderr_filter: Option<NewStderrFilter>,
+    /// The word by which errors name it: `dump`, `encrypt`, `catalog`, …
+    pub stage: &'static str,
+    pub program: String,
+    pub args: Vec<String>,
+    pub env: Vec<(OsString, OsString)>,
+    pub status_prefix: Option<&'static str>,
+    pub expected_talk: Option<&'static str>,
+    pub ending: &'static [i32],
+    pub stderr_filter: Option<NewStderrFilter>,
 }
 
 /// Decides line by line what is kept of a command's standard error.
@@ -29,7 +30,6 @@ pub(crate) trait StderrFilter: Send {
 pub(crate) type NewStderrFilter = fn() -> Box<dyn StderrFilter>;
 
 impl CommandSpec {
-    /// `stage` is the word by which errors name it: `dump`, `encrypt`, `catalog`, …
     pub(crate) fn new(stage: &'static str, program: &str) -> CommandSpec {
         CommandSpec {
             stage,
@@ -54,14 +54,6 @@ impl CommandSpec {
             stderr_filter: Some(filter),
             ..self
         }
-    }
-
-    pub(crate) fn stderr_filter(&self) -> Option<NewStderrFilter> {
-        self.stderr_filter
-    }
-
-    pub(crate) fn ending(&self) -> &'static [i32] {
-        self.ending
     }
 
     pub(crate) fn arg(mut self, arg: impl Into<String>) -> CommandSpec {
@@ -113,30 +105,6 @@ impl CommandSpec {
     pub(crate) fn expect_talk(mut self, line: &'static str) -> CommandSpec {
         self.expected_talk = Some(line);
         self
-    }
-
-    pub(crate) fn expected_talk(&self) -> Option<&'static str> {
-        self.expected_talk
-    }
-
-    pub(crate) fn stage(&self) -> &'static str {
-        self.stage
-    }
-
-    pub(crate) fn program(&self) -> &str {
-        &self.program
-    }
-
-    pub(crate) fn arguments(&self) -> &[String] {
-        &self.args
-    }
-
-    pub(crate) fn environment(&self) -> &[(OsString, OsString)] {
-        &self.env
-    }
-
-    pub(crate) fn status_lines(&self) -> Option<&'static str> {
-        self.status_prefix
     }
 
     /// Program and arguments, as executed.
@@ -198,7 +166,7 @@ mod tests {
         let spec = CommandSpec::new("x", "/x")
             .inherit(&env, &["PG*", "HOME"])
             .env("HOME", "/other");
-        let names: Vec<_> = spec.environment().iter().collect();
+        let names: Vec<_> = spec.env.iter().collect();
         assert_eq!(names.len(), 3);
         assert!(names.contains(&&("HOME".into(), "/other".into())));
     }

@@ -7,12 +7,13 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-/// Becomes `command`, which finds the environment that we were started with, and `more`. Returns
+/// Becomes the program, which finds the environment that we were started with, and `more`. Returns
 /// only where that failed. The kernel resets the signals that we handle and closes our files
 /// (all are close-on-exec, so the store's lock goes too); `exec` itself resets SIGPIPE, which
 /// Rust ignores, and the mask. What was ignored when we started stays ignored.
 pub(crate) fn hand_over(
-    (program, args): (&OsString, &[OsString]),
+    program: &OsString,
+    args: &[OsString],
     env: &Env,
     more: [(&str, &str); 3],
 ) -> io::Error {

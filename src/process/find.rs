@@ -63,10 +63,27 @@ pub(crate) fn find(tool: Tool, env: &Env) -> Result<String> {
     text(program)
 }
 
+fn debian(major: u32) -> PathBuf {
+    Path::new(DEBIAN).join(major.to_string()).join("bin")
+}
+
+/// The major versions that it holds.
+fn majors() -> Result<Vec<u32>> {
+    let entries = match std::fs::read_dir(DEBIAN) {
+        Ok(entries) => entries.flatten(),
+        Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(err) => {
+            let what = format!("`{DEBIAN}` could not be listed");
+            return Err(Error::not_started(&what, &err));
+        }
+    };
+    let majors = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    Ok(majors.collect())
+}
+
 /// The program of one PostgreSQL major version, where Debian's folder holds it.
 pub(crate) fn of_major(tool: Tool, major: u32) -> Option<String> {
-    let path = Path::new(DEBIAN).join(major.to_string()).join("bin");
-    let path = path.join(tool.name());
+    let path = debian(major).join(tool.name());
     path.is_file().then(|| text(path).ok()).flatten()
 }
 
@@ -96,12 +113,11 @@ pub(crate) fn server(
     let config = find(Tool::PgConfig, env).ok();
     let config = config.and_then(|program| ask(&program, "--bindir"));
     let config = config.map(|dir| PathBuf::from(dir.trim()));
-    let debian = |major: u32| Path::new(DEBIAN).join(major.to_string()).join("bin");
-    let majors = std::fs::read_dir(DEBIAN).into_iter().flatten().flatten();
-    let majors = majors.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let mut newer: Vec<u32> = majors.filter(|found| *found > major).collect();
-    newer.sort_unstable();
-    let own = std::iter::once(debian(major)).chain(newer.into_iter().map(debian));
+    let mut own = majors().unwrap_or_default();
+    own.push(major);
+    own.retain(|found| *found >= major);
+    own.sort_unstable();
+    own.dedup();
     let fits = |dir: PathBuf| {
         let program = |name: &str| {
             let path = dir.join(name);
@@ -119,7 +135,10 @@ pub(crate) fn server(
         })
         .filter(|tools| tools.major >= major)
     };
-    let mut folders = on_path.into_iter().chain(config).chain(own);
+    let mut folders = on_path
+        .into_iter()
+        .chain(config)
+        .chain(own.into_iter().map(debian));
     folders.find_map(fits).ok_or_else(|| {
         let what = format!("no PostgreSQL server of version {major} or newer on this host");
         Error::new(Code::ToolMissing, what).hint(format!("apt-get install postgresql-{major}"))
@@ -127,16 +146,8 @@ pub(crate) fn server(
 }
 
 fn newest(tool: Tool) -> Result<Option<PathBuf>> {
-    let majors = match std::fs::read_dir(DEBIAN) {
-        Ok(majors) => majors.flatten(),
-        Err(err) if err.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(err) => {
-            let what = format!("`{DEBIAN}` could not be listed");
-            return Err(Error::not_started(&what, &err));
-        }
-    };
-    let majors = majors.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    let programs = majors.filter_map(|major| Some((major, of_major(tool, major)?)));
+    let programs = majors()?.into_iter();
+    let programs = programs.filter_map(|major| Some((major, of_major(tool, major)?)));
     Ok(programs.max().map(|(_, path)| path.into()))
 }
 

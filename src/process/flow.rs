@@ -13,7 +13,17 @@ pub(crate) enum StreamError {
     Rejected(Error),
 }
 
+impl From<Error> for StreamError {
+    fn from(error: Error) -> StreamError {
+        StreamError::Rejected(error)
+    }
+}
+
 impl StreamError {
+    pub(crate) fn broken(err: io::Error) -> StreamError {
+        StreamError::BrokenPipe(err.to_string())
+    }
+
     /// An error only where it is the cause.
     pub(crate) fn rejected(self) -> Passed {
         match self {
@@ -32,8 +42,7 @@ pub(crate) trait Source: Send + 'static {
 
 impl Source for Vec<u8> {
     fn pour(&mut self, to: &mut dyn Write) -> Passed {
-        to.write_all(self)
-            .map_err(|err| StreamError::BrokenPipe(err.to_string()))
+        to.write_all(self).map_err(StreamError::broken)
     }
 }
 
@@ -63,7 +72,7 @@ pub(crate) fn read_to_end(from: &mut PipeReader, mut push: impl FnMut(&[u8]) -> 
             Ok(0) => return Ok(()),
             Ok(n) => push(&buffer[..n])?,
             Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
-            Err(err) => return Err(StreamError::BrokenPipe(err.to_string())),
+            Err(err) => return Err(StreamError::broken(err)),
         }
     }
 }

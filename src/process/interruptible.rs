@@ -1,7 +1,7 @@
 //! Reading what may never come: whoever waits at an idle pipe or terminal still hears a signal and
 //! keeps the limit. The standard library's reads start over when a signal interrupts them.
 
-use crate::base::error::Result;
+use crate::base::error::Error;
 use crate::process::cancel::Cancel;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
@@ -27,18 +27,35 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
         .open(path)
 }
 
-/// Reads until the end, until `most` bytes are there, or until they are `enough`. Fails where the
-/// `cancel` stopped it; what the file itself does wrong is the inner result.
+/// Why nothing was read.
+#[derive(Debug)]
+pub(crate) enum ReadError {
+    /// The `cancel` stopped it.
+    Stopped(Error),
+    File(io::Error),
+}
+
+impl ReadError {
+    /// One error: what the file itself does wrong is `unreadable`.
+    pub(crate) fn or(self, unreadable: impl FnOnce(io::Error) -> Error) -> Error {
+        match self {
+            ReadError::Stopped(error) => error,
+            ReadError::File(err) => unreadable(err),
+        }
+    }
+}
+
+/// Reads until the end, until `most` bytes are there, or until they are `enough`.
 pub(crate) fn read(
     from: impl AsFd,
     most: usize,
     enough: impl Fn(&[u8]) -> bool,
     cancel: &Cancel,
-) -> Result<io::Result<Vec<u8>>> {
+) -> Result<Vec<u8>, ReadError> {
     let from = from.as_fd();
     let (mut bytes, mut held) = (vec![0; most], 0);
     while held < most && !enough(&bytes[..held]) {
-        cancel.check()?;
+        cancel.check().map_err(ReadError::Stopped)?;
         let got = match poll(&mut [PollFd::new(&from, PollFlags::IN)], Some(&STEP)) {
             Ok(0) => continue,
             Ok(_) => rustix::io::read(from, &mut bytes[held..]),
@@ -48,11 +65,11 @@ pub(crate) fn read(
             Ok(0) => break,
             Ok(n) => held += n,
             Err(Errno::INTR | Errno::AGAIN) => {}
-            Err(err) => return Ok(Err(err.into())),
+            Err(err) => return Err(ReadError::File(err.into())),
         }
     }
     bytes.truncate(held);
-    Ok(Ok(bytes))
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -68,7 +85,8 @@ mod tests {
         to.write_all(b"half a line").unwrap();
         let cancel = Cancel::none().with_timeout(Duration::from_millis(120));
         let error = read(&from, 100, |_| false, &cancel).unwrap_err();
-        assert_eq!(error.code, Code::Timeout);
+        let stopped = matches!(&error, ReadError::Stopped(error) if error.code == Code::Timeout);
+        assert!(stopped, "{error:?}");
     }
 
     #[test]
@@ -84,17 +102,18 @@ mod tests {
             }
         });
         let line = read(&from, 100, |bytes| bytes.contains(&b'\n'), &cancel);
-        assert_eq!(line.unwrap().unwrap(), b"one\n");
-        assert_eq!(all(&from, 7).unwrap().unwrap(), b"two\nthr");
-        assert_eq!(all(&from, 100).unwrap().unwrap(), b"ee\n");
+        assert_eq!(line.unwrap(), b"one\n");
+        assert_eq!(all(&from, 7).unwrap(), b"two\nthr");
+        assert_eq!(all(&from, 100).unwrap(), b"ee\n");
         writer.join().unwrap();
 
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
         std::fs::write(&path, "text").unwrap();
-        let text = all(&open(&path).unwrap(), 100).unwrap();
-        assert_eq!(text.unwrap(), b"text");
-        let error = all(&open(folder.path()).unwrap(), 100).unwrap();
-        assert_eq!(error.unwrap_err().kind(), io::ErrorKind::IsADirectory);
+        assert_eq!(all(&open(&path).unwrap(), 100).unwrap(), b"text");
+        let error = all(&open(folder.path()).unwrap(), 100).unwrap_err();
+        let folder = |err: &io::Error| err.kind() == io::ErrorKind::IsADirectory;
+        let told = matches!(&error, ReadError::File(err) if folder(err));
+        assert!(told, "{error:?}");
     }
 }

@@ -35,8 +35,8 @@ pub(crate) fn passphrase(fd: u32, cancel: &Cancel) -> Result<Vec<u8>> {
     };
     let newline = |bytes: &[u8]| memchr::memchr(b'\n', bytes);
     let whole = |bytes: &[u8]| newline(bytes).is_some();
-    let read = interruptible::read(from, LONGEST + 1, whole, cancel)?;
-    let mut line = read.map_err(unreadable)?;
+    let read = interruptible::read(from, LONGEST + 1, whole, cancel);
+    let mut line = read.map_err(|error| error.or(unreadable))?;
     if let Some(end) = newline(&line) {
         line.truncate(end + 1);
     }

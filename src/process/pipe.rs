@@ -5,7 +5,7 @@ use crate::process::cancel::{Cancel, StopReason};
 use crate::process::child::ChildExit;
 use crate::process::command::CommandSpec;
 use crate::process::flow::{Passed, Sink, Source, StreamError, Tap, read_to_end};
-use crate::process::supervisor::{Pipes, Supervisor, Worker, taken};
+use crate::process::supervisor::{Pipes, Stdin, Supervisor, Worker, taken};
 use std::io::PipeReader;
 
 /// All that is known of one command at its end. `sink` is `None` where another process held the
@@ -27,7 +27,7 @@ pub(crate) fn stream<R: Source, S: Sink>(
 ) -> Streamed<S> {
     let mut supervisor = Supervisor::new();
     let (mut feeding, mut reading) = (None, None);
-    if let Some(Pipes { stdin, stdout }) = supervisor.start(spec, source.is_some()) {
+    if let Some(Pipes { stdin, stdout }) = supervisor.start(spec, stdin_from(&source)) {
         feeding = feed(&mut supervisor, 0, source.zip(stdin));
         reading = supervisor.read(0, sink, stdout, keep);
     }
@@ -65,8 +65,8 @@ pub(crate) fn pipe<R: Source, T: Tap, S: Sink>(
 ) -> Piped<T, S> {
     let mut supervisor = Supervisor::new();
     // The consumer first: where it cannot start, no dump begins and no lock is taken.
-    let consumer = supervisor.start(specs[1], true);
-    let producer = supervisor.start(specs[0], source.is_some());
+    let consumer = supervisor.start(specs[1], Stdin::Fed);
+    let producer = supervisor.start(specs[0], stdin_from(&source));
     let (mut feeding, mut tapping, mut reading) = (None, None, None);
     if let (Some(consumer), Some(producer)) = (consumer, producer) {
         feeding = feed(&mut supervisor, PRODUCER, source.zip(producer.stdin));
@@ -85,6 +85,13 @@ pub(crate) fn pipe<R: Source, T: Tap, S: Sink>(
         sink: taken(reading),
         source,
         stop,
+    }
+}
+
+fn stdin_from<R>(source: &Option<R>) -> Stdin {
+    match source {
+        Some(_) => Stdin::Fed,
+        None => Stdin::Empty,
     }
 }
 

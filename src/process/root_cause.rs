@@ -84,6 +84,7 @@ fn judge(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
     use crate::process::command::CommandSpec;
 
     fn outcome(end: ExitKind, stopped: bool) -> ChildExit {
@@ -105,92 +106,95 @@ mod tests {
         let end = |code| outcome(ExitKind::Code(code), false);
         let stopped = || outcome(ExitKind::Code(1), true);
         let timeout = StopReason::Timeout(std::time::Duration::from_secs(1));
-        for (producer, consumer, tap, sink, stop, expected) in [
-            (end(0), end(0), ok(), ok(), None, Blame::Nobody),
-            (
-                end(0),
-                end(0),
-                own("half"),
-                ok(),
-                None,
-                Blame::Tap(error("half")),
-            ),
-            (end(1), end(0), ok(), ok(), None, Blame::Producer),
-            (
-                outcome(ExitKind::Signal(9), false),
-                end(0),
-                ok(),
-                ok(),
-                None,
-                Blame::Producer,
-            ),
-            (
-                outcome(ExitKind::Signal(13), false),
-                end(2),
-                broken(),
-                ok(),
-                None,
-                Blame::Consumer,
-            ),
-            (stopped(), end(2), broken(), ok(), None, Blame::Consumer),
-            (stopped(), end(0), broken(), ok(), None, Blame::Consumer),
-            (end(2), end(3), broken(), ok(), None, Blame::Consumer),
-            (
-                end(2),
-                outcome(ExitKind::Signal(9), false),
-                broken(),
-                ok(),
-                None,
-                Blame::Consumer,
-            ),
-            (end(2), end(0), broken(), ok(), None, Blame::Consumer),
-            (end(0), end(0), broken(), ok(), None, Blame::Consumer),
-            (end(0), end(2), ok(), ok(), None, Blame::Consumer),
-            (end(1), end(2), ok(), ok(), None, Blame::Both),
-            (
-                stopped(),
-                stopped(),
-                broken(),
-                own("full"),
-                None,
-                Blame::Sink(error("full")),
-            ),
-            (
-                end(0),
-                end(0),
-                ok(),
-                own("full"),
-                None,
-                Blame::Sink(error("full")),
-            ),
-            (
-                stopped(),
-                stopped(),
-                ok(),
-                ok(),
-                Some(timeout),
-                Blame::Stopped(timeout),
-            ),
-            (
-                end(0),
-                end(0),
-                ok(),
-                own("x"),
-                Some(StopReason::Signal(2)),
-                Blame::Stopped(StopReason::Signal(2)),
-            ),
-            (
-                outcome(ExitKind::NotStarted(error("gone")), false),
-                stopped(),
-                broken(),
-                broken(),
-                None,
-                Blame::NotStarted(error("gone")),
-            ),
-        ] {
-            let said = judge(&producer, &consumer, tap.as_ref(), sink.as_ref(), stop);
-            assert_eq!(said, expected, "{producer:?} {consumer:?} {tap:?} {sink:?}");
-        }
+        each(
+            [
+                (end(0), end(0), ok(), ok(), None, Blame::Nobody),
+                (
+                    end(0),
+                    end(0),
+                    own("half"),
+                    ok(),
+                    None,
+                    Blame::Tap(error("half")),
+                ),
+                (end(1), end(0), ok(), ok(), None, Blame::Producer),
+                (
+                    outcome(ExitKind::Signal(9), false),
+                    end(0),
+                    ok(),
+                    ok(),
+                    None,
+                    Blame::Producer,
+                ),
+                (
+                    outcome(ExitKind::Signal(13), false),
+                    end(2),
+                    broken(),
+                    ok(),
+                    None,
+                    Blame::Consumer,
+                ),
+                (stopped(), end(2), broken(), ok(), None, Blame::Consumer),
+                (stopped(), end(0), broken(), ok(), None, Blame::Consumer),
+                (end(2), end(3), broken(), ok(), None, Blame::Consumer),
+                (
+                    end(2),
+                    outcome(ExitKind::Signal(9), false),
+                    broken(),
+                    ok(),
+                    None,
+                    Blame::Consumer,
+                ),
+                (end(2), end(0), broken(), ok(), None, Blame::Consumer),
+                (end(0), end(0), broken(), ok(), None, Blame::Consumer),
+                (end(0), end(2), ok(), ok(), None, Blame::Consumer),
+                (end(1), end(2), ok(), ok(), None, Blame::Both),
+                (
+                    stopped(),
+                    stopped(),
+                    broken(),
+                    own("full"),
+                    None,
+                    Blame::Sink(error("full")),
+                ),
+                (
+                    end(0),
+                    end(0),
+                    ok(),
+                    own("full"),
+                    None,
+                    Blame::Sink(error("full")),
+                ),
+                (
+                    stopped(),
+                    stopped(),
+                    ok(),
+                    ok(),
+                    Some(timeout),
+                    Blame::Stopped(timeout),
+                ),
+                (
+                    end(0),
+                    end(0),
+                    ok(),
+                    own("x"),
+                    Some(StopReason::Signal(2)),
+                    Blame::Stopped(StopReason::Signal(2)),
+                ),
+                (
+                    outcome(ExitKind::NotStarted(error("gone")), false),
+                    stopped(),
+                    broken(),
+                    broken(),
+                    None,
+                    Blame::NotStarted(error("gone")),
+                ),
+            ],
+            |(producer, consumer, tap, sink, stop, expected)| {
+                let said = judge(&producer, &consumer, tap.as_ref(), sink.as_ref(), stop);
+                assert_eq!(said, expected, "{producer:?} {consumer:?} {tap:?} {sink:?}");
+            },
+        );
         let held = judge(&end(0), &end(0), None, Some(&Ok(())), None);
         assert!(matches!(held, Blame::Tap(_)));
     }

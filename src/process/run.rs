@@ -4,7 +4,7 @@ use crate::base::error::{Code, Error};
 use crate::process::cancel::{Cancel, StopReason};
 use crate::process::child::{ChildExit, ExitKind};
 use crate::process::command::CommandSpec;
-use crate::process::flow::{Passed, Sink, StreamError};
+use crate::process::flow::{Passed, Sink};
 use crate::process::pipe::stream;
 
 /// A command's answer may not be larger.
@@ -39,7 +39,7 @@ impl Sink for Answer {
     fn push(&mut self, bytes: &[u8]) -> Passed {
         if self.0.len() + bytes.len() > ANSWER_LIMIT {
             let what = format!("it answers with more than {ANSWER_LIMIT} bytes");
-            return Err(StreamError::Rejected(Error::new(Code::StageFailed, what)));
+            return Err(Error::new(Code::StageFailed, what).into());
         }
         self.0.extend_from_slice(bytes);
         Ok(())

@@ -5,7 +5,7 @@ use crate::process::cancel::Cancel;
 use crate::process::child::ChildExit;
 use crate::process::command::CommandSpec;
 use crate::process::flow::read_to_end;
-use crate::process::supervisor::{Pipes, Supervisor};
+use crate::process::supervisor::{Pipes, Stdin, Supervisor};
 use duct::unix::HandleExt;
 
 /// A server of ours. Ended when it is dropped.
@@ -15,7 +15,7 @@ impl Service {
     /// Starts it with nothing to read; what it writes to standard output is not kept.
     pub(crate) fn start(spec: &CommandSpec) -> Result<Service> {
         let mut supervisor = Supervisor::new();
-        if let Some(Pipes { stdout, .. }) = supervisor.start(spec, false) {
+        if let Some(Pipes { stdout, .. }) = supervisor.start(spec, Stdin::Empty) {
             supervisor.read(0, (), stdout, |(), from| read_to_end(from, |_| Ok(())));
         }
         let failed = supervisor.not_started(0);

@@ -16,8 +16,8 @@ pub(crate) struct Stderr {
 
 /// Reads standard error to its end: status lines as they pass, and the tail of the rest.
 pub(crate) fn read(mut pipe: PipeReader, spec: &CommandSpec, status: &StatusLines) -> Stderr {
-    let (prefix, expected) = (spec.status_lines(), spec.expected_talk());
-    let mut filter = spec.stderr_filter().map(|new| new());
+    let (prefix, expected) = (spec.status_prefix, spec.expected_talk);
+    let mut filter = spec.stderr_filter.map(|new| new());
     let (mut stderr, mut line) = (Vec::new(), Vec::new());
     let mut status_bytes = 0;
     // The rest of a line that was too long is kept as text, whatever it looks like.

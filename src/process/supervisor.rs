@@ -19,7 +19,7 @@ pub(crate) struct Supervisor {
     stages: Vec<Stage>,
     /// Threads whose end was not told yet.
     running: usize,
-    /// Something beside the children failed, so that none of them may go on.
+    /// We were stopped, or something beside the children failed: none of them may go on.
     failed: bool,
     tx: Sender<Event>,
     rx: Receiver<Event>,
@@ -50,6 +50,13 @@ pub(crate) struct Pipes {
     pub stdout: PipeReader,
 }
 
+/// What a stage reads.
+#[derive(Clone, Copy)]
+pub(crate) enum Stdin {
+    Empty,
+    Fed,
+}
+
 /// A thread at a pipe, which gives back what it worked on, with why it halted if it did.
 pub(crate) type Worker<T> = Receiver<(T, Passed)>;
 
@@ -70,9 +77,9 @@ impl Supervisor {
         }
     }
 
-    /// Starts a stage, whose standard input is empty if it is not `fed`. None where it, or one
-    /// before it, could not be started; then `supervise` ends the others.
-    pub(crate) fn start(&mut self, spec: &CommandSpec, fed: bool) -> Option<Pipes> {
+    /// Starts a stage. None where it, or one before it, could not be started; then `supervise` ends
+    /// the others.
+    pub(crate) fn start(&mut self, spec: &CommandSpec, stdin: Stdin) -> Option<Pipes> {
         let at = self.stages.len();
         let not_reached = || Error::new(Code::StageFailed, "it was not started");
         self.stages.push(Stage {
@@ -86,17 +93,21 @@ impl Supervisor {
         if self.failed {
             return None;
         }
-        let started = self.try_start(spec, at, fed);
+        let started = self.try_start(spec, at, stdin);
         self.or_fail(at, started)
     }
 
-    fn try_start(&mut self, spec: &CommandSpec, at: usize, fed: bool) -> Result<Pipes> {
+    fn try_start(&mut self, spec: &CommandSpec, at: usize, stdin: Stdin) -> Result<Pipes> {
         let pipe = || {
-            let what = format!("a pipe for `{}` could not be made", spec.program());
+            let what = format!("a pipe for `{}` could not be made", spec.program);
             io::pipe().map_err(|err| Error::not_started(&what, &err))
         };
         let (stdout, stderr) = (pipe()?, pipe()?);
-        let (stdin, feed) = if fed { Some(pipe()?) } else { None }.unzip();
+        let (stdin, feed) = match stdin {
+            Stdin::Empty => None,
+            Stdin::Fed => Some(pipe()?),
+        }
+        .unzip();
         let child = Child::start(spec, stdin, stdout.1, stderr.1)?;
         let (handle, lines) = (child.handle.clone(), child.status_lines.clone());
         self.stages[at].child = Some(child);
@@ -160,7 +171,7 @@ impl Supervisor {
     }
 
     fn thread(&mut self, at: usize, body: impl FnOnce() + Send + 'static) -> Result<()> {
-        let program = self.stages[at].spec.program();
+        let program = &self.stages[at].spec.program;
         let what = || format!("a thread for `{program}` could not be started");
         let started = thread::Builder::new().spawn(body);
         started.map_err(|err| Error::not_started(&what(), &err))?;
@@ -199,6 +210,7 @@ impl Supervisor {
         loop {
             let ended = self.have_ended();
             stop = stop.or_else(|| cancel.stop());
+            self.failed |= stop.is_some();
             if ended {
                 let since = *gone.get_or_insert_with(Instant::now);
                 // A tap may still be pushing what it holds, but only into a consumer that lives:
@@ -206,7 +218,7 @@ impl Supervisor {
                 if self.running == 0 || since.elapsed() > GRACE {
                     return stop;
                 }
-            } else if self.end_children(stop.is_some()) {
+            } else if self.end_children() {
                 return stop;
             }
             match self.rx.recv_timeout(TICK) {
@@ -249,11 +261,11 @@ impl Supervisor {
     }
 
     /// True where one was killed, and is still not gone.
-    fn end_children(&mut self, all: bool) -> bool {
+    fn end_children(&mut self) -> bool {
         let mut given_up = false;
         let mut reader_ended = false;
         for stage in &mut self.stages {
-            let must = all || self.failed || (reader_ended && !stage.read);
+            let must = self.failed || (reader_ended && !stage.read);
             reader_ended = stage.end.is_some();
             if let (true, None, Some(child)) = (must, &stage.end, &mut stage.child) {
                 given_up |= child.end();

@@ -129,6 +129,7 @@ impl Matrix {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
     use crate::report::matrix::Evidence;
     use crate::report::matrix::Finding;
 
@@ -172,28 +173,31 @@ mod tests {
         let store: Change = |m, f| m.store = f;
         let runner: Change = |m, f| m.backup_runner = f;
         let seam: Change = |m, f| m.pre_write_backup_seam = f;
-        for (change, state, expected) in [
-            (key, Ready, "READY READY READY READY NONE PASS"),
-            (key, Missing, "READY MISSING MISSING PARTIAL NONE PASS"),
-            (key, Failed, "READY FAILED READY PARTIAL NONE PASS"),
-            (key, Unknown, "READY UNKNOWN READY PARTIAL NONE FAIL"),
-            (mechanism, Missing, "MISSING READY READY BLOCKED NONE FAIL"),
-            (mechanism, Failed, "FAILED READY READY BLOCKED NONE FAIL"),
-            (mechanism, Unknown, "UNKNOWN READY READY BLOCKED NONE FAIL"),
-            (closure, Failed, "READY READY READY READY NONE PASS"),
-            (closure, Unknown, "READY READY READY READY NONE FAIL"),
-            (store, Missing, "READY READY MISSING PARTIAL NONE PASS"),
-            (store, Failed, "READY READY FAILED PARTIAL NONE PASS"),
-            (runner, Failed, "READY READY FAILED PARTIAL NONE PASS"),
-            (runner, Unknown, "READY READY UNKNOWN PARTIAL NONE FAIL"),
-            (seam, Missing, "READY READY READY READY NONE PASS"),
-            (seam, Failed, "READY READY FAILED PARTIAL NONE PASS"),
-            (seam, Unknown, "READY READY UNKNOWN PARTIAL NONE FAIL"),
-        ] {
-            let mut matrix = ready();
-            change(&mut matrix, finding(state));
-            assert_eq!(words(&matrix), expected, "{state:?}");
-        }
+        each(
+            [
+                (key, Ready, "READY READY READY READY NONE PASS"),
+                (key, Missing, "READY MISSING MISSING PARTIAL NONE PASS"),
+                (key, Failed, "READY FAILED READY PARTIAL NONE PASS"),
+                (key, Unknown, "READY UNKNOWN READY PARTIAL NONE FAIL"),
+                (mechanism, Missing, "MISSING READY READY BLOCKED NONE FAIL"),
+                (mechanism, Failed, "FAILED READY READY BLOCKED NONE FAIL"),
+                (mechanism, Unknown, "UNKNOWN READY READY BLOCKED NONE FAIL"),
+                (closure, Failed, "READY READY READY READY NONE PASS"),
+                (closure, Unknown, "READY READY READY READY NONE FAIL"),
+                (store, Missing, "READY READY MISSING PARTIAL NONE PASS"),
+                (store, Failed, "READY READY FAILED PARTIAL NONE PASS"),
+                (runner, Failed, "READY READY FAILED PARTIAL NONE PASS"),
+                (runner, Unknown, "READY READY UNKNOWN PARTIAL NONE FAIL"),
+                (seam, Missing, "READY READY READY READY NONE PASS"),
+                (seam, Failed, "READY READY FAILED PARTIAL NONE PASS"),
+                (seam, Unknown, "READY READY UNKNOWN PARTIAL NONE FAIL"),
+            ],
+            |(change, state, expected)| {
+                let mut matrix = ready();
+                change(&mut matrix, finding(state));
+                assert_eq!(words(&matrix), expected, "{state:?}");
+            },
+        );
     }
 
     #[test]
@@ -205,11 +209,11 @@ mod tests {
             |m| &mut m.database,
             |m| &mut m.target_tables,
         ];
-        for change in changes {
+        each(changes, |change| {
             let mut matrix = ready();
             *change(&mut matrix) = finding(RowState::Missing);
             assert!(words(&matrix).starts_with("MISSING"));
-        }
+        });
         let mut matrix = ready();
         matrix.gpg_binary = finding(RowState::Missing);
         matrix.pg_dump = finding(RowState::Unknown);

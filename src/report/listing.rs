@@ -143,17 +143,21 @@ pub(crate) fn age(seconds: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
 
     #[test]
     fn ages() {
-        for (seconds, want) in [
-            (-1, "in the future"),
-            (0, "0s"),
-            (3599, "59m"),
-            (90_000, "25h"),
-            (172_800, "2d"),
-        ] {
-            assert_eq!(age(seconds), want);
-        }
+        each(
+            [
+                (-1, "in the future"),
+                (0, "0s"),
+                (3599, "59m"),
+                (90_000, "25h"),
+                (172_800, "2d"),
+            ],
+            |(seconds, want)| {
+                assert_eq!(age(seconds), want);
+            },
+        );
     }
 }

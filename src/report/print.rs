@@ -2,7 +2,7 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::exit::Exit;
-use crate::base::text::plain;
+use crate::base::text::{plain, shortened};
 use serde::Serialize;
 use std::fs::File;
 use std::io::Write;
@@ -13,6 +13,8 @@ use std::os::fd::AsFd;
 pub(crate) struct Answer {
     /// For standard output: the data.
     pub out: String,
+    /// The same as JSON, where it has a form of its own.
+    pub json: Option<String>,
     /// For standard error: warnings and the summary.
     pub notes: Vec<String>,
     pub exit: Exit,
@@ -30,25 +32,41 @@ pub(crate) trait Report: Serialize {
 }
 
 impl Answer {
-    /// `json`: as one JSON document in place of the text.
-    pub(crate) fn of(report: &impl Report, json: bool) -> Result<Answer> {
-        Ok(Answer {
-            out: if json {
-                json_pretty(report)?
-            } else {
-                report.text()
-            },
+    /// A yes, in one form.
+    pub(crate) fn yes(out: String) -> Answer {
+        Answer {
+            out,
+            json: None,
             notes: Vec::new(),
-            exit: report.exit(),
+            exit: Exit::Yes,
             undelivered: None,
+        }
+    }
+
+    pub(crate) fn of(report: &impl Report) -> Result<Answer> {
+        Ok(Answer {
+            json: Some(json_pretty(report)?),
+            exit: report.exit(),
+            ..Answer::yes(report.text())
         })
     }
 }
 
+/// For whom answers and errors are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    Text,
+    Json,
+}
+
 /// Prints an answer. An envelope that does not reach the caller is a failure of its own.
-pub(crate) fn answer(answer: &Answer, json: bool) -> Exit {
+pub(crate) fn answer(answer: &Answer, form: Form) -> Exit {
     notes(&answer.notes);
-    let told = match (write_out(&answer.out), &answer.undelivered) {
+    let out = match (form, &answer.json) {
+        (Form::Json, Some(json)) => json,
+        _ => &answer.out,
+    };
+    let told = match (write_out(out), &answer.undelivered) {
         (Ok(()), Some(_)) if stdout_was_closed() => Err(rustix::io::Errno::BADF.into()),
         (told, _) => told,
     };
@@ -61,7 +79,7 @@ pub(crate) fn answer(answer: &Answer, json: bool) -> Exit {
             )
             .hint("Give it a standard output that can be written to.");
             trouble.disk = answer.undelivered.clone();
-            error(&trouble, json)
+            error(&trouble, form)
         }
     }
 }
@@ -89,9 +107,9 @@ fn stdout_was_closed() -> bool {
         && flags & OFlags::RWMODE == OFlags::RDWR
 }
 
-/// Prints an error for a person or, with `json`, as the last line of standard error.
-pub(crate) fn error(error: &Error, json: bool) -> Exit {
-    if json {
+/// Prints an error for a person or, as JSON, as the last line of standard error.
+pub(crate) fn error(error: &Error, form: Form) -> Exit {
+    if form == Form::Json {
         let line = serde_json::json!({ "error": {
             "code": error.code.as_str(),
             "message": error.message,
@@ -109,7 +127,7 @@ pub(crate) fn error(error: &Error, json: bool) -> Exit {
 }
 
 /// A clap error, which knows its own text and stream.
-pub(crate) fn usage(err: &clap::Error, json: bool) -> Exit {
+pub(crate) fn usage(err: &clap::Error, form: Form) -> Exit {
     // Help and version are answers, on standard output.
     if !err.use_stderr() {
         return match err.print() {
@@ -117,7 +135,7 @@ pub(crate) fn usage(err: &clap::Error, json: bool) -> Exit {
             Err(_) => Exit::Local,
         };
     }
-    if json {
+    if form == Form::Json {
         let text = err.to_string();
         let text = text.trim_start_matches("error: ");
         let lines = text.lines().map(str::trim);
@@ -126,7 +144,7 @@ pub(crate) fn usage(err: &clap::Error, json: bool) -> Exit {
         let message = message.join(" ");
         return error(
             &Error::new(Code::Usage, message).hint("See `pgseal --help`."),
-            true,
+            form,
         );
     }
     let _ = err.print();
@@ -156,7 +174,7 @@ fn error_lines(error: &Error) -> Vec<String> {
         let label = format!("{}:", stage.stage);
         lines.push(format!(
             "  {label:<w$} {}  -> {}",
-            shortened(&plain(&stage.command)),
+            shortened(&plain(&stage.command), COMMAND_SHOWN),
             plain(&stage.ended),
             w = width + 1
         ));
@@ -176,13 +194,7 @@ fn error_lines(error: &Error) -> Vec<String> {
 }
 
 /// A command line of 40 tables is no help at 3 a.m.; the whole of it is in `--dry-run`.
-fn shortened(command: &str) -> String {
-    const MOST: usize = 160;
-    match command.char_indices().nth(MOST) {
-        Some((at, _)) => format!("{}…", &command[..at]),
-        None => command.into(),
-    }
-}
+const COMMAND_SHOWN: usize = 160;
 
 pub(crate) fn warnings(warnings: &[String]) -> Vec<String> {
     warnings

@@ -7,7 +7,7 @@ use crate::report::print::Report;
 use crate::report::proof::Verdict;
 use crate::report::verify::findings;
 use crate::store::manifest::Envelope;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct ProveBackupReport {
@@ -23,7 +23,7 @@ pub(crate) struct ProveBackupReport {
 }
 
 /// What the server says of a session that is started as the backup's are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Serialize)]
 pub(crate) struct SessionFacts {
     pub default_transaction_read_only: String,
     pub transaction_read_only: String,

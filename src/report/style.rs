@@ -20,10 +20,12 @@ impl TerminalStyle {
     pub(crate) fn of_stdout(env: &Env) -> TerminalStyle {
         let stdout = std::io::stdout();
         let columns = rustix::termios::tcgetwinsize(&stdout).map_or(0, |size| size.ws_col);
-        TerminalStyle::of(env, stdout.is_terminal(), usize::from(columns))
+        let terminal = stdout.is_terminal();
+        TerminalStyle::of(env, terminal.then(|| usize::from(columns)))
     }
 
-    fn of(env: &Env, terminal: bool, columns: usize) -> TerminalStyle {
+    /// `columns`: None where it is no terminal, 0 where the terminal does not tell.
+    fn of(env: &Env, columns: Option<usize>) -> TerminalStyle {
         let text = |name: &str| {
             let value = env.get(name).unwrap_or_default();
             value.to_string_lossy().to_ascii_lowercase()
@@ -33,11 +35,11 @@ impl TerminalStyle {
         let locale = locale.iter().find(|value| !value.is_empty());
         let utf8 = locale.is_some_and(|l| l.contains("utf-8") || l.contains("utf8"));
         let width = match columns {
-            0 => DEFAULT_WIDTH,
-            columns => columns.max(NARROWEST),
+            None | Some(0) => DEFAULT_WIDTH,
+            Some(columns) => columns.max(NARROWEST),
         };
         TerminalStyle {
-            color: terminal && text("NO_COLOR").is_empty() && text("TERM") != "dumb",
+            color: columns.is_some() && text("NO_COLOR").is_empty() && text("TERM") != "dumb",
             ascii: !utf8,
             width,
         }
@@ -121,23 +123,22 @@ mod tests {
 
     #[test]
     fn colour_only_on_a_terminal() {
-        let look =
-            |vars: &[(&str, &str)], terminal| TerminalStyle::of(&env(vars), terminal, 0).color;
-        assert!(look(&[("TERM", "xterm")], true));
-        assert!(!look(&[("TERM", "xterm")], false));
-        assert!(!look(&[("NO_COLOR", "1")], true));
-        assert!(look(&[("NO_COLOR", "")], true));
-        assert!(!look(&[("TERM", "dumb")], true));
+        let look = |vars: &[(&str, &str)], columns| TerminalStyle::of(&env(vars), columns).color;
+        assert!(look(&[("TERM", "xterm")], Some(0)));
+        assert!(!look(&[("TERM", "xterm")], None));
+        assert!(!look(&[("NO_COLOR", "1")], Some(0)));
+        assert!(look(&[("NO_COLOR", "")], Some(0)));
+        assert!(!look(&[("TERM", "dumb")], Some(0)));
     }
 
     #[test]
     fn letters_of_the_locale() {
-        let ascii = |vars: &[(&str, &str)]| TerminalStyle::of(&env(vars), true, 80).ascii;
+        let ascii = |vars: &[(&str, &str)]| TerminalStyle::of(&env(vars), Some(80)).ascii;
         assert!(ascii(&[]));
         assert!(ascii(&[("LC_ALL", "C"), ("LANG", "de_DE.UTF-8")]));
         assert!(!ascii(&[("LC_ALL", ""), ("LANG", "C.UTF-8")]));
         assert!(!ascii(&[("LC_CTYPE", "en_US.utf8"), ("LANG", "C")]));
-        let look = TerminalStyle::of(&env(&[]), false, 80);
+        let look = TerminalStyle::of(&env(&[]), None);
         assert_eq!(look.safe("a → é\x1b…"), "a -> \\u{e9}\\u{1b}...");
     }
 
@@ -153,7 +154,7 @@ mod tests {
         assert!(lines.iter().all(|line| line.len() <= 20), "{lines:?}");
         assert_eq!(lines.concat().replace(' ', ""), text.replace(' ', ""));
         assert_eq!(look.wrapped(10, ""), [""]);
-        let look = TerminalStyle::of(&env(&[]), true, 7);
+        let look = TerminalStyle::of(&env(&[]), Some(7));
         assert_eq!(look.width, NARROWEST);
     }
 }

@@ -115,6 +115,7 @@ impl Sink for AnswerReader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
     use std::sync::mpsc::channel;
 
     #[test]
@@ -127,7 +128,7 @@ mod tests {
         );
         let mut wanted = RowDigest::new(key);
         wanted.push(b"2\ta5a5\n1\tx\n");
-        for size in [1, 7, 33, 1000] {
+        each([1, 7, 33, 1000], |size| {
             let (tx, rx) = channel();
             let mut reader = AnswerReader::new(script.clone(), key, tx);
             for piece in answer.as_bytes().chunks(size) {
@@ -138,6 +139,6 @@ mod tests {
             assert_eq!(before.transaction.id, "4711");
             assert_eq!((&*before.changes, &*before.transaction.changes), ("2", "3"));
             assert_eq!(reader.status.as_deref(), Some("committed"));
-        }
+        });
     }
 }

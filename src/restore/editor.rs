@@ -1,9 +1,10 @@
 //! A dump on its way to psql: each statement passed on or left out, rows passed on and digested.
 
 use crate::base::names::TableName;
+use crate::base::text::shortened;
 use crate::pg::lexer::{KEPT, Token};
 use crate::pg::row_digest::{DigestKey, RowDigest, TableDigest};
-use crate::pg::scan::{Listener, copied};
+use crate::pg::scan::{Listener, SqlByte, copied};
 use crate::restore::omissions::{Omission, Omissions};
 use crate::restore::script::TransactionScript;
 use crate::restore::statement::{self, Statement};
@@ -172,7 +173,7 @@ impl DumpEditor {
 }
 
 impl Listener for DumpEditor {
-    fn sql(&mut self, byte: u8, plain: bool) {
+    fn sql(&mut self, SqlByte { byte, plain }: SqlByte) {
         // psql puts in its variables where a name or a quote stands right behind a colon. A blank
         // keeps it from that, and means nothing to the server.
         if self.colon && !matches!(byte, b':' | b'=') {
@@ -249,11 +250,7 @@ fn label(comment: &[u8]) -> Option<String> {
 /// One line of bounded length.
 fn shown(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
-    let line = words.join(" ");
-    match line.char_indices().nth(SHOWN) {
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
+    shortened(&words.join(" "), SHOWN)
 }
 
 #[cfg(test)]

@@ -87,7 +87,7 @@ pub(crate) fn resolve(
     let mut omissions = Omissions::default();
     let mut refused: Vec<&MissingDependency<'_>> = Vec::new();
     for dependency in missing {
-        if !omissions.add(dependency.reference, dependency.others) {
+        if !omissions.add(dependency) {
             refused.push(dependency);
         }
     }
@@ -139,6 +139,7 @@ pub(crate) fn resolve(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
 
     #[test]
     fn a_hint_holds_no_sql_of_the_manifest() {
@@ -158,9 +159,9 @@ mod tests {
             "CREATE ROLE \"a\"\"; b\" NOLOGIN;"
         );
         let hostile = "x SUPERUSER LOGIN PASSWORD 'a'; --";
-        for kind in ["role", "tablespace"] {
+        each(["role", "tablespace"], |kind| {
             assert!(!told(kind, hostile).contains("CREATE"), "{kind}");
-        }
+        });
         assert!(!told("function", "f()\nDROP TABLE x;").contains('\n'));
     }
 }

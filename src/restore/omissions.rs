@@ -3,6 +3,7 @@
 use crate::base::names::TableName;
 use crate::pg::closure::ExternalReference;
 use crate::pg::identifier::{Word, identifier, qualified, relation, words};
+use crate::restore::missing::MissingDependency;
 use crate::restore::statement::{Dependent, DependentKind, Statement};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,22 +30,28 @@ pub(crate) struct Omission {
 
 impl Omissions {
     /// Notes that what needs this reference is to be left out. False where nothing can be: a
-    /// default, a check or a type of the table itself needs it. `role_exists`: it is a role for
-    /// which the restoring role may not act.
-    pub(crate) fn add(&mut self, reference: &ExternalReference, role_exists: bool) -> bool {
+    /// default, a check or a type of the table itself needs it.
+    pub(crate) fn add(&mut self, missing: &MissingDependency<'_>) -> bool {
+        let reference = missing.reference;
         let (name, by) = (&reference.name, &reference.needed_by);
         if reference.kind == "role" {
             // Where there is no such role, no statement may name it.
-            let grantees = role_exists || insert(&mut self.grantees, name);
+            let grantees = missing.others || insert(&mut self.grantees, name);
             if !(grantees && insert(&mut self.owners, name)) {
                 return false;
             }
         }
         match (dependent(by), reference.kind.as_str()) {
             // A partition's constraint comes with its parent's.
-            (Some((DependentKind::Constraint, ..)), "partitioned_table") => return true,
+            (Some(object), "partitioned_table") if object.kind == DependentKind::Constraint => {
+                return true;
+            }
             // Any other is a part of its table's definition.
-            (Some((DependentKind::Constraint, ..)), kind) if kind != "foreign_key" => return false,
+            (Some(object), kind)
+                if object.kind == DependentKind::Constraint && kind != "foreign_key" =>
+            {
+                return false;
+            }
             (Some(object), _) => {
                 self.dependents.insert(object, needs(reference));
                 return true;
@@ -128,8 +135,11 @@ fn dependent(needed_by: &str) -> Option<Dependent> {
     };
     match words {
         [Word::Bare(kind), name, on, table @ ..] if on.is("on") && table.len() == 3 => {
-            let name = name.identifier()?.to_string();
-            Some((DependentKind::parse(kind)?, name, qualified(table)?))
+            Some(Dependent {
+                kind: DependentKind::parse(kind)?,
+                name: name.identifier()?.to_string(),
+                table: qualified(table)?,
+            })
         }
         _ => None,
     }
@@ -138,14 +148,21 @@ fn dependent(needed_by: &str) -> Option<Dependent> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
     use crate::restore::statement::read;
+
+    fn add(omissions: &mut Omissions, kind: &str, name: &str, needed_by: &str) -> bool {
+        let reference = serde_json::json!({"kind": kind, "name": name, "needed_by": needed_by});
+        omissions.add(&MissingDependency {
+            reference: &serde_json::from_value(reference).unwrap(),
+            others: false,
+        })
+    }
 
     fn omissions(references: &[(&str, &str, &str)]) -> Omissions {
         let mut omissions = Omissions::default();
         for (kind, name, needed_by) in references {
-            let reference = serde_json::json!({"kind": kind, "name": name, "needed_by": needed_by});
-            let added = omissions.add(&serde_json::from_value(reference).unwrap(), false);
-            assert!(added, "{needed_by}");
+            assert!(add(&mut omissions, kind, name, needed_by), "{needed_by}");
         }
         omissions
     }
@@ -171,71 +188,74 @@ mod tests {
             ),
             ("tablespace", "fast", "table public.t"),
         ]);
-        for (sql, why) in [
-            (
-                "ALTER TABLE ONLY public.t ADD CONSTRAINT \"C\" FOREIGN KEY (a) REFERENCES public.users(a)",
-                Some("needs table public.users"),
-            ),
-            (
-                "COMMENT ON CONSTRAINT \"C\" ON public.t IS 'x'",
-                Some("needs table public.users"),
-            ),
-            (
-                "CREATE TRIGGER g BEFORE INSERT ON public.t FOR EACH ROW EXECUTE FUNCTION public.f()",
-                Some("needs function public.f()"),
-            ),
-            (
-                "CREATE TRIGGER h BEFORE INSERT ON public.t FOR EACH ROW EXECUTE FUNCTION public.f()",
-                None,
-            ),
-            (
-                "CREATE POLICY p ON public.\"T on\" USING (true)",
-                Some("needs table public.members"),
-            ),
-            ("CREATE POLICY p ON public.t USING (true)", None),
-            (
-                "ALTER TABLE ONLY public.p ATTACH PARTITION public.t DEFAULT",
-                Some("needs table public.p"),
-            ),
-            (
-                "ALTER INDEX public.p_pkey ATTACH PARTITION public.t_pkey",
-                Some("needs table public.p_pkey"),
-            ),
-            ("ALTER TABLE public.t OWNER TO boss", Some("owner boss")),
-            (
-                "GRANT ALL ON TABLE public.t TO \"it's me\"",
-                Some("privileges of it's me"),
-            ),
-            (
-                "GRANT ALL ON TABLE public.t TO boss",
-                Some("privileges of boss"),
-            ),
-            (
-                "REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC",
-                Some("privileges on what is not the backup's"),
-            ),
-        ] {
-            let found = omissions.find(&read(sql)).map(|omission| omission.why);
-            assert_eq!(found.as_deref(), why, "{sql}");
-        }
+        each(
+            [
+                (
+                    "ALTER TABLE ONLY public.t ADD CONSTRAINT \"C\" FOREIGN KEY (a) REFERENCES public.users(a)",
+                    Some("needs table public.users"),
+                ),
+                (
+                    "COMMENT ON CONSTRAINT \"C\" ON public.t IS 'x'",
+                    Some("needs table public.users"),
+                ),
+                (
+                    "CREATE TRIGGER g BEFORE INSERT ON public.t FOR EACH ROW EXECUTE FUNCTION public.f()",
+                    Some("needs function public.f()"),
+                ),
+                (
+                    "CREATE TRIGGER h BEFORE INSERT ON public.t FOR EACH ROW EXECUTE FUNCTION public.f()",
+                    None,
+                ),
+                (
+                    "CREATE POLICY p ON public.\"T on\" USING (true)",
+                    Some("needs table public.members"),
+                ),
+                ("CREATE POLICY p ON public.t USING (true)", None),
+                (
+                    "ALTER TABLE ONLY public.p ATTACH PARTITION public.t DEFAULT",
+                    Some("needs table public.p"),
+                ),
+                (
+                    "ALTER INDEX public.p_pkey ATTACH PARTITION public.t_pkey",
+                    Some("needs table public.p_pkey"),
+                ),
+                ("ALTER TABLE public.t OWNER TO boss", Some("owner boss")),
+                (
+                    "GRANT ALL ON TABLE public.t TO \"it's me\"",
+                    Some("privileges of it's me"),
+                ),
+                (
+                    "GRANT ALL ON TABLE public.t TO boss",
+                    Some("privileges of boss"),
+                ),
+                (
+                    "REVOKE USAGE ON LANGUAGE plpgsql FROM PUBLIC",
+                    Some("privileges on what is not the backup's"),
+                ),
+            ],
+            |(sql, why)| {
+                let found = omissions.find(&read(sql)).map(|omission| omission.why);
+                assert_eq!(found.as_deref(), why, "{sql}");
+            },
+        );
         assert!(omissions.lacks_tablespace("fast"));
     }
 
     #[test]
     fn what_the_table_itself_needs_stays() {
-        let add = |kind: &str, by: &str| {
-            let reference = serde_json::json!({"kind": kind, "name": "public.x", "needed_by": by});
-            Omissions::default().add(&serde_json::from_value(reference).unwrap(), false)
-        };
-        for (kind, by) in [
-            ("type", "table public.t"),
-            ("table", "table public.t"),
-            ("function", "default value for public.t.x"),
-            ("function", "table constraint c on public.t"),
-            ("role", "public.t"),
-            ("partitioned_table", "view public.v"),
-        ] {
-            assert!(!add(kind, by), "{kind} {by}");
-        }
+        each(
+            [
+                ("type", "table public.t"),
+                ("table", "table public.t"),
+                ("function", "default value for public.t.x"),
+                ("function", "table constraint c on public.t"),
+                ("role", "public.t"),
+                ("partitioned_table", "view public.v"),
+            ],
+            |(kind, by)| {
+                let added = add(&mut Omissions::default(), kind, "public.x", by);
+                assert!(!added, "{kind} {by}");
+            },
+        );
     }
 }

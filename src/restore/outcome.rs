@@ -22,31 +22,31 @@ type RestorePipe = Piped<RestoreTap, AnswerReader>;
 
 /// What became of the transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Transaction {
+enum TransactionEnd {
     Committed,
     RolledBack,
     Unknown,
 }
 
-impl Transaction {
+impl TransactionEnd {
     fn told(self) -> &'static str {
         match self {
-            Transaction::Committed => "the transaction was committed: the tables are restored",
-            Transaction::RolledBack => {
+            TransactionEnd::Committed => "the transaction was committed: the tables are restored",
+            TransactionEnd::RolledBack => {
                 "nothing was changed in the target: the transaction was rolled back"
             }
-            Transaction::Unknown => {
+            TransactionEnd::Unknown => {
                 "whether the transaction was committed is not known: look for the tables"
             }
         }
     }
 
     /// By `pg_xact_status`. A transaction that goes on when psql has ended is rolled back.
-    fn parse(status: &str) -> Transaction {
+    fn parse(status: &str) -> TransactionEnd {
         match status {
-            "committed" => Transaction::Committed,
-            "aborted" | "in progress" => Transaction::RolledBack,
-            _ => Transaction::Unknown,
+            "committed" => TransactionEnd::Committed,
+            "aborted" | "in progress" => TransactionEnd::RolledBack,
+            _ => TransactionEnd::Unknown,
         }
     }
 }
@@ -55,17 +55,17 @@ impl Transaction {
 const ASKED_AGAIN: Duration = Duration::from_secs(10);
 
 /// The server's word behind COMMIT; where it is missing, the server is asked once more.
-fn transaction(piped: &RestorePipe, commit: &Commit, connection: &Connection) -> Transaction {
+fn transaction(piped: &RestorePipe, commit: &Commit, connection: &Connection) -> TransactionEnd {
     let Some(sent) = commit.close() else {
-        return Transaction::RolledBack;
+        return TransactionEnd::RolledBack;
     };
     let status = piped
         .sink
         .as_ref()
         .and_then(|(sink, _)| sink.status.clone());
     match status.or_else(|| ask(&sent, connection)) {
-        Some(status) => Transaction::parse(&status),
-        None => Transaction::Unknown,
+        Some(status) => TransactionEnd::parse(&status),
+        None => TransactionEnd::Unknown,
     }
 }
 
@@ -104,7 +104,7 @@ pub(crate) fn failure(
 ) -> Result<Option<Error>> {
     let [gpg, psql] = [&piped.producer, &piped.consumer];
     let transaction = transaction(piped, commit, connection);
-    if transaction == Transaction::Committed && gpg.end.ok() && psql.end.ok() {
+    if transaction == TransactionEnd::Committed && gpg.end.ok() && psql.end.ok() {
         return Ok(None);
     }
     let sealed = |why: String| Error::new(Code::NotVerified, why);

@@ -175,28 +175,32 @@ fn changes<'a>(tables: impl Iterator<Item = &'a TableName>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
 
     #[test]
     fn marks_are_read_back() {
         let script = TransactionScript::new([7; 16], String::new());
         let token = "07".repeat(16);
-        for (rest, mark) in [
-            ("0", Some(Mark::Table(0))),
-            ("compared\t9", Some(Mark::Compared("9".into()))),
-            (
-                "done\t42\t1.5\t9",
-                Some(Mark::Done(Transaction {
-                    id: "42".into(),
-                    server_started: "1.5".into(),
-                    changes: "9".into(),
-                })),
-            ),
-            ("status\tcommitted", Some(Mark::Status("committed".into()))),
-            ("done\t4'2\t1\t9", None),
-            ("x", None),
-        ] {
-            assert_eq!(script.read(&format!("{token}\t{rest}")), mark, "{rest}");
-        }
+        each(
+            [
+                ("0", Some(Mark::Table(0))),
+                ("compared\t9", Some(Mark::Compared("9".into()))),
+                (
+                    "done\t42\t1.5\t9",
+                    Some(Mark::Done(Transaction {
+                        id: "42".into(),
+                        server_started: "1.5".into(),
+                        changes: "9".into(),
+                    })),
+                ),
+                ("status\tcommitted", Some(Mark::Status("committed".into()))),
+                ("done\t4'2\t1\t9", None),
+                ("x", None),
+            ],
+            |(rest, mark)| {
+                assert_eq!(script.read(&format!("{token}\t{rest}")), mark, "{rest}");
+            },
+        );
         assert_eq!(script.read("0"), None);
     }
 }

@@ -4,6 +4,13 @@ use crate::base::names::TableName;
 use crate::pg::identifier::{Word, qualified, words};
 
 /// An object that hangs on a table and has a statement of its own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Dependent {
+    pub kind: DependentKind,
+    pub name: String,
+    pub table: TableName,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum DependentKind {
     Constraint,
@@ -11,9 +18,6 @@ pub(crate) enum DependentKind {
     Policy,
     Rule,
 }
-
-/// Such an object, by its name and its table.
-pub(crate) type Dependent = (DependentKind, String, TableName);
 
 impl DependentKind {
     pub(crate) fn parse(word: &str) -> Option<DependentKind> {
@@ -63,7 +67,10 @@ impl Statement {
         matches!(
             self,
             Statement::RowSecurity
-                | Statement::Create((DependentKind::Policy, ..))
+                | Statement::Create(Dependent {
+                    kind: DependentKind::Policy,
+                    ..
+                })
                 | Statement::Privileges {
                     of_relation: true,
                     ..
@@ -149,7 +156,7 @@ impl Reader<'_> {
             let kind = DependentKind::parse(&self.name()?)?;
             let name = self.name()?;
             let table = self.eat("on").then(|| self.relation())??;
-            return Some(Statement::About((kind, name, table)));
+            return Some(Statement::About(Dependent { kind, name, table }));
         }
         if self.eat("grant") {
             return self.privileges("to");
@@ -178,11 +185,11 @@ impl Reader<'_> {
 
     fn alter_table(&mut self, table: TableName) -> Option<Statement> {
         if self.eat("add constraint") {
-            return Some(Statement::Create((
-                DependentKind::Constraint,
-                self.name()?,
+            return Some(Statement::Create(Dependent {
+                kind: DependentKind::Constraint,
+                name: self.name()?,
                 table,
-            )));
+            }));
         }
         if self.eat("attach partition") {
             return Some(Statement::AttachTable(self.relation()?));
@@ -193,7 +200,8 @@ impl Reader<'_> {
         if self.eat("enable") || self.eat("disable") {
             let _ = self.eat("always") || self.eat("replica");
             let kind = DependentKind::parse(&self.name()?)?;
-            return Some(Statement::About((kind, self.name()?, table)));
+            let name = self.name()?;
+            return Some(Statement::About(Dependent { kind, name, table }));
         }
         self.owner()
     }
@@ -216,7 +224,8 @@ impl Reader<'_> {
         };
         let name = self.name()?;
         self.seek(before)?;
-        Some(Statement::Create((kind, name, self.relation()?)))
+        let table = self.relation()?;
+        Some(Statement::Create(Dependent { kind, name, table }))
     }
 
     fn privileges(&mut self, before: &str) -> Option<Statement> {

@@ -7,7 +7,7 @@ use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::status;
 use crate::pg::prelude;
 use crate::pg::row_digest::TableDigest;
-use crate::process::flow::{StreamError, Tap};
+use crate::process::flow::{Passed, StreamError, Tap};
 use crate::process::status_lines::StatusLines;
 use crate::report::findings::Findings;
 use crate::restore::answers::BeforeCommit;
@@ -20,8 +20,6 @@ use crate::verify::with_key::{BINDING, Prelude, judge_binding, judge_content};
 use std::io::{PipeWriter, Write};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-type Passed = Result<(), StreamError>;
 
 /// A restored table, held against what was sealed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,13 +93,9 @@ impl Commit {
     }
 }
 
-fn broken(err: std::io::Error) -> StreamError {
-    StreamError::BrokenPipe(err.to_string())
-}
-
 fn rejected(why: impl std::fmt::Display) -> StreamError {
     let what = format!("the artifact cannot be restored: {why}");
-    StreamError::Rejected(Error::new(Code::NotVerified, what))
+    Error::new(Code::NotVerified, what).into()
 }
 
 fn another_server() -> Error {
@@ -145,9 +139,7 @@ impl RestoreTap {
         }) = &self.prelude
         {
             if *must_be_bound && !self.findings.proved(BINDING) {
-                return Err(StreamError::Rejected(
-                    crate::restore::run::prelude_unproved(),
-                ));
+                return Err(crate::restore::run::prelude_unproved().into());
             }
             let (before, _) = prelude::parts(&prelude.sql).map_err(rejected)?;
             self.editor.insert("the prelude", before);
@@ -162,7 +154,7 @@ impl RestoreTap {
     fn write(&mut self, to: &mut PipeWriter) -> Passed {
         let written = to.write_all(&self.editor.out);
         self.editor.out.clear();
-        written.map_err(broken)
+        written.map_err(StreamError::broken)
     }
 
     /// Nothing of the artifact is in doubt: its bytes, gpg's word, its content.
@@ -203,9 +195,9 @@ impl RestoreTap {
             "what was restored is not what was sealed: {}",
             differ.join("; ")
         );
-        Err(StreamError::Rejected(
-            Error::new(Code::NotVerified, what).hint(CHANGES_ROWS),
-        ))
+        Err(Error::new(Code::NotVerified, what)
+            .hint(CHANGES_ROWS)
+            .into())
     }
 }
 
@@ -256,7 +248,7 @@ impl Tap for RestoreTap {
             }
             let written = to.write_all(&editor.out);
             editor.out.clear();
-            written.map_err(broken)
+            written.map_err(StreamError::broken)
         })
     }
 
@@ -282,10 +274,10 @@ impl Tap for RestoreTap {
             ..
         } = before;
         if transaction.server_started != self.server_started {
-            return Err(StreamError::Rejected(another_server()));
+            return Err(another_server().into());
         }
         if changes != transaction.changes {
-            return Err(StreamError::Rejected(changed_later()));
+            return Err(changed_later().into());
         }
         let commit = self.script.commit(&transaction.id);
         self.commit.send(transaction)?;

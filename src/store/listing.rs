@@ -3,7 +3,7 @@
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::RunId;
 use crate::store::folder::Store;
-use crate::store::manifest::{Manifest, RunScope};
+use crate::store::manifest::{LARGEST_MANIFEST, Manifest, RunScope};
 use crate::store::run_files::{RunFile, of_partial, run_of};
 use jiff::Timestamp;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
@@ -11,9 +11,6 @@ use rustix::io::Errno;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
-
-/// A hostile file must not grow our memory.
-const LARGEST_MANIFEST: u64 = 64 * 1024 * 1024;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]

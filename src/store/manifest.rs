@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
 pub(crate) const SCHEMA: &str = "pgseal/manifest/1";
+/// A hostile file must not grow our memory.
+pub(crate) const LARGEST_MANIFEST: u64 = 64 * 1024 * 1024;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
@@ -212,6 +214,7 @@ pub(crate) struct Timing {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
 
     #[test]
     fn no_string_holds_a_nul() {
@@ -219,14 +222,17 @@ mod tests {
             let text = format!(r#"{{"schema": "{SCHEMA}", {more}}}"#);
             Manifest::parse(text.as_bytes()).unwrap_err()
         };
-        for nul in [
-            r#""a": "\u0000""#,
-            r#""a\\\u0000": 1"#,
-            r#""a": [{"b": "x\"\u0000"}]"#,
-            r#""a": "\u0000", "a": 1"#,
-        ] {
-            assert_eq!(parse(nul), "it holds a NUL character", "{nul}");
-        }
+        each(
+            [
+                r#""a": "\u0000""#,
+                r#""a\\\u0000": 1"#,
+                r#""a": [{"b": "x\"\u0000"}]"#,
+                r#""a": "\u0000", "a": 1"#,
+            ],
+            |nul| {
+                assert_eq!(parse(nul), "it holds a NUL character", "{nul}");
+            },
+        );
         assert!(parse(r#""a": "\\u0000 \u0001""#).contains("missing field"));
     }
 }

@@ -48,24 +48,28 @@ impl Rule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
 
     #[test]
     fn the_newest_always_stays() {
         let at = |second| Timestamp::from_second(second).unwrap();
         let made = [at(1000), at(100), at(90), at(10)];
         let (last, young, newest) = ("one of the last", "young enough", "the newest");
-        for (keep, within, want) in [
-            (1, None, [Some(last), None, None, None]),
-            (3, None, [Some(last), Some(last), Some(last), None]),
-            (9, None, [Some(last); 4]),
-            (0, Some(1), [Some(young), None, None, None]),
-            (0, Some(910), [Some(young), Some(young), Some(young), None]),
-            (1, Some(900), [Some(last), Some(young), None, None]),
-        ] {
-            let within = within.map(Duration::from_secs);
-            let rule = Rule { last: keep, within };
-            assert_eq!(rule.fates(&made, at(1000)), want, "{rule:?}");
-        }
+        each(
+            [
+                (1, None, [Some(last), None, None, None]),
+                (3, None, [Some(last), Some(last), Some(last), None]),
+                (9, None, [Some(last); 4]),
+                (0, Some(1), [Some(young), None, None, None]),
+                (0, Some(910), [Some(young), Some(young), Some(young), None]),
+                (1, Some(900), [Some(last), Some(young), None, None]),
+            ],
+            |(keep, within, want)| {
+                let within = within.map(Duration::from_secs);
+                let rule = Rule { last: keep, within };
+                assert_eq!(rule.fates(&made, at(1000)), want, "{rule:?}");
+            },
+        );
         let rule = Rule {
             last: 0,
             within: Some(Duration::from_secs(1)),
@@ -80,17 +84,20 @@ mod tests {
         let made = [at(3000), at(1001), at(1000), at(20), at(10)];
         let future = Some("dated in the future, so not counted");
         let (last, young, newest) = ("one of the last", "young enough", "the newest");
-        for (keep, within, want) in [
-            (1, None, [Some(last), None, None]),
-            (2, None, [Some(last), Some(last), None]),
-            (0, Some(985), [Some(young), Some(young), None]),
-        ] {
-            let within = within.map(Duration::from_secs);
-            let rule = Rule { last: keep, within };
-            let fates = rule.fates(&made, at(1000));
-            assert_eq!(fates[..2], [future; 2], "{rule:?}");
-            assert_eq!(fates[2..], want, "{rule:?}");
-        }
+        each(
+            [
+                (1, None, [Some(last), None, None]),
+                (2, None, [Some(last), Some(last), None]),
+                (0, Some(985), [Some(young), Some(young), None]),
+            ],
+            |(keep, within, want)| {
+                let within = within.map(Duration::from_secs);
+                let rule = Rule { last: keep, within };
+                let fates = rule.fates(&made, at(1000));
+                assert_eq!(fates[..2], [future; 2], "{rule:?}");
+                assert_eq!(fates[2..], want, "{rule:?}");
+            },
+        );
         let rule = Rule {
             last: 0,
             within: Some(Duration::from_secs(1)),

@@ -92,24 +92,28 @@ impl ArtifactFiles {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
 
     #[test]
     fn run_id_or_path() {
         let run = |text: &str| RunOrPath::Run(RunId::parse(text).unwrap());
-        for (text, want) in [
-            ("a", run("a")),
-            (
-                "20260101T000000Z-00000000",
-                run("20260101T000000Z-00000000"),
-            ),
-            ("./a", RunOrPath::Path("./a".into())),
-            ("a.sql.gpg", RunOrPath::Path("a.sql.gpg".into())),
-            ("a/b", RunOrPath::Path("a/b".into())),
-        ] {
-            assert_eq!(RunOrPath::parse(text), Ok(want));
-        }
-        for text in ["", "a b", "a.json", "-a"] {
+        each(
+            [
+                ("a", run("a")),
+                (
+                    "20260101T000000Z-00000000",
+                    run("20260101T000000Z-00000000"),
+                ),
+                ("./a", RunOrPath::Path("./a".into())),
+                ("a.sql.gpg", RunOrPath::Path("a.sql.gpg".into())),
+                ("a/b", RunOrPath::Path("a/b".into())),
+            ],
+            |(text, want)| {
+                assert_eq!(RunOrPath::parse(text), Ok(want));
+            },
+        );
+        each(["", "a b", "a.json", "-a"], |text| {
             assert!(RunOrPath::parse(text).is_err(), "{text:?}");
-        }
+        });
     }
 }

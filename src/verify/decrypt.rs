@@ -15,7 +15,7 @@ use crate::process::pipe::stream;
 use crate::store::manifest::Manifest;
 use crate::verify::open_file::RecheckedReader;
 use crate::verify::verification::EncryptedFile;
-use std::io::{self, Write};
+use std::io::Write;
 
 /// How messages are opened on this host.
 pub(crate) struct Decryptor<'a> {
@@ -62,14 +62,14 @@ impl Ciphertext {
 
 impl Source for Ciphertext {
     fn pour(&mut self, to: &mut dyn Write) -> std::result::Result<(), StreamError> {
-        let broken = |err: io::Error| StreamError::BrokenPipe(err.to_string());
-        to.write_all(&self.passphrase).map_err(broken)?;
+        to.write_all(&self.passphrase)
+            .map_err(StreamError::broken)?;
         loop {
-            let block = self.file.block().map_err(StreamError::Rejected)?;
+            let block = self.file.block()?;
             if block.is_empty() {
                 return Ok(());
             }
-            to.write_all(block).map_err(broken)?;
+            to.write_all(block).map_err(StreamError::broken)?;
         }
     }
 }
@@ -81,15 +81,29 @@ pub(crate) struct Decrypted<S> {
     pub binding: Option<PreludeBinding>,
 }
 
-/// Or the check that failed and why.
-pub(crate) type Judged<S> = std::result::Result<Decrypted<S>, (&'static str, String)>;
+/// What came of a message that gpg was asked to open.
+pub(crate) enum DecryptOutcome<S> {
+    Opened(Decrypted<S>),
+    /// The check that failed.
+    Refused {
+        check: &'static str,
+        why: String,
+    },
+}
+
+impl<S> DecryptOutcome<S> {
+    fn refused(why: impl Into<String>) -> Result<DecryptOutcome<S>> {
+        let (check, why) = ("decryption", why.into());
+        Ok(DecryptOutcome::Refused { check, why })
+    }
+}
 
 pub(crate) fn decrypt<S: Sink>(
     sealed: &EncryptedFile,
     manifest: &Manifest,
     key: &Decryptor<'_>,
     sink: S,
-) -> Result<Judged<S>> {
+) -> Result<DecryptOutcome<S>> {
     let source = Ciphertext::new(sealed, key)?;
     let streamed = stream(&key.spec, Some(source), sink, key.cancel);
     let outcome = streamed.outcome;
@@ -101,7 +115,7 @@ pub(crate) fn decrypt<S: Sink>(
     }
     let poured = match streamed.source {
         Some(Err(StreamError::Rejected(error))) if error.code == Code::NotVerified => {
-            return Ok(Err(("decryption", error.message)));
+            return DecryptOutcome::refused(error.message);
         }
         Some(Err(StreamError::Rejected(error))) => return Err(error),
         Some(poured) => poured.is_ok(),
@@ -112,25 +126,26 @@ pub(crate) fn decrypt<S: Sink>(
         if error.code != Code::NotVerified {
             return Err(error);
         }
-        return Ok(Err(("content", error.message)));
+        let (check, why) = ("content", error.message);
+        return Ok(DecryptOutcome::Refused { check, why });
     }
     if let Opening::Refused(why) = opens(&outcome)? {
-        return Ok(Err(("decryption", why)));
+        return DecryptOutcome::refused(why);
     }
     match streamed.sink {
         Some((sink, Ok(()))) if poured => {
             let detail = match opened_by_recipient(&outcome.status, manifest) {
                 Ok(detail) => detail,
-                Err(why) => return Ok(Err(("decryption", why))),
+                Err(why) => return DecryptOutcome::refused(why),
             };
             let binding = status::literal_name(&outcome.status).and_then(PreludeBinding::parse);
-            Ok(Ok(Decrypted {
+            Ok(DecryptOutcome::Opened(Decrypted {
                 sink,
                 detail,
                 binding,
             }))
         }
-        _ => Ok(Err(("decryption", "it was not read to its end".into()))),
+        _ => DecryptOutcome::refused("it was not read to its end"),
     }
 }
 

@@ -223,6 +223,7 @@ impl Read for FromStart {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
     use std::io::Write;
 
     #[test]
@@ -236,10 +237,10 @@ mod tests {
         assert!(outside(None).content.is_ok());
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(b"more").unwrap();
-        for expected in [Some(100), None] {
+        each([Some(100), None], |expected| {
             let why = outside(expected).content.err();
             assert_eq!(why, Some("the file grew while it was read"));
-        }
+        });
         let why = outside(Some(99)).content.err();
         assert_eq!(why, Some("the file is larger than the manifest says"));
     }

@@ -135,32 +135,39 @@ impl Origin {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
 
     #[test]
     fn only_whole_hashes_and_envelopes() {
         let hash = "0123456789abcdef".repeat(4);
         assert_eq!(sha256(&hash.to_uppercase()), Ok(hash.clone()));
-        for text in [
-            "",
-            "abc",
-            &hash[1..],
-            &format!("{hash}0"),
-            &hash.replace('f', "g"),
-        ] {
-            assert!(sha256(text).is_err(), "{text:?}");
-        }
+        each(
+            [
+                "",
+                "abc",
+                &hash[1..],
+                &format!("{hash}0"),
+                &hash.replace('f', "g"),
+            ],
+            |text| {
+                assert!(sha256(text).is_err(), "{text:?}");
+            },
+        );
         let line = format!(
             r#"{{"sha256":"{hash}","size_bytes":1,"gpg_fpr":"A","artifact_ref":"/a.sql.gpg"}}"#
         );
         assert!(envelope(&(line.clone() + "\n")).is_ok());
-        for text in [
-            String::new(),
-            format!("{line}{line}"),
-            line.replace("size_bytes", "size"),
-            line.replace("{", r#"{"more":1,"#),
-            line.replace(&hash, "abc"),
-        ] {
-            assert!(envelope(&text).is_err(), "{text:?}");
-        }
+        each(
+            [
+                String::new(),
+                format!("{line}{line}"),
+                line.replace("size_bytes", "size"),
+                line.replace("{", r#"{"more":1,"#),
+                line.replace(&hash, "abc"),
+            ],
+            |text| {
+                assert!(envelope(&text).is_err(), "{text:?}");
+            },
+        );
     }
 }

@@ -36,7 +36,7 @@ pub(crate) fn plaintext_of(compression: Compression) -> Result<Inflate, Error> {
     }
 }
 
-fn refused(why: String) -> Error {
+fn refused(why: impl Into<String>) -> Error {
     Error::new(Code::NotVerified, why)
 }
 
@@ -55,9 +55,7 @@ impl Inflate {
         match self {
             Inflate::AsIs => Ok(()),
             Inflate::Zstd(zstd) if zstd.whole => Ok(()),
-            Inflate::Zstd(_) => Err(StreamError::Rejected(refused(
-                "its zstd frame is cut off".into(),
-            ))),
+            Inflate::Zstd(_) => Err(refused("its zstd frame is cut off").into()),
         }
     }
 }
@@ -67,14 +65,12 @@ impl Unzstd {
         use zstd::stream::raw::Operation;
         while !bytes.is_empty() {
             if self.whole {
-                let why = "there are bytes behind its zstd frame";
-                return Err(StreamError::Rejected(refused(why.into())));
+                return Err(refused("there are bytes behind its zstd frame").into());
             }
             loop {
                 let step = self.decoder.run_on_buffers(bytes, &mut self.buffer);
-                let step = step.map_err(|err| {
-                    StreamError::Rejected(refused(format!("its zstd frame is broken: {err}")))
-                })?;
+                let step =
+                    step.map_err(|err| refused(format!("its zstd frame is broken: {err}")))?;
                 bytes = &bytes[step.bytes_read..];
                 self.whole = step.remaining == 0;
                 next(&self.buffer[..step.bytes_written])?;
@@ -161,15 +157,13 @@ impl Content {
         bytes: &[u8],
         listener: &mut impl Listener,
     ) -> Result<(), StreamError> {
-        let refused = |why: String| StreamError::Rejected(refused(why));
         self.hash.update(bytes);
         self.bytes += bytes.len() as u64;
         if self.bytes > self.most {
             let most = self.most;
-            return Err(refused(format!(
-                "it is longer than the {most} bytes of the manifest"
-            )));
+            let why = format!("it is longer than the {most} bytes of the manifest");
+            return Err(refused(why).into());
         }
-        self.scan.push_to(bytes, listener).map_err(refused)
+        Ok(self.scan.push_to(bytes, listener).map_err(refused)?)
     }
 }

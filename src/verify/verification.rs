@@ -99,6 +99,25 @@ impl Verification {
             checks: self.findings,
         }
     }
+
+    /// Says that nobody asked for what the secret key alone can prove.
+    pub(crate) fn record_not_decrypted(&mut self) {
+        self.findings.record_not_checked(
+            "content",
+            "not proved: not decrypted, see --decrypt; a well-formed message may hold anything",
+        );
+        if self.prelude.is_some() {
+            self.findings.record_not_checked(
+                BINDING,
+                "not proved: not decrypted; the artifact may be another prelude's",
+            );
+        }
+    }
+
+    pub(crate) fn record_not_restored(&mut self) {
+        self.findings
+            .record_not_checked("recovery", "not proved: nothing was restored");
+    }
 }
 
 /// All that can be proved with it; only of what is right outside, for nothing else is worth
@@ -142,25 +161,4 @@ pub(crate) fn open_prelude(
     let opened = with_key::prelude(sealed, manifest, key, &mut verification.findings)?;
     verification.verified()?;
     Ok(opened)
-}
-
-impl Verification {
-    /// Says that nobody asked for what the secret key alone can prove.
-    pub(crate) fn record_not_decrypted(&mut self) {
-        self.findings.record_not_checked(
-            "content",
-            "not proved: not decrypted, see --decrypt; a well-formed message may hold anything",
-        );
-        if self.prelude.is_some() {
-            self.findings.record_not_checked(
-                BINDING,
-                "not proved: not decrypted; the artifact may be another prelude's",
-            );
-        }
-    }
-
-    pub(crate) fn record_not_restored(&mut self) {
-        self.findings
-            .record_not_checked("recovery", "not proved: nothing was restored");
-    }
 }

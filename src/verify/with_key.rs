@@ -8,7 +8,7 @@ use crate::pg::prelude::LARGEST;
 use crate::process::flow::{Sink, StreamError};
 use crate::report::findings::Findings;
 use crate::store::manifest::Manifest;
-use crate::verify::decrypt::{Decryptor, decrypt};
+use crate::verify::decrypt::{DecryptOutcome, Decryptor, decrypt};
 use crate::verify::plaintext::{Content, Plain, Seen};
 use crate::verify::verification::EncryptedFile;
 
@@ -22,7 +22,7 @@ impl Sink for Kept {
     fn push(&mut self, bytes: &[u8]) -> std::result::Result<(), StreamError> {
         if self.0.len() + bytes.len() > LARGEST {
             let what = format!("it has more than {LARGEST} bytes");
-            return Err(StreamError::Rejected(Error::new(Code::NotVerified, what)));
+            return Err(Error::new(Code::NotVerified, what).into());
         }
         self.0.extend_from_slice(bytes);
         Ok(())
@@ -46,8 +46,8 @@ pub(crate) fn artifact(
     };
     let sink = Plain::new(manifest, compression)?;
     let decrypted = match decrypt(sealed, manifest, key, sink)? {
-        Ok(decrypted) => decrypted,
-        Err((check, why)) => {
+        DecryptOutcome::Opened(decrypted) => decrypted,
+        DecryptOutcome::Refused { check, why } => {
             findings.record(check, Err(why));
             return Ok(None);
         }
@@ -165,14 +165,14 @@ pub(crate) fn prelude(
     findings: &mut Findings,
 ) -> Result<Option<Prelude>> {
     match decrypt(sealed, manifest, key, Kept(Vec::new()))? {
-        Ok(decrypted) => {
+        DecryptOutcome::Opened(decrypted) => {
             findings.record("prelude decryption", Ok(decrypted.detail));
             Ok(Some(Prelude {
                 sql: decrypted.sink.0,
                 binding: decrypted.binding,
             }))
         }
-        Err((_, why)) => {
+        DecryptOutcome::Refused { why, .. } => {
             findings.record("prelude decryption", Err(why));
             Ok(None)
         }

@@ -4,7 +4,7 @@
 use crate::base::error::Result;
 use crate::process::cancel::Cancel;
 use crate::report::findings::Findings;
-use crate::store::manifest::{Manifest, Prelude};
+use crate::store::manifest::{LARGEST_MANIFEST, Manifest, Prelude};
 use crate::store::run_files::RunFile;
 use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::consistency;
@@ -13,8 +13,6 @@ use crate::verify::open_file::{BlockDigests, OpenFile, Outside};
 use crate::verify::origin::{Found, Origin, OriginProof};
 use crate::verify::signature::{Signature, signature};
 use crate::verify::verification::{EncryptedFile, Verification};
-
-const LARGEST_MANIFEST: u64 = 64 * 1024 * 1024;
 
 /// All that can be proved without a secret key.
 pub(crate) fn verify_files(

@@ -1,6 +1,6 @@
 //! Tools that break: each in one way, each with its own error, and never an artifact.
 
-use crate::support::{Cases, Test, keys};
+use crate::support::{Cases, Test, each, keys};
 
 fn table() -> Test {
     Test::of(
@@ -255,13 +255,13 @@ fn a_tool_that_is_not_there() {
             let bin = test.dir.join("bin");
             let said = format!("`{tool}` is not on PATH ({})", bin.display());
             let hint = format!("hint: apt-get install {package}");
-            for dry in [&[][..], &["--dry-run"]] {
+            each([&[][..], &["--dry-run"]], |dry| {
                 test.backup(&["public.t"])
                     .args(dry.iter().copied())
                     .env("PATH", &bin)
                     .run()
                     .fails(3, &[&said, &hint]);
-            }
+            });
             // One that may not be executed is none.
             let path = bin.join(tool);
             std::fs::write(&path, "").unwrap();
@@ -310,7 +310,7 @@ fn versions_that_do_not_fit() {
     };
     server(990_001);
     test.shim("pg_dump", "*", &version("14.1 (Debian 14.1-1.pgdg)"));
-    for dry in [&[][..], &["--dry-run"]] {
+    each([&[][..], &["--dry-run"]], |dry| {
         let ran = test.backup(&["public.t"]).args(dry.iter().copied()).run();
         ran.fails(
             3,
@@ -320,7 +320,7 @@ fn versions_that_do_not_fit() {
                 "hint: apt-get install postgresql-client-99",
             ],
         );
-    }
+    });
     // One that is older, with no pg_dump of its own.
     server(90_600);
     test.shim("pg_dump", "nothing", "");

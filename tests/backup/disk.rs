@@ -1,6 +1,6 @@
 //! Local file trouble: the store, the disk, standard output.
 
-use crate::support::{Test, is_root, unshare};
+use crate::support::{Test, each, is_root, unshare};
 
 const RANDOM: &str =
     "CREATE TABLE t AS SELECT gen_random_bytes_of(n) AS a FROM generate_series(1, 60) n";
@@ -28,7 +28,7 @@ fn on_a_disk_of(kilobytes: u32) -> String {
 #[test]
 fn a_full_disk() {
     let test = large();
-    for kilobytes in [4, 64] {
+    each([4, 64], |kilobytes| {
         let script = on_a_disk_of(kilobytes);
         let wrapper = [unshare(), &["bash", "-c", &script, "bash"]].concat();
         let ran = test.backup(&["public.t"]).through(&wrapper).run();
@@ -41,11 +41,11 @@ fn a_full_disk() {
                 "left: \n",
             ],
         );
-    }
+    });
     // The artifact fits, its manifest does not, or only the first page of it.
     test.sql("TRUNCATE t");
     let mut codes = Vec::new();
-    for kilobytes in [4, 8, 12, 16] {
+    each([4, 8, 12, 16], |kilobytes| {
         let script = on_a_disk_of(kilobytes);
         let wrapper = [unshare(), &["bash", "-c", &script, "bash"]].concat();
         let ran = test
@@ -58,7 +58,7 @@ fn a_full_disk() {
             0 => drop(ran.says(&["left: x.manifest.json x.prelude.sql.gpg x.sql.gpg \n"])),
             _ => drop(ran.fails(5, &["No space left on device", "left: \n"])),
         }
-    }
+    });
     assert_eq!((codes[0], codes[3]), (5, 0), "{codes:?}");
 }
 
@@ -81,22 +81,25 @@ fn a_limit_on_file_size() {
 #[test]
 fn nobody_hears_the_envelope() {
     let test = Test::of("CREATE TABLE t (a int)");
-    for (id, script) in [
-        ("closed", "exec \"$@\" >&-"),
-        ("full", "exec \"$@\" >/dev/full"),
-        ("read-only", "exec \"$@\" 1</dev/null"),
-        ("read-only-file", "exec \"$@\" 1</etc/passwd"),
-    ] {
-        let ran = test
-            .backup(&["public.t"])
-            .args(["--run-id", id])
-            .shell(script)
-            .run();
-        let artifact = test.store().join(format!("{id}.sql.gpg"));
-        let kept = format!("the backup is kept: `{}`", artifact.display());
-        ran.fails(5, &["cannot write to standard output", &kept, "hint: "]);
-        assert!(artifact.exists() && test.store().join(format!("{id}.manifest.json")).exists());
-    }
+    each(
+        [
+            ("closed", "exec \"$@\" >&-"),
+            ("full", "exec \"$@\" >/dev/full"),
+            ("read-only", "exec \"$@\" 1</dev/null"),
+            ("read-only-file", "exec \"$@\" 1</etc/passwd"),
+        ],
+        |(id, script)| {
+            let ran = test
+                .backup(&["public.t"])
+                .args(["--run-id", id])
+                .shell(script)
+                .run();
+            let artifact = test.store().join(format!("{id}.sql.gpg"));
+            let kept = format!("the backup is kept: `{}`", artifact.display());
+            ran.fails(5, &["cannot write to standard output", &kept, "hint: "]);
+            assert!(artifact.exists() && test.store().join(format!("{id}.manifest.json")).exists());
+        },
+    );
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let ran = test.backup(&["public.t"]).stdout(writer).run();
@@ -193,36 +196,39 @@ fn a_store_that_is_not_ours_to_write() {
 #[test]
 fn a_run_id_that_is_taken() {
     let test = Test::of("CREATE TABLE t (a int)");
-    for name in [
-        "x.sql.gpg",
-        "x.manifest.json",
-        "x.sql.zst.gpg",
-        "x.prelude.sql.gpg",
-    ] {
-        let path = test.store().join(name);
-        // A dangling link is a taken name too.
-        std::os::unix::fs::symlink("/nowhere", &path).unwrap();
-        for dry in [&[][..], &["--dry-run"]] {
-            let ran = test
-                .backup(&["public.t"])
-                .args(["--run-id", "x"])
-                .args(dry.iter().copied())
-                .run();
-            ran.fails(
-                5,
-                &["run id `x` is taken", name, "hint: Choose another --run-id"],
-            );
-        }
-        assert_eq!(test.files(), [name]);
-        std::fs::remove_file(path).unwrap();
-    }
+    each(
+        [
+            "x.sql.gpg",
+            "x.manifest.json",
+            "x.sql.zst.gpg",
+            "x.prelude.sql.gpg",
+        ],
+        |name| {
+            let path = test.store().join(name);
+            // A dangling link is a taken name too.
+            std::os::unix::fs::symlink("/nowhere", &path).unwrap();
+            each([&[][..], &["--dry-run"]], |dry| {
+                let ran = test
+                    .backup(&["public.t"])
+                    .args(["--run-id", "x"])
+                    .args(dry.iter().copied())
+                    .run();
+                ran.fails(
+                    5,
+                    &["run id `x` is taken", name, "hint: Choose another --run-id"],
+                );
+            });
+            assert_eq!(test.files(), [name]);
+            std::fs::remove_file(path).unwrap();
+        },
+    );
 }
 
 /// Somebody else's file that appears under our name while we work is not overwritten.
 #[test]
 fn a_name_that_is_taken_meanwhile() {
     let test = Test::of("CREATE TABLE t (a int)");
-    for name in ["x.sql.gpg", "x.manifest.json"] {
+    each(["x.sql.gpg", "x.manifest.json"], |name| {
         let path = test.store().join(name);
         test.shim_dump(&format!(
             "echo mine > {}; exec $real \"$@\"",
@@ -236,5 +242,5 @@ fn a_name_that_is_taken_meanwhile() {
         assert_eq!(test.files(), [name]);
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine\n");
         std::fs::remove_file(path).unwrap();
-    }
+    });
 }

@@ -1,6 +1,6 @@
 //! `backup --dry-run`: what a live run would do, byte for byte, and nothing done.
 
-use crate::support::{Session, Test, keys};
+use crate::support::{Session, Test, each, keys};
 use serde_json::Value;
 
 #[test]
@@ -29,12 +29,12 @@ fn it_prints_what_a_live_run_executes() {
         plan["artifact_ref"],
         live.manifest["envelope"]["artifact_ref"]
     );
-    for tool in ["pg_dump", "gpg"] {
+    each(["pg_dump", "gpg"], |tool| {
         assert_eq!(
             plan["plan"][tool], live.manifest["tools"][tool]["argv"],
             "{tool}"
         );
-    }
+    });
 }
 
 /// It depends on what was asked for, and on nothing else.

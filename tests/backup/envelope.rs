@@ -1,6 +1,6 @@
 //! What a successful backup gives: envelope, artifact, manifest, and what is said of it.
 
-use crate::support::{Test, bin, cluster, keys, tool};
+use crate::support::{Test, bin, cluster, each, keys, tool};
 use std::process::Command;
 
 const NINE: [&str; 9] = [
@@ -88,7 +88,7 @@ fn nine_tables() {
     assert_eq!(server["version"], test.sql("SHOW server_version"));
     let system = "SELECT system_identifier FROM pg_control_system()";
     assert_eq!(server["system_identifier"], test.sql(system));
-    for table in manifest["tables"].as_array().unwrap() {
+    each(manifest["tables"].as_array().unwrap(), |table| {
         let name = format!(
             "{}.{}",
             table["schema"].as_str().unwrap(),
@@ -101,7 +101,7 @@ fn nine_tables() {
             test.sql(&format!("SELECT '{name}'::regclass::oid"))
         );
         assert!(table["bytes"].as_u64().unwrap() > 0);
-    }
+    });
     let tools = &manifest["tools"];
     assert_eq!(
         tools["pg_dump"]["path"],
@@ -122,9 +122,9 @@ fn nine_tables() {
         "{}",
         lines[0]
     );
-    for (line, table) in lines[1..10].iter().zip(NINE) {
+    each(lines[1..10].iter().zip(NINE), |(line, table)| {
         assert!(line.contains(table) && line.ends_with(" rows"), "{line}");
-    }
+    });
     assert!(lines[10].contains(&keys().good), "{}", lines[10]);
     assert_eq!(lines[11], format!("  artifact {}", sealed.path.display()));
 }
@@ -154,7 +154,7 @@ fn the_nine_tables_come_back_equal() {
             .args(["--single-transaction", "-o", "/dev/null", "-f", "-"]),
         sealed.sql.as_bytes(),
     );
-    for table in NINE {
+    each(NINE, |table| {
         let rows = format!(
             "SELECT count(*), md5(string_agg(t::text, E'\\n' ORDER BY t::text)) FROM {table} t"
         );
@@ -165,7 +165,7 @@ fn the_nine_tables_come_back_equal() {
                AND pg_get_serial_sequence('{table}', a.attname) IS NOT NULL"
         );
         assert_eq!(fresh.sql(&next), test.sql(&next), "{table}");
-    }
+    });
 }
 
 #[test]
@@ -175,13 +175,13 @@ fn a_run_has_a_name_of_its_own() {
     let second = test.sealed(&test.backup(&["public.t"]).run());
     assert_ne!(first.run_id, second.run_id);
     assert_eq!(test.files().len(), 6);
-    for id in [&first.run_id, &second.run_id] {
+    each([&first.run_id, &second.run_id], |id| {
         let (time, random) = id.split_once('-').unwrap();
         assert!(
             time.len() == 16 && time.ends_with('Z') && random.len() == 8,
             "{id}"
         );
-    }
+    });
     // The same rows, and yet nothing that could be compared.
     assert_ne!(
         first.manifest["plaintext"]["sha256"],
@@ -215,14 +215,17 @@ fn forms_of_a_fingerprint() {
     let test = Test::of("CREATE TABLE t (a int)");
     let good = &keys().good;
     let spaced: Vec<&str> = (0..10).map(|at| &good[at * 4..at * 4 + 4]).collect();
-    for form in [good.to_lowercase(), format!("0x{good}"), spaced.join(" ")] {
-        let ran = test
-            .backup(&["public.t"])
-            .unset("BACKUP_GPG_FPR")
-            .arg(format!("--recipient={form}"))
-            .run();
-        assert_eq!(ran.envelope()["gpg_fpr"], *good);
-    }
+    each(
+        [good.to_lowercase(), format!("0x{good}"), spaced.join(" ")],
+        |form| {
+            let ran = test
+                .backup(&["public.t"])
+                .unset("BACKUP_GPG_FPR")
+                .arg(format!("--recipient={form}"))
+                .run();
+            assert_eq!(ran.envelope()["gpg_fpr"], *good);
+        },
+    );
 }
 
 /// A key that is about to expire is told, and used.

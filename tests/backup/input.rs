@@ -1,7 +1,7 @@
 //! Bad input: one clear error that says what is wrong and what to do; nothing started, nothing
 //! written.
 
-use crate::support::{Cases, Test, cluster, is_root, keys};
+use crate::support::{Cases, Test, cluster, each, is_root, keys};
 use std::path::PathBuf;
 
 type Words<'a> = &'a [&'a str];
@@ -42,7 +42,7 @@ fn recipients() {
         (&list(unknown), &["no public key 0123"]),
     ] {
         cases.check(fpr, || {
-            for dry in [&[][..], &["--dry-run"]] {
+            each([&[][..], &["--dry-run"]], |dry| {
                 let run = || test.backup(&["public.t"]).args(dry.iter().copied());
                 run().env("BACKUP_GPG_FPR", fpr).run().fails(3, words);
                 let flags = fpr.split(',').map(|fpr| format!("--recipient={fpr}"));
@@ -51,7 +51,7 @@ fn recipients() {
                     .args(flags)
                     .run()
                     .fails(3, words);
-            }
+            });
             test.store_is_empty();
         });
     }
@@ -380,29 +380,32 @@ fn config_files() {
             ran.check(!ran.stderr.contains("swordfish"), text);
         });
     }
-    for (text, words) in [
-        (
-            "[scope]\ntables = []",
-            &["no table is named", "hint: Name the tables"][..],
-        ),
-        ("", &["no table is named"]),
-        (
-            "[scope]\ntables = ['public.t', 'public.t']",
-            &["`public.t` is named twice"],
-        ),
-        ("[scope]\ntables = ['public.*']", &["has a wildcard"]),
-    ] {
-        let path = test.write("pgseal.toml", text);
-        test.pgseal("backup")
-            .env("PGSEAL_CONFIG", path)
-            .run()
-            .fails(3, words);
-    }
+    each(
+        [
+            (
+                "[scope]\ntables = []",
+                &["no table is named", "hint: Name the tables"][..],
+            ),
+            ("", &["no table is named"]),
+            (
+                "[scope]\ntables = ['public.t', 'public.t']",
+                &["`public.t` is named twice"],
+            ),
+            ("[scope]\ntables = ['public.*']", &["has a wildcard"]),
+        ],
+        |(text, words)| {
+            let path = test.write("pgseal.toml", text);
+            test.pgseal("backup")
+                .env("PGSEAL_CONFIG", path)
+                .run()
+                .fails(3, words);
+        },
+    );
     let path = test.write("pgseal.toml", "");
-    for mode in [0o666, 0o620, 0o602] {
+    each([0o666, 0o620, 0o602], |mode| {
         test.mode(&path, mode);
         run(&path).fails(3, &["pgseal.toml", "hint: "]);
-    }
+    });
     test.mode(&path, 0o644);
     run(&path).exits(0);
     if is_root() {
@@ -464,10 +467,10 @@ fn dotenv_files() {
     test.store_is_empty();
     test.mode(&path, 0o640);
     assert_eq!(run(&path).envelope()["gpg_fpr"], *good);
-    for file in test.files() {
+    each(test.files(), |file| {
         let bytes = std::fs::read(test.store().join(file)).unwrap();
         assert!(!String::from_utf8_lossy(&bytes).contains("swordfish"));
-    }
+    });
 }
 
 /// For programs: the last line of standard error is one JSON object.

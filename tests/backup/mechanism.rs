@@ -1,6 +1,6 @@
 //! `prove-mechanism`: what it proves, how it fails, and that it leaves nothing behind.
 
-use crate::support::{Cases, Test, eventually, keys, names, processes, sha256};
+use crate::support::{Cases, Test, each, eventually, keys, names, processes, sha256};
 use rustix::process::Signal;
 
 const STEPS: [&str; 9] = [
@@ -90,15 +90,15 @@ fn it_passes() {
     assert_eq!(proof["key"], "ed25519 with cv25519 for encryption");
     assert!(proof["sample_bytes"].as_u64().unwrap() >= 65536);
     let steps = proof["steps"].as_array().unwrap();
-    for (step, name) in steps.iter().zip(STEPS) {
+    each(steps.iter().zip(STEPS), |(step, name)| {
         assert_eq!(step["name"], name);
         assert_eq!(step["passed"], true);
-    }
+    });
     assert_eq!(steps.len(), STEPS.len() + 1);
-    for step in steps {
+    each(steps, |step| {
         let line = format!("  [ ok ] {}: ", step["name"].as_str().unwrap());
         assert!(human.contains(&line), "{line}");
-    }
+    });
     assert_eq!(picture(&test.dir.join("gnupg")), before);
 }
 
@@ -162,12 +162,12 @@ fn a_temporary_folder_with_a_long_name() {
         .run()
         .exits(0);
     assert_eq!(names(&long), [""; 0]);
-    for dir in ["/nowhere", ""] {
+    each(["/nowhere", ""], |dir| {
         test.pgseal("prove-mechanism")
             .env("TMPDIR", dir)
             .run()
             .exits(0);
-    }
+    });
 }
 
 #[test]
@@ -257,26 +257,29 @@ fn a_gpg_that_is_broken() {
 #[test]
 fn stopped_in_the_middle() {
     let test = Test::new();
-    for (when, signal, code) in [
-        ("*\\ --decrypt\\ *", Signal::INT, 130),
-        ("*\\ --encrypt\\ *", Signal::TERM, 143),
-        ("*\\ --gen-key\\ *", Signal::HUP, 129),
-    ] {
-        test.shim("gpg", when, "exec sleep 100");
-        let run = test
-            .pgseal("prove-mechanism")
-            .through(&["env", "--default-signal=INT,TERM,HUP,QUIT"])
-            .start();
-        let mine = test.dir.display().to_string();
-        eventually("gpg hangs", || {
-            processes(&mine)
-                .iter()
-                .any(|line| line.contains("sleep 100"))
-        });
-        run.signal(signal);
-        run.wait().fails(code, &["interrupted by"]);
-        left_nothing(&test);
-    }
+    each(
+        [
+            ("*\\ --decrypt\\ *", Signal::INT, 130),
+            ("*\\ --encrypt\\ *", Signal::TERM, 143),
+            ("*\\ --gen-key\\ *", Signal::HUP, 129),
+        ],
+        |(when, signal, code)| {
+            test.shim("gpg", when, "exec sleep 100");
+            let run = test
+                .pgseal("prove-mechanism")
+                .through(&["env", "--default-signal=INT,TERM,HUP,QUIT"])
+                .start();
+            let mine = test.dir.display().to_string();
+            eventually("gpg hangs", || {
+                processes(&mine)
+                    .iter()
+                    .any(|line| line.contains("sleep 100"))
+            });
+            run.signal(signal);
+            run.wait().fails(code, &["interrupted by"]);
+            left_nothing(&test);
+        },
+    );
     test.pgseal("prove-mechanism")
         .arg("--timeout=700ms")
         .run()

@@ -1,6 +1,6 @@
 //! Stopped at any moment, or run side by side: a backup is whole with its manifest, or not there.
 
-use crate::support::{Test, eventually, names};
+use crate::support::{Test, each, eventually, names};
 use rustix::process::Signal;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -59,7 +59,7 @@ fn asked_to_end_at_any_moment() {
 fn killed_at_any_moment() {
     let test = Test::of("CREATE TABLE t AS SELECT n FROM generate_series(1, 1000) n");
     let mine = test.dir.display().to_string();
-    for milliseconds in (0..240).step_by(17) {
+    each((0..240).step_by(17), |milliseconds| {
         let run = test.backup(&["public.t"]).start();
         std::thread::sleep(Duration::from_millis(milliseconds));
         run.signal(Signal::KILL);
@@ -68,7 +68,7 @@ fn killed_at_any_moment() {
             crate::support::processes(&mine).is_empty()
         });
         // An artifact under its final name is whole even without its manifest: an orphan.
-        for name in test.files() {
+        each(test.files(), |name| {
             let whole = name.ends_with(".sql.gpg");
             assert!(
                 whole || name.ends_with(".partial") || name.ends_with(".manifest.json"),
@@ -83,8 +83,8 @@ fn killed_at_any_moment() {
                 };
                 assert!(String::from_utf8(plain).unwrap().contains(end), "{name}");
             }
-        }
-    }
+        });
+    });
     let ran = test.backup(&["public.t"]).run();
     test.sealed(&ran);
     let left = names(&test.store())
@@ -96,7 +96,7 @@ fn killed_at_any_moment() {
 #[test]
 fn many_at_once() {
     let test = Test::of("CREATE TABLE t AS SELECT n FROM generate_series(1, 1000) n");
-    for same in [true, false] {
+    each([true, false], |same| {
         let runs: Vec<_> = (0..5)
             .map(|n| {
                 let id = if same {
@@ -119,5 +119,5 @@ fn many_at_once() {
         }
         assert!(sealed >= 1 && (!same || sealed == 1), "{sealed}");
         only_whole_runs(&test);
-    }
+    });
 }

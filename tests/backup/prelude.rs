@@ -1,6 +1,6 @@
 //! Prelude and artifact into an empty database: what comes back, and what is said not to.
 
-use crate::support::{Cases, Sealed, Test, cluster, decrypt, tool};
+use crate::support::{Cases, Sealed, Test, cluster, decrypt, each, tool};
 use serde_json::Value;
 use std::process::Command;
 
@@ -154,14 +154,14 @@ fn the_nine_tables_come_back_into_an_empty_database() {
 #[test]
 fn hostile_schemas_come_back_with_every_compression() {
     let test = Test::of(SCHEMA);
-    for method in ["deflate", "zstd", "gpg", "none"] {
+    each(["deflate", "zstd", "gpg", "none"], |method| {
         let ran = test.backup(&TABLES).arg("--compress").arg(method).run();
         let sealed = test.sealed(&ran);
         comes_back(&test, &sealed);
         let prelude = prelude(&sealed);
-        for unneeded in ["types.unneeded", "SCHEMA unused"] {
+        each(["types.unneeded", "SCHEMA unused"], |unneeded| {
             assert!(!prelude.contains(unneeded), "{unneeded}");
-        }
+        });
         let sequences = sealed.manifest["tables"].as_array().unwrap();
         let sequences = sequences.iter().filter(|table| table["kind"] == "sequence");
         let told: Vec<_> = sequences
@@ -170,7 +170,7 @@ fn hostile_schemas_come_back_with_every_compression() {
         let (free, unit) = (Value::from("free"), Value::from("app.unit"));
         let (other, none) = (Value::from("Free \"S"), Value::from(0));
         assert_eq!(told, [(&other, &unit, &none), (&free, &unit, &none)]);
-    }
+    });
 }
 
 #[test]
@@ -235,21 +235,24 @@ fn what_does_not_come_along_is_said() {
     assert!(!prelude(&sealed).contains("n_t"));
 
     let config = test.write("pgseal.toml", "[scope]\nprelude = false\n");
-    for argv in [
-        vec!["--no-prelude".to_string()],
-        vec!["--config".into(), config.display().to_string()],
-    ] {
-        let sealed = test.sealed(&test.backup(&["public.t"]).args(argv).run());
-        assert_eq!(sealed.manifest["prelude"], Value::Null);
-        let file = format!("{}.prelude.sql.gpg", sealed.run_id);
-        assert!(!sealed.path.with_file_name(file).exists());
-        let without = told(&sealed);
-        assert!(
-            without.contains(&"type public.mood: table public.t".into()),
-            "{without:?}"
-        );
-        assert_eq!(without.len(), with.len() + 1);
-    }
+    each(
+        [
+            vec!["--no-prelude".to_string()],
+            vec!["--config".into(), config.display().to_string()],
+        ],
+        |argv| {
+            let sealed = test.sealed(&test.backup(&["public.t"]).args(argv).run());
+            assert_eq!(sealed.manifest["prelude"], Value::Null);
+            let file = format!("{}.prelude.sql.gpg", sealed.run_id);
+            assert!(!sealed.path.with_file_name(file).exists());
+            let without = told(&sealed);
+            assert!(
+                without.contains(&"type public.mood: table public.t".into()),
+                "{without:?}"
+            );
+            assert_eq!(without.len(), with.len() + 1);
+        },
+    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Flag, then environment, then config file, then default; told by what a dry run would do.
 
-use crate::support::{Test, cluster, keys};
+use crate::support::{Test, cluster, each, keys};
 use serde_json::Value;
 
 fn plan(run: crate::support::Pgseal) -> Value {
@@ -204,7 +204,7 @@ fn what_the_children_inherit() {
     assert!(
         !seen.contains("APP_SECRET") && !seen.contains("LD_DEBUG_X") && !seen.contains("TMPDIR")
     );
-    for line in seen.lines() {
+    each(seen.lines(), |line| {
         let libpq =
             line.contains("PGPASSWORD") && line.contains("KRB5CCNAME") && line.contains("HOME=");
         assert_eq!(line.starts_with("gpg: "), !libpq, "{line}");
@@ -213,6 +213,6 @@ fn what_the_children_inherit() {
             line.contains("GNUPGHOME"),
             "{line}"
         );
-    }
+    });
     assert!(seen.lines().count() >= 6, "{seen}");
 }

@@ -1,6 +1,6 @@
 //! Tables that are more than one relation.
 
-use crate::support::Test;
+use crate::support::{Test, each};
 
 const PARTITIONED: &str = "
 CREATE SCHEMA far; CREATE SCHEMA \"Farther\";
@@ -68,7 +68,7 @@ fn inheritance_children_are_included() {
 #[test]
 fn a_leaf_and_its_parent_are_a_duplicate() {
     let test = Test::of(PARTITIONED);
-    for tables in [["public.p", "far.p1"], ["far.p1", "public.p"]] {
+    each([["public.p", "far.p1"], ["far.p1", "public.p"]], |tables| {
         test.backup(&tables).run().fails(
             3,
             &[
@@ -78,7 +78,7 @@ fn a_leaf_and_its_parent_are_a_duplicate() {
                 "all of its partitions",
             ],
         );
-    }
+    });
     test.store_is_empty();
 }
 
@@ -107,26 +107,29 @@ fn a_leaf_that_pg_dump_cannot_read() {
 /// What changed while the dump ran is not in it: there is no backup.
 #[test]
 fn a_partition_that_comes_or_goes_meanwhile() {
-    for (sql, name) in [
-        (
-            "CREATE TABLE late PARTITION OF p FOR VALUES FROM (90) TO (91)",
-            "`public.late`",
-        ),
-        ("ALTER TABLE p DETACH PARTITION far.p1", "`far.p1`"),
-        (
-            "CREATE TABLE swap (LIKE p); DROP TABLE far.p1; ALTER TABLE swap RENAME TO p1; ALTER TABLE p1 SET SCHEMA far; ALTER TABLE p ATTACH PARTITION far.p1 FOR VALUES FROM (0) TO (10)",
-            "`far.p1`",
-        ),
-    ] {
-        let test = Test::of(PARTITIONED);
-        let psql = crate::support::bin().join("psql");
-        test.shim_dump(&format!(
-            "$real \"$@\" || exit; PGOPTIONS= {} -Xq -v ON_ERROR_STOP=1 -c '{sql}' >&2",
-            psql.display()
-        ));
-        test.backup(&["public.p"])
-            .run()
-            .fails(4, &[name, "while the dump ran", "nothing was written to"]);
-        test.store_is_empty();
-    }
+    each(
+        [
+            (
+                "CREATE TABLE late PARTITION OF p FOR VALUES FROM (90) TO (91)",
+                "`public.late`",
+            ),
+            ("ALTER TABLE p DETACH PARTITION far.p1", "`far.p1`"),
+            (
+                "CREATE TABLE swap (LIKE p); DROP TABLE far.p1; ALTER TABLE swap RENAME TO p1; ALTER TABLE p1 SET SCHEMA far; ALTER TABLE p ATTACH PARTITION far.p1 FOR VALUES FROM (0) TO (10)",
+                "`far.p1`",
+            ),
+        ],
+        |(sql, name)| {
+            let test = Test::of(PARTITIONED);
+            let psql = crate::support::bin().join("psql");
+            test.shim_dump(&format!(
+                "$real \"$@\" || exit; PGOPTIONS= {} -Xq -v ON_ERROR_STOP=1 -c '{sql}' >&2",
+                psql.display()
+            ));
+            test.backup(&["public.p"])
+                .run()
+                .fails(4, &[name, "while the dump ran", "nothing was written to"]);
+            test.store_is_empty();
+        },
+    );
 }

@@ -1,6 +1,6 @@
 //! Stopped from outside, at any point: nothing is left, on this host or on the server.
 
-use crate::support::{Running, Session, Test, eventually};
+use crate::support::{Running, Session, Test, each, eventually};
 use rustix::process::Signal;
 
 const ALL: [(Signal, &str, i32); 4] = [
@@ -59,14 +59,14 @@ fn while_it_waits_for_a_lock() {
     let test = Test::of("CREATE TABLE t (a int)");
     let mut holder = Session::open(&test.db);
     holder.sql("BEGIN; LOCK TABLE t");
-    for (signal, name, code) in ALL {
+    each(ALL, |(signal, name, code)| {
         let run = test.backup(&["public.t"]).through(&DEFAULT).start();
         eventually("pg_dump waits", || dumps(&test, "Lock"));
         run.signal(signal);
         run.wait().fails(code, &[name]);
         test.store_is_empty();
         eventually("the backend ends", || !dumps(&test, "Lock"));
-    }
+    });
     // By the limit of the run, it is the same.
     let ran = test.backup(&["public.t"]).arg("--timeout=700ms").run();
     ran.fails(
@@ -82,7 +82,7 @@ fn while_it_waits_for_a_lock() {
 fn while_it_asks() {
     let test = Test::of("CREATE TABLE t (a int)");
     test.shim("psql", "*", "exec sleep 100");
-    for (signal, name, code) in ALL {
+    each(ALL, |(signal, name, code)| {
         let run = test.backup(&["public.t"]).through(&DEFAULT).start();
         eventually("psql runs", || {
             crate::support::processes(&test.dir.display().to_string())
@@ -91,7 +91,7 @@ fn while_it_asks() {
         });
         run.signal(signal);
         run.wait().fails(code, &[name]);
-    }
+    });
     test.backup(&["public.t"])
         .arg("--timeout=300ms")
         .run()

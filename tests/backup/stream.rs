@@ -1,6 +1,6 @@
 //! Rows, comments and names that look like something else, and databases that are not UTF-8.
 
-use crate::support::{Test, cluster, tool};
+use crate::support::{Test, cluster, each, tool};
 
 /// Loads a dump into an empty database and compares the tables.
 fn comes_back(test: &Test, sql: &str, tables: &[&str]) {
@@ -11,12 +11,12 @@ fn comes_back(test: &Test, sql: &str, tables: &[&str]) {
             .args(["-o", "/dev/null", "-f", "-"]),
         sql.as_bytes(),
     );
-    for table in tables {
+    each(tables, |table| {
         let rows = format!(
             "SELECT coalesce(string_agg(t::text, E'\\n' ORDER BY t::text), '') FROM {table} t"
         );
         assert_eq!(fresh.sql(&rows), test.sql(&rows), "{table}");
-    }
+    });
 }
 
 const HOSTILE: &str = r"
@@ -128,15 +128,17 @@ fn every_legal_name() {
         sealed.manifest["tables"].as_array().unwrap().len(),
         2 * names.len()
     );
-    for (at, table) in sealed.manifest["tables"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .enumerate()
-    {
-        assert_eq!(table["name"], names[at / 2]);
-        assert_eq!(table["rows"], at / 2);
-    }
+    each(
+        sealed.manifest["tables"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .enumerate(),
+        |(at, table)| {
+            assert_eq!(table["name"], names[at / 2]);
+            assert_eq!(table["rows"], at / 2);
+        },
+    );
     assert!(!sealed.sql.contains("decoy"));
 }
 

@@ -1,7 +1,7 @@
 //! Each way in which gpg or the key can be unfit.
 
 use super::Host;
-use crate::support::{ECC, PAST, RSA, SIGN_ONLY};
+use crate::support::{ECC, PAST, RSA, SIGN_ONLY, each};
 
 #[test]
 fn gpg_is_missing_or_broken() {
@@ -56,26 +56,29 @@ fn a_gpg_that_cannot_encrypt_is_no_mechanism() {
 
 #[test]
 fn keys_that_cannot_be_used() {
-    for (shape, rest, word, told) in [
-        (ECC, PAST, "EXPIRED", "has expired"),
-        (
-            SIGN_ONLY,
-            "Expire-Date: 1y",
-            "NO_ENCRYPTION_SUBKEY",
-            "no encryption subkey",
-        ),
-    ] {
-        let host = Host::ready();
-        host.publish(&host.key(shape, rest));
-        let report = host.readiness();
-        report.says("backup_key", "FAILED", &[told, "--import KEYFILE"]);
-        report.says("backup_runner", "UNKNOWN", &[told]);
-        assert_eq!(
-            report.verdict(),
-            format!("READY {word} UNKNOWN PARTIAL NONE PASS")
-        );
-        assert_eq!(report.exit, 1);
-    }
+    each(
+        [
+            (ECC, PAST, "EXPIRED", "has expired"),
+            (
+                SIGN_ONLY,
+                "Expire-Date: 1y",
+                "NO_ENCRYPTION_SUBKEY",
+                "no encryption subkey",
+            ),
+        ],
+        |(shape, rest, word, told)| {
+            let host = Host::ready();
+            host.publish(&host.key(shape, rest));
+            let report = host.readiness();
+            report.says("backup_key", "FAILED", &[told, "--import KEYFILE"]);
+            report.says("backup_runner", "UNKNOWN", &[told]);
+            assert_eq!(
+                report.verdict(),
+                format!("READY {word} UNKNOWN PARTIAL NONE PASS")
+            );
+            assert_eq!(report.exit, 1);
+        },
+    );
 
     let host = Host::ready();
     let fpr = host.key(ECC, "Expire-Date: 1y");
@@ -165,18 +168,21 @@ fn an_env_file_gives_one_value_and_no_other() {
     let host = Host::ready();
     let fpr = host.key(ECC, "Expire-Date: 1y");
     let secret = "hunter2-7f3a";
-    for line in [
-        format!("BACKUP_GPG_FPR={fpr}"),
-        format!("export BACKUP_GPG_FPR=\"{fpr}\"   # why"),
-        format!("BACKUP_GPG_FPR='{}'", fpr.to_lowercase()),
-        format!("# BACKUP_GPG_FPR=x\nBACKUP_GPG_FPR={fpr}\nBACKUP_GPG_FPR={fpr}"),
-    ] {
-        let file = format!("DB_PASSWORD={secret}\n{line}\nTOKEN=\"{secret}\"\n");
-        for file in [file.clone(), file.replace('\n', "\r\n")] {
-            host.write(".env", &file);
-            host.readiness().says("backup_key", "READY", &[&fpr]);
-        }
-    }
+    each(
+        [
+            format!("BACKUP_GPG_FPR={fpr}"),
+            format!("export BACKUP_GPG_FPR=\"{fpr}\"   # why"),
+            format!("BACKUP_GPG_FPR='{}'", fpr.to_lowercase()),
+            format!("# BACKUP_GPG_FPR=x\nBACKUP_GPG_FPR={fpr}\nBACKUP_GPG_FPR={fpr}"),
+        ],
+        |line| {
+            let file = format!("DB_PASSWORD={secret}\n{line}\nTOKEN=\"{secret}\"\n");
+            each([file.clone(), file.replace('\n', "\r\n")], |file| {
+                host.write(".env", &file);
+                host.readiness().says("backup_key", "READY", &[&fpr]);
+            });
+        },
+    );
     host.write(
         ".env",
         &format!(
@@ -186,17 +192,20 @@ fn an_env_file_gives_one_value_and_no_other() {
     );
     host.readiness()
         .says("backup_key", "FAILED", &["set twice, to two values"]);
-    for args in [
-        &["readiness"][..],
-        &["readiness", "--json"],
-        &["readiness", "--format=markdown"],
-        &["preflight"],
-        &["preflight", "--json"],
-        &["operator-package"],
-    ] {
-        let told = host.run(args);
-        assert!(!told.whole().contains(secret), "{args:?}");
-    }
+    each(
+        [
+            &["readiness"][..],
+            &["readiness", "--json"],
+            &["readiness", "--format=markdown"],
+            &["preflight"],
+            &["preflight", "--json"],
+            &["operator-package"],
+        ],
+        |args| {
+            let told = host.run(args);
+            assert!(!told.whole().contains(secret), "{args:?}");
+        },
+    );
     host.mode(&host.path(".env"), 0o666);
     host.readiness()
         .says("backup_key", "FAILED", &["others may write", "chmod go-w"]);

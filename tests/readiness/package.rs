@@ -1,7 +1,7 @@
 //! What the operator's package prints, run.
 
 use super::{BACKUP_RUNNER, Host};
-use crate::support::{ECC, names, tool};
+use crate::support::{ECC, each, names, tool};
 
 /// A pinentry that answers: what the operator would type.
 const PINENTRY: &str = "echo OK; while read -r word _; do
@@ -14,123 +14,129 @@ done";
 
 #[test]
 fn what_the_operators_package_prints_ends_with_a_key_that_preflight_accepts() {
-    for (args, algorithm) in [
-        (&["operator-package"][..], "cv25519"),
-        (&["operator-package", "--rsa"], "rsa4096"),
-    ] {
-        let host = Host::new();
-        host.seam(&["python3", BACKUP_RUNNER, "accept"]);
-        host.config(
+    each(
+        [
+            (&["operator-package"][..], "cv25519"),
+            (&["operator-package", "--rsa"], "rsa4096"),
+        ],
+        |(args, algorithm)| {
+            let host = Host::new();
+            host.seam(&["python3", BACKUP_RUNNER, "accept"]);
+            host.config(
             "[encryption]",
             "[operator]\nname = \"it's a `$backup` key\"\nemail = \"b@example.org\"\n\n[encryption]",
         );
-        host.write(".env", "OTHER=1"); // and no newline
-        let script = host.run(args).exits(0).stdout;
-        host.write("package.sh", &script);
-        host.command(&["/bin/bash", "-n", "package.sh"])
-            .run()
-            .exits(0);
-        assert!(
-            std::fs::read_dir(host.path("gnupg"))
+            host.write(".env", "OTHER=1"); // and no newline
+            let script = host.run(args).exits(0).stdout;
+            host.write("package.sh", &script);
+            host.command(&["/bin/bash", "-n", "package.sh"])
+                .run()
+                .exits(0);
+            assert!(
+                std::fs::read_dir(host.path("gnupg"))
+                    .unwrap()
+                    .next()
+                    .is_none(),
+                "nothing was run"
+            );
+            let (first, second) = script.split_once("# on this host\n").unwrap();
+            host.write("operator.sh", first);
+            host.write("host.sh", second);
+
+            host.script("pinentry-test", PINENTRY);
+            let conf = format!(
+                "pinentry-program {}\n",
+                host.path("bin/pinentry-test").display()
+            );
+            host.write("operator/gpg-agent.conf", &conf);
+            // An older key is there: the new one's fingerprint is wanted.
+            let older = host.key(ECC, "Expire-Date: 1y");
+            host.gnupg.delete(&older);
+            let operator = host.command(&["/bin/bash", "operator.sh"]);
+            let out = operator.env("GNUPGHOME", host.path("operator")).run();
+            let out = out.exits(0).stdout;
+            let fpr = out
+                .lines()
+                .find_map(|l| l.strip_prefix("fingerprint:"))
                 .unwrap()
-                .next()
-                .is_none(),
-            "nothing was run"
-        );
-        let (first, second) = script.split_once("# on this host\n").unwrap();
-        host.write("operator.sh", first);
-        host.write("host.sh", second);
+                .trim();
+            assert_ne!(fpr, older);
 
-        host.script("pinentry-test", PINENTRY);
-        let conf = format!(
-            "pinentry-program {}\n",
-            host.path("bin/pinentry-test").display()
-        );
-        host.write("operator/gpg-agent.conf", &conf);
-        // An older key is there: the new one's fingerprint is wanted.
-        let older = host.key(ECC, "Expire-Date: 1y");
-        host.gnupg.delete(&older);
-        let operator = host.command(&["/bin/bash", "operator.sh"]);
-        let out = operator.env("GNUPGHOME", host.path("operator")).run();
-        let out = out.exits(0).stdout;
-        let fpr = out
-            .lines()
-            .find_map(|l| l.strip_prefix("fingerprint:"))
-            .unwrap()
-            .trim();
-        assert_ne!(fpr, older);
-
-        // The host's part knows only the fingerprint and the file.
-        let shim = format!("exec {} \"$@\"", env!("CARGO_BIN_EXE_pgseal"));
-        host.script("pgseal", &shim);
-        let on_host = || host.command(&["/bin/bash", "host.sh"]).env("fpr", fpr);
-        let list = on_host().run().exits(0).stdout;
-        assert_eq!(list.matches("[x] ").count(), 10, "{list}");
-        let env = std::fs::read_to_string(host.path(".env")).unwrap();
-        assert_eq!(env, format!("OTHER=1\nBACKUP_GPG_FPR={fpr}\n"));
-        let report = host.readiness();
-        report.says(
-            "backup_key",
-            "READY",
-            &[
-                &format!("encryption subkey {algorithm}"),
-                "it's a `$backup` key <b@example.org>",
-            ],
-        );
-        assert!(!report.told("backup_key").contains("is on this host"));
-        // A second time it changes nothing.
-        on_host().run().exits(0);
-        assert_eq!(std::fs::read_to_string(host.path(".env")).unwrap(), env);
-        // A file with the secret key in it is refused.
-        host.write("pw", "correct horse");
-        let secret = host.path("secret.gpg");
-        let mut export = host.operator.gpg();
-        export
-            .args(["--pinentry-mode=loopback", "--passphrase-file"])
-            .arg(host.path("pw"));
-        export
-            .arg("--output")
-            .arg(&secret)
-            .args(["--export-secret-keys", fpr]);
-        tool(&mut export, b"");
-        let refused = on_host().env("public_key", &secret).run();
-        refused.exits(1).says(&["holds a secret key"]);
-    }
+            // The host's part knows only the fingerprint and the file.
+            let shim = format!("exec {} \"$@\"", env!("CARGO_BIN_EXE_pgseal"));
+            host.script("pgseal", &shim);
+            let on_host = || host.command(&["/bin/bash", "host.sh"]).env("fpr", fpr);
+            let list = on_host().run().exits(0).stdout;
+            assert_eq!(list.matches("[x] ").count(), 10, "{list}");
+            let env = std::fs::read_to_string(host.path(".env")).unwrap();
+            assert_eq!(env, format!("OTHER=1\nBACKUP_GPG_FPR={fpr}\n"));
+            let report = host.readiness();
+            report.says(
+                "backup_key",
+                "READY",
+                &[
+                    &format!("encryption subkey {algorithm}"),
+                    "it's a `$backup` key <b@example.org>",
+                ],
+            );
+            assert!(!report.told("backup_key").contains("is on this host"));
+            // A second time it changes nothing.
+            on_host().run().exits(0);
+            assert_eq!(std::fs::read_to_string(host.path(".env")).unwrap(), env);
+            // A file with the secret key in it is refused.
+            host.write("pw", "correct horse");
+            let secret = host.path("secret.gpg");
+            let mut export = host.operator.gpg();
+            export
+                .args(["--pinentry-mode=loopback", "--passphrase-file"])
+                .arg(host.path("pw"));
+            export
+                .arg("--output")
+                .arg(&secret)
+                .args(["--export-secret-keys", fpr]);
+            tool(&mut export, b"");
+            let refused = on_host().env("public_key", &secret).run();
+            refused.exits(1).says(&["holds a secret key"]);
+        },
+    );
 }
 
 #[test]
 fn what_is_printed_for_a_signing_key_ends_with_one_that_signs() {
-    for (args, algorithm) in [
-        (&["operator-package", "--signing"][..], "ed25519"),
-        (&["operator-package", "--signing", "--rsa"], "rsa4096"),
-    ] {
-        let mut host = Host::ready();
-        let script = host.run(args).exits(0).stdout;
-        host.write("package.sh", &script);
-        let secret = host.path("gnupg/private-keys-v1.d");
-        assert_eq!(names(&secret), [""; 0], "nothing was run");
-        let shim = format!("exec {} \"$@\"", env!("CARGO_BIN_EXE_pgseal"));
-        host.script("pgseal", &shim);
-        let out = host.command(&["/bin/bash", "package.sh"]).run().exits(0);
-        let out = out.stdout;
-        assert_eq!(out.matches("[x] ").count(), 10, "{out}");
-        let word = |name: &str| {
-            let line = out.lines().find_map(|line| line.strip_prefix(name));
-            line.unwrap().trim().to_string()
-        };
-        let fpr = word("fingerprint:");
-        assert!(
-            out.contains(&format!("[signing]\nkey = \"{fpr}\"\n")),
-            "{out}"
-        );
-        let public = std::fs::read_to_string(word("public key:")).unwrap();
-        assert!(public.contains("PUBLIC KEY") && !public.contains("PRIVATE"));
-        host.set("PGSEAL_SIGNING_KEY", &fpr);
-        let report = host.readiness();
-        let signs = format!("signs with {algorithm} {fpr}");
-        report.says("backup_key", "READY", &[&signs, "expires 20"]);
-        assert!(!report.told("backup_key").contains("can also decrypt"));
-    }
+    each(
+        [
+            (&["operator-package", "--signing"][..], "ed25519"),
+            (&["operator-package", "--signing", "--rsa"], "rsa4096"),
+        ],
+        |(args, algorithm)| {
+            let mut host = Host::ready();
+            let script = host.run(args).exits(0).stdout;
+            host.write("package.sh", &script);
+            let secret = host.path("gnupg/private-keys-v1.d");
+            assert_eq!(names(&secret), [""; 0], "nothing was run");
+            let shim = format!("exec {} \"$@\"", env!("CARGO_BIN_EXE_pgseal"));
+            host.script("pgseal", &shim);
+            let out = host.command(&["/bin/bash", "package.sh"]).run().exits(0);
+            let out = out.stdout;
+            assert_eq!(out.matches("[x] ").count(), 10, "{out}");
+            let word = |name: &str| {
+                let line = out.lines().find_map(|line| line.strip_prefix(name));
+                line.unwrap().trim().to_string()
+            };
+            let fpr = word("fingerprint:");
+            assert!(
+                out.contains(&format!("[signing]\nkey = \"{fpr}\"\n")),
+                "{out}"
+            );
+            let public = std::fs::read_to_string(word("public key:")).unwrap();
+            assert!(public.contains("PUBLIC KEY") && !public.contains("PRIVATE"));
+            host.set("PGSEAL_SIGNING_KEY", &fpr);
+            let report = host.readiness();
+            let signs = format!("signs with {algorithm} {fpr}");
+            report.says("backup_key", "READY", &[&signs, "expires 20"]);
+            assert!(!report.told("backup_key").contains("can also decrypt"));
+        },
+    );
 }
 
 /// Typed by an operator on a terminal.

@@ -1,6 +1,6 @@
 //! What `readiness --json` said.
 
-use crate::support::Ran;
+use crate::support::{Ran, each};
 
 #[derive(Debug)]
 pub struct Report {
@@ -43,9 +43,9 @@ impl Report {
     pub fn says(&self, component: &str, state: &str, words: &[&str]) {
         let told = self.told(component);
         assert_eq!(self.state(component), state, "{told}");
-        for word in words {
+        each(words, |word| {
             assert!(told.contains(word), "{word:?} is not in:\n{told}");
-        }
+        });
     }
 
     pub fn verdict(&self) -> String {

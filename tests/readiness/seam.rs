@@ -1,7 +1,7 @@
 //! The seam in front of the write, and the Python bridge.
 
 use super::{BACKUP_RUNNER, Host};
-use crate::support::{Cases, ECC};
+use crate::support::{Cases, ECC, each};
 
 #[test]
 fn seams_that_do_not_hold() {
@@ -40,19 +40,22 @@ fn seams_that_do_not_hold() {
         });
     }
     // One that looks at less than all four.
-    for field in ["sha256", "size_bytes", "gpg_fpr", "artifact_ref"] {
-        let host = Host::ready();
-        host.config(
-            "[seam]\ncommand = [",
-            "[seam]\ncommand = [\"sh\", \"-c\", \"grep -q $0\", ",
-        );
-        host.config("\"grep -q $0\", ", &format!("\"grep -q {field}\", "));
-        host.readiness().says(
-            "pre_write_backup_seam",
-            "FAILED",
-            &["the seam does not hold"],
-        );
-    }
+    each(
+        ["sha256", "size_bytes", "gpg_fpr", "artifact_ref"],
+        |field| {
+            let host = Host::ready();
+            host.config(
+                "[seam]\ncommand = [",
+                "[seam]\ncommand = [\"sh\", \"-c\", \"grep -q $0\", ",
+            );
+            host.config("\"grep -q $0\", ", &format!("\"grep -q {field}\", "));
+            host.readiness().says(
+                "pre_write_backup_seam",
+                "FAILED",
+                &["the seam does not hold"],
+            );
+        },
+    );
 }
 
 #[test]
@@ -68,7 +71,7 @@ fn the_seam_sees_no_environment_of_ours() {
         .filter(|e| e.file_name().to_string_lossy().starts_with("seam."))
         .collect();
     assert_eq!(seen.len(), 5);
-    for entry in seen {
+    each(seen, |entry| {
         let env = std::fs::read_to_string(entry.path()).unwrap();
         let names: Vec<&str> = env
             .lines()
@@ -80,7 +83,7 @@ fn the_seam_sees_no_environment_of_ours() {
                 .all(|n| ["PATH", "HOME", "PWD", "OLDPWD", "SHLVL", "_"].contains(n)),
             "{env}"
         );
-    }
+    });
 }
 
 /// tests/test_backup_runner_live.py: the bridge against the real binary and cluster.

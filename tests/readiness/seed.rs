@@ -1,6 +1,7 @@
 //! The seed's host, a ready one, and the forms of the report.
 
 use super::{Host, ROWS, Report};
+use crate::support::each;
 
 #[test]
 fn the_seeds_host_has_the_seeds_verdict() {
@@ -15,9 +16,9 @@ fn the_seeds_host_has_the_seeds_verdict() {
         .map(|r| r["component"].as_str().unwrap())
         .collect();
     assert_eq!(names, ROWS);
-    for row in rows {
+    each(rows, |row| {
         assert!(!row["evidence"].as_array().unwrap().is_empty(), "{row}");
-    }
+    });
     report.says(
         "backup_key",
         "MISSING",
@@ -54,38 +55,44 @@ fn the_seeds_host_has_the_seeds_verdict() {
     assert!(!table.contains('\x1b'), "no terminal, no colour");
 
     let markdown = host.run(&["readiness", "--format", "markdown"]).stdout;
-    for heading in [
-        "## 1. Backup readiness matrix",
-        "## 2. GPG mechanism proof",
-        "## 3. Backup scope: 9 tables",
-        "## 4. What backup_runner must return",
-        "## 5. Operator command package",
-        "## 6. Verdict",
-    ] {
-        assert!(markdown.contains(heading), "{markdown}");
-    }
+    each(
+        [
+            "## 1. Backup readiness matrix",
+            "## 2. GPG mechanism proof",
+            "## 3. Backup scope: 9 tables",
+            "## 4. What backup_runner must return",
+            "## 5. Operator command package",
+            "## 6. Verdict",
+        ],
+        |heading| {
+            assert!(markdown.contains(heading), "{markdown}");
+        },
+    );
     assert!(markdown.contains(block), "{markdown}");
 }
 
 #[test]
 fn two_forms_at_once_are_a_usage_error() {
     let host = Host::new();
-    for args in [
-        ["readiness", "--json", "--format=table"],
-        ["--json", "readiness", "--format=table"],
-    ] {
-        let told = host.run(&args).exits(2);
-        assert!(told.stdout.is_empty());
-    }
+    each(
+        [
+            ["readiness", "--json", "--format=table"],
+            ["--json", "readiness", "--format=table"],
+        ],
+        |args| {
+            let told = host.run(&args).exits(2);
+            assert!(told.stdout.is_empty());
+        },
+    );
 }
 
 #[test]
 fn a_ready_host_is_ready() {
     let host = Host::ready();
     let report = host.readiness();
-    for row in ROWS {
+    each(ROWS, |row| {
         report.says(row, "READY", &[]);
-    }
+    });
     assert_eq!(report.verdict(), "READY READY READY READY NONE PASS");
     assert_eq!(report.exit, 0);
     report.says(
@@ -113,20 +120,23 @@ fn preflight_says_what_mends_it() {
     host.config("\"public.unit_version\"", "\"public.unit_versions\"");
     std::fs::remove_dir(host.path("store")).unwrap();
     let list = host.run(&["preflight"]).exits(1).stdout;
-    for line in [
-        "[ ] target_tables: MISSING: table `public.unit_versions` does not exist",
-        "[ ] backup_key: MISSING",
-        &format!(
-            "      install -d -m 0700 {}\n",
-            host.path("store").display()
-        ),
-        &format!(
-            "      pgseal operator-package --config={}",
-            host.path("pgseal.toml").display()
-        ),
-    ] {
-        assert!(list.contains(line), "{line}\n{list}");
-    }
+    each(
+        [
+            "[ ] target_tables: MISSING: table `public.unit_versions` does not exist",
+            "[ ] backup_key: MISSING",
+            &format!(
+                "      install -d -m 0700 {}\n",
+                host.path("store").display()
+            ),
+            &format!(
+                "      pgseal operator-package --config={}",
+                host.path("pgseal.toml").display()
+            ),
+        ],
+        |line| {
+            assert!(list.contains(line), "{line}\n{list}");
+        },
+    );
 }
 
 #[test]
@@ -162,16 +172,19 @@ fn nothing_reaches_a_terminal_raw() {
     let host = Host::ready();
     host.sql("CREATE TABLE public.\"a\x1b[31mb|é\" (a int)");
     let args = ["--table", "public.\"a\x1b[31mb|é\""];
-    for form in [
-        &["readiness"][..],
-        &["readiness", "--format=markdown"],
-        &["preflight"],
-        &["operator-package"],
-    ] {
-        let told = host.run(&[form, &args].concat());
-        let told = told.whole();
-        assert!(!told.contains('\x1b'), "{told}");
-    }
+    each(
+        [
+            &["readiness"][..],
+            &["readiness", "--format=markdown"],
+            &["preflight"],
+            &["operator-package"],
+        ],
+        |form| {
+            let told = host.run(&[form, &args].concat());
+            let told = told.whole();
+            assert!(!told.contains('\x1b'), "{told}");
+        },
+    );
     let mut host = host;
     host.set("LC_ALL", "C");
     let told = host.run(&[&["readiness"][..], &args].concat());

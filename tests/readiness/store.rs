@@ -1,7 +1,7 @@
 //! Each way in which the store can be unfit.
 
 use super::{Host, Report};
-use crate::support::unshare;
+use crate::support::{each, unshare};
 
 #[test]
 fn stores_that_cannot_be_used() {
@@ -33,18 +33,21 @@ fn stores_on_file_systems_that_say_no() {
     let host = Host::ready();
     let store = host.path("store").display().to_string();
     let pgseal = env!("CARGO_BIN_EXE_pgseal");
-    for (mount, told) in [
-        ("mode=0700,size=64k", "too full"),
-        ("ro,mode=0700,size=8m", "Read-only file system"),
-    ] {
-        let script =
-            format!("mount -t tmpfs -o {mount} none {store} && exec {pgseal} readiness --json");
-        let output = host
-            .command(&["/bin/sh", "-c", &script])
-            .through(unshare())
-            .run();
-        Report::of(&output).says("store", "FAILED", &[told]);
-    }
+    each(
+        [
+            ("mode=0700,size=64k", "too full"),
+            ("ro,mode=0700,size=8m", "Read-only file system"),
+        ],
+        |(mount, told)| {
+            let script =
+                format!("mount -t tmpfs -o {mount} none {store} && exec {pgseal} readiness --json");
+            let output = host
+                .command(&["/bin/sh", "-c", &script])
+                .through(unshare())
+                .run();
+            Report::of(&output).says("store", "FAILED", &[told]);
+        },
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What an artifact may take that nobody vouches for, and whom its server runs as.
 
 use super::forge::{Prints, forge, forge_prelude, prove};
-use crate::support::{Sealed, Test, is_root, names, processes, unshare};
+use crate::support::{Cases, Sealed, Test, each, is_root, names, processes, unshare};
 use rustix::process::Signal;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -60,15 +60,18 @@ fn refused<const N: usize>(test: &Test, paths: [&Path; N], words: &str) {
         let option = format!("--scratch-dir={}", scratch.path().display());
         (prove(test, path).arg(option).start(), scratch)
     });
+    let mut cases = Cases::new();
     for (run, scratch) in runs {
-        run.wait().exits(1).prints(&[
-            words,
-            "that its manifest's sizes justify",
-            "--envelope FILE",
-            "PROVE_RESTORE: FAIL",
-        ]);
-        assert_eq!(names(scratch.path()), [""; 0]);
-        assert_eq!(processes(scratch.path().to_str().unwrap()), [""; 0]);
+        cases.check(scratch.path().to_owned(), || {
+            run.wait().exits(1).prints(&[
+                words,
+                "that its manifest's sizes justify",
+                "--envelope FILE",
+                "PROVE_RESTORE: FAIL",
+            ]);
+            assert_eq!(names(scratch.path()), [""; 0]);
+            assert_eq!(processes(scratch.path().to_str().unwrap()), [""; 0]);
+        });
     }
 }
 
@@ -120,14 +123,14 @@ fn a_file_system_is_not_filled() {
     let folder = place.path().display();
     let sha256 = sealed.manifest["envelope"]["sha256"].as_str().unwrap();
     let script = format!("mount -t tmpfs -o size=60m,mode=0755 none {folder} && exec \"$@\"");
-    for vouched in [vec![], vec![format!("--sha256={sha256}")]] {
+    each([vec![], vec![format!("--sha256={sha256}")]], |vouched| {
         let run = prove(&test, &sealed.path).arg(format!("--scratch-dir={folder}"));
         let words = [unshare(), &["bash", "-c", &script, "bash"]].concat();
         run.args(vouched)
             .through(&words)
             .run()
             .fails(5, &["bytes are left", "--scratch-dir"]);
-    }
+    });
 }
 
 /// In a user namespace that has no number but root's.

@@ -1,7 +1,7 @@
 //! "Restore by hand" in docs/what-a-backup-proves.md: its lines, as they stand there.
 
 use super::forge::{Target, content, secret};
-use crate::support::{Test, bin, cluster};
+use crate::support::{Test, bin, cluster, each};
 use std::process::{Command, Output};
 
 fn block() -> String {
@@ -86,11 +86,11 @@ fn a_session_for_each_loses_the_second_part() {
 #[test]
 fn a_gpg_that_fails_changes_nothing() {
     let test = sealed();
-    for when in ["*r.sql.gpg*", "*prelude*"] {
+    each(["*r.sql.gpg*", "*prelude*"], |when| {
         let target = Target::new();
         test.shim("gpg", when, "$real \"$@\" | head -c 900; exit 2");
         let out = run(&test, &target, &block());
         assert!(!out.status.success(), "{when}: {out:?}");
         target.is_empty();
-    }
+    });
 }

@@ -1,7 +1,7 @@
 //! What a restore that fails tells: where, by which name, what became of the target; and no row.
 
 use super::forge::{Prints, Target, restore};
-use crate::support::{Cases, Sealed, Test};
+use crate::support::{Cases, Sealed, Test, each};
 
 fn sealed(test: &Test, tables: &[&str]) -> Sealed {
     test.sealed(&test.backup(tables).run())
@@ -231,7 +231,7 @@ fn a_change_after_the_comparison_is_seen() {
         CREATE CONSTRAINT TRIGGER late AFTER UPDATE ON public.a DEFERRABLE INITIALLY DEFERRED
           FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION public.late();
         UPDATE public.a SET x = x";
-    for action in [update, deferred] {
+    each([update, deferred], |action| {
         let target = Target::new();
         target.sql(&format!(
             "CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN {action}; END $$;
@@ -245,7 +245,7 @@ fn a_change_after_the_comparison_is_seen() {
             ],
         );
         assert_eq!(target.sql("SELECT to_regclass('public.a') IS NULL"), "t");
-    }
+    });
 }
 
 /// A list of hosts, or a restart, can lead two connections to two servers.

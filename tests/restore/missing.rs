@@ -1,7 +1,7 @@
 //! What the manifest declares and the target has not.
 
 use super::forge::{Prints, Target, content, forge, prove, restore};
-use crate::support::{Cases, Sealed, Test, cluster};
+use crate::support::{Cases, Sealed, Test, cluster, each};
 use serde_json::json;
 
 fn sealed(test: &Test, tables: &[&str], options: &[&str]) -> Sealed {
@@ -141,7 +141,7 @@ fn only_what_can_be_left_out_is() {
         },
     );
     let target = Target::new();
-    for option in [&[][..], &[skip]] {
+    each([&[][..], &[skip]], |option| {
         let ran = restore(&test, &path, &target)
             .args(option.iter().copied())
             .run();
@@ -152,7 +152,7 @@ fn only_what_can_be_left_out_is() {
                 .exits(0)
                 .prints(&["needs role gone: CREATE POLICY p", "privileges of gone"]),
         };
-    }
+    });
     prove(&test, &path).run().exits(0);
 
     let mut cases = Cases::new();

@@ -1,7 +1,7 @@
 //! Whose word an artifact and its prelude are, and what may be done on nobody's.
 
 use super::forge::{Prints, Target, forge, forge_prelude, prove, restore, restore_proved, secret};
-use crate::support::{Home, Ran, Ring, Sealed, Test, keys, tool};
+use crate::support::{Home, Ran, Ring, Sealed, Test, each, keys, tool};
 use serde_json::{Value, json};
 
 const TABLE: &str = "CREATE TYPE mood AS ENUM ('sad', 'ok');
@@ -39,7 +39,7 @@ const END: &str = "-- pgseal prelude complete\n";
 #[test]
 fn the_artifact_vouches_for_its_prelude() {
     let test = Test::of(TABLE);
-    for method in ["deflate", "zstd", "gpg", "none"] {
+    each(["deflate", "zstd", "gpg", "none"], |method| {
         let backup = test
             .backup(&["public.a"])
             .arg(format!("--compress={method}"));
@@ -51,7 +51,7 @@ fn the_artifact_vouches_for_its_prelude() {
             "NOT_PROVED",
             "{method}"
         );
-    }
+    });
     let alone = test.sealed(&test.backup(&["public.a"]).arg("--no-prelude").run());
     let (standing, detail) = bond(&verify(&test, &alone, &["--decrypt"]));
     assert_eq!(standing, "PROVED");
@@ -67,12 +67,12 @@ fn another_prelude_is_refused() {
         let (standing, detail) = bond(&report);
         assert_eq!(standing, "FAILED");
         assert!(detail.contains(words), "{detail}");
-        for option in [vec![], vec![kept(&test, sealed)]] {
+        each([vec![], vec![kept(&test, sealed)]], |option| {
             let target = Target::new();
             let ran = restore(&test, &sealed.path, &target).args(option).run();
             ran.fails(1, &["prelude bond", words, "nothing was changed"]);
             target.is_empty();
-        }
+        });
     };
     // Somebody who can write the store and has the public key.
     let sealed = test.sealed(&test.backup(&["public.a"]).run());
@@ -111,7 +111,7 @@ fn one_secret_key_of_several_is_enough() {
     let backup = test.backup(&["public.a"]).unset("BACKUP_GPG_FPR");
     let backup = backup.args(both.map(|fpr| format!("--recipient={fpr}")));
     let sealed = test.sealed(&backup.run());
-    for (n, fpr) in both.into_iter().enumerate() {
+    each(both.into_iter().enumerate(), |(n, fpr)| {
         let home = Home::new(test.dir.join(format!("k{n}")), &Ring::new());
         let mut export = keys().secret.gpg();
         home.import(&tool(export.args(["--export-secret-keys", fpr]), b""));
@@ -121,7 +121,7 @@ fn one_secret_key_of_several_is_enough() {
             .run()
             .exits(0)
             .prints(&["RESTORE: PASS"]);
-    }
+    });
     // A recipient that gpg does not name is a lie.
     rewrite(&test, &sealed.run_id, |m| {
         let lie = json!("A".repeat(40));
@@ -200,25 +200,27 @@ fn a_role_of_any_name_is_only_a_name() {
     let sealed = test.sealed(&test.backup(&["public.a"]).run());
     let marker = test.dir.join("marker");
     let touch = format!("\") AS x --' \\! touch {}\n\"", marker.display());
-    for (names, code) in [
-        (
-            vec![touch.as_str(), "\"a'b\"", "\"a\\b\"", "\":x\"", "none"],
-            0,
-        ),
-        (vec!["\"!\0\"", touch.as_str()], 1),
-    ] {
-        let mut roles = sealed.manifest["external_references"].clone();
-        let role =
-            |name| json!({"kind": "role", "name": name, "needed_by": "owner of table public.a"});
-        roles
-            .as_array_mut()
-            .unwrap()
-            .extend(names.into_iter().map(role));
-        rewrite(&test, &sealed.run_id, |m| m["external_references"] = roles);
-        let ran = prove(&test, &sealed.path).arg(kept(&test, &sealed)).run();
-        assert!(!marker.exists());
-        ran.exits(code);
-    }
+    each(
+        [
+            (
+                vec![touch.as_str(), "\"a'b\"", "\"a\\b\"", "\":x\"", "none"],
+                0,
+            ),
+            (vec!["\"!\0\"", touch.as_str()], 1),
+        ],
+        |(names, code)| {
+            let mut roles = sealed.manifest["external_references"].clone();
+            let role = |name| json!({"kind": "role", "name": name, "needed_by": "owner of table public.a"});
+            roles
+                .as_array_mut()
+                .unwrap()
+                .extend(names.into_iter().map(role));
+            rewrite(&test, &sealed.run_id, |m| m["external_references"] = roles);
+            let ran = prove(&test, &sealed.path).arg(kept(&test, &sealed)).run();
+            assert!(!marker.exists());
+            ran.exits(code);
+        },
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The proofs: that an artifact comes back, and that a backup changes nothing.
 
 use super::forge::{Prints, forge, prove, secret};
-use crate::support::{Test, bin, eventually, names, processes};
+use crate::support::{Test, bin, each, eventually, names, processes};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -12,7 +12,7 @@ const TABLE: &str = "CREATE TABLE a (id serial PRIMARY KEY, at timestamptz DEFAU
 #[test]
 fn what_comes_back_is_equal() {
     let test = Test::of(TABLE);
-    for method in ["deflate", "zstd", "none"] {
+    each(["deflate", "zstd", "none"], |method| {
         let ran = test
             .backup(&["public.a"])
             .arg(format!("--compress={method}"))
@@ -46,7 +46,7 @@ fn what_comes_back_is_equal() {
             .unwrap();
         assert!(folder.starts_with("/dev/shm/pgs") && !Path::new(folder).exists());
         assert_eq!(processes(folder), [""; 0]);
-    }
+    });
 }
 
 /// The count is right and one row is not: only the digest tells.

@@ -1,7 +1,7 @@
 //! What was sealed comes back equal.
 
 use super::forge::{Prints, Target, content, prove, restore, restore_proved};
-use crate::support::{Test, cluster};
+use crate::support::{Test, cluster, each};
 
 fn round_trip(test: &Test, tables: &[&str], options: &[&str], prepare: &str) {
     let ran = test
@@ -31,10 +31,10 @@ fn the_nine_tables() {
          WHERE relkind IN ('r', 'p') AND c.oid >= 16384 AND NOT relispartition ORDER BY 1",
     );
     let tables: Vec<&str> = all.lines().collect();
-    for method in ["deflate", "zstd", "gpg", "none"] {
+    each(["deflate", "zstd", "gpg", "none"], |method| {
         let option = format!("--compress={method}");
         round_trip(&test, &tables, &[&option], "");
-    }
+    });
 }
 
 /// One column of every type that ships with PostgreSQL, and its array, with a few values.
@@ -92,10 +92,10 @@ fn every_type() {
         "public.empty",
         "public.slice",
     ];
-    for method in ["deflate", "zstd:1", "none"] {
+    each(["deflate", "zstd:1", "none"], |method| {
         let option = format!("--compress={method}");
         round_trip(&test, &tables, &[&option], "");
-    }
+    });
 }
 
 #[test]
@@ -332,16 +332,19 @@ fn settings_of_the_database() {
     };
     let quotes = "quote_all_identifiers = on";
     let strings = "standard_conforming_strings = off";
-    for (source, target) in [(quotes, strings), (strings, quotes)] {
-        set(&test.db, source);
-        let sealed = test.sealed(&test.backup(&["public.a"]).run());
-        prove(&test, &sealed.path).run().exits(0);
-        let place = Target::new();
-        set(&place.db, target);
-        restore(&test, &sealed.path, &place).run().exits(0);
-        let rows = "BEGIN; INSERT INTO a DEFAULT VALUES; TABLE a; ROLLBACK";
-        assert_eq!(test.sql(rows), place.sql(rows));
-    }
+    each(
+        [(quotes, strings), (strings, quotes)],
+        |(source, target)| {
+            set(&test.db, source);
+            let sealed = test.sealed(&test.backup(&["public.a"]).run());
+            prove(&test, &sealed.path).run().exits(0);
+            let place = Target::new();
+            set(&place.db, target);
+            restore(&test, &sealed.path, &place).run().exits(0);
+            let rows = "BEGIN; INSERT INTO a DEFAULT VALUES; TABLE a; ROLLBACK";
+            assert_eq!(test.sql(rows), place.sql(rows));
+        },
+    );
 }
 
 /// It hangs on two tables that were named, and is one relation.

@@ -1,7 +1,7 @@
 //! Where a restore may go, and what must be there.
 
 use super::forge::{Prints, Target, forge, forge_prelude, restore, secret};
-use crate::support::{Test, cluster, eventually};
+use crate::support::{Test, cluster, each, eventually};
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -172,19 +172,21 @@ fn rows_that_the_target_swallows_are_missed() {
     let sealed = test.sealed(&test.backup(&["public.a"]).run());
     let eat = "IF NEW.id = 5 THEN RETURN NULL; END IF; RETURN NEW";
     let late = "DELETE FROM public.a WHERE id = 5; RETURN NULL";
-    for (eat, trigger, role) in [
-        (eat, "TRIGGER eat BEFORE INSERT ON public.a", "origin"),
-        // Foreign keys are not looked at there.
-        (eat, "TRIGGER eat BEFORE INSERT ON public.a", "replica"),
-        (
-            late,
-            "CONSTRAINT TRIGGER eat AFTER INSERT ON public.a DEFERRABLE INITIALLY DEFERRED",
-            "origin",
-        ),
-    ] {
-        let target = Target::new();
-        target.sql(&format!(
-            "CREATE FUNCTION eat() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {eat}; END $$;
+    each(
+        [
+            (eat, "TRIGGER eat BEFORE INSERT ON public.a", "origin"),
+            // Foreign keys are not looked at there.
+            (eat, "TRIGGER eat BEFORE INSERT ON public.a", "replica"),
+            (
+                late,
+                "CONSTRAINT TRIGGER eat AFTER INSERT ON public.a DEFERRABLE INITIALLY DEFERRED",
+                "origin",
+            ),
+        ],
+        |(eat, trigger, role)| {
+            let target = Target::new();
+            target.sql(&format!(
+                "CREATE FUNCTION eat() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {eat}; END $$;
              CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
                IF to_regclass('public.a') IS NOT NULL AND NOT EXISTS (
                    SELECT FROM pg_trigger WHERE tgrelid = to_regclass('public.a')) THEN
@@ -195,17 +197,18 @@ fn rows_that_the_target_swallows_are_missed() {
                EXECUTE FUNCTION meddle();
              ALTER EVENT TRIGGER meddle ENABLE ALWAYS;
              ALTER DATABASE {} SET session_replication_role = {role}",
-            target.db
-        ));
-        restore(&test, &sealed.path, &target).run().fails(
-            1,
-            &[
-                "`public.a` has 8 rows in the target, 9 were sealed",
-                "rolled back",
-            ],
-        );
-        assert_eq!(target.sql("SELECT to_regclass('public.a') IS NULL"), "t");
-    }
+                target.db
+            ));
+            restore(&test, &sealed.path, &target).run().fails(
+                1,
+                &[
+                    "`public.a` has 8 rows in the target, 9 were sealed",
+                    "rolled back",
+                ],
+            );
+            assert_eq!(target.sql("SELECT to_regclass('public.a') IS NULL"), "t");
+        },
+    );
 }
 
 /// What a setting of the target would make of the text.

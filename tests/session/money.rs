@@ -1,7 +1,7 @@
 //! Amounts of money, which are written and read under a locale of the server's host.
 
 use crate::restore::forge::{Prints, Target, forge, prove, restore};
-use crate::support::{Sealed, Test, cluster};
+use crate::support::{Sealed, Test, cluster, each};
 use serde_json::{Value, json};
 
 /// With a decimal comma: a C locale reads its `$ 5,00` as $500.00, and says nothing.
@@ -57,22 +57,25 @@ fn locales(sealed: &Sealed) -> Vec<&Value> {
 
 #[test]
 fn amounts_come_back_whatever_the_locales() {
-    for (source, target) in [(LOCALE, "C"), ("C", LOCALE), (LOCALE, LOCALE)] {
-        let test = under(source);
-        let sealed = test.sealed(&test.backup(NAMES).run());
-        assert_eq!(sealed.manifest["server"]["lc_monetary"], source);
-        let place = Target::new();
-        set(&place.db, target);
-        let ran = restore(&test, &sealed.path, &place).run();
-        ran.exits(0).prints(&["RESTORE: PASS"]);
-        assert_eq!(
-            amounts(&test.db),
-            amounts(&place.db),
-            "{source} to {target}"
-        );
-        let ran = prove(&test, &sealed.path).run();
-        ran.exits(0).prints(&["PROVE_RESTORE: PASS"]);
-    }
+    each(
+        [(LOCALE, "C"), ("C", LOCALE), (LOCALE, LOCALE)],
+        |(source, target)| {
+            let test = under(source);
+            let sealed = test.sealed(&test.backup(NAMES).run());
+            assert_eq!(sealed.manifest["server"]["lc_monetary"], source);
+            let place = Target::new();
+            set(&place.db, target);
+            let ran = restore(&test, &sealed.path, &place).run();
+            ran.exits(0).prints(&["RESTORE: PASS"]);
+            assert_eq!(
+                amounts(&test.db),
+                amounts(&place.db),
+                "{source} to {target}"
+            );
+            let ran = prove(&test, &sealed.path).run();
+            ran.exits(0).prints(&["PROVE_RESTORE: PASS"]);
+        },
+    );
 }
 
 /// Only who holds amounts needs it, and nobody needs C.

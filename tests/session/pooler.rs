@@ -1,7 +1,7 @@
 //! A pooler that gives a server's session to whoever begins a transaction, and drops PGOPTIONS.
 
 use crate::restore::forge::{Target, restore, secret};
-use crate::support::{Ran, Test, as_owner, cluster, eventually, install, tool};
+use crate::support::{Ran, Test, as_owner, cluster, each, eventually, install, tool};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
@@ -89,11 +89,11 @@ fn a_refused_run_leaves_the_session_as_it_was() {
     let dbname = format!("--dbname={}", pooler.to(&test.db));
     let refused = |ran: Ran| ran.fails(3, &["not read-only", "Connect past the pooler"]);
     let before = pooler.session(&test.db);
-    for option in ["--no-prelude", "--dry-run"] {
+    each(["--no-prelude", "--dry-run"], |option| {
         let backup = test.backup(&["public.t"]).args([option, &dbname]);
         refused(backup.run());
         assert_eq!(pooler.session(&test.db), before, "backup {option}");
-    }
+    });
     let prove = test.pgseal("prove-backup").table("public.t").arg(&dbname);
     refused(prove.run());
     assert_eq!(pooler.session(&test.db), before, "prove-backup");

@@ -1,7 +1,7 @@
 //! Settings that a database or a role brings into our sessions.
 
 use crate::restore::forge::{Prints, Target, content, prove, restore};
-use crate::support::{Session, Test, cluster};
+use crate::support::{Session, Test, cluster, each};
 
 /// What somebody could have set, with a value that changes how rows are written, read or compared,
 /// or that ends a session which takes its time. Those that the server does not know are left out.
@@ -201,17 +201,20 @@ fn an_ordinary_role_reads_whatever_a_superuser_set() {
 #[test]
 fn a_server_that_passes_over_damage_is_refused() {
     let test = Test::of("CREATE TABLE a AS SELECT 1 AS x");
-    for setting in ["zero_damaged_pages", "ignore_checksum_failure"] {
-        set(&test.db, &[(setting, "on")]);
-        let ran = test.backup(&["public.a"]).run();
-        ran.fails(
-            3,
-            &[&format!(
-                "rows may be missing without an error: {setting} is on"
-            )],
-        );
-        reset(&test.db);
-    }
+    each(
+        ["zero_damaged_pages", "ignore_checksum_failure"],
+        |setting| {
+            set(&test.db, &[(setting, "on")]);
+            let ran = test.backup(&["public.a"]).run();
+            ran.fails(
+                3,
+                &[&format!(
+                    "rows may be missing without an error: {setting} is on"
+                )],
+            );
+            reset(&test.db);
+        },
+    );
     test.store_is_empty();
 }
 

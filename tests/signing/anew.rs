@@ -2,7 +2,7 @@
 
 use super::site::{Site, check, origin};
 use crate::restore::forge::Prints;
-use crate::support::{Cases, Pgseal, SIGN_ONLY, Sealed, keys};
+use crate::support::{Cases, Pgseal, SIGN_ONLY, Sealed, each, keys};
 use serde_json::{Value, json};
 
 fn line(sealed: &Sealed) -> String {
@@ -36,7 +36,7 @@ fn after_a_key_was_revoked() {
     assert_eq!(report["signing_key"], new.as_str());
     let runs = report["runs"].as_array().unwrap();
     assert_eq!(runs.len(), 2);
-    for (run, id) in runs.iter().zip(["a", "b"]) {
+    each(runs.iter().zip(["a", "b"]), |(run, id)| {
         assert_eq!(
             (&run["run_id"], &run["result"]),
             (&id.into(), &"PASS".into())
@@ -49,7 +49,7 @@ fn after_a_key_was_revoked() {
             "{detail}"
         );
         origin(site.verify(id), 0, "PROVED", &format!("signed by {new}"));
-    }
+    });
     assert_eq!(std::fs::read(site.signature("c")).unwrap(), old);
     assert_eq!(site.files().len(), 12, "nothing is left over");
     // A run that was never signed, and one that lost its signature.
@@ -59,9 +59,9 @@ fn after_a_key_was_revoked() {
     let ran = sign(&site, &["plain", "c"], &(line(&c) + &line(&plain))).run();
     ran.exits(0)
         .prints(&["run plain: signed, ", "run c: signed, ", "SIGN: PASS\n"]);
-    for id in ["plain", "c"] {
+    each(["plain", "c"], |id| {
         origin(site.verify(id), 0, "PROVED", &new);
-    }
+    });
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Backups that are signed, and keys that cannot sign.
 
 use super::site::{CERTIFY_ONLY, Site, TABLE, check, origin};
-use crate::support::{Cases, ECC, Home, PAST, Ring, SIGN_ONLY, Test, end_agent, keys, tool};
+use crate::support::{Cases, ECC, Home, PAST, Ring, SIGN_ONLY, Test, each, end_agent, keys, tool};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -185,11 +185,11 @@ fn keys_that_cannot_sign() {
         (subkey, ["is a subkey of", with_subkey.as_str()]),
     ] {
         cases.check(words, || {
-            for dry in [&[][..], &["--dry-run"]] {
+            each([&[][..], &["--dry-run"]], |dry| {
                 let run = site.backup(&["public.a"]).args(dry.iter().copied());
                 let run = run.env("PGSEAL_SIGNING_KEY", &key);
                 run.run().fails(3, &[&key[..16], words[0], words[1]]);
-            }
+            });
             let run = site
                 .pgseal("guard")
                 .args(["--table=public.a", "--", "true"]);
@@ -215,7 +215,7 @@ fn a_subkey_signs() {
     let site = Site::new();
     let offline = Home::new(site.path("offline"), &Ring::new());
     let both = CERTIFY_ONLY.replacen("Key-Usage: cert", "Key-Usage: sign,cert", 1);
-    for (run, shape) in [("cert", CERTIFY_ONLY), ("both", &both)] {
+    each([("cert", CERTIFY_ONLY), ("both", &both)], |(run, shape)| {
         let key = offline.key(run, shape, "Expire-Date: 2y");
         let export = tool(offline.gpg().args(["--export-secret-subkeys", &key]), b"");
         site.host.import(&export);
@@ -224,7 +224,7 @@ fn a_subkey_signs() {
         let told = format!("signed by {key}");
         let verify = site.verify(run).env("PGSEAL_SIGNING_KEY", &key);
         origin(verify, 0, "PROVED", &told);
-    }
+    });
 }
 
 const PASSPHRASE: &str = "open sesame";
@@ -352,7 +352,7 @@ fn a_signature_that_cannot_get_its_name_ends_the_run() {
 #[test]
 fn killed_at_any_moment_a_run_with_a_manifest_is_signed() {
     let site = Site::new();
-    for (at, milliseconds) in (0..300).step_by(23).enumerate() {
+    each((0..300).step_by(23).enumerate(), |(at, milliseconds)| {
         let run = site
             .backup(&["public.a"])
             .arg(format!("--run-id=r{at}"))
@@ -362,7 +362,7 @@ fn killed_at_any_moment_a_run_with_a_manifest_is_signed() {
         run.wait();
         let complete = site.manifest(&format!("r{at}")).exists();
         assert!(!complete || site.signature(&format!("r{at}")).exists());
-    }
+    });
     site.signed("last");
     origin(site.verify("last"), 0, "PROVED", &site.key);
     let left = site
@@ -389,14 +389,17 @@ fn readiness_tells_of_the_signing_key() {
         row.to_string()
     };
     let fit = row(&site.key);
-    for words in [
-        &site.key,
-        "signs",
-        "expires 20",
-        "environment PGSEAL_SIGNING_KEY",
-    ] {
-        assert!(fit.contains(words), "{words}: {fit}");
-    }
+    each(
+        [
+            &site.key,
+            "signs",
+            "expires 20",
+            "environment PGSEAL_SIGNING_KEY",
+        ],
+        |words| {
+            assert!(fit.contains(words), "{words}: {fit}");
+        },
+    );
     assert!(!fit.contains("can also decrypt"), "{fit}");
     let both = site.host.key("both", ECC, "Expire-Date: 9d");
     let told = row(&both);

@@ -2,7 +2,7 @@
 
 use super::site::{CERTIFY_ONLY, Site, check, origin};
 use crate::restore::forge::{Prints, Target, forge, forge_prelude, prove, restore_proved, secret};
-use crate::support::{Cases, Home, Ring, SIGN_ONLY, keys, tool};
+use crate::support::{Cases, Home, Ring, SIGN_ONLY, each, keys, tool};
 use serde_json::{Value, json};
 
 /// Once there is something to hold signatures against, a run that nobody signed is a "no".
@@ -202,10 +202,10 @@ fn trusted_keys_that_are_not_here() {
         format!("--signed-by={}", site.key),
         format!("--signed-by={unknown}"),
     ];
-    for flags in [&both[..], &both[1..]] {
+    each([&both[..], &both[1..]], |flags| {
         let words = ["no public key AAAA", "manifest's signature", &import];
         site.verify("r").args(flags).run().exits(3).says(&words);
-    }
+    });
     let cut = site
         .host
         .key("with a subkey", CERTIFY_ONLY, "Expire-Date: 2y");

@@ -1,7 +1,7 @@
 //! verify --decrypt: what only the holder of the secret key can tell.
 
 use super::bench::*;
-use crate::support::{Cases, Ring, sha256, tool};
+use crate::support::{Cases, Ring, each, sha256, tool};
 use serde_json::Value;
 use std::fs;
 
@@ -10,9 +10,9 @@ fn yes_with_the_key() {
     let bench = Bench::new(&["a"], &taken().ring);
     let (code, report) = bench.json(&["verify", "a", "--decrypt"], b"");
     assert_eq!(code, 0, "{report:#}");
-    for proved in ["decryption", "content", "plaintext", "rows"] {
+    each(["decryption", "content", "plaintext", "rows"], |proved| {
         assert_eq!(check(&report, proved).unwrap().0, "PROVED", "{proved}");
-    }
+    });
     assert_eq!(check(&report, "rows").unwrap().1, "304 in 4 tables");
     assert_eq!(check(&report, "recovery").unwrap().0, "NOT_PROVED");
     assert_eq!(bench.names(), ["a.manifest.json", "a.sql.gpg"]);
@@ -21,11 +21,11 @@ fn yes_with_the_key() {
 #[test]
 fn every_compression() {
     let bench = Bench::new(&["deflate", "none", "zstd"], &taken().ring);
-    for run in ["deflate", "none", "zstd"] {
+    each(["deflate", "none", "zstd"], |run| {
         let (code, report) = bench.json(&["verify", run, "--decrypt"], b"");
         assert_eq!(code, 0, "{report:#}");
         assert_eq!(check(&report, "rows").unwrap().1, "304 in 4 tables");
-    }
+    });
     // The manifest says that there is no zstd inside, or that there is.
     bench.put("zstd.sql.gpg", &bench.get("zstd.sql.zst.gpg"));
     fs::remove_file(bench.path("zstd.sql.zst.gpg")).unwrap();
@@ -89,12 +89,12 @@ fn lies_that_only_the_key_finds() {
             "the rows of `public.zzz` are missing",
         ),
     ];
-    for (lie, name, words) in lies {
+    each(lies, |(lie, name, words)| {
         bench.put("a.manifest.json", &manifest);
         bench.manifest("a", lie);
         assert_eq!(bench.pgseal(&["verify", "a"], b"").code(), 0);
         refused(&bench, &["a", "--decrypt"], name, words);
-    }
+    });
     // A flipped bit whose hash the manifest was made to fit.
     let mut bytes = bench.get("a.sql.gpg");
     let middle = bytes.len() / 2;

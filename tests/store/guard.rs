@@ -1,7 +1,7 @@
 //! guard: a backup that verifies, and only then COMMAND, as if it had been called itself.
 
 use super::bench::{SQL, TABLES};
-use crate::support::{Pgseal, Ran, Session, Test, eventually};
+use crate::support::{Pgseal, Ran, Session, Test, each, eventually};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -69,7 +69,7 @@ fn command_is_itself() {
 
     // Neither our handlers, nor Rust's ignored SIGPIPE, nor any file of ours.
     let ran = site.guard(&[], &["cat", "/proc/self/status"], b"");
-    for mask in ["SigBlk", "SigIgn", "SigCgt"] {
+    each(["SigBlk", "SigIgn", "SigCgt"], |mask| {
         let line = ran
             .stdout
             .lines()
@@ -79,7 +79,7 @@ fn command_is_itself() {
         // Not those that the test runner may ignore.
         let pipe_and_ours = 1 << 12 | 1 << 14 | 1 << 1 | 1 << 24;
         assert_eq!(mask.unwrap() & pipe_and_ours, 0, "{line}");
-    }
+    });
     let ran = site.guard(&[], &["ls", "-l", "/proc/self/fd"], b"");
     let store = site.0.store().display().to_string();
     assert!(!ran.stdout.contains(&store), "{}", ran.stdout);

@@ -2,7 +2,7 @@
 //! own, without a file and without a child.
 
 use super::bench::{Bench, SQL, TABLES, taken};
-use crate::support::{Place, Ran, Test, eventually, is_root, processes};
+use crate::support::{Place, Ran, Test, each, eventually, is_root, processes};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -98,9 +98,9 @@ impl World {
             "{:?}",
             self.enough
         );
-        for word in words {
+        each(words, |word| {
             assert!(self.refused.contains(word), "{word}: {}", self.refused);
-        }
+        });
     }
 }
 
@@ -108,10 +108,10 @@ impl World {
 fn open_files() {
     let mut world = World::new();
     // With fewer, no program starts.
-    for most in (5..40).step_by(2).chain([60, 80]) {
+    each((5..40).step_by(2).chain([60, 80]), |most| {
         let wrapper = ["prlimit".into(), format!("--nofile={most}")];
         world.run(&wrapper, &wrapper);
-    }
+    });
     world.told(&["Too many open files", "ulimit -n", "stage_failed"]);
 }
 
@@ -132,7 +132,7 @@ fn processes_and_threads() {
     owned(&world.test.dir, first);
     owned(&world.bench.place.dir, first + 1);
     world.test.mode(&world.test.dir, 0o755);
-    for most in (1..24).chain([40, 60]) {
+    each((1..24).chain([40, 60]), |most| {
         let wrapper = |user: u32| {
             [
                 "prlimit".into(),
@@ -144,7 +144,7 @@ fn processes_and_threads() {
             ]
         };
         world.run(&wrapper(first), &wrapper(first + 1));
-    }
+    });
     world.told(&[
         "a thread could not be started",
         "Resource temporarily unavailable",

@@ -1,7 +1,7 @@
 //! list and prune: what is there, what goes, and what never does.
 
 use super::bench::*;
-use crate::support::Ring;
+use crate::support::{Ring, each};
 use serde_json::Value;
 use std::fs;
 
@@ -65,15 +65,18 @@ fn list() {
     assert_eq!(a["signed"], true);
     assert_eq!(runs.iter().filter(|run| run["signed"] == false).count(), 7);
     let text = bench.pgseal(&["list"], b"").stdout;
-    for words in [
-        "RUN",
-        "complete",
-        "`f` is",
-        "its manifest is of run `a`",
-        &taken().fingerprint,
-    ] {
-        assert!(text.contains(words) || words == "`f` is", "{words}: {text}");
-    }
+    each(
+        [
+            "RUN",
+            "complete",
+            "`f` is",
+            "its manifest is of run `a`",
+            &taken().fingerprint,
+        ],
+        |words| {
+            assert!(text.contains(words) || words == "`f` is", "{words}: {text}");
+        },
+    );
     assert_eq!(
         bench
             .pgseal(&["list", "--store", "/nonexistent"], b"")
@@ -191,13 +194,16 @@ fn prune() {
     );
     assert_eq!(ran.code(), 0, "{}", ran.stderr);
     assert_eq!(left(&bench), ["orphan", "r1"]);
-    for args in [
-        &["prune", "--keep-last", "0"][..],
-        &["prune"],
-        &["prune", "--keep-last", "x"],
-    ] {
-        assert_eq!(bench.pgseal(args, b"").code(), 2);
-    }
+    each(
+        [
+            &["prune", "--keep-last", "0"][..],
+            &["prune"],
+            &["prune", "--keep-last", "x"],
+        ],
+        |args| {
+            assert_eq!(bench.pgseal(args, b"").code(), 2);
+        },
+    );
     let empty = Bench::new(&[], &Ring::new());
     let ran = empty.pgseal(&["prune", "--keep-last", "1", "--apply"], b"");
     assert_eq!(

@@ -2,7 +2,7 @@
 //! must say no, with its own message.
 
 use super::bench::*;
-use crate::support::{Cases, Ran, Ring, Running, eventually};
+use crate::support::{Cases, Ran, Ring, Running, each, eventually};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::fs;
@@ -13,16 +13,19 @@ fn yes_without_a_key() {
     let bench = Bench::new(&["a", "b"], &Ring::new());
     let ran = bench.pgseal(&["verify", "a"], b"");
     assert_eq!((ran.code(), ran.stderr.as_str()), (0, ""), "{}", ran.stdout);
-    for words in [
-        "--",
-        "origin:",
-        "not proved",
-        "content:",
-        "recovery:",
-        "VERIFY: PASS\n",
-    ] {
-        assert!(ran.stdout.contains(words), "{words}: {}", ran.stdout);
-    }
+    each(
+        [
+            "--",
+            "origin:",
+            "not proved",
+            "content:",
+            "recovery:",
+            "VERIFY: PASS\n",
+        ],
+        |words| {
+            assert!(ran.stdout.contains(words), "{words}: {}", ran.stdout);
+        },
+    );
     assert!(!ran.stdout.contains("FAIL"), "{}", ran.stdout);
 
     let path = bench.path("a.sql.gpg").display().to_string();
@@ -31,16 +34,19 @@ fn yes_without_a_key() {
     assert_eq!(report["schema"], "pgseal/verify/1");
     assert_eq!(report["run_id"], "a");
     assert_eq!(check(&report, "origin").unwrap().0, "NOT_PROVED");
-    for proved in [
-        "manifest",
-        "artifact",
-        "size",
-        "sha256",
-        "framing",
-        "recipients",
-    ] {
-        assert_eq!(check(&report, proved).unwrap().0, "PROVED", "{proved}");
-    }
+    each(
+        [
+            "manifest",
+            "artifact",
+            "size",
+            "sha256",
+            "framing",
+            "recipients",
+        ],
+        |proved| {
+            assert_eq!(check(&report, proved).unwrap().0, "PROVED", "{proved}");
+        },
+    );
     // Elsewhere, and looked up beside itself.
     let far = Bench::new(&[], &Ring::new());
     for name in ["a.sql.gpg", "a.manifest.json"] {
@@ -58,18 +64,21 @@ fn origin() {
     let hash = kept["sha256"].as_str().unwrap();
     let file = bench.place.write("envelope", envelope);
     let file = file.to_str().unwrap();
-    for (args, input) in [
-        (vec!["verify", "a", "--sha256", hash], ""),
-        (vec!["verify", "a", "--envelope", "-"], envelope.as_str()),
-        (
-            vec!["verify", "a", "--envelope", file, "--sha256", hash],
-            "",
-        ),
-    ] {
-        let (code, report) = bench.json(&args, input.as_bytes());
-        assert_eq!(code, 0, "{report:#}");
-        assert_eq!(check(&report, "origin").unwrap().0, "PROVED");
-    }
+    each(
+        [
+            (vec!["verify", "a", "--sha256", hash], ""),
+            (vec!["verify", "a", "--envelope", "-"], envelope.as_str()),
+            (
+                vec!["verify", "a", "--envelope", file, "--sha256", hash],
+                "",
+            ),
+        ],
+        |(args, input)| {
+            let (code, report) = bench.json(&args, input.as_bytes());
+            assert_eq!(code, 0, "{report:#}");
+            assert_eq!(check(&report, "origin").unwrap().0, "PROVED");
+        },
+    );
     // Another run of the same store is whole, and not the one.
     refused(&bench, &["b", "--sha256", hash], "origin", "was given");
     refused(
@@ -99,14 +108,17 @@ fn origin() {
         "the envelope says",
     );
 
-    for args in [
-        &["--sha256", "abc"][..],
-        &["--passphrase-fd", "3"],
-        &["--no-such"],
-    ] {
-        let ran = bench.pgseal(&[&["verify", "a"], args].concat(), b"");
-        assert_eq!((ran.code(), ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
-    }
+    each(
+        [
+            &["--sha256", "abc"][..],
+            &["--passphrase-fd", "3"],
+            &["--no-such"],
+        ],
+        |args| {
+            let ran = bench.pgseal(&[&["verify", "a"], args].concat(), b"");
+            assert_eq!((ran.code(), ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+        },
+    );
     let both = [
         "verify",
         "a",
@@ -153,13 +165,16 @@ fn mutilated() {
             }
         });
     }
-    for (other, name) in [("b.sql.gpg", "sha256"), ("c.sql.gpg", "recipients")] {
-        let bytes = &taken().files[other];
-        bench.put("a.sql.gpg", bytes);
-        // Of that size, or it might not be read.
-        bench.manifest("a", |m| m["envelope"]["size_bytes"] = bytes.len().into());
-        refused(&bench, &["a"], name, "the manifest says");
-    }
+    each(
+        [("b.sql.gpg", "sha256"), ("c.sql.gpg", "recipients")],
+        |(other, name)| {
+            let bytes = &taken().files[other];
+            bench.put("a.sql.gpg", bytes);
+            // Of that size, or it might not be read.
+            bench.manifest("a", |m| m["envelope"]["size_bytes"] = bytes.len().into());
+            refused(&bench, &["a"], name, "the manifest says");
+        },
+    );
 
     bench.put("a.sql.gpg", &whole);
     bench.manifest("a", |m| m["envelope"]["size_bytes"] = end.into());
@@ -186,16 +201,16 @@ fn what_is_larger_than_the_manifest_says_is_not_read() {
         let ran = bench.pgseal(&[&["verify", "a", "--json"], args].concat(), b"");
         ran.check(ran.took.as_secs() < 10, "it must not be read");
         let report = ran.exits(1).json();
-        for name in checks {
+        each(checks, |name| {
             let (standing, detail) = check(&report, name).unwrap();
             assert_eq!(standing, "NOT_PROVED", "{name}: {report:#}");
             assert!(detail.starts_with("not read: "), "{name}: {report:#}");
-        }
+        });
         report
     };
     let artifact = ["sha256", "framing", "recipients"];
     let end = bench.get("a.sql.gpg").len() as u64;
-    for size in [1 << 40, end + 1] {
+    each([1 << 40, end + 1], |size| {
         grow("a.sql.gpg", size);
         refused(&bench, &["a"], "size", "bytes, the manifest says");
         let report = not_read(artifact, &["--decrypt"]);
@@ -204,7 +219,7 @@ fn what_is_larger_than_the_manifest_says_is_not_read() {
         assert_eq!(check(&report, "content").unwrap().0, "NOT_PROVED");
         let report = not_read(artifact, &["--sha256", &hash]);
         assert_eq!(check(&report, "origin").unwrap().0, "FAILED");
-    }
+    });
     // Without a manifest nothing says how large it should be.
     let manifest = bench.get("a.manifest.json");
     fs::remove_file(bench.path("a.manifest.json")).unwrap();
@@ -321,10 +336,10 @@ fn manifests_that_are_not() {
     bench.put("stray", &bench.get("a.sql.gpg"));
     refused(&bench, &[&stray], "manifest", "none can be looked up");
 
-    for unknown in ["nope", "./nope", "b.manifest.json/"] {
+    each(["nope", "./nope", "b.manifest.json/"], |unknown| {
         let ran = bench.pgseal(&["verify", unknown], b"");
         assert_eq!((ran.code(), ran.stdout.as_str()), (1, ""), "{}", ran.stderr);
-    }
+    });
 }
 
 /// The second file of a run is held to the same.
@@ -404,21 +419,27 @@ fn fifo(bench: &Bench, name: &str) -> String {
 fn what_never_comes() {
     let bench = Bench::new(&["a"], &taken().ring);
     let fifo = format!("--envelope={}", fifo(&bench, "fifo"));
-    for args in [
-        &["verify", "a", "--envelope=-"][..],
-        &["verify", "a", &fifo],
-        &["verify", "a", "--decrypt", "--passphrase-fd=0"],
-        &["verify", "a", "--decrypt", "--passphrase-fd=3"],
-        &["restore", "a", "--dbname=dbname=x", "--envelope=-"],
-        &["prove-restore", "a", "--passphrase-fd=3"],
-    ] {
-        for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-            let ran = idle(&bench, args, |run| run.signal(signal));
-            ran.exits(code).says(&["interrupted by SIG"]);
-        }
-        let ran = idle(&bench, &[args, &["--timeout=300ms"]].concat(), |_| {});
-        ran.exits(4).says(&["not done within --timeout 300ms"]);
-    }
+    each(
+        [
+            &["verify", "a", "--envelope=-"][..],
+            &["verify", "a", &fifo],
+            &["verify", "a", "--decrypt", "--passphrase-fd=0"],
+            &["verify", "a", "--decrypt", "--passphrase-fd=3"],
+            &["restore", "a", "--dbname=dbname=x", "--envelope=-"],
+            &["prove-restore", "a", "--passphrase-fd=3"],
+        ],
+        |args| {
+            each(
+                [(Signal::INT, 130), (Signal::TERM, 143)],
+                |(signal, code)| {
+                    let ran = idle(&bench, args, |run| run.signal(signal));
+                    ran.exits(code).says(&["interrupted by SIG"]);
+                },
+            );
+            let ran = idle(&bench, &[args, &["--timeout=300ms"]].concat(), |_| {});
+            ran.exits(4).says(&["not done within --timeout 300ms"]);
+        },
+    );
 }
 
 /// A FIFO's writer may come after us.

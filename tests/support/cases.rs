@@ -25,6 +25,15 @@ impl Cases {
     }
 }
 
+/// Tries every case of a table.
+pub fn each<T: Debug>(table: impl IntoIterator<Item = T>, mut case: impl FnMut(T)) {
+    let mut cases = Cases::new();
+    for row in table {
+        let name = format!("{row:?}");
+        cases.check(format_args!("{name}"), || case(row));
+    }
+}
+
 impl Drop for Cases {
     /// Where the test fails already, the harness has shown each case as it failed.
     fn drop(&mut self) {
@@ -42,10 +51,7 @@ impl Drop for Cases {
 #[test]
 fn every_case_that_fails_is_told() {
     let ran = catch_unwind(|| {
-        let mut cases = Cases::new();
-        for n in [1, 2, 3] {
-            cases.check(n, || assert_eq!(n, 2, "not two"));
-        }
+        each([1, 2, 3], |n| assert_eq!(n, 2, "not two"));
     });
     let told = ran.unwrap_err();
     let told = told.downcast_ref::<String>().unwrap();

@@ -10,7 +10,7 @@ mod place;
 mod ran;
 mod test;
 
-pub use cases::Cases;
+pub use cases::{Cases, each};
 pub use cluster::{Session, as_owner, bin, cluster};
 pub use gpg::{ECC, Home, PAST, RSA, Ring, SIGN_ONLY, end_agent, gpg, put_down};
 pub use keys::{decrypt, keys};

@@ -1,4 +1,5 @@
 use super::*;
+use crate::base::cases::each;
 use crate::gnupg::fixture::Gpg;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -56,7 +57,7 @@ fn real_messages() {
     let (one, two) = (Gpg::new(), Gpg::new());
     let exported = two.run(&["--export"], b"").stdout;
     assert!(one.run(&["--import"], &exported).status.success());
-    for size in [0, 1, 100, 511, 512, 8192, 70_000] {
+    each([0, 1, 100, 511, 512, 8192, 70_000], |size| {
         let sealed = one.encrypt(
             &["--compress-algo", "none", "--recipient", &two.fingerprint],
             &vec![b'x'; size],
@@ -79,7 +80,7 @@ fn real_messages() {
                 Err(FramingError::Trailing { at })
             );
         }
-    }
+    });
 }
 
 #[test]
@@ -116,77 +117,80 @@ fn refusals() {
     let key = session_key(*b"\x01\x23\x45\x67\x89\xab\xcd\xef");
     let with = |more: &[u8]| [&key, more].concat();
     let whole = with(&data(18, &[], 40));
-    for (bytes, want) in [
-        (vec![], "empty, no OpenPGP message"),
-        (b"COPY".to_vec(), "no OpenPGP packet: byte 0 is 0x43"),
-        (
-            key.clone(),
-            "no encrypted data packet: the message ends at byte 14",
-        ),
-        (
-            key[..13].to_vec(),
-            "truncated at byte 13, inside the packet (tag 1) from byte 0",
-        ),
-        (
-            key[..1].to_vec(),
-            "truncated at byte 1, inside the packet (tag 1) from byte 0",
-        ),
-        (
-            whole[..15].to_vec(),
-            "truncated at byte 15, inside the packet (tag 18) from byte 14",
-        ),
-        (
-            with(&data(18, &[9, 9], 0)[..1 + 2 * 513]),
-            "truncated at byte 1041, inside the packet (tag 18) from byte 14",
-        ),
-        (
-            data(18, &[], 40),
-            "no session key packet before the data packet (tag 18) at byte 0",
-        ),
-        (
-            vec![0x87],
-            "the packet at byte 0 has no length: a cut in it would not show",
-        ),
-        (
-            vec![0xc1, 0xe9],
-            "a session key packet of partial length, at byte 1",
-        ),
-        (
-            vec![0xc1, 20, 6],
-            "unsupported version 6 of packet tag 1, at byte 2",
-        ),
-        (
-            with(&[0xd2, 40, 2]),
-            "unsupported version 2 of packet tag 18, at byte 16",
-        ),
-        (
-            vec![0xc1, 0],
-            "a body of 0 bytes is too short for packet tag 1, at byte 0",
-        ),
-        (
-            with(&data(20, &[2], 30)),
-            "a body of 34 bytes is too short for packet tag 20, at byte 14",
-        ),
-        (
-            with(&[0xa7]),
-            "the data packet at byte 14 has tag 9: no integrity protection",
-        ),
-        (
-            with(&[0xcb]),
-            "a packet of tag 11 at byte 14, where none may be",
-        ),
-        (with(&[0]), "no OpenPGP packet: byte 14 is 0x00"),
-        (
-            [&whole[..], &key].concat(),
-            "bytes after the end of the message, from byte 56",
-        ),
-        (
-            key.repeat(1001),
-            "more than 1000 session key packets, at byte 14000",
-        ),
-    ] {
-        assert_eq!(error(&bytes), want);
-    }
+    each(
+        [
+            (vec![], "empty, no OpenPGP message"),
+            (b"COPY".to_vec(), "no OpenPGP packet: byte 0 is 0x43"),
+            (
+                key.clone(),
+                "no encrypted data packet: the message ends at byte 14",
+            ),
+            (
+                key[..13].to_vec(),
+                "truncated at byte 13, inside the packet (tag 1) from byte 0",
+            ),
+            (
+                key[..1].to_vec(),
+                "truncated at byte 1, inside the packet (tag 1) from byte 0",
+            ),
+            (
+                whole[..15].to_vec(),
+                "truncated at byte 15, inside the packet (tag 18) from byte 14",
+            ),
+            (
+                with(&data(18, &[9, 9], 0)[..1 + 2 * 513]),
+                "truncated at byte 1041, inside the packet (tag 18) from byte 14",
+            ),
+            (
+                data(18, &[], 40),
+                "no session key packet before the data packet (tag 18) at byte 0",
+            ),
+            (
+                vec![0x87],
+                "the packet at byte 0 has no length: a cut in it would not show",
+            ),
+            (
+                vec![0xc1, 0xe9],
+                "a session key packet of partial length, at byte 1",
+            ),
+            (
+                vec![0xc1, 20, 6],
+                "unsupported version 6 of packet tag 1, at byte 2",
+            ),
+            (
+                with(&[0xd2, 40, 2]),
+                "unsupported version 2 of packet tag 18, at byte 16",
+            ),
+            (
+                vec![0xc1, 0],
+                "a body of 0 bytes is too short for packet tag 1, at byte 0",
+            ),
+            (
+                with(&data(20, &[2], 30)),
+                "a body of 34 bytes is too short for packet tag 20, at byte 14",
+            ),
+            (
+                with(&[0xa7]),
+                "the data packet at byte 14 has tag 9: no integrity protection",
+            ),
+            (
+                with(&[0xcb]),
+                "a packet of tag 11 at byte 14, where none may be",
+            ),
+            (with(&[0]), "no OpenPGP packet: byte 14 is 0x00"),
+            (
+                [&whole[..], &key].concat(),
+                "bytes after the end of the message, from byte 56",
+            ),
+            (
+                key.repeat(1001),
+                "more than 1000 session key packets, at byte 14000",
+            ),
+        ],
+        |(bytes, want)| {
+            assert_eq!(error(&bytes), want);
+        },
+    );
     assert_eq!(
         read(&[&whole]).unwrap().recipients[0].to_string(),
         "0123456789ABCDEF"

@@ -1,4 +1,5 @@
 use super::*;
+use crate::base::cases::each;
 use crate::gnupg::fixture::Gpg;
 use crate::gnupg::packet_reader::MessageReader;
 use flate2::read::ZlibDecoder;
@@ -113,8 +114,8 @@ fn gpg_opens_it() {
     sizes.extend(8191..=8193);
     sizes.extend(CHUNK - 8..=CHUNK + 1);
     let data = text(20 << 20);
-    for size in sizes {
-        for compress in ALL {
+    each(sizes, |size| {
+        each(ALL, |compress| {
             let data = &data[..size];
             let sealed = gpg.encrypt(&raw(compress), &seal(data, 65_536, compress));
             let mut framing = MessageReader::new();
@@ -129,20 +130,20 @@ fn gpg_opens_it() {
                 unpack(&opened.data, compress) == data,
                 "{compress:?} {size}"
             );
-        }
-    }
+        });
+    });
 }
 
 #[test]
 fn gpg_refuses_it_when_cut() {
     let gpg = Gpg::new();
     let data = text(300_000);
-    for compress in ALL {
+    each(ALL, |compress| {
         let whole = seal(&data, 10_000, compress);
         let last = whole.len();
         let random = (1..20).map(|n| last * n / 20 + n);
         let cuts = (0..12).chain(CHUNK - 2..CHUNK + 4).chain(random);
-        for cut in cuts.chain(last - 9..last) {
+        each(cuts.chain(last - 9..last), |cut| {
             let opened = gpg.decrypt(&gpg.encrypt(&raw(compress), &whole[..cut]));
             let refused = if cut == 0 {
                 !opened.vouched
@@ -150,19 +151,19 @@ fn gpg_refuses_it_when_cut() {
                 opened.code == Some(2)
             };
             assert!(refused, "{compress:?} {cut} of {last}");
-        }
+        });
         assert_eq!(
             gpg.decrypt(&gpg.encrypt(&raw(compress), &whole)).code,
             Some(0)
         );
-    }
+    });
 }
 
 #[test]
 fn dropped_is_not_closed() {
     let gpg = Gpg::new();
     let data = text(400_000);
-    for compress in ALL {
+    each(ALL, |compress| {
         let mut out = Vec::new();
         let mut seal = MessageWriter::new(&mut out, compress, NAME).unwrap();
         seal.write_all(&data).unwrap();
@@ -170,7 +171,7 @@ fn dropped_is_not_closed() {
         drop(seal);
         let opened = gpg.decrypt(&gpg.encrypt(&raw(compress), &out));
         assert_eq!(opened.code, Some(2), "{compress:?}");
-    }
+    });
 }
 
 #[test]
@@ -190,14 +191,14 @@ fn a_failed_write_is_never_closed() {
         }
     }
     let data = text(4 << 20);
-    for compress in ALL {
+    each(ALL, |compress| {
         let mut seal = MessageWriter::new(Full(Vec::new(), false), compress, NAME).unwrap();
         let error = data
             .chunks(1000)
             .find_map(|piece| seal.write_all(piece).err());
         assert_eq!(error.unwrap().kind(), io::ErrorKind::StorageFull);
         assert!(seal.finish().is_err(), "{compress:?}");
-    }
+    });
 }
 
 proptest! {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::base::cases::each;
 
 fn tokens(text: &str) -> (Vec<String>, bool) {
     let mut lexer = Lexer::new();
@@ -14,48 +15,54 @@ fn tokens(text: &str) -> (Vec<String>, bool) {
 
 #[test]
 fn what_is_inside_stays_inside() {
-    for inside in [
-        "'a;\nCOPY x FROM stdin;\n\\.\n'",
-        "'it''s; fine'",
-        "E'a\\';still'",
-        "E'a''\\';still'",
-        "e'x' '\\';still'",
-        "\"a;b\"\"c;\"",
-        "$$ ; $x$ ; $$",
-        "$ab$ ; $a$ ; $$ ; $ab$",
-        "/* ; /* ; */ ; */ 1",
-        "(1; 2; (3;))",
-        "a$b$c",
-        "$1",
-        "1 -- ; '\n + 2",
-        "'\\'",
-    ] {
-        let text = format!("SELECT {inside};\nNEXT;\n");
-        let text = text.replace("\\n", "\n").replace("\\\\", "\\");
-        let (told, rest) = tokens(&text);
-        assert_eq!(told.len(), 2, "{text}: {told:?}");
-        assert!(
-            told[0].starts_with("S SELECT") && told[1] == "S NEXT" && rest,
-            "{told:?}"
-        );
-    }
+    each(
+        [
+            "'a;\nCOPY x FROM stdin;\n\\.\n'",
+            "'it''s; fine'",
+            "E'a\\';still'",
+            "E'a''\\';still'",
+            "e'x' '\\';still'",
+            "\"a;b\"\"c;\"",
+            "$$ ; $x$ ; $$",
+            "$ab$ ; $a$ ; $$ ; $ab$",
+            "/* ; /* ; */ ; */ 1",
+            "(1; 2; (3;))",
+            "a$b$c",
+            "$1",
+            "1 -- ; '\n + 2",
+            "'\\'",
+        ],
+        |inside| {
+            let text = format!("SELECT {inside};\nNEXT;\n");
+            let text = text.replace("\\n", "\n").replace("\\\\", "\\");
+            let (told, rest) = tokens(&text);
+            assert_eq!(told.len(), 2, "{text}: {told:?}");
+            assert!(
+                told[0].starts_with("S SELECT") && told[1] == "S NEXT" && rest,
+                "{told:?}"
+            );
+        },
+    );
 }
 
 #[test]
 fn an_open_end_is_not_rest() {
-    for text in [
-        "SELECT 1",
-        "'",
-        "SELECT 'a;",
-        "\"",
-        "$a$ ; $b$;",
-        "/* ;",
-        "-- x",
-        "\\x",
-        "(",
-    ] {
-        assert!(!tokens(text).1, "{text:?}");
-    }
+    each(
+        [
+            "SELECT 1",
+            "'",
+            "SELECT 'a;",
+            "\"",
+            "$a$ ; $b$;",
+            "/* ;",
+            "-- x",
+            "\\x",
+            "(",
+        ],
+        |text| {
+            assert!(!tokens(text).1, "{text:?}");
+        },
+    );
     assert!(tokens("SELECT 1;\n\n").1);
 }
 

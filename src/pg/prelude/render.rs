@@ -95,14 +95,14 @@ fn object(out: &mut Vec<u8>, entry: &Entry, statements: Vec<&[u8]>, parent: Opti
     for maker in makers {
         body.extend(execute(maker));
     }
-    body.extend(mark(entry, true).bytes());
+    body.extend(mark(entry, Made::Now).bytes());
     if parent.is_some() {
         body.extend(b"END IF;\n");
     }
     let exists = "RAISE NOTICE 'pgseal: exists already, left as it is: %', ";
     body.extend(format!("EXCEPTION WHEN {DUPLICATE} THEN\n{exists}").bytes());
     body.extend([&quoted(&label(entry))[..], b";\n"].concat());
-    body.extend(mark(entry, false).bytes());
+    body.extend(mark(entry, Made::Before).bytes());
     body.extend(b"END ");
     block(out, &body);
     let owners: Vec<_> = owners.into_iter().map(|owner| vec![owner]).collect();
@@ -148,12 +148,19 @@ fn made(entries: &[u32]) -> String {
     all.join(" AND ")
 }
 
-fn mark(entry: &Entry, made: bool) -> String {
+#[derive(Clone, Copy)]
+enum Made {
+    Now,
+    Before,
+}
+
+fn mark(entry: &Entry, made: Made) -> String {
     let number = entry.number;
-    format!(
-        "PERFORM pg_catalog.set_config('pgseal.made_{number}', '{}', false);\n",
-        made as u8
-    )
+    let value = match made {
+        Made::Now => 1,
+        Made::Before => 0,
+    };
+    format!("PERFORM pg_catalog.set_config('pgseal.made_{number}', '{value}', false);\n")
 }
 
 fn label(entry: &Entry) -> Vec<u8> {
@@ -207,34 +214,41 @@ fn names_owner(statement: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::cases::each;
 
     #[test]
     fn tags_do_not_collide() {
-        for text in ["", "$", "$q", "$q$", "a $q$ b $q1", "$q$q1$q2$", "x$q1$q"] {
-            let quoted = String::from_utf8(quoted(text.as_bytes())).unwrap();
-            let tag = &quoted[..quoted[1..].find('$').unwrap() + 2];
-            let inside = &quoted[tag.len()..];
-            assert_eq!(inside.find(tag), Some(text.len()), "{quoted}");
-            assert_eq!(&inside[..text.len()], text);
-        }
+        each(
+            ["", "$", "$q", "$q$", "a $q$ b $q1", "$q$q1$q2$", "x$q1$q"],
+            |text| {
+                let quoted = String::from_utf8(quoted(text.as_bytes())).unwrap();
+                let tag = &quoted[..quoted[1..].find('$').unwrap() + 2];
+                let inside = &quoted[tag.len()..];
+                assert_eq!(inside.find(tag), Some(text.len()), "{quoted}");
+                assert_eq!(&inside[..text.len()], text);
+            },
+        );
     }
 
     #[test]
     fn owners_are_told_from_names() {
-        for (statement, owner) in [
-            ("ALTER TYPE public.t OWNER TO boss", true),
-            (
-                "ALTER TYPE public.t OWNER TO \"We.ird \"\"R OWNER TO x\"",
-                true,
-            ),
-            ("ALTER TYPE public.t SET (x = 1)", false),
-            (
-                "ALTER DOMAIN public.\"a OWNER TO b\" ADD CONSTRAINT c CHECK (true)",
-                false,
-            ),
-            ("CREATE TYPE \"x OWNER TO y\"", false),
-        ] {
-            assert_eq!(names_owner(statement.as_bytes()), owner, "{statement}");
-        }
+        each(
+            [
+                ("ALTER TYPE public.t OWNER TO boss", true),
+                (
+                    "ALTER TYPE public.t OWNER TO \"We.ird \"\"R OWNER TO x\"",
+                    true,
+                ),
+                ("ALTER TYPE public.t SET (x = 1)", false),
+                (
+                    "ALTER DOMAIN public.\"a OWNER TO b\" ADD CONSTRAINT c CHECK (true)",
+                    false,
+                ),
+                ("CREATE TYPE \"x OWNER TO y\"", false),
+            ],
+            |(statement, owner)| {
+                assert_eq!(names_owner(statement.as_bytes()), owner, "{statement}");
+            },
+        );
     }
 }

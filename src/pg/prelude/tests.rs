@@ -1,4 +1,5 @@
 use super::*;
+use crate::base::cases::each;
 
 /// As pg_dump 15 writes it.
 const DUMP: &str = "\
@@ -40,31 +41,34 @@ fn only_what_is_needed_each_by_itself() {
     let made = prelude(DUMP.as_bytes(), &closure()).unwrap();
     let sql = String::from_utf8(made.sql).unwrap();
     assert_eq!((made.absent.len(), made.absent[0].oid), (1, 5));
-    for there in [
-        "SET standard_conforming_strings = on;\n",
-        "EXECUTE $q$CREATE SCHEMA app$q$;\n",
-        "EXECUTE $q$ALTER SCHEMA app OWNER TO boss$q$;\n",
-        "BEGIN ATOMIC\n SELECT 1;\n SELECT CASE WHEN true THEN 2 END;\nEND$q$;\n",
-        "BEGIN\nEXECUTE $q$GRANT USAGE ON SCHEMA app TO a$q$;\nEXCEPTION",
-        "BEGIN\nEXECUTE $q$SET SESSION AUTHORIZATION b$q$;\nEXECUTE $q$GRANT USAGE ON SCHEMA app TO c$q$;\nEXECUTE $q$RESET SESSION AUTHORIZATION$q$;\nEXCEPTION",
-    ] {
-        assert!(sql.contains(there), "{there}\n{sql}");
-    }
-    for absent in ["other", "statement_timeout", "restrict"] {
+    each(
+        [
+            "SET standard_conforming_strings = on;\n",
+            "EXECUTE $q$CREATE SCHEMA app$q$;\n",
+            "EXECUTE $q$ALTER SCHEMA app OWNER TO boss$q$;\n",
+            "BEGIN ATOMIC\n SELECT 1;\n SELECT CASE WHEN true THEN 2 END;\nEND$q$;\n",
+            "BEGIN\nEXECUTE $q$GRANT USAGE ON SCHEMA app TO a$q$;\nEXCEPTION",
+            "BEGIN\nEXECUTE $q$SET SESSION AUTHORIZATION b$q$;\nEXECUTE $q$GRANT USAGE ON SCHEMA app TO c$q$;\nEXECUTE $q$RESET SESSION AUTHORIZATION$q$;\nEXCEPTION",
+        ],
+        |there| {
+            assert!(sql.contains(there), "{there}\n{sql}");
+        },
+    );
+    each(["other", "statement_timeout", "restrict"], |absent| {
         assert!(!sql.contains(absent), "{absent}\n{sql}");
-    }
+    });
     assert!(sql.ends_with(render::END));
 }
 
 #[test]
 fn what_is_not_whole_is_refused() {
     let end = DUMP.find("dump complete").unwrap();
-    for cut in [0, 100, DUMP.len() / 2, end] {
+    each([0, 100, DUMP.len() / 2, end], |cut| {
         assert!(
             prelude(&DUMP.as_bytes()[..cut], &closure()).is_err(),
             "{cut}"
         );
-    }
+    });
     let command = DUMP.replace("CREATE SCHEMA app;", "\\! true\n");
     assert!(prelude(command.as_bytes(), &closure()).is_err());
 }

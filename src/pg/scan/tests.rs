@@ -1,4 +1,5 @@
 use super::*;
+use crate::base::cases::each;
 use proptest::prelude::*;
 
 fn table(schema: &str, name: &str) -> TableName {
@@ -64,60 +65,63 @@ fn every_cut_is_seen() {
 #[test]
 fn what_does_not_belong_is_refused() {
     let copy = "COPY public.a (x, y) FROM stdin;\n";
-    for (from, to, words) in [
-        (
-            copy,
-            "COPY public.c (x) FROM stdin;\n1\n\\.\n\nCOPY public.a (x, y) FROM stdin;\n",
-            "`public.c`, which was not asked for",
-        ),
-        (
-            copy,
-            "COPY public.a (x) FROM stdin;\n\\.\n\nCOPY public.a (x, y) FROM stdin;\n",
-            "come twice",
-        ),
-        (
-            copy,
-            "COPY public.a (x, y) FROM PROGRAM 'true';\n",
-            "not pg_dump's",
-        ),
-        (copy, "copy public.a from stdin;\n", "not pg_dump's"),
-        (
-            copy,
-            "COPY public.a (x, y) FROM stdin; SELECT 1;\n",
-            "text behind a COPY",
-        ),
-        (
-            copy,
-            "\\! true\nCOPY public.a (x, y) FROM stdin;\n",
-            "psql command",
-        ),
-        ("\\unrestrict K3y", "\\unrestrict other", "psql command"),
-        ("\\unrestrict K3y\n", "\n", "\\unrestrict line is missing"),
-        (
-            "\\unrestrict K3y\n",
-            "\\unrestrict K3y\n\\unrestrict K3y\n",
-            "psql command",
-        ),
-        (
-            "\\unrestrict K3y\n",
-            "\\unrestrict K3y\nSELECT 1;\n",
-            "behind its completion",
-        ),
-        (
-            "\\unrestrict K3y\n",
-            "SELECT 1;\n\\unrestrict K3y\n",
-            "behind its completion",
-        ),
-        (
-            "\\unrestrict K3y\n",
-            "\\unrestrict K3y\nSELECT",
-            "inside a statement",
-        ),
-    ] {
-        let text = DUMP.replace(from, to);
-        let said = scan(&[text.as_bytes()]).unwrap_err();
-        assert!(said.contains(words), "{to:?}: {said}");
-    }
+    each(
+        [
+            (
+                copy,
+                "COPY public.c (x) FROM stdin;\n1\n\\.\n\nCOPY public.a (x, y) FROM stdin;\n",
+                "`public.c`, which was not asked for",
+            ),
+            (
+                copy,
+                "COPY public.a (x) FROM stdin;\n\\.\n\nCOPY public.a (x, y) FROM stdin;\n",
+                "come twice",
+            ),
+            (
+                copy,
+                "COPY public.a (x, y) FROM PROGRAM 'true';\n",
+                "not pg_dump's",
+            ),
+            (copy, "copy public.a from stdin;\n", "not pg_dump's"),
+            (
+                copy,
+                "COPY public.a (x, y) FROM stdin; SELECT 1;\n",
+                "text behind a COPY",
+            ),
+            (
+                copy,
+                "\\! true\nCOPY public.a (x, y) FROM stdin;\n",
+                "psql command",
+            ),
+            ("\\unrestrict K3y", "\\unrestrict other", "psql command"),
+            ("\\unrestrict K3y\n", "\n", "\\unrestrict line is missing"),
+            (
+                "\\unrestrict K3y\n",
+                "\\unrestrict K3y\n\\unrestrict K3y\n",
+                "psql command",
+            ),
+            (
+                "\\unrestrict K3y\n",
+                "\\unrestrict K3y\nSELECT 1;\n",
+                "behind its completion",
+            ),
+            (
+                "\\unrestrict K3y\n",
+                "SELECT 1;\n\\unrestrict K3y\n",
+                "behind its completion",
+            ),
+            (
+                "\\unrestrict K3y\n",
+                "\\unrestrict K3y\nSELECT",
+                "inside a statement",
+            ),
+        ],
+        |(from, to, words)| {
+            let text = DUMP.replace(from, to);
+            let said = scan(&[text.as_bytes()]).unwrap_err();
+            assert!(said.contains(words), "{to:?}: {said}");
+        },
+    );
     let (head, tail) = (
         DUMP.find("COPY \"we").unwrap(),
         DUMP.rfind("--\n-- Post").unwrap(),

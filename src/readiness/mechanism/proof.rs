@@ -27,7 +27,7 @@ pub(crate) fn prove_with(
     let keyring = || keyring::look(&gpg, config, cancel);
     let before = keyring()?;
 
-    let mut trial = RoundTrip::new(gpg.program(), config, cancel, canary)?;
+    let mut trial = RoundTrip::new(&gpg.program, config, cancel, canary)?;
     let outcome = trial.round_trip(shape).and_then(|()| trial.controls());
     // A trial that was stopped from outside is no proof of anything; its homes go with it.
     outcome?;

@@ -1,13 +1,17 @@
 use super::*;
+use crate::base::cases::each;
 use crate::pg::closure::ExternalReference;
 use crate::pg::scan::Scan;
+use crate::restore::missing::MissingDependency;
 
 fn edited(dump: &str, references: &[(&str, &str, &str)]) -> (String, DumpEditor) {
     let mut omissions = Omissions::default();
     for (kind, name, needed_by) in references {
         let reference = serde_json::json!({"kind": kind, "name": name, "needed_by": needed_by});
         let reference: ExternalReference = serde_json::from_value(reference).unwrap();
-        assert!(omissions.add(&reference, false));
+        let reference = &reference;
+        let others = false;
+        assert!(omissions.add(&MissingDependency { reference, others }));
     }
     let key = DigestKey::random().unwrap();
     let script = TransactionScript::new([7; 16], String::new());
@@ -30,9 +34,12 @@ fn statements_pass_as_they_are_but_for_colons() {
         "CREATE TABLE public.t (\n    a int[] CHECK (a[1: \"N\"] = '{:x}'::int[]), b text DEFAULT ':y'\n);\n\
          COPY public.t (a, b) FROM stdin;\n{}\t:x\n\\.\nSELECT 1;\n"
     );
-    for (line, label) in [(1, "TABLE t"), (3, "TABLE t"), (6, "TABLE DATA t")] {
-        assert_eq!(editor.entry_at(line), Some(label));
-    }
+    each(
+        [(1, "TABLE t"), (3, "TABLE t"), (6, "TABLE DATA t")],
+        |(line, label)| {
+            assert_eq!(editor.entry_at(line), Some(label));
+        },
+    );
     assert_eq!(editor.digests().next().unwrap().1.rows, 1);
 }
 
@@ -78,7 +85,7 @@ fn what_others_granted_is_left_out() {
 #[test]
 fn a_long_statement_is_not_held() {
     let long = "x;".repeat(KEPT);
-    for (role, kept) in [("app", true), ("gone", false)] {
+    each([("app", true), ("gone", false)], |(role, kept)| {
         let dump = format!(
             "ALTER TABLE public.t OWNER TO {role};\nCOMMENT ON TABLE public.t IS '{long}';\nSELECT 1;\n"
         );
@@ -86,7 +93,7 @@ fn a_long_statement_is_not_held() {
         assert!(editor.pending.capacity() < 3 * KEPT);
         assert_eq!(out.contains("OWNER"), kept);
         assert!(out.contains(&format!("IS '{long}';\nSELECT 1;\n")));
-    }
+    });
     let header = "-- Name: s; Type: SEQUENCE SET; Schema: public; Owner: a\n";
     let dump = format!("COMMENT ON POLICY p ON public.t IS '{long}';\n{header}SELECT 1;\n");
     let (out, _) = edited(&dump, &[("table", "public.x", "policy p on public.t")]);

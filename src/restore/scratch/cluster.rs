@@ -15,7 +15,7 @@ use crate::restore::scratch::connection::{conninfo, without_postgres};
 use crate::restore::scratch::leftovers;
 use crate::restore::scratch::limits::{Limits, MemoryLimit};
 use crate::restore::scratch::owner::{self, Owner};
-use crate::restore::scratch::roles::Names;
+use crate::restore::scratch::roles::{Names, Rights};
 use crate::store::manifest::Server;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -92,8 +92,11 @@ impl ScratchCluster {
         };
         cluster.init(&owner, cancel)?;
         cluster.serve(&owner, cancel)?;
-        let restorer = cluster.names.restorer(cluster.limits.is_none());
-        cluster.sql(&restorer, cancel)?;
+        let rights = match cluster.limits {
+            None => Rights::Superuser,
+            Some(_) => Rights::Ordinary,
+        };
+        cluster.sql(&cluster.names.restorer(rights), cancel)?;
         cluster.create(like, cancel)?;
         let conninfo = conninfo(&cluster.path, &cluster.names.superuser, DATABASE)?;
         cluster.admin.conninfo = Some(conninfo);

@@ -14,6 +14,13 @@ pub(crate) struct Names {
     pub restorer: String,
 }
 
+/// What the role that restores may do.
+#[derive(Clone, Copy)]
+pub(crate) enum Rights {
+    Superuser,
+    Ordinary,
+}
+
 impl Names {
     pub(crate) fn random() -> Result<Names> {
         let random = hex::encode(random::bytes::<8>()?);
@@ -23,10 +30,12 @@ impl Names {
         })
     }
 
-    /// Makes the restorer; `trusted`: with a superuser's rights. Its rows are counted whatever
-    /// the row security of the tables.
-    pub(crate) fn restorer(&self, trusted: bool) -> String {
-        let rights = if trusted { "SUPERUSER" } else { "NOSUPERUSER" };
+    /// Makes the restorer. Its rows are counted whatever the row security of the tables.
+    pub(crate) fn restorer(&self, rights: Rights) -> String {
+        let rights = match rights {
+            Rights::Superuser => "SUPERUSER",
+            Rights::Ordinary => "NOSUPERUSER",
+        };
         format!("CREATE ROLE {} LOGIN BYPASSRLS {rights};\n", self.restorer)
     }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::base::cases::each;
 use crate::store::listing;
 
 fn store() -> (tempfile::TempDir, Store) {
@@ -77,12 +78,12 @@ fn only_a_folder_is_a_store() {
     // Nobody ever opens it to write.
     rustix::fs::mkfifoat(rustix::fs::CWD, path("fifo"), 0o600.into()).unwrap();
     std::os::unix::fs::symlink(dir.path(), path("link")).unwrap();
-    for name in ["file", "fifo"] {
+    each(["file", "fifo"], |name| {
         let error = Store::open_read(&path(name)).unwrap_err();
         assert_eq!(error.code, Code::Store);
         let said = &error.message;
         assert!(said.ends_with("is not a folder"), "{said}");
-    }
+    });
     Store::open(&path("link")).unwrap();
 }
 
