@@ -30,18 +30,18 @@ pub(crate) fn run(
         prepared.gathered.stored(),
     );
     let digest_key = DigestKey::random()?;
-    let look = |when: &str| {
-        let taken = table_digest::take(&dump, stored.clone(), digest_key, cancel);
+    let look = |when: &str, before: &[NamedDigest]| {
+        let taken = table_digest::take(&dump, stored.clone(), digest_key, before, cancel);
         taken.map_err(|error| {
             error.while_doing(&format!("cannot read the tables {when} the backup"))
         })
     };
-    let before = look("before")?;
+    let before = look("before", &[])?;
     // The look is no part of the backup's time.
     prepared.began = Began::now();
     let finished = prepared.run(config, cancel, &mut |_, _| {})?;
     let finish = || -> Result<(Findings, Vec<NamedDigest>, SessionFacts)> {
-        let after = look("after")?;
+        let after = look("after", &before)?;
         let session = session(config, cancel)?;
         let verification = verify_sealed(&run_id, &finished, config, cancel)?;
         Ok((verification.findings.clone(), after, session))

@@ -1,6 +1,7 @@
 //! The transaction around a dump: what psql is given before it, between its parts and behind it.
 
 use crate::base::names::{TableName, literal};
+use crate::pg::copy::CopyHeader;
 
 /// The marks in psql's answer, the guard that no stray COMMIT passes, and the SQL that makes them.
 #[derive(Debug, Clone)]
@@ -96,19 +97,19 @@ impl TransactionScript {
     /// Tells the rows of tables, as the artifact's COPY statements list their columns. What was put
     /// off until COMMIT happens first, so that it is compared too. `first`: how many tables were
     /// told before.
-    pub(crate) fn compare(&self, first: usize, tables: &[(&TableName, &str)]) -> String {
-        let mut out = self.settings() + &self.deferred();
-        for (at, (table, columns)) in tables.iter().enumerate().skip(first) {
-            let columns = columns.strip_prefix('(').and_then(|c| c.strip_suffix(')'));
-            let columns = columns.unwrap_or_default();
-            out += &self.mark(&at.to_string());
-            out += &format!(
-                "COPY (SELECT {columns} FROM ONLY {}) TO STDOUT;\n",
-                table.pattern()
-            );
+    pub(crate) fn compare(&self, first: usize, tables: &[&CopyHeader]) -> Vec<u8> {
+        let mut out = (self.settings() + &self.deferred()).into_bytes();
+        for (at, header) in tables.iter().enumerate().skip(first) {
+            let from = format!(" FROM ONLY {}) TO STDOUT;\n", header.table.pattern());
+            out.extend(self.mark(&at.to_string()).bytes());
+            out.extend([b"COPY (SELECT ", &header.list()[..], from.as_bytes()].concat());
         }
-        let names = tables.iter().map(|(table, _)| *table);
-        out + &self.mark(&format!("'compared', {}", changes(names)))
+        let names = tables.iter().map(|header| &header.table);
+        out.extend(
+            self.mark(&format!("'compared', {}", changes(names)))
+                .bytes(),
+        );
+        out
     }
 
     /// The end of what may fail: behind it only [`commit`](Self::commit) is missing.

@@ -2,6 +2,7 @@
 
 mod bounds;
 mod by_hand;
+mod columns;
 mod damage;
 mod errors;
 pub mod forge;
