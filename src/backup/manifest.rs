@@ -74,6 +74,7 @@ pub(crate) fn manifest(
         plaintext: manifest::Plaintext {
             sha256: dump.plaintext_sha256.clone(),
             size_bytes: dump.plaintext_bytes,
+            encoding: plan.encoding,
         },
         tables: tables.collect(),
         external_references,

@@ -3,6 +3,7 @@
 use crate::base::names::TableName;
 use crate::pg::catalog::RelationKind;
 use crate::pg::closure::ExternalReference;
+use crate::pg::encoding::Encoding;
 use serde::{Deserialize, Serialize};
 
 pub(crate) const SCHEMA: &str = "pgseal/manifest/1";
@@ -115,6 +116,9 @@ pub(crate) struct Recipient {
 pub(crate) struct Plaintext {
     pub sha256: String,
     pub size_bytes: u64,
+    /// Of its text, the prelude's too. UTF8 where it is not told, as it was before it was recorded.
+    #[serde(default)]
+    pub encoding: Encoding,
 }
 
 /// One dumped relation, as counted in the stream that was encrypted.

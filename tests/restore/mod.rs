@@ -4,6 +4,7 @@ mod bounds;
 mod by_hand;
 mod columns;
 mod damage;
+mod encoding;
 mod errors;
 pub mod forge;
 mod honest;
