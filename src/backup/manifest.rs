@@ -77,6 +77,7 @@ pub(crate) fn manifest(
             encoding: plan.encoding,
         },
         tables: tables.collect(),
+        composites: gathered.catalog.composites.clone(),
         external_references,
         prelude: prelude.as_ref().map(|prelude| manifest::Prelude {
             file: plan.prelude_name(),

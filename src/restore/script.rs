@@ -19,6 +19,8 @@ pub(crate) enum Mark {
     Table(usize),
     /// Every table has been told; with the number of rows that were changed up to here.
     Compared(String),
+    /// Numbers of the composite types whose columns have another order; empty where none has.
+    Moved(String),
     /// All statements were run.
     Done(Transaction),
     /// What the server says of the transaction behind COMMIT.
@@ -112,13 +114,24 @@ impl TransactionScript {
         out
     }
 
-    /// The end of what may fail: behind it only [`commit`](Self::commit) is missing.
-    pub(crate) fn done<'a>(&self, tables: impl Iterator<Item = &'a TableName>) -> String {
+    /// The end of what may fail: behind it only [`commit`](Self::commit) is missing. `moved`: an
+    /// expression that tells the composite types whose columns have another order.
+    pub(crate) fn done<'a>(
+        &self,
+        tables: impl Iterator<Item = &'a TableName>,
+        moved: &str,
+    ) -> String {
+        let moved = self.mark(&format!("'moved', {moved}"));
         let mark = format!(
             "'done', pg_catalog.pg_current_xact_id(), {SERVER_STARTED}, {}",
             changes(tables)
         );
-        format!("{}{}{}", self.settings(), self.deferred(), self.mark(&mark))
+        format!(
+            "{}{}{moved}{}",
+            self.settings(),
+            self.deferred(),
+            self.mark(&mark)
+        )
     }
 
     /// The last word, and the question whether the server kept it.
@@ -138,6 +151,7 @@ impl TransactionScript {
         let words: Vec<&str> = rest.split('\t').collect();
         match words[..] {
             ["compared", changes] => Some(Mark::Compared(changes.into())),
+            ["moved", types] => Some(Mark::Moved(types.into())),
             ["done", id, server_started, changes] => {
                 let number = id.bytes().all(|b| b.is_ascii_digit());
                 number.then(|| {

@@ -1,7 +1,7 @@
 //! What is stored beside an artifact. Written last: its presence means that the run is complete.
 
 use crate::base::names::TableName;
-use crate::pg::catalog::RelationKind;
+use crate::pg::catalog::{Composite, RelationKind};
 use crate::pg::closure::ExternalReference;
 use crate::pg::encoding::Encoding;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,9 @@ pub(crate) struct Manifest {
     pub compression: String,
     pub plaintext: Plaintext,
     pub tables: Vec<Table>,
+    /// Types whose columns a restore must find in this order. Not told before they were recorded.
+    #[serde(default)]
+    pub composites: Vec<Composite>,
     pub external_references: Vec<ExternalReference>,
     pub prelude: Option<Prelude>,
     pub tools: Tools,

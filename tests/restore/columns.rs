@@ -176,3 +176,73 @@ fn another_order_between_two_looks() {
         });
     }
 }
+
+/// A value of a composite type, or a row in a column, is text without names: its columns must stand
+/// as they did.
+#[test]
+fn values_that_list_columns_by_place() {
+    const CHILD: &str = "CREATE TABLE base (a int, b int); CREATE TABLE child (b int, a int); ALTER TABLE child INHERIT base;";
+    let mut cases = Cases::new();
+    for (sql, prepare, moved) in [
+        (
+            "CREATE TYPE shape AS (a int, b int); CREATE TABLE t (x shape); INSERT INTO t VALUES ('(1,2)')",
+            "CREATE TYPE shape AS (b int, a int)",
+            "public.shape",
+        ),
+        (
+            r#"CREATE SCHEMA "Ö'"; CREATE TYPE "Ö'"."s\ h" AS ("ä" int, b int); CREATE DOMAIN d AS "Ö'"."s\ h";
+               CREATE TYPE o AS (x int, d d[]); CREATE TYPE r AS RANGE (SUBTYPE = o); CREATE TABLE t (x r[])"#,
+            r#"CREATE SCHEMA "Ö'"; CREATE TYPE "Ö'"."s\ h" AS (b int, "ä" int)"#,
+            r#""Ö'"."s\ h""#,
+        ),
+        (
+            "CREATE TYPE shape AS (a int, b int, c int); ALTER TYPE shape DROP ATTRIBUTE a; CREATE TABLE t (x shape)",
+            "CREATE TYPE shape AS (b int, c int)",
+            "",
+        ),
+        (
+            "CREATE TABLE t (x child, y child[]); INSERT INTO t VALUES ('(1,2)')",
+            CHILD,
+            "public.child",
+        ),
+    ] {
+        for options in [&[][..], &["--encoding=LATIN1"]] {
+            cases.check((sql, options), || {
+                let test = Test::new();
+                let of_a_table = prepare == CHILD;
+                test.sql(&format!("{}{sql}", if of_a_table { CHILD } else { "" }));
+                let mut tables = vec!["public.t"];
+                tables.extend(of_a_table.then_some("public.base"));
+                let backup = test.backup(&tables).args(options.iter().copied());
+                let sealed = test.sealed(&backup.run().exits(0));
+                let proof = prove(&test, &sealed.path)
+                    .run()
+                    .exits(i32::from(of_a_table));
+                if of_a_table {
+                    proof.prints(&[
+                        "PROVE_RESTORE: FAIL",
+                        "values of public.child would be read in another order",
+                    ]);
+                }
+                let target = Target::new();
+                if !of_a_table {
+                    target.sql(prepare);
+                }
+                let before = target.objects();
+                let ran = restore(&test, &sealed.path, &target).run();
+                if moved.is_empty() {
+                    ran.exits(0);
+                } else {
+                    ran.fails(
+                        1,
+                        &[
+                            &format!("values of {moved} would be"),
+                            "nothing was changed",
+                        ],
+                    );
+                    assert_eq!(target.objects(), before);
+                }
+            });
+        }
+    }
+}
