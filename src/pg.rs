@@ -6,6 +6,8 @@ pub(crate) mod command;
 pub(crate) mod connection;
 pub(crate) mod conninfo;
 pub(crate) mod conninfo_syntax;
+pub(crate) mod copy;
+pub(crate) mod encoding;
 pub(crate) mod fitness;
 pub(crate) mod identifier;
 pub(crate) mod lexer;

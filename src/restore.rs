@@ -1,6 +1,7 @@
 //! A restore into a database, in one transaction that is committed only if all came back.
 
 pub(crate) mod answers;
+pub(crate) mod composites;
 pub(crate) mod editor;
 pub(crate) mod missing;
 pub(crate) mod omissions;

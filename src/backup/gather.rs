@@ -14,6 +14,7 @@ use crate::gnupg::keyring::{self, Recipient};
 use crate::gnupg::signer::{self, Signer};
 use crate::pg::catalog::Catalog;
 use crate::pg::closure::Closure;
+use crate::pg::encoding::Encoding;
 use crate::pg::server::{self, DatabaseAnswer, FittingPgDump};
 use crate::process::cancel::Cancel;
 use jiff::Timestamp;
@@ -98,14 +99,22 @@ impl HostAnswers {
             version: pg_dump,
             newer,
         } = self.fitting?;
+        let database = &catalog.server.encoding;
+        let encoding = config.encoding;
+        let encoding = encoding.unwrap_or_else(|| Encoding::for_database(database));
+        let relations = catalog.relations(&tables)?.to_vec();
+        let names = relations.iter().map(|rel| &rel.table);
+        let names = names.chain(closure.sequences.iter().map(|seq| &seq.table));
+        spelled_alike(names, encoding, database)?;
         let plan = Plan::new(
             config,
             PlanParts {
                 run_id,
-                relations: catalog.relations(&tables)?.to_vec(),
+                relations,
                 sequences: closure.sequences.clone(),
                 tables,
                 recipients,
+                encoding,
                 pg_dump: &pg_dump.path,
                 gpg: &gpg,
             },
@@ -143,6 +152,25 @@ impl Meant {
         let recipients = config.recipients.clone()?.fingerprints;
         config.signing.trusted_key()?;
         Ok(Meant { tables, recipients })
+    }
+}
+
+/// Refuses a name that such a dump spells otherwise than a command line and a manifest.
+fn spelled_alike<'a>(
+    mut names: impl Iterator<Item = &'a TableName>,
+    encoding: Encoding,
+    database: &str,
+) -> Result<()> {
+    let ascii = |name: &TableName| name.schema.is_ascii() && name.name.is_ascii();
+    match names.find(|name| !ascii(name)) {
+        Some(name) if !encoding.spells_names_as_utf8(database) => {
+            let what = format!(
+                "`{name}` has letters beyond ASCII, which a dump in {encoding} spells otherwise than its manifest"
+            );
+            Err(Error::new(Code::TableUnfit, what)
+                .hint("Leave out --encoding, or [scope] encoding."))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -74,8 +74,10 @@ pub(crate) fn manifest(
         plaintext: manifest::Plaintext {
             sha256: dump.plaintext_sha256.clone(),
             size_bytes: dump.plaintext_bytes,
+            encoding: plan.encoding,
         },
         tables: tables.collect(),
+        composites: gathered.catalog.composites.clone(),
         external_references,
         prelude: prelude.as_ref().map(|prelude| manifest::Prelude {
             file: plan.prelude_name(),

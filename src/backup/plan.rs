@@ -8,6 +8,7 @@ use crate::gnupg::compression::Compression;
 use crate::pg;
 use crate::pg::catalog::Relation;
 use crate::pg::closure::Sequence;
+use crate::pg::encoding::Encoding;
 use crate::process::command::CommandSpec;
 use crate::store::run_files::RunFile;
 use serde::Serialize;
@@ -20,6 +21,8 @@ pub(crate) struct Plan {
     pub tables: Vec<TableName>,
     pub recipients: Vec<Fingerprint>,
     pub compression: Compression,
+    /// Of the dump and the prelude.
+    pub encoding: Encoding,
     pub relations: Vec<Relation>,
     /// Dumped with the relations.
     pub sequences: Vec<Sequence>,
@@ -36,6 +39,7 @@ pub(crate) struct PlanParts<'a> {
     pub recipients: Vec<Fingerprint>,
     pub relations: Vec<Relation>,
     pub sequences: Vec<Sequence>,
+    pub encoding: Encoding,
     /// Path of the one that fits the server.
     pub pg_dump: &'a str,
     pub gpg: &'a Gpg,
@@ -45,9 +49,11 @@ impl Plan {
     pub(crate) fn new(config: &Config, parts: PlanParts<'_>) -> Plan {
         let names = parts.relations.iter().map(|relation| &relation.table);
         let names = names.chain(parts.sequences.iter().map(|sequence| &sequence.table));
-        let prelude = || pg::command::pg_dump_prelude(parts.pg_dump, &config.connection);
+        let (program, connection, encoding) = (parts.pg_dump, &config.connection, parts.encoding);
+        let prelude = || pg::command::pg_dump_prelude(program, connection, encoding);
         Plan {
-            dump: pg::command::pg_dump(parts.pg_dump, &config.connection, names),
+            dump: pg::command::pg_dump(program, connection, encoding, names),
+            encoding,
             prelude: config.prelude.then(prelude),
             encrypt: parts.gpg.encrypt(&parts.recipients, config.compression),
             compression: config.compression,

@@ -21,18 +21,18 @@ pub(crate) fn run(args: &cli::ProveBackup, config: &Config, cancel: &Cancel) -> 
     // Of a session that is started as the dump's is: same tool options, same server.
     let session = SessionFacts::of(&gathered.catalog.session);
     let digest_key = DigestKey::random()?;
-    let look = |when: &str| {
-        let taken = table_digest::take(&dump, stored.clone(), digest_key, cancel);
+    let look = |when: &str, before: &[NamedDigest]| {
+        let taken = table_digest::take(&dump, stored.clone(), digest_key, before, cancel);
         taken.map_err(|error| {
             error.while_doing(&format!("cannot read the tables {when} the backup"))
         })
     };
-    let before = look("before")?;
+    let before = look("before", &[])?;
     // The look is no part of the backup's time.
     prepared.began = Began::now();
     let finished = prepared.run(config, cancel, &mut |_, _| {})?;
     let kept = |error: Error| error.on_disk(finished.kept());
-    let after = look("after").map_err(kept)?;
+    let after = look("after", &before).map_err(kept)?;
     let verification = verify_sealed(&run_id, &finished, config, cancel).map_err(kept)?;
     let mut checks = verification.findings;
 

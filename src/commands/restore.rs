@@ -79,6 +79,7 @@ pub(crate) fn run(
         RestoreOutcome::Committed(restored) => *restored,
         RestoreOutcome::Differs(_, error) => return Err(error),
     };
+    let notes = restored.target.notes(verification.verified()?.manifest);
     let report = RestoreReport {
         schema: "pgseal/restore/1",
         result: Verdict::Pass,
@@ -90,7 +91,7 @@ pub(crate) fn run(
         tables: restored.tables.iter().map(Rows::of).collect(),
         skipped: restored.omitted,
         not_restored: restored.not_restored,
-        notes: restored.target.default_privileges(),
+        notes,
     };
     Ok(Answer {
         undelivered: Some("the tables are restored, and committed".into()),

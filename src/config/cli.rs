@@ -5,6 +5,7 @@
 
 use crate::base::duration;
 use crate::base::names::{self, RunId, RunOrPath, TableName};
+use crate::pg::encoding::Encoding;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -246,6 +247,10 @@ pub(crate) struct Settings {
     /// deflate, zstd[:LEVEL], gpg[:LEVEL] or none [default: deflate]
     #[arg(long, global = true, value_name = "METHOD")]
     pub compress: Option<String>,
+    /// Encoding of the dump, one that a server can have [default: UTF8; SQL_ASCII where the database
+    /// has that]
+    #[arg(long, global = true, value_name = "NAME", value_parser = Encoding::parse)]
+    pub encoding: Option<Encoding>,
     /// How long to wait for a table's lock [default: 30s]
     #[arg(long, global = true, value_name = "DUR", value_parser = duration::duration)]
     pub lock_wait: Option<Duration>,

@@ -15,7 +15,7 @@ pub(crate) const DEFAULT: &str = "/etc/pgseal/pgseal.toml";
 
 /// Every key that a config file may hold.
 const KNOWN: &[(&str, &[&str])] = &[
-    ("scope", &["tables", "prelude"]),
+    ("scope", &["tables", "prelude", "encoding"]),
     (
         "encryption",
         &["recipients", "env_file", "compress", "gnupg_home"],
@@ -52,6 +52,7 @@ pub(crate) struct File {
 pub(crate) struct Scope {
     pub tables: Option<Vec<String>>,
     pub prelude: Option<bool>,
+    pub encoding: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -13,6 +13,7 @@ use crate::config::signing::{self, Signing};
 use crate::gnupg::compression::Compression;
 use crate::pg::connection::Connection;
 use crate::pg::conninfo::{ConnInfo, Refused};
+use crate::pg::encoding::Encoding;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub(crate) struct Config {
     pub signing: Signing,
     /// Seal what the tables need around them as well.
     pub prelude: bool,
+    /// Of the dump; none: as the database wants it.
+    pub encoding: Option<Encoding>,
     pub store: PathBuf,
     pub connection: Connection,
     pub compression: Compression,
@@ -95,6 +98,15 @@ impl Config {
             }
             (None, None) => Compression::DEFAULT,
         };
+        let encoding = match (settings.encoding, &file.scope.encoding) {
+            (Some(encoding), _) => Some(encoding),
+            (None, Some(text)) => {
+                let parsed = Encoding::parse(text)
+                    .map_err(|why| setting(format!("{}: [scope] encoding: {why}", file.shown)));
+                mended(&mut broken, "encoding", parsed.map(Some), || None)
+            }
+            (None, None) => None,
+        };
         let mut duration = |flag: Option<Duration>, key: &'static str, text: &Option<String>| {
             let parsed = text.as_ref().map(|text| {
                 duration::duration(text)
@@ -139,6 +151,7 @@ impl Config {
             recipients: recipients::recipients(settings, &env, &file),
             signing,
             prelude: !settings.no_prelude && file.scope.prelude.unwrap_or(true),
+            encoding,
             store,
             connection: Connection {
                 conninfo,

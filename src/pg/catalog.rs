@@ -15,6 +15,8 @@ pub(crate) struct Catalog {
     pub server: Server,
     pub mark: Mark,
     pub(crate) targets: Vec<Found>,
+    /// Those that values in the tables have.
+    pub composites: Vec<Composite>,
     pub relations: Vec<Relation>,
 }
 
@@ -79,6 +81,15 @@ impl Server {
 pub(crate) struct Found {
     pub(crate) schema_exists: bool,
     pub(crate) oid: Option<u32>,
+}
+
+/// A composite type, or a table's row: a value of it is text that names no column.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Composite {
+    #[serde(flatten)]
+    pub name: TableName,
+    /// In their order.
+    pub columns: Vec<String>,
 }
 
 /// A target table, or a partition or inheritance child of one.

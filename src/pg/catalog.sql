@@ -24,6 +24,23 @@ WITH RECURSIVE target AS (
   SELECT min(ord), rel FROM tree GROUP BY rel
   UNION
   SELECT ord, rel FROM tree WHERE rel IN (SELECT rel FROM found)
+), held(typ) AS (
+  -- the types of the columns, and what these are made of: elements, base types, bounds, columns
+  SELECT a.atttypid FROM part
+  JOIN pg_catalog.pg_attribute a ON a.attrelid = part.rel AND a.attnum > 0
+  WHERE a.atttypid >= 16384
+  UNION
+  SELECT made.typ FROM held
+  JOIN pg_catalog.pg_type t ON t.oid = held.typ
+  CROSS JOIN LATERAL (
+    SELECT t.typelem UNION ALL SELECT t.typbasetype
+    UNION ALL SELECT r.rngsubtype FROM pg_catalog.pg_range r
+      -- which version 13 has not
+      WHERE t.oid::text IN (r.rngtypid::text, pg_catalog.to_jsonb(r)->>'rngmultitypid')
+    UNION ALL SELECT a.atttypid FROM pg_catalog.pg_attribute a
+      WHERE a.attrelid = t.typrelid AND a.attnum > 0
+  ) AS made(typ)
+  WHERE made.typ >= 16384
 )
 SELECT pg_catalog.json_build_object(
   'session', pg_catalog.json_build_object(
@@ -79,6 +96,16 @@ SELECT pg_catalog.json_build_object(
       'schema_exists', found.nsp IS NOT NULL,
       'oid', found.rel::bigint) ORDER BY found.ord), '[]')
     FROM found
+  ),
+  'composites', (
+    SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+      'schema', n.nspname, 'name', t.typname, 'columns', ARRAY(
+        SELECT a.attname::text FROM pg_catalog.pg_attribute a
+        WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)
+      ) ORDER BY n.nspname, t.typname), '[]')
+    FROM held
+    JOIN pg_catalog.pg_type t ON t.oid = held.typ AND t.typrelid <> 0
+    JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
   ),
   'relations', (
     SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(

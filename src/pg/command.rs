@@ -3,6 +3,7 @@
 use crate::base::env::Env;
 use crate::base::names::TableName;
 use crate::pg::connection::Connection;
+use crate::pg::encoding::Encoding;
 use crate::pg::{server_error, session};
 use crate::process::command::CommandSpec;
 use std::ffi::OsString;
@@ -26,7 +27,7 @@ fn options(env: &Env, ours: &[&str]) -> OsString {
     options
 }
 
-/// A client tool: never prompts, reads and writes UTF-8.
+/// A client tool: never prompts, reads and writes UTF-8 where nothing else is said.
 fn client(stage: &'static str, program: &str, env: &Env) -> CommandSpec {
     let options = options(env, &[READ_ONLY, &session::options()]);
     let mut spec = CommandSpec::new(stage, program)
@@ -96,9 +97,11 @@ pub(crate) fn writer(program: &str, connection: &Connection) -> CommandSpec {
 
 /// The one session that may write: that of a restore's target. Its script has no variables, and
 /// nothing is committed that it does not commit.
-pub(crate) fn restorer(program: &str, connection: &Connection) -> CommandSpec {
+pub(crate) fn restorer(program: &str, connection: &Connection, encoding: Encoding) -> CommandSpec {
     let options = options(&connection.env, &[&session::options()]);
-    let spec = client("restore", program, &connection.env).env("PGOPTIONS", options);
+    let spec = client("restore", program, &connection.env)
+        .env("PGOPTIONS", options)
+        .env("PGCLIENTENCODING", encoding.as_str());
     // Of an error it prints the names of objects, each on a line of its own.
     let more = [
         "--set=AUTOCOMMIT=off",
@@ -113,15 +116,13 @@ pub(crate) fn restorer(program: &str, connection: &Connection) -> CommandSpec {
 pub(crate) fn pg_dump<'a>(
     program: &str,
     connection: &Connection,
+    encoding: Encoding,
     relations: impl IntoIterator<Item = &'a TableName>,
 ) -> CommandSpec {
     let spec = client("dump", program, &connection.env)
-        .args([
-            "--format=plain",
-            "--encoding=UTF8",
-            "--no-password",
-            "--strict-names",
-        ])
+        .arg("--format=plain")
+        .arg(format!("--encoding={encoding}"))
+        .args(["--no-password", "--strict-names"])
         .arg(format!(
             "--lock-wait-timeout={}",
             connection.lock_wait.as_millis()
@@ -135,17 +136,22 @@ pub(crate) fn pg_dump<'a>(
 }
 
 /// All that is no relation, as text in which comments name each entry's catalog row. Locks nothing.
-pub(crate) fn pg_dump_prelude(program: &str, connection: &Connection) -> CommandSpec {
-    let spec = client("prelude", program, &connection.env).args([
-        "--format=plain",
-        "--encoding=UTF8",
-        "--no-password",
-        "--schema-only",
-        "--exclude-table=*.*",
-        "--no-publications",
-        "--no-subscriptions",
-        "--verbose",
-    ]);
+pub(crate) fn pg_dump_prelude(
+    program: &str,
+    connection: &Connection,
+    encoding: Encoding,
+) -> CommandSpec {
+    let spec = client("prelude", program, &connection.env)
+        .arg("--format=plain")
+        .arg(format!("--encoding={encoding}"))
+        .args([
+            "--no-password",
+            "--schema-only",
+            "--exclude-table=*.*",
+            "--no-publications",
+            "--no-subscriptions",
+            "--verbose",
+        ]);
     connected(spec, connection)
 }
 

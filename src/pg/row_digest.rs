@@ -30,6 +30,7 @@ impl DigestKey {
 #[derive(Debug)]
 pub(crate) struct RowDigest {
     key: DigestKey,
+    order: Option<FieldOrder>,
     digest: TableDigest,
     /// The line that is not whole yet, with the first bytes of it.
     open: Option<(SipHasher13, Vec<u8>)>,
@@ -39,13 +40,41 @@ impl RowDigest {
     pub(crate) fn new(key: DigestKey) -> RowDigest {
         RowDigest {
             key,
+            order: None,
             digest: TableDigest::default(),
             open: None,
         }
     }
 
+    /// For rows whose fields stand in another order than those they are compared with. `order`:
+    /// for each place there, the place here.
+    pub(crate) fn reordered(key: DigestKey, order: Vec<usize>) -> RowDigest {
+        RowDigest {
+            order: Some(FieldOrder {
+                order,
+                line: Vec::new(),
+            }),
+            ..RowDigest::new(key)
+        }
+    }
+
+    pub(crate) fn push(&mut self, bytes: &[u8]) {
+        match self.order.take() {
+            None => self.take(bytes),
+            Some(mut order) => {
+                for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+                    order.line.extend_from_slice(piece);
+                    if piece.ends_with(b"\n") {
+                        self.take(&order.line());
+                    }
+                }
+                self.order = Some(order);
+            }
+        }
+    }
+
     /// The closing line `\.` may be among the rows: data escapes a backslash, so it is no row.
-    pub(crate) fn push(&mut self, mut bytes: &[u8]) {
+    fn take(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let end = memchr::memchr(b'\n', bytes);
             let (text, rest) = match end {
@@ -74,6 +103,31 @@ impl RowDigest {
 
     pub(crate) fn digest(&self) -> TableDigest {
         self.digest
+    }
+}
+
+/// Another order of a row's fields.
+#[derive(Debug)]
+struct FieldOrder {
+    order: Vec<usize>,
+    /// The line so far.
+    line: Vec<u8>,
+}
+
+impl FieldOrder {
+    /// The whole line in that order. One that has no such fields stays as it is.
+    fn line(&mut self) -> Vec<u8> {
+        let line = std::mem::take(&mut self.line);
+        let text = line.strip_suffix(b"\n").unwrap_or(&line);
+        // A tab in a value is written as `\t`.
+        let fields: Vec<&[u8]> = text.split(|byte| *byte == b'\t').collect();
+        let moved = self.order.iter().map(|at| fields.get(*at).copied());
+        match moved.collect::<Option<Vec<&[u8]>>>() {
+            Some(moved) if fields.len() == self.order.len() => {
+                [&moved.join(&b'\t')[..], b"\n"].concat()
+            }
+            _ => line,
+        }
     }
 }
 
@@ -112,6 +166,14 @@ mod tests {
             },
         );
         assert_eq!(digest(&["\\.\n"]), TableDigest::default());
+        for size in [1, 3, 100] {
+            let mut rows = RowDigest::reordered(DigestKey([7; 16]), vec![2, 0, 1]);
+            for piece in b"1\t2\t3\n\\N\t\t\\\\.\n\\.\n".chunks(size) {
+                rows.push(piece);
+            }
+            let want = digest(&["3\t1\t2\n\\\\.\t\\N\t\n\\.\n"]);
+            assert_eq!((rows.digest(), want.rows), (want, 2));
+        }
         // Twice the same row is not none of it.
         assert_ne!(digest(&["a\na\n\\.\n"]).sum, 0);
     }

@@ -1,7 +1,7 @@
 //! The plain dump as it passes: which tables, how many rows, and whether it is whole.
 
 use crate::base::names::TableName;
-use crate::pg::identifier;
+use crate::pg::copy::CopyHeader;
 use crate::pg::lexer::{Lexer, Token};
 use std::collections::BTreeSet;
 
@@ -197,7 +197,9 @@ impl Scan {
     }
 
     fn copy(&mut self, text: &[u8]) -> Result<(), String> {
-        let (table, _) = copied(text).ok_or("it holds a COPY statement that is not pg_dump's")?;
+        let header = CopyHeader::read(text);
+        let CopyHeader { table, .. } =
+            header.ok_or("it holds a COPY statement that is not pg_dump's")?;
         if !self.missing.remove(&table) {
             return Err(if self.blocks.iter().any(|b| b.table == table) {
                 format!("the rows of `{table}` come twice")
@@ -251,17 +253,6 @@ impl Scan {
         self.mode = Mode::Rows(line);
         Ok(at)
     }
-}
-
-/// The table of `COPY schema.table (columns) FROM stdin`, as pg_dump writes it, and the list of
-/// its columns, which is empty where it has none.
-pub(crate) fn copied(statement: &[u8]) -> Option<(TableName, &str)> {
-    let text = std::str::from_utf8(statement).ok()?;
-    let (schema, rest) = identifier::read(text.strip_prefix("COPY ")?)?;
-    let (name, rest) = identifier::read(rest.strip_prefix('.')?)?;
-    let columns = rest.strip_suffix(" FROM stdin")?.trim();
-    let listed = columns.starts_with('(') && columns.ends_with(')');
-    (columns.is_empty() || listed).then_some((TableName { schema, name }, columns))
 }
 
 #[cfg(test)]

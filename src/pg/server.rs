@@ -119,7 +119,10 @@ pub(crate) fn catalog_query(connection: &Connection) -> Result<CommandSpec> {
 /// psql speaks English here (LC_ALL=C).
 fn connection_hint(talk: &str) -> &'static str {
     let said = |words: &str| talk.contains(words);
-    if said("password") {
+    if said("UTF8") && said("0x") {
+        "A name in the database is no UTF-8, or has no form in it, and no manifest can hold it: \
+         rename what has it (ALTER … RENAME TO …)."
+    } else if said("password") {
         "Put the password into ~/.pgpass or the file named by PGPASSFILE (mode 0600); it is \
          never asked for."
     } else if said("does not exist") {
@@ -140,6 +143,12 @@ pub(crate) fn dump_hint(outcome: &ChildExit) -> &'static str {
     let waited = said("statement timeout") && said("LOCK TABLE");
     if waited || said("lock timeout") || said("could not obtain lock") {
         "Another session holds a lock on a table: wait for it, or raise --lock-wait."
+    } else if said("byte sequence") && said("0x") {
+        "A text of the database is not valid in the encoding of the dump: --encoding NAME, with the \
+         database's own (SHOW server_encoding), takes its bytes as they are."
+    } else if said("invalid client encoding") {
+        "The server does not convert into that --encoding: give the database's own (SHOW \
+         server_encoding), UTF8 or SQL_ASCII."
     } else if said("row-level security") {
         "Connect as the table's owner or with BYPASSRLS."
     } else if said("permission denied") {

@@ -7,6 +7,7 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::literal;
+use crate::pg::encoding::Encoding;
 
 /// Where a setting is pinned.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -101,7 +102,7 @@ pub(crate) fn dropped(what: &str) -> Error {
 
 /// A question: a read-only transaction that leaves no trace in its session.
 pub(crate) fn question(sql: &str) -> String {
-    let pins = pins(PINS.iter().filter(|(_, _, at)| *at != Where::Restore), None);
+    let pins = pins(PINS.iter().filter(|(_, _, at)| *at != Where::Restore), &[]);
     // The second, so that a temporary table does not come before the catalog's.
     let path = "SET LOCAL search_path = pg_catalog, pg_temp;\n";
     format!(
@@ -109,25 +110,35 @@ pub(crate) fn question(sql: &str) -> String {
     )
 }
 
+/// What a dump was written under.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WrittenUnder<'a> {
+    pub encoding: Encoding,
+    /// Of amounts of money.
+    pub lc_monetary: Option<&'a str>,
+}
+
 /// For a transaction that restores: right after BEGIN, and again after anything that could have
-/// changed a setting. Fails where PGOPTIONS did not reach the server. `lc_monetary`: what amounts
-/// of money were written under.
-pub(crate) fn restoring(lc_monetary: Option<&str>) -> String {
+/// changed a setting. Fails where PGOPTIONS did not reach the server.
+pub(crate) fn restoring(dump: WrittenUnder<'_>) -> String {
+    let mut under = vec![("client_encoding", dump.encoding.as_str())];
+    under.extend(dump.lc_monetary.map(|locale| ("lc_monetary", locale)));
     format!(
         "SET LOCAL standard_conforming_strings = on;\nSET LOCAL search_path = '';\n\
          SELECT WHERE pg_catalog.current_setting('{MARKER}') IS NULL;\n{}",
-        pins(PINS.iter(), lc_monetary)
+        pins(PINS.iter(), &under)
     )
 }
 
-/// One statement that prints nothing. A setting that this server does not know has no current
+/// One statement that prints nothing. `more` stands in the place of a pin of that name. A setting that this server does not know has no current
 /// value, and one that is right already is not touched: not every role may set each of them.
 fn pins<'a>(
     pins: impl Iterator<Item = &'a (&'a str, &'a str, Where)>,
-    lc_monetary: Option<&'a str>,
+    more: &[(&'a str, &'a str)],
 ) -> String {
     let pins = pins.map(|(name, value, _)| (*name, *value));
-    let pins = pins.chain(lc_monetary.map(|locale| ("lc_monetary", locale)));
+    let pins = pins.filter(|(name, _)| more.iter().all(|(other, _)| other != name));
+    let pins = pins.chain(more.iter().copied());
     let rows = pins.map(|(name, value)| format!("({}, {})", literal(name), literal(value)));
     let rows: Vec<String> = rows.collect();
     format!(
@@ -153,8 +164,13 @@ mod tests {
 
     #[test]
     fn a_locale_is_data() {
-        let pinned = restoring(Some("it's \\ me"));
+        let pinned = restoring(WrittenUnder {
+            encoding: Encoding::SQL_ASCII,
+            lc_monetary: Some("it's \\ me"),
+        });
         assert!(pinned.contains("('lc_monetary', 'it''s \\ me')"));
+        assert_eq!(pinned.matches("client_encoding").count(), 1);
+        assert!(pinned.contains("('client_encoding', 'SQL_ASCII')"));
         let asked = question("SELECT 1;\n");
         assert!(asked.ends_with("SELECT 1;\nCOMMIT;\n"));
         assert!(!asked.contains("session_replication_role") && !asked.contains("lc_monetary"));

@@ -2,9 +2,10 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::TableName;
+use crate::pg::copy::CopyHeader;
 use crate::pg::lexer::Token;
 use crate::pg::row_digest::{DigestKey, RowDigest, TableDigest};
-use crate::pg::scan::{Listener, Scan, copied};
+use crate::pg::scan::{Listener, Scan};
 use crate::pg::server::dump_hint;
 use crate::process::cancel::{Cancel, stopped};
 use crate::process::child::ExitKind;
@@ -16,22 +17,49 @@ use crate::process::pipe::stream;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct NamedDigest {
     pub table: TableName,
+    /// In the order in which the digest has them.
+    columns: Vec<Vec<u8>>,
     pub digest: TableDigest,
 }
 
-struct Digests(DigestKey, Vec<RowDigest>);
+/// Reads the rows of each table in the order that its columns had before, if they had another.
+struct Digests {
+    key: DigestKey,
+    before: Vec<NamedDigest>,
+    tables: Vec<(Vec<Vec<u8>>, RowDigest)>,
+}
+
+impl Digests {
+    fn begin(&mut self, header: CopyHeader) {
+        let CopyHeader { table, columns } = header;
+        let before = self.before.iter().find(|before| before.table == table);
+        let before = before.map(|before| &before.columns);
+        let begun = match before.and_then(|before| Some((before, order(before, &columns)?))) {
+            Some((before, order)) => (before.clone(), RowDigest::reordered(self.key, order)),
+            None => (columns, RowDigest::new(self.key)),
+        };
+        self.tables.push(begun);
+    }
+}
+
+/// Where each column of `before` stands now; none where all stand as they did, or are not the same.
+fn order(before: &[Vec<u8>], now: &[Vec<u8>]) -> Option<Vec<usize>> {
+    let place = |name| now.iter().position(|column| column == name);
+    let order = before.iter().map(place).collect::<Option<Vec<usize>>>()?;
+    (before.len() == now.len() && before != now).then_some(order)
+}
 
 impl Listener for Digests {
     fn token(&mut self, token: &Token) {
         if let Token::Statement(text) = token
-            && copied(text).is_some()
+            && let Some(header) = CopyHeader::read(text)
         {
-            self.1.push(RowDigest::new(self.0));
+            self.begin(header);
         }
     }
 
     fn rows(&mut self, bytes: &[u8]) {
-        if let Some(digest) = self.1.last_mut() {
+        if let Some((_, digest)) = self.tables.last_mut() {
             digest.push(bytes);
         }
     }
@@ -53,17 +81,23 @@ fn incomplete(why: &str) -> Error {
     Error::new(Code::StageFailed, format!("the dump is not whole: {why}"))
 }
 
-/// Of the tables that this dump must hold; those of one key can be compared. Nothing of the dump
-/// is kept but these.
+/// Of the tables that this dump must hold; those of one key can be compared, the later ones of
+/// which are taken by the names of the columns that were there `before`. Nothing of the dump is
+/// kept but these.
 pub(crate) fn take(
     dump: &CommandSpec,
     stored: impl IntoIterator<Item = TableName>,
     key: DigestKey,
+    before: &[NamedDigest],
     cancel: &Cancel,
 ) -> Result<Vec<NamedDigest>> {
     let sink = Dump {
         scan: Scan::new(stored),
-        digests: Digests(key, Vec::new()),
+        digests: Digests {
+            key,
+            before: before.to_vec(),
+            tables: Vec::new(),
+        },
     };
     let streamed = stream(dump, None::<Vec<u8>>, sink, cancel);
     let report = || vec![streamed.outcome.report()];
@@ -87,9 +121,10 @@ pub(crate) fn take(
     let blocks = scan.finish().map_err(|why| incomplete(&why))?;
     let taken = blocks
         .into_iter()
-        .zip(digests.1)
-        .map(|(block, digest)| NamedDigest {
+        .zip(digests.tables)
+        .map(|(block, (columns, digest))| NamedDigest {
             table: block.table,
+            columns,
             digest: digest.digest(),
         });
     Ok(taken.collect())

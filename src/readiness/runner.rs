@@ -23,6 +23,7 @@ pub(crate) fn plan(
     for key in [
         "dbname",
         "compress",
+        "encoding",
         "lock_wait",
         "timeout",
         "gnupg_home",

@@ -13,6 +13,8 @@ pub(crate) struct BeforeCommit {
     pub tables: Vec<TableDigest>,
     /// Rows that were changed until they were told.
     pub changes: String,
+    /// Composite types whose columns have another order; none: it was not told.
+    pub moved: Option<String>,
     pub transaction: Transaction,
 }
 
@@ -27,6 +29,7 @@ pub(crate) struct AnswerReader {
     current: Option<RowDigest>,
     tables: Vec<TableDigest>,
     changes: String,
+    moved: Option<String>,
     /// What the server said behind COMMIT, by `pg_xact_status`.
     pub status: Option<String>,
 }
@@ -45,6 +48,7 @@ impl AnswerReader {
             current: None,
             tables: Vec::new(),
             changes: "0".into(),
+            moved: None,
             status: None,
         }
     }
@@ -68,15 +72,19 @@ impl AnswerReader {
             }
             Mark::Table(_) => {}
             Mark::Compared(changes) => self.changes = changes,
+            Mark::Moved(types) => self.moved = Some(types),
             Mark::Done(transaction) => {
                 let tables = std::mem::take(&mut self.tables);
                 let before = BeforeCommit {
                     tables,
                     changes: std::mem::take(&mut self.changes),
+                    moved: self.moved.take(),
                     transaction,
                 };
                 // Nobody listens where the stream was given up.
-                let _ = self.to.as_ref().map(|to| to.send(before));
+                if let Some(to) = &self.to {
+                    let _ = to.send(before);
+                }
             }
             Mark::Status(status) => self.status = Some(status),
         }
@@ -124,7 +132,7 @@ mod tests {
         let key = DigestKey::random().unwrap();
         let token = "a5".repeat(16);
         let answer = format!(
-            "\n{token}\t0\n1\tx\n2\ta5a5\n{token}\t1\n{token}\tcompared\t2\n17\n{token}\tdone\t4711\t1.5\t3\n{token}\tstatus\tcommitted\n"
+            "\n{token}\t0\n1\tx\n2\ta5a5\n{token}\t1\n{token}\tcompared\t2\n17\n{token}\tmoved\t1 2\n{token}\tdone\t4711\t1.5\t3\n{token}\tstatus\tcommitted\n"
         );
         let mut wanted = RowDigest::new(key);
         wanted.push(b"2\ta5a5\n1\tx\n");
@@ -137,6 +145,7 @@ mod tests {
             let before = rx.recv().unwrap();
             assert_eq!(before.tables, [wanted.digest(), TableDigest::default()]);
             assert_eq!(before.transaction.id, "4711");
+            assert_eq!(before.moved.as_deref(), Some("1 2"));
             assert_eq!((&*before.changes, &*before.transaction.changes), ("2", "3"));
             assert_eq!(reader.status.as_deref(), Some("committed"));
         });

@@ -2,9 +2,10 @@
 
 use crate::base::names::TableName;
 use crate::base::text::shortened;
+use crate::pg::copy::CopyHeader;
 use crate::pg::lexer::{KEPT, Token};
 use crate::pg::row_digest::{DigestKey, RowDigest, TableDigest};
-use crate::pg::scan::{Listener, SqlByte, copied};
+use crate::pg::scan::{Listener, SqlByte};
 use crate::restore::omissions::{Omission, Omissions};
 use crate::restore::script::TransactionScript;
 use crate::restore::statement::{self, Statement};
@@ -22,9 +23,7 @@ struct Entry {
 /// A table's COPY statement and the rows behind it.
 #[derive(Debug)]
 struct Copied {
-    table: TableName,
-    /// As the statement lists them, in parentheses.
-    columns: String,
+    header: CopyHeader,
     rows: RowDigest,
 }
 
@@ -105,23 +104,23 @@ impl DumpEditor {
     /// Asks for the tables that have passed and were not told yet.
     pub(crate) fn compare(&mut self) {
         let tables = self.copied.iter();
-        let tables: Vec<_> = tables.map(|c| (&c.table, c.columns.as_str())).collect();
+        let tables: Vec<_> = tables.map(|copied| &copied.header).collect();
         if tables.len() > self.compared {
             let text = self.script.compare(self.compared, &tables);
             self.compared = self.copied.len();
-            self.insert("the comparison of the rows", text.as_bytes());
+            self.insert("the comparison of the rows", &text);
         }
     }
 
     /// The tables whose rows have passed.
     pub(crate) fn tables(&self) -> impl Iterator<Item = &TableName> {
-        self.copied.iter().map(|copied| &copied.table)
+        self.copied.iter().map(|copied| &copied.header.table)
     }
 
     /// What the artifact held, by table in its order.
     pub(crate) fn digests(&self) -> impl Iterator<Item = (&TableName, TableDigest)> {
         let copied = self.copied.iter();
-        copied.map(|copied| (&copied.table, copied.rows.digest()))
+        copied.map(|copied| (&copied.header.table, copied.rows.digest()))
     }
 
     /// Whether the statement goes on to psql.
@@ -215,13 +214,9 @@ impl Listener for DumpEditor {
                     self.write(text);
                     self.write(b"\n");
                 }
-                if let Some((table, columns)) = copied(text) {
+                if let Some(header) = CopyHeader::read(text) {
                     let rows = RowDigest::new(self.key);
-                    self.copied.push(Copied {
-                        table,
-                        columns: columns.into(),
-                        rows,
-                    });
+                    self.copied.push(Copied { header, rows });
                 }
             }
         }

@@ -127,7 +127,7 @@ pub(crate) fn failure(
                 Code::StageFailed,
                 format!("psql ended with {}{at}", psql.end),
             )
-            .hint(consumer_hint(&psql.end, &report.said))
+            .hint(consumer_hint(piped, &report.said))
         }
     };
     Ok(Some(
@@ -137,15 +137,31 @@ pub(crate) fn failure(
     ))
 }
 
-fn consumer_hint(end: &ExitKind, said: &[String]) -> &'static str {
+fn consumer_hint(piped: &RestorePipe, said: &[String]) -> String {
+    // No character of that encoding, or none that the target's encoding has.
+    let encoding = ["ERROR 22021 ", "ERROR 22P05 "];
+    let is_encoding = |line: &String| encoding.iter().any(|state| line.contains(state));
+    if let Some((tap, _)) = &piped.tap
+        && said.iter().any(is_encoding)
+    {
+        let (dump, source) = (
+            tap.manifest.plaintext.encoding,
+            &tap.manifest.server.encoding,
+        );
+        return format!(
+            "A text of the dump, which is in {dump}, has no form in the target's encoding. Restore into a \
+             database of the source's: createdb --template=template0 --locale=C --encoding={source} NAME"
+        );
+    }
     // psql's status where its connection broke.
-    if *end == ExitKind::Code(2) {
+    let hint = if piped.consumer.end == ExitKind::Code(2) {
         "The connection was lost: see the server's log, then restore again."
     } else if said.iter().any(|line| line.contains("ERROR:  53")) {
         "The target's server is out of room, memory or connections: see its log."
     } else {
         "What the server said is above, without values; the target lacks what it names, or forbids it."
-    }
+    };
+    hint.into()
 }
 
 /// What psql said, without warnings that are no error, and without a text where a value of a row

@@ -16,6 +16,7 @@ use crate::pg;
 use crate::pg::closure::ExternalReference;
 use crate::pg::connection::Connection;
 use crate::pg::row_digest::DigestKey;
+use crate::pg::session::WrittenUnder;
 use crate::process::cancel::Cancel;
 use crate::process::find::{self, Tool};
 use crate::process::pipe::pipe;
@@ -115,7 +116,11 @@ pub(crate) fn restore(
     let manifest = sound.manifest;
     let compression = Compression::parse(&manifest.compression)
         .map_err(|why| Error::new(Code::NotVerified, format!("the manifest: {why}")))?;
-    let pins = pg::session::restoring(manifest.lc_monetary());
+    let encoding = manifest.plaintext.encoding;
+    let pins = pg::session::restoring(WrittenUnder {
+        encoding,
+        lc_monetary: manifest.lc_monetary(),
+    });
     let script = TransactionScript::new(random::bytes()?, pins);
     let digest_key = DigestKey::random()?;
     let (to, answers) = channel();
@@ -141,7 +146,7 @@ pub(crate) fn restore(
         commit: commit.clone(),
     };
     let psql = find::find(Tool::Psql, &connection.env)?;
-    let psql = pg::command::restorer(&psql, connection);
+    let psql = pg::command::restorer(&psql, connection, encoding);
     let piped = pipe(
         Some(Ciphertext::new(sound.artifact, key)?),
         [&key.spec, &psql],

@@ -1,6 +1,7 @@
 //! The transaction around a dump: what psql is given before it, between its parts and behind it.
 
 use crate::base::names::{TableName, literal};
+use crate::pg::copy::CopyHeader;
 
 /// The marks in psql's answer, the guard that no stray COMMIT passes, and the SQL that makes them.
 #[derive(Debug, Clone)]
@@ -18,6 +19,8 @@ pub(crate) enum Mark {
     Table(usize),
     /// Every table has been told; with the number of rows that were changed up to here.
     Compared(String),
+    /// Numbers of the composite types whose columns have another order; empty where none has.
+    Moved(String),
     /// All statements were run.
     Done(Transaction),
     /// What the server says of the transaction behind COMMIT.
@@ -96,28 +99,39 @@ impl TransactionScript {
     /// Tells the rows of tables, as the artifact's COPY statements list their columns. What was put
     /// off until COMMIT happens first, so that it is compared too. `first`: how many tables were
     /// told before.
-    pub(crate) fn compare(&self, first: usize, tables: &[(&TableName, &str)]) -> String {
-        let mut out = self.settings() + &self.deferred();
-        for (at, (table, columns)) in tables.iter().enumerate().skip(first) {
-            let columns = columns.strip_prefix('(').and_then(|c| c.strip_suffix(')'));
-            let columns = columns.unwrap_or_default();
-            out += &self.mark(&at.to_string());
-            out += &format!(
-                "COPY (SELECT {columns} FROM ONLY {}) TO STDOUT;\n",
-                table.pattern()
-            );
+    pub(crate) fn compare(&self, first: usize, tables: &[&CopyHeader]) -> Vec<u8> {
+        let mut out = (self.settings() + &self.deferred()).into_bytes();
+        for (at, header) in tables.iter().enumerate().skip(first) {
+            let from = format!(" FROM ONLY {}) TO STDOUT;\n", header.table.pattern());
+            out.extend(self.mark(&at.to_string()).bytes());
+            out.extend([b"COPY (SELECT ", &header.list()[..], from.as_bytes()].concat());
         }
-        let names = tables.iter().map(|(table, _)| *table);
-        out + &self.mark(&format!("'compared', {}", changes(names)))
+        let names = tables.iter().map(|header| &header.table);
+        out.extend(
+            self.mark(&format!("'compared', {}", changes(names)))
+                .bytes(),
+        );
+        out
     }
 
-    /// The end of what may fail: behind it only [`commit`](Self::commit) is missing.
-    pub(crate) fn done<'a>(&self, tables: impl Iterator<Item = &'a TableName>) -> String {
+    /// The end of what may fail: behind it only [`commit`](Self::commit) is missing. `moved`: an
+    /// expression that tells the composite types whose columns have another order.
+    pub(crate) fn done<'a>(
+        &self,
+        tables: impl Iterator<Item = &'a TableName>,
+        moved: &str,
+    ) -> String {
+        let moved = self.mark(&format!("'moved', {moved}"));
         let mark = format!(
             "'done', pg_catalog.pg_current_xact_id(), {SERVER_STARTED}, {}",
             changes(tables)
         );
-        format!("{}{}{}", self.settings(), self.deferred(), self.mark(&mark))
+        format!(
+            "{}{}{moved}{}",
+            self.settings(),
+            self.deferred(),
+            self.mark(&mark)
+        )
     }
 
     /// The last word, and the question whether the server kept it.
@@ -137,6 +151,7 @@ impl TransactionScript {
         let words: Vec<&str> = rest.split('\t').collect();
         match words[..] {
             ["compared", changes] => Some(Mark::Compared(changes.into())),
+            ["moved", types] => Some(Mark::Moved(types.into())),
             ["done", id, server_started, changes] => {
                 let number = id.bytes().all(|b| b.is_ascii_digit());
                 number.then(|| {

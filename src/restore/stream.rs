@@ -11,6 +11,7 @@ use crate::process::flow::{Passed, StreamError, Tap};
 use crate::process::status_lines::StatusLines;
 use crate::report::findings::Findings;
 use crate::restore::answers::BeforeCommit;
+use crate::restore::composites;
 use crate::restore::editor::DumpEditor;
 use crate::restore::script::{Transaction, TransactionScript};
 use crate::store::manifest::Manifest;
@@ -260,7 +261,9 @@ impl Tap for RestoreTap {
             let (_, after) = prelude::parts(&text.prelude.sql).map_err(rejected)?;
             self.editor.insert("the end of the prelude", after);
         }
-        let done = self.script.done(self.editor.tables());
+        let done = self
+            .script
+            .done(self.editor.tables(), &composites::moved(&self.manifest));
         self.editor
             .insert("the end of the transaction", done.as_bytes());
         self.write(&mut to)?;
@@ -270,9 +273,11 @@ impl Tap for RestoreTap {
         self.compare(&before.tables)?;
         let BeforeCommit {
             changes,
+            moved,
             transaction,
             ..
         } = before;
+        composites::check(moved.as_deref(), &self.manifest)?;
         if transaction.server_started != self.server_started {
             return Err(another_server().into());
         }

@@ -6,6 +6,7 @@ use crate::base::version;
 use crate::pg;
 use crate::pg::closure::ExternalReference;
 use crate::pg::connection::Connection;
+use crate::pg::encoding::Encoding;
 use crate::process::ask;
 use crate::process::cancel::Cancel;
 use crate::process::find::{self, Tool};
@@ -19,6 +20,7 @@ pub(crate) struct TargetDatabase {
     pub version: String,
     version_num: u32,
     pub database: String,
+    encoding: String,
     pub user: String,
     system_identifier: Option<String>,
     /// When the server was started, as a transaction script tells it too.
@@ -102,12 +104,21 @@ const LOCALE: &str = "\\set ON_ERROR_STOP 0\nBEGIN READ ONLY;\n\
     ROLLBACK;\n\\set ON_ERROR_STOP 1\n";
 
 impl TargetDatabase {
-    /// Who gets rights by the target's own doing.
-    pub(crate) fn default_privileges(&self) -> Vec<String> {
-        self.default_privileges
+    /// What is otherwise by the target's own doing: who gets rights, and what bytes mean.
+    pub(crate) fn notes(&self, manifest: &Manifest) -> Vec<String> {
+        let (dumped, here) = (&manifest.server.encoding, &self.encoding);
+        let mut notes: Vec<String> = self
+            .default_privileges
             .iter()
             .map(DefaultPrivileges::told)
-            .collect()
+            .collect();
+        let as_they_are = manifest.plaintext.encoding == Encoding::SQL_ASCII;
+        if as_they_are && dumped != here {
+            notes.push(format!(
+                "the dump has bytes and no encoding, the target is {here}: what was restored is read as {here} there"
+            ));
+        }
+        notes
     }
 
     /// Refuses a target behind a pooler, and one that has one of the tables, is too old, or was backed up.

@@ -11,6 +11,7 @@ SELECT json_build_object(
   'version', current_setting('server_version'),
   'version_num', current_setting('server_version_num')::int,
   'database', current_database(),
+  'encoding', current_setting('server_encoding'),
   'server_started', date_part('epoch', pg_postmaster_start_time())::text,
   'temporary', has_database_privilege(current_database(), 'TEMPORARY'),
   'options', current_setting('pgseal.options', true),

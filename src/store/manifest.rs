@@ -1,8 +1,9 @@
 //! What is stored beside an artifact. Written last: its presence means that the run is complete.
 
 use crate::base::names::TableName;
-use crate::pg::catalog::RelationKind;
+use crate::pg::catalog::{Composite, RelationKind};
 use crate::pg::closure::ExternalReference;
+use crate::pg::encoding::Encoding;
 use crate::pg::mark::Mark;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -24,6 +25,9 @@ pub(crate) struct Manifest {
     pub compression: String,
     pub plaintext: Plaintext,
     pub tables: Vec<Table>,
+    /// Types whose columns a restore must find in this order. Not told before they were recorded.
+    #[serde(default)]
+    pub composites: Vec<Composite>,
     pub external_references: Vec<ExternalReference>,
     pub prelude: Option<Prelude>,
     pub tools: Tools,
@@ -141,6 +145,9 @@ pub(crate) struct Recipient {
 pub(crate) struct Plaintext {
     pub sha256: String,
     pub size_bytes: u64,
+    /// Of its text, the prelude's too. UTF8 where it is not told, as it was before it was recorded.
+    #[serde(default)]
+    pub encoding: Encoding,
 }
 
 /// One dumped relation, as counted in the stream that was encrypted.

@@ -55,6 +55,7 @@ fn nine_tables() {
     assert_eq!(
         keys_of(manifest),
         [
+            "composites",
             "compression",
             "created_at",
             "envelope",
@@ -84,6 +85,8 @@ fn nine_tables() {
     let server = &manifest["server"];
     assert_eq!(server["database"], test.db);
     assert_eq!(server["encoding"], "UTF8");
+    assert_eq!(manifest["plaintext"]["encoding"], "UTF8");
+    assert_eq!(manifest["composites"], serde_json::json!([]));
     assert_eq!(server["lc_collate"], "C");
     assert_eq!(server["version"], test.sql("SHOW server_version"));
     let system = "SELECT system_identifier FROM pg_control_system()";

@@ -151,6 +151,11 @@ fn a_broken_setting_does_not_end_the_report() {
     assert_eq!(report.verdict(), "READY READY FAILED PARTIAL NONE PASS");
 
     let host = Host::ready();
+    host.config("[scope]", "[scope]\nencoding = \"SJIS\"");
+    let report = host.readiness();
+    report.says("backup_runner", "FAILED", &["encoding", "SJIS"]);
+
+    let host = Host::ready();
     host.config(
         "[encryption]",
         "[postgres]\ndbname = \"host=x password=hunter2\"\n\n[encryption]",

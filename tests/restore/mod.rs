@@ -2,7 +2,9 @@
 
 mod bounds;
 mod by_hand;
+mod columns;
 mod damage;
+mod encoding;
 mod errors;
 pub mod forge;
 mod honest;

@@ -96,7 +96,7 @@ impl Test {
             path,
             run_id,
             manifest,
-            sql: String::from_utf8(plain).unwrap(),
+            sql: String::from_utf8_lossy(&plain).into_owned(),
         }
     }
 
@@ -123,7 +123,7 @@ pub struct Sealed {
     pub path: PathBuf,
     pub run_id: String,
     pub manifest: Value,
-    /// Decrypted.
+    /// Decrypted; what is no UTF-8 is lost.
     pub sql: String,
 }
 
