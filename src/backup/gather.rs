@@ -3,6 +3,7 @@
 
 use crate::backup::encrypt::Expected;
 use crate::backup::plan::{Plan, PlanParts};
+use crate::backup::restorability::Restorability;
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::{Fingerprint, RunId, TableName};
 use crate::base::threads::{self, joined};
@@ -98,11 +99,14 @@ impl HostAnswers {
             version: pg_dump,
             newer,
         } = self.fitting?;
+        let relations = catalog.relations(&tables)?.to_vec();
+        let restorability = Restorability::foreseen(config, &closure);
+        restorability.check(&config.restorable)?;
         let plan = Plan::new(
             config,
             PlanParts {
                 run_id,
-                relations: catalog.relations(&tables)?.to_vec(),
+                relations,
                 sequences: closure.sequences.clone(),
                 tables,
                 recipients,
@@ -117,6 +121,7 @@ impl HostAnswers {
             plan,
             catalog,
             closure,
+            restorability,
             recipients: found,
             signer,
             gpg: version,
@@ -146,6 +151,7 @@ pub(crate) struct Gathered {
     pub plan: Plan,
     pub catalog: Catalog,
     pub closure: Closure,
+    pub restorability: Restorability,
     pub recipients: Vec<Recipient>,
     /// None where manifests are not signed.
     pub signer: Option<Signer>,

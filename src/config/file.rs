@@ -15,7 +15,10 @@ pub(crate) const DEFAULT: &str = "/etc/pgseal/pgseal.toml";
 
 /// Every key that a config file may hold.
 const KNOWN: &[(&str, &[&str])] = &[
-    ("scope", &["tables", "prelude"]),
+    (
+        "scope",
+        &["tables", "prelude", "require_restorable", "known_external"],
+    ),
     (
         "encryption",
         &["recipients", "env_file", "compress", "gnupg_home"],
@@ -52,6 +55,8 @@ pub(crate) struct File {
 pub(crate) struct Scope {
     pub tables: Option<Vec<String>>,
     pub prelude: Option<bool>,
+    pub require_restorable: Option<bool>,
+    pub known_external: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -11,6 +11,7 @@ mod memory;
 mod moments;
 mod prelude;
 mod readme;
+mod restorable;
 mod server;
 mod settings;
 mod shapes;
