@@ -160,12 +160,14 @@ late(classid, objid) AS (
     AND NOT EXISTS (SELECT FROM pg_constraint k
       WHERE d.classid = 'pg_constraint'::regclass AND k.oid = d.objid AND k.conparentid <> 0)
 ),
--- a column's value may hold values of these types: numbers of large objects, amounts of money
-colheld(coltype, typid) AS (
-  SELECT DISTINCT a.atttypid, a.atttypid
+col(relid, attnum, typid) AS (
+  SELECT s.oid, a.attnum, a.atttypid
   FROM scope s JOIN pg_attribute a ON a.attrelid = s.oid AND a.attnum > 0 AND NOT a.attisdropped
-  WHERE EXISTS (SELECT FROM pg_largeobject_metadata)
-    OR current_setting('lc_monetary') NOT IN ('C', 'POSIX', '')
+),
+-- a column's value may hold values of these types: numbers of large objects, amounts of money,
+-- names of objects
+colheld(coltype, typid) AS (
+  SELECT typid, typid FROM col
   UNION
   SELECT c.coltype, n.oid
   FROM colheld c JOIN pg_type t ON t.oid = c.typid
@@ -176,10 +178,13 @@ colheld(coltype, typid) AS (
     UNION ALL SELECT r.rngsubtype FROM pg_range r -- of the range, or of its multirange
       WHERE t.oid IN (r.rngtypid, (to_jsonb(r) ->> 'rngmultitypid')::oid)) AS n(oid)
   WHERE n.oid <> 0
-), holder(relid, attnum, typid) AS (
-  SELECT a.attrelid, a.attnum, c.typid
-  FROM scope s JOIN pg_attribute a ON a.attrelid = s.oid AND a.attnum > 0 AND NOT a.attisdropped
-  JOIN colheld c ON c.coltype = a.atttypid
+), holder(relid, attnum, held) AS (
+  SELECT col.relid, col.attnum, h.typname
+  FROM (
+    SELECT c.coltype, t.typname FROM colheld c JOIN pg_type t ON t.oid = c.typid
+    WHERE t.typnamespace = 'pg_catalog'::regnamespace
+      AND (t.typname IN ('oid', 'money', 'aclitem') OR t.typname ~ '^reg')) h
+  JOIN col ON col.typid = h.coltype
 ), kept(classid, objid) AS (
   SELECT 'pg_class'::regclass::oid, oid FROM rel
   UNION ALL SELECT 'pg_class'::regclass, oid FROM seq
@@ -257,11 +262,13 @@ ref(kind, name, classid, objid, objsubid, why, byclass, byobj) AS (
   WHERE p.probin IS NOT NULL
   UNION ALL
   SELECT 'large_object', NULL, 'pg_class'::regclass, relid, attnum, '', 'pg_class'::regclass, relid
-  FROM holder WHERE typid = 'oid'::regtype
+  FROM holder WHERE held = 'oid' AND EXISTS (SELECT FROM pg_largeobject_metadata)
   UNION ALL -- under another, amounts are read as other amounts
   SELECT 'locale', current_setting('lc_monetary'), NULL, NULL, NULL, '', 'pg_class'::regclass, relid
-  FROM holder WHERE typid = 'money'::regtype
-    AND current_setting('lc_monetary') NOT IN ('C', 'POSIX', '')
+  FROM holder WHERE held = 'money' AND current_setting('lc_monetary') NOT IN ('C', 'POSIX', '')
+  UNION ALL -- regclass and its like, and privileges: read in only where the objects are there
+  SELECT 'object_names', NULL, 'pg_class'::regclass, relid, attnum, held || ' in ', 'pg_class'::regclass, relid
+  FROM holder WHERE held NOT IN ('oid', 'money')
   UNION ALL
   SELECT CASE classid WHEN 'pg_statistic_ext'::regclass THEN 'statistics' ELSE 'dependent' END,
     NULL, classid, objid, 0, '', 'pg_class'::regclass, relid

@@ -9,6 +9,7 @@ mod input;
 mod mechanism;
 mod memory;
 mod moments;
+mod object_names;
 mod prelude;
 mod readme;
 mod restorable;
