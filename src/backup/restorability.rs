@@ -59,7 +59,8 @@ impl Restorability {
             });
             missed.needed_by.push(reference.needed_by.clone());
         }
-        let (known, missed): (Vec<Missed>, Vec<Missed>) = by_name
+        let missed = circles_resolved(by_name, &settings.known_external);
+        let (known, missed): (Vec<Missed>, Vec<Missed>) = missed
             .into_values()
             .partition(|missed| settings.known_external.contains(&missed.what));
         let known: BTreeSet<String> = known.into_iter().map(|missed| missed.what).collect();
@@ -129,8 +130,9 @@ impl Restorability {
             *counts.entry(&missed.kind).or_default() += 1;
         }
         let counts: Vec<String> = counts.into_iter().map(counted).collect();
-        if !counts.is_empty() {
-            let counts = counts.join(", ");
+        let counts = counts.join(", ");
+        // That a table has an owner is no news.
+        if !["", "1 role"].contains(&counts.as_str()) {
             lines.push(format!("a restore needs of its cluster or host: {counts}"));
         }
         match self.acknowledged.len() {
@@ -159,6 +161,34 @@ impl Restorability {
         let names = self.missed(Lack::InRows).map(|missed| &*missed.what);
         first(names, whole).map(|names| format!("what rows name is not looked up: {names}"))
     }
+}
+
+/// What the tables need and what needs them cannot be there before them: what needs it is lost too.
+fn circles_resolved(
+    mut missed: BTreeMap<(Lack, String), Missed>,
+    known: &[String],
+) -> BTreeMap<(Lack, String), Missed> {
+    let lost = missed.values().filter(|missed| missed.lack == Lack::Lost);
+    let lost: Vec<String> = lost.map(|missed| missed.what.clone()).collect();
+    for what in lost {
+        let Some(needed) = missed.get(&(Lack::Needed, what.clone())).cloned() else {
+            continue;
+        };
+        missed.remove(&(Lack::Lost, what.clone()));
+        if known.contains(&what) {
+            continue;
+        }
+        for by in needed.needed_by {
+            let lost = missed.entry((Lack::Lost, by.clone())).or_insert(Missed {
+                lack: Lack::Lost,
+                what: by,
+                kind: String::new(),
+                needed_by: Vec::new(),
+            });
+            lost.needed_by.push(format!("needs {what}"));
+        }
+    }
+    missed
 }
 
 /// Where a refused or dry run has the whole of a long list.

@@ -122,7 +122,10 @@ edge(f_mine, fclass, fobj, tclass, tobj, mine, beyond, walk) AS (
   FROM edge e JOIN pg_class q ON q.oid = e.tobj AND q.relkind = 'S'
   JOIN own ON own.classid = e.fclass AND own.objid = e.fobj
   JOIN scope s ON s.oid = own.relid
-  WHERE e.tclass = 'pg_class'::regclass AND e.beyond AND e.walk
+  WHERE e.tclass = 'pg_class'::regclass AND e.beyond
+    -- what LIKE copies is the default alone: its sequence may be another table's
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = e.tclass AND d.objid = q.oid
+      AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'i')
     AND has_table_privilege(q.oid, 'SELECT') AND has_schema_privilege(q.relnamespace, 'USAGE')
   GROUP BY q.oid
 ),
@@ -153,7 +156,6 @@ late(classid, objid) AS (
     WHERE d.refclassid = o.classid AND d.refobjid = o.objid AND d.deptype IN ('n', 'a', 'i')
     OFFSET 0) d
   WHERE NOT EXISTS (SELECT FROM own x WHERE x.classid = d.classid AND x.objid = d.objid)
-    AND NOT EXISTS (SELECT FROM edge x WHERE x.tclass = d.classid AND x.tobj = d.objid)
     AND NOT (d.classid IN ('pg_type'::regclass, 'pg_class'::regclass) AND d.deptype = 'i')
     AND NOT EXISTS (SELECT FROM pg_trigger t
       WHERE d.classid = 'pg_trigger'::regclass AND t.oid = d.objid AND t.tgisinternal)
@@ -185,10 +187,15 @@ colheld(coltype, typid) AS (
     WHERE t.typnamespace = 'pg_catalog'::regnamespace
       AND (t.typname IN ('oid', 'money', 'aclitem') OR t.typname ~ '^reg')) h
   JOIN col ON col.typid = h.coltype
+), around(classid, objid, late) AS (
+  SELECT * FROM need
+  UNION SELECT 'pg_namespace'::regclass, q.relnamespace, false
+    FROM seq JOIN pg_class q ON q.oid = seq.oid
+    WHERE q.relnamespace >= 16384 OR q.relnamespace = 2200
 ), kept(classid, objid) AS (
   SELECT 'pg_class'::regclass::oid, oid FROM rel
   UNION ALL SELECT 'pg_class'::regclass, oid FROM seq
-  UNION ALL SELECT classid, objid FROM need WHERE NOT late AND classid <> 'pg_extension'::regclass
+  UNION ALL SELECT classid, objid FROM around WHERE NOT late AND classid <> 'pg_extension'::regclass
 ),
 -- The thing by name, or by classid, objid; and for which object, and why.
 ref(kind, name, classid, objid, objsubid, why, byclass, byobj) AS (
@@ -295,9 +302,12 @@ SELECT jsonb_build_object(
           AND to_jsonb(p) ->> 'prosqlbody' IS NULL),
       'needed_by', (
         SELECT jsonb_agg(DISTINCT f.type || ' ' || f.identity)
-        FROM edge e CROSS JOIN LATERAL pg_identify_object(e.fclass, e.fobj, 0) f
-        WHERE e.tclass = n.classid AND e.tobj = n.objid)) ORDER BY i.type, i.identity), '[]')
-    FROM need n CROSS JOIN LATERAL pg_identify_object(n.classid, n.objid, 0) i
+        FROM (
+          SELECT fclass, fobj FROM edge WHERE tclass = n.classid AND tobj = n.objid
+          UNION ALL SELECT 'pg_class'::regclass, q.oid FROM seq JOIN pg_class q ON q.oid = seq.oid
+            WHERE n.classid = 'pg_namespace'::regclass AND q.relnamespace = n.objid) e
+        CROSS JOIN LATERAL pg_identify_object(e.fclass, e.fobj, 0) f)) ORDER BY i.type, i.identity), '[]')
+    FROM around n CROSS JOIN LATERAL pg_identify_object(n.classid, n.objid, 0) i
     WHERE NOT n.late),
   'sequences', (
     SELECT COALESCE(jsonb_agg(jsonb_build_object('oid', seq.oid::bigint, 'target', seq.target,

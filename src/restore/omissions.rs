@@ -112,11 +112,7 @@ fn insert(names: &mut BTreeSet<String>, name: &str) -> bool {
 }
 
 fn needs(reference: &ExternalReference) -> String {
-    let kind = match reference.kind.as_str() {
-        "foreign_key" | "partitioned_table" => "table",
-        kind => kind,
-    };
-    format!("needs {} {}", kind.replace('_', " "), reference.name)
+    format!("needs {}", reference.told())
 }
 
 /// `table constraint c on public.t`, `policy "P" on public.t`, as `pg_identify_object` tells it.
