@@ -175,10 +175,9 @@ fn circles_resolved(
             continue;
         };
         missed.remove(&(Lack::Lost, what.clone()));
-        if known.contains(&what) {
-            continue;
-        }
-        for by in needed.needed_by {
+        // Who knows the one knows what comes of it, and may name that as well.
+        let told = |by: &String| !known.contains(&what) || known.contains(by);
+        for by in needed.needed_by.into_iter().filter(told) {
             let lost = missed.entry((Lack::Lost, by.clone())).or_insert(Missed {
                 lack: Lack::Lost,
                 what: by,

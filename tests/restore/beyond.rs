@@ -149,11 +149,24 @@ fn a_circle_is_told_as_one() {
     let hint = "the view public.mine itself needs these tables: create it behind them and before the policy p on public.docs";
     is_refused(&test, &sealed, &[hint, "or leave out"]);
     let known = "[scope]\nrequire_restorable = true\nknown_external = [\"view public.mine\", \"function public.may(public.docs)\"]\n";
-    let file = test.write("pgseal.toml", known);
-    let run = test.backup(&["public.docs"]).arg("--config").arg(file);
-    run.run()
+    let backup = |config: &str| {
+        let file = test.write("pgseal.toml", config);
+        test.backup(&["public.docs"])
+            .arg("--config")
+            .arg(file)
+            .run()
+    };
+    backup(known)
         .exits(0)
         .says(&["2 external references are known"]);
+    // All that is told, as the hint of a refusal spells it.
+    let all = known.replace("\"]\n", "\", \"policy p on public.docs\"]\n");
+    backup(&all)
+        .exits(0)
+        .says(&["3 external references are known"]);
+    let view = "[scope]\nrequire_restorable = true\nknown_external = [\"view public.mine\"]\n";
+    let told = "come back: a restore cannot bring back: function public.may(public.docs)\n";
+    backup(view).fails(3, &[told]);
 }
 
 /// What cannot be left out is created by hand, as the hint says.
