@@ -5,6 +5,7 @@ pub(crate) mod gather;
 pub(crate) mod manifest;
 pub(crate) mod plan;
 pub(crate) mod prelude;
+pub(crate) mod restorability;
 pub(crate) mod run;
 pub(crate) mod sink;
 pub(crate) mod tap;

@@ -5,5 +5,6 @@ pub(crate) mod dotenv;
 pub(crate) mod file;
 pub(crate) mod operator;
 pub(crate) mod recipients;
+pub(crate) mod scope;
 pub(crate) mod settings;
 pub(crate) mod signing;

@@ -3,6 +3,7 @@
 
 use crate::backup::encrypt::Expected;
 use crate::backup::plan::{Plan, PlanParts};
+use crate::backup::restorability::Restorability;
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::{Fingerprint, RunId, TableName};
 use crate::base::threads::{self, joined};
@@ -106,6 +107,8 @@ impl HostAnswers {
         let names = relations.iter().map(|rel| &rel.table);
         let names = names.chain(closure.sequences.iter().map(|seq| &seq.table));
         spelled_alike(names, encoding, database)?;
+        let restorability = Restorability::foreseen(config, &closure);
+        restorability.check(&config.restorable)?;
         let plan = Plan::new(
             config,
             PlanParts {
@@ -131,6 +134,7 @@ impl HostAnswers {
             plan,
             catalog,
             closure,
+            restorability,
             recipients: found,
             signer,
             gpg: version,
@@ -179,6 +183,7 @@ pub(crate) struct Gathered {
     pub plan: Plan,
     pub catalog: Catalog,
     pub closure: Closure,
+    pub restorability: Restorability,
     pub recipients: Vec<Recipient>,
     /// None where manifests are not signed.
     pub signer: Option<Signer>,

@@ -4,6 +4,7 @@ use crate::backup::encrypt::{DumpJob, encrypt_dump};
 use crate::backup::gather::{Gathered, gather};
 use crate::backup::manifest::{Began, Encrypted, manifest};
 use crate::backup::prelude::encrypt_prelude;
+use crate::backup::restorability::Restorability;
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::RunId;
 use crate::base::random;
@@ -40,13 +41,16 @@ pub(crate) struct PreparedBackup {
 pub(crate) struct FinishedBackup {
     pub manifest: Manifest,
     pub warnings: Vec<String>,
+    pub restorability: Restorability,
 }
 
 impl FinishedBackup {
-    /// Warnings, and the summary for an operator.
+    /// Warnings, the summary for an operator, and what a restore would miss.
     pub(crate) fn notes(&self) -> Vec<String> {
         let mut notes = print::warnings(&self.warnings);
         notes.extend(summary(&self.manifest));
+        let whole = "external_references in the manifest lists all";
+        notes.extend(self.restorability.notes(whole));
         notes
     }
 
@@ -108,6 +112,13 @@ impl PreparedBackup {
             artifact_ref: path.display().to_string(),
         };
         let manifest = manifest(&gathered, envelope, &encrypted, &began);
+        // The prelude may lack what it was to hold.
+        let restorability = Restorability::of(
+            &config.restorable,
+            &manifest.external_references,
+            &gathered.closure,
+        );
+        restorability.check(&config.restorable).map_err(&failed)?;
         let unsynced = Unsynced {
             artifact: encrypted.dump.written.file,
             prelude: encrypted.prelude.map(|prelude| prelude.written.file),
@@ -142,7 +153,11 @@ impl PreparedBackup {
             let swept = swept.join(", ");
             warnings.push(format!("removed what an earlier run left behind: {swept}"));
         }
-        Ok(FinishedBackup { manifest, warnings })
+        Ok(FinishedBackup {
+            manifest,
+            warnings,
+            restorability,
+        })
     }
 }
 

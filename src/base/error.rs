@@ -12,6 +12,7 @@ pub(crate) enum Code {
     ToolUnfit,
     KeyUnfit,
     TableUnfit,
+    NotRestorable,
     Database,
     StageFailed,
     Timeout,
@@ -35,6 +36,7 @@ impl Code {
             Code::ToolUnfit => "tool_unfit",
             Code::KeyUnfit => "key_unfit",
             Code::TableUnfit => "table_unfit",
+            Code::NotRestorable => "not_restorable",
             Code::Database => "database",
             Code::StageFailed => "stage_failed",
             Code::Timeout => "timeout",
@@ -58,6 +60,7 @@ impl Code {
             | Code::ToolUnfit
             | Code::KeyUnfit
             | Code::TableUnfit
+            | Code::NotRestorable
             | Code::Database => Exit::Unfit,
             Code::StageFailed | Code::Timeout => Exit::Stage,
             Code::Store | Code::Disk | Code::RunIdTaken | Code::LockHeld | Code::Output => {

@@ -1,6 +1,7 @@
 //! `pgseal backup`: dump, encrypt, hash, publish, and say so in one line; or fail closed.
 
 use crate::backup::gather::gather;
+use crate::backup::restorability::WHOLE;
 use crate::backup::run::{new_run_id, prepare};
 use crate::base::error::Result;
 use crate::base::names::RunId;
@@ -35,8 +36,10 @@ fn dry_run(run_id: RunId, config: &Config, cancel: &Cancel) -> Result<Answer> {
     let gathered = gather(config, run_id, cancel)?;
     let artifact = store.path(&gathered.plan.artifact_name());
     let plan = gathered.plan.dry_run(artifact.display().to_string());
+    let mut notes = print::warnings(&gathered.warnings);
+    notes.extend(gathered.restorability.notes(WHOLE));
     Ok(Answer {
-        notes: print::warnings(&gathered.warnings),
+        notes,
         undelivered: Some("nothing was written to the store".into()),
         ..Answer::yes(print::json_line(&plan)?)
     })

@@ -265,6 +265,10 @@ pub(crate) struct Settings {
     /// restore: do not run the prelude
     #[arg(long, global = true)]
     pub no_prelude: bool,
+    /// Take no backup that would not come back whole in an empty database, but for what the config
+    /// file's known_external names [default: only say so]
+    #[arg(long, global = true)]
+    pub require_restorable: bool,
     /// One JSON document on stdout; an error is the last line of stderr, as JSON
     #[arg(long, global = true)]
     pub json: bool,

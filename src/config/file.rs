@@ -15,7 +15,16 @@ pub(crate) const DEFAULT: &str = "/etc/pgseal/pgseal.toml";
 
 /// Every key that a config file may hold.
 const KNOWN: &[(&str, &[&str])] = &[
-    ("scope", &["tables", "prelude", "encoding"]),
+    (
+        "scope",
+        &[
+            "tables",
+            "prelude",
+            "encoding",
+            "require_restorable",
+            "known_external",
+        ],
+    ),
     (
         "encryption",
         &["recipients", "env_file", "compress", "gnupg_home"],
@@ -53,6 +62,8 @@ pub(crate) struct Scope {
     pub tables: Option<Vec<String>>,
     pub prelude: Option<bool>,
     pub encoding: Option<String>,
+    pub require_restorable: Option<bool>,
+    pub known_external: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -9,6 +9,7 @@ use crate::config::cli::Settings;
 use crate::config::file;
 use crate::config::operator::Operator;
 use crate::config::recipients::{self, Recipients};
+use crate::config::scope::{self, Restorable};
 use crate::config::signing::{self, Signing};
 use crate::gnupg::compression::Compression;
 use crate::pg::connection::Connection;
@@ -28,6 +29,7 @@ pub(crate) struct Config {
     pub prelude: bool,
     /// Of the dump; none: as the database wants it.
     pub encoding: Option<Encoding>,
+    pub restorable: Restorable,
     pub store: PathBuf,
     pub connection: Connection,
     pub compression: Compression,
@@ -146,12 +148,17 @@ impl Config {
         let signing = signing::signing(settings, &env, &file);
         let signing = mended(&mut broken, "signing", signing, Signing::default);
 
+        let restorable = scope::restorable(settings, &file);
+        let default = Restorable::default;
+        let restorable = mended(&mut broken, "known_external", restorable, default);
+
         let config = Config {
             tables,
             recipients: recipients::recipients(settings, &env, &file),
             signing,
             prelude: !settings.no_prelude && file.scope.prelude.unwrap_or(true),
             encoding,
+            restorable,
             store,
             connection: Connection {
                 conninfo,

@@ -15,6 +15,42 @@ pub(crate) struct ExternalReference {
     pub needed_by: String,
 }
 
+/// What it means for a restore that a reference is not in the backup.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Lack {
+    /// The target database must have it.
+    Needed,
+    /// It belongs to the tables or rests on them, and no dump of them brings it back.
+    Lost,
+    /// Rows may name it; which, nobody looked up.
+    InRows,
+    /// The target's cluster or host must have it, as no database does.
+    OfHost,
+}
+
+impl ExternalReference {
+    pub(crate) fn lack(&self) -> Lack {
+        match self.kind.as_str() {
+            "role" | "tablespace" | "library" | "extension" | "locale" => Lack::OfHost,
+            "object_names" | "large_object" => Lack::InRows,
+            "statistics" => Lack::Lost,
+            kind if kind.starts_with("dependent_") => Lack::Lost,
+            _ => Lack::Needed,
+        }
+    }
+
+    /// Kind and name as a reader calls it, and as `known_external` spells it.
+    pub(crate) fn told(&self) -> String {
+        let kind = match self.kind.as_str() {
+            "foreign_key" | "partitioned_table" => "table".into(),
+            "object_names" => "object names in".into(),
+            "large_object" => "large objects in".into(),
+            kind => kind.trim_start_matches("dependent_").replace('_', " "),
+        };
+        format!("{kind} {}", self.name)
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 pub(crate) struct Closure {
     /// Targets that are not there.
@@ -70,16 +106,7 @@ impl Object {
     }
 }
 
-/// Kinds of what a cluster or a host has, and no database.
-const OF_THE_HOST: &[&str] = &["role", "tablespace", "library", "extension", "locale"];
-
 impl Closure {
-    /// What a restore with its prelude misses: of the database, and of the cluster or the host.
-    pub(crate) fn missed(&self) -> (Vec<ExternalReference>, Vec<ExternalReference>) {
-        let all = self.external.iter().cloned();
-        all.partition(|r| !OF_THE_HOST.contains(&r.kind.as_str()))
-    }
-
     /// All that a restore would miss, where the prelude holds every object but these.
     pub(crate) fn external_references(&self, absent: &[Object]) -> Vec<ExternalReference> {
         let mut all = self.external.clone();
@@ -115,7 +142,7 @@ mod tests {
         assert_eq!(closure.sequences[0].table.pattern(), r#""a"."B.c""#);
         let with = closure.external_references(&[]);
         assert_eq!(with.len(), 1);
-        assert_eq!((closure.missed().0.len(), closure.missed().1), (0, with));
+        assert_eq!(with[0].lack(), Lack::OfHost);
         let without = closure.external_references(&closure.standing_alone());
         let told: Vec<_> = without.iter().map(|r| (&*r.name, &*r.needed_by)).collect();
         assert_eq!(

@@ -122,7 +122,10 @@ edge(f_mine, fclass, fobj, tclass, tobj, mine, beyond, walk) AS (
   FROM edge e JOIN pg_class q ON q.oid = e.tobj AND q.relkind = 'S'
   JOIN own ON own.classid = e.fclass AND own.objid = e.fobj
   JOIN scope s ON s.oid = own.relid
-  WHERE e.tclass = 'pg_class'::regclass AND e.beyond AND e.walk
+  WHERE e.tclass = 'pg_class'::regclass AND e.beyond
+    -- what LIKE copies is the default alone: its sequence may be another table's
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = e.tclass AND d.objid = q.oid
+      AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'i')
     AND has_table_privilege(q.oid, 'SELECT') AND has_schema_privilege(q.relnamespace, 'USAGE')
   GROUP BY q.oid
 ),
@@ -153,19 +156,20 @@ late(classid, objid) AS (
     WHERE d.refclassid = o.classid AND d.refobjid = o.objid AND d.deptype IN ('n', 'a', 'i')
     OFFSET 0) d
   WHERE NOT EXISTS (SELECT FROM own x WHERE x.classid = d.classid AND x.objid = d.objid)
-    AND NOT EXISTS (SELECT FROM edge x WHERE x.tclass = d.classid AND x.tobj = d.objid)
     AND NOT (d.classid IN ('pg_type'::regclass, 'pg_class'::regclass) AND d.deptype = 'i')
     AND NOT EXISTS (SELECT FROM pg_trigger t
       WHERE d.classid = 'pg_trigger'::regclass AND t.oid = d.objid AND t.tgisinternal)
     AND NOT EXISTS (SELECT FROM pg_constraint k
       WHERE d.classid = 'pg_constraint'::regclass AND k.oid = d.objid AND k.conparentid <> 0)
 ),
--- a column's value may hold values of these types: numbers of large objects, amounts of money
-colheld(coltype, typid) AS (
-  SELECT DISTINCT a.atttypid, a.atttypid
+col(relid, attnum, typid) AS (
+  SELECT s.oid, a.attnum, a.atttypid
   FROM scope s JOIN pg_attribute a ON a.attrelid = s.oid AND a.attnum > 0 AND NOT a.attisdropped
-  WHERE EXISTS (SELECT FROM pg_largeobject_metadata)
-    OR current_setting('lc_monetary') NOT IN ('C', 'POSIX', '')
+),
+-- a column's value may hold values of these types: numbers of large objects, amounts of money,
+-- names of objects
+colheld(coltype, typid) AS (
+  SELECT typid, typid FROM col
   UNION
   SELECT c.coltype, n.oid
   FROM colheld c JOIN pg_type t ON t.oid = c.typid
@@ -176,14 +180,22 @@ colheld(coltype, typid) AS (
     UNION ALL SELECT r.rngsubtype FROM pg_range r -- of the range, or of its multirange
       WHERE t.oid IN (r.rngtypid, (to_jsonb(r) ->> 'rngmultitypid')::oid)) AS n(oid)
   WHERE n.oid <> 0
-), holder(relid, attnum, typid) AS (
-  SELECT a.attrelid, a.attnum, c.typid
-  FROM scope s JOIN pg_attribute a ON a.attrelid = s.oid AND a.attnum > 0 AND NOT a.attisdropped
-  JOIN colheld c ON c.coltype = a.atttypid
+), holder(relid, attnum, held) AS (
+  SELECT col.relid, col.attnum, h.typname
+  FROM (
+    SELECT c.coltype, t.typname FROM colheld c JOIN pg_type t ON t.oid = c.typid
+    WHERE t.typnamespace = 'pg_catalog'::regnamespace
+      AND (t.typname IN ('oid', 'money', 'aclitem') OR t.typname ~ '^reg')) h
+  JOIN col ON col.typid = h.coltype
+), around(classid, objid, late) AS (
+  SELECT * FROM need
+  UNION SELECT 'pg_namespace'::regclass, q.relnamespace, false
+    FROM seq JOIN pg_class q ON q.oid = seq.oid
+    WHERE q.relnamespace >= 16384 OR q.relnamespace = 2200
 ), kept(classid, objid) AS (
   SELECT 'pg_class'::regclass::oid, oid FROM rel
   UNION ALL SELECT 'pg_class'::regclass, oid FROM seq
-  UNION ALL SELECT classid, objid FROM need WHERE NOT late AND classid <> 'pg_extension'::regclass
+  UNION ALL SELECT classid, objid FROM around WHERE NOT late AND classid <> 'pg_extension'::regclass
 ),
 -- The thing by name, or by classid, objid; and for which object, and why.
 ref(kind, name, classid, objid, objsubid, why, byclass, byobj) AS (
@@ -257,11 +269,13 @@ ref(kind, name, classid, objid, objsubid, why, byclass, byobj) AS (
   WHERE p.probin IS NOT NULL
   UNION ALL
   SELECT 'large_object', NULL, 'pg_class'::regclass, relid, attnum, '', 'pg_class'::regclass, relid
-  FROM holder WHERE typid = 'oid'::regtype
+  FROM holder WHERE held = 'oid' AND EXISTS (SELECT FROM pg_largeobject_metadata)
   UNION ALL -- under another, amounts are read as other amounts
   SELECT 'locale', current_setting('lc_monetary'), NULL, NULL, NULL, '', 'pg_class'::regclass, relid
-  FROM holder WHERE typid = 'money'::regtype
-    AND current_setting('lc_monetary') NOT IN ('C', 'POSIX', '')
+  FROM holder WHERE held = 'money' AND current_setting('lc_monetary') NOT IN ('C', 'POSIX', '')
+  UNION ALL -- regclass and its like, and privileges: read in only where the objects are there
+  SELECT 'object_names', NULL, 'pg_class'::regclass, relid, attnum, held || ' in ', 'pg_class'::regclass, relid
+  FROM holder WHERE held NOT IN ('oid', 'money')
   UNION ALL
   SELECT CASE classid WHEN 'pg_statistic_ext'::regclass THEN 'statistics' ELSE 'dependent' END,
     NULL, classid, objid, 0, '', 'pg_class'::regclass, relid
@@ -288,9 +302,12 @@ SELECT jsonb_build_object(
           AND to_jsonb(p) ->> 'prosqlbody' IS NULL),
       'needed_by', (
         SELECT jsonb_agg(DISTINCT f.type || ' ' || f.identity)
-        FROM edge e CROSS JOIN LATERAL pg_identify_object(e.fclass, e.fobj, 0) f
-        WHERE e.tclass = n.classid AND e.tobj = n.objid)) ORDER BY i.type, i.identity), '[]')
-    FROM need n CROSS JOIN LATERAL pg_identify_object(n.classid, n.objid, 0) i
+        FROM (
+          SELECT fclass, fobj FROM edge WHERE tclass = n.classid AND tobj = n.objid
+          UNION ALL SELECT 'pg_class'::regclass, q.oid FROM seq JOIN pg_class q ON q.oid = seq.oid
+            WHERE n.classid = 'pg_namespace'::regclass AND q.relnamespace = n.objid) e
+        CROSS JOIN LATERAL pg_identify_object(e.fclass, e.fobj, 0) f)) ORDER BY i.type, i.identity), '[]')
+    FROM around n CROSS JOIN LATERAL pg_identify_object(n.classid, n.objid, 0) i
     WHERE NOT n.late),
   'sequences', (
     SELECT COALESCE(jsonb_agg(jsonb_build_object('oid', seq.oid::bigint, 'target', seq.target,

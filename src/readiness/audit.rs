@@ -11,7 +11,7 @@ use crate::config::settings::{Broken, Config, refused};
 use crate::process::cancel::Cancel;
 use crate::process::command::shell_word;
 use crate::readiness::mechanism::canary::Canary;
-use crate::readiness::{database, gpg, key, runner, seam, store};
+use crate::readiness::{closure, database, gpg, key, runner, seam, store};
 use crate::report::judgement::Judgement;
 use crate::report::matrix::{Finding, Matrix};
 use crate::report::proof::{Exposed, Readiness};
@@ -53,7 +53,7 @@ pub(crate) fn audit(
             pg_dump: database::pg_dump(host, &answers),
             database: database::server(host, catalog),
             target_tables: database::tables(host, catalog),
-            restore_closure: database::closure(host, &answers.closure),
+            restore_closure: closure::closure(host, &answers.closure),
             store: store::judge(host, joined(folder), catalog),
             pre_write_backup_seam: finding(seam),
             backup_runner: Finding::unknown("not looked at"),

@@ -1,11 +1,10 @@
-//! pg_dump, the server, the target tables, and what a restore of them would miss.
+//! pg_dump, the server and the target tables.
 
 use crate::backup::gather::HostAnswers;
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::TableName;
 use crate::base::version::Version;
 use crate::pg::catalog::{Catalog, Relation, RelationKind};
-use crate::pg::closure::Closure;
 use crate::pg::fitness::Problem;
 use crate::pg::server::FittingPgDump;
 use crate::pg::{self, server};
@@ -13,7 +12,7 @@ use crate::process::command::{CommandSpec, shell_word};
 use crate::readiness::audit::{Host, refusal, told, unasked};
 use crate::report::matrix::{Evidence, Finding};
 
-fn asked(host: &Host) -> Option<CommandSpec> {
+pub(crate) fn asked(host: &Host) -> Option<CommandSpec> {
     server::catalog_query(&host.config.connection).ok()
 }
 
@@ -204,77 +203,4 @@ fn described(rel: &Relation, target: Option<&TableName>) -> String {
             "no row security for this role"
         }
     )
-}
-
-/// Of the tables that are there: a restore into an empty database.
-pub(crate) fn closure(host: &Host, closure: &Result<Closure>) -> Finding {
-    if let Err(error) = host.refused("dbname").and(host.config.tables.clone()) {
-        let why = format!("there is nothing to ask for: {}", error.message);
-        return Finding::unknown(why).hint(host.first_above());
-    }
-    let closure = match closure {
-        Ok(closure) => closure,
-        Err(error) => return unasked(error),
-    };
-    if !closure.missing.is_empty() {
-        let missing: Vec<String> = closure.missing.iter().map(ToString::to_string).collect();
-        let why = format!("not there to be asked: {}", missing.join(", "));
-        return Finding::unknown(why).hint(host.first_above());
-    }
-    let listed = |items: Vec<String>| {
-        if items.is_empty() {
-            "nothing".to_string()
-        } else {
-            items.join(", ")
-        }
-    };
-    let needed = closure.objects.iter();
-    let needed = listed(needed.map(|n| format!("{} {}", n.kind, n.name)).collect());
-    let (missed, from_host) = closure.missed();
-    let from_host = from_host.iter();
-    let mut from_host: Vec<String> = from_host
-        .map(|r| format!("{} {}", r.kind, r.name))
-        .collect();
-    from_host.dedup();
-    let from_host = listed(from_host);
-    let opaque: Vec<Evidence> = closure
-        .objects
-        .iter()
-        .filter(|object| object.opaque)
-        .map(|object| {
-            Evidence::warning(format!(
-                "the body of {} is text: what it names is not tracked by the server",
-                object.name
-            ))
-        })
-        .collect();
-    let evidence = [
-        Evidence::read("pg_depend", format!("needed first: {needed}")),
-        Evidence::read(
-            "pg_depend",
-            format!("needed of the cluster or host: {from_host}"),
-        ),
-    ];
-    let finding = match (missed.is_empty(), asked(host)) {
-        (true, Some(spec)) => Finding::ready(Evidence::run(
-            &spec,
-            "a restore into an empty database misses nothing beyond what the cluster has",
-        )),
-        (true, None) => Finding::unknown("psql is gone"),
-        (false, _) => {
-            let missed = missed.iter().map(|r| {
-                if r.needed_by.is_empty() {
-                    format!("{} {}", r.kind, r.name)
-                } else {
-                    format!("{} {} ({})", r.kind, r.name, r.needed_by)
-                }
-            });
-            let missed: Vec<String> = missed.collect();
-            Finding::failed(format!("a restore would miss: {}", missed.join("; "))).hint(
-                "# Add the tables that these belong to, or know that they are not in the backup. \
-                 It does not stop one.",
-            )
-        }
-    };
-    finding.with_all(evidence).with_all(opaque)
 }

@@ -28,6 +28,7 @@ pub(crate) fn plan(
         "timeout",
         "gnupg_home",
         "signing",
+        "known_external",
     ] {
         host.refused(key)?;
     }
@@ -70,6 +71,8 @@ pub(crate) fn judge(
         Err(error) if error.code == Code::Setting && !of_key(matrix) && !of_tables(matrix) => {
             crate::readiness::audit::refusal(&error)
         }
+        Err(error) if error.code == Code::NotRestorable => Finding::failed(told(&error))
+            .hint("# As for restore_closure: require_restorable is set."),
         Err(error) => {
             let why = format!("no plan can be made: {}", told(&error));
             let others = [

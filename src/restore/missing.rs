@@ -4,7 +4,8 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::names::quoted;
 use crate::base::text::plain;
 use crate::pg::closure::ExternalReference;
-use crate::pg::identifier::identifier;
+use crate::pg::identifier::{identifier, relation};
+use crate::process::command::shell_word;
 use crate::restore::omissions::Omissions;
 use crate::restore::run::RestoreOptions;
 use std::collections::BTreeSet;
@@ -13,18 +14,37 @@ use std::collections::BTreeSet;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MissingDependency<'a> {
     pub(crate) reference: &'a ExternalReference,
-    /// It is there: an owner for whom the restoring role may not act.
-    pub(crate) others: bool,
+    pub(crate) why: WhyMissing,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum WhyMissing {
+    Absent,
+    /// It needs the tables that need it, so it cannot be there before them.
+    RestsOnTheTables,
+    /// It is there: an owner for whom the restoring role may not act.
+    OwnedForOthers,
+}
+
+/// Kinds of which pg_dump has the definition by name.
+const RELATIONS: &[&str] = &[
+    "foreign_key",
+    "table",
+    "view",
+    "materialized_view",
+    "foreign_table",
+    "sequence",
+];
+
 /// The statement that makes it, or what to do.
-fn remedy(MissingDependency { reference, others }: &MissingDependency<'_>) -> String {
-    // The manifest may be anybody's: only what is one name may stand in SQL that is copied, and
-    // nothing in a line of its own.
+fn remedy(MissingDependency { reference, why }: &MissingDependency<'_>) -> String {
+    // The manifest may be anybody's: only what is one name may stand in SQL or in a command that is
+    // copied, and nothing in a line of its own.
     let name = plain(&reference.name);
     let spelt = identifier(&name).map(|name| quoted(&name));
+    let (told, by) = (plain(&reference.told()), plain(&reference.needed_by));
     match (reference.kind.as_str(), spelt) {
-        ("role", _) if *others => {
+        ("role", _) if *why == WhyMissing::OwnedForOthers => {
             format!("restore as a member of the role {name}, or as a superuser")
         }
         ("role", Some(name)) => format!("CREATE ROLE {name} NOLOGIN;"),
@@ -40,15 +60,17 @@ fn remedy(MissingDependency { reference, others }: &MissingDependency<'_>) -> St
         ("partitioned_table", _) => {
             format!("restore with --skip-external where there is no {name}, and attach it by hand")
         }
-        (kind, _) => format!("create the {} {name}", thing(kind)),
-    }
-}
-
-/// What is missing, as a reader calls it.
-fn thing(kind: &str) -> String {
-    match kind {
-        "foreign_key" | "partitioned_table" => "table".into(),
-        kind => plain(&kind.replace('_', " ")),
+        _ if *why == WhyMissing::RestsOnTheTables => format!(
+            "the {told} itself needs these tables: create it behind them and before the {by}, by \
+             hand (docs/what-a-backup-proves.md)"
+        ),
+        (kind, _) => match relation(&name).filter(|_| RELATIONS.contains(&kind)) {
+            Some(table) => format!(
+                "bring the {told} first, from its own backup or by pg_dump --schema-only --table={}",
+                shell_word(&table.pattern())
+            ),
+            None => format!("create the {told}"),
+        },
     }
 }
 
@@ -103,13 +125,13 @@ pub(crate) fn resolve(
         1 => String::new(),
         n => format!(" (and {} more)", n - 1),
     };
-    let MissingDependency { reference, others } = first;
-    let (kind, by) = (thing(&reference.kind), &reference.needed_by);
-    let name = &reference.name;
-    let what = if *others {
+    let MissingDependency { reference, why } = first;
+    let (name, by) = (&reference.name, &reference.needed_by);
+    let what = if *why == WhyMissing::OwnedForOthers {
         format!("the restoring role may not act for {name}, the {by}{more}")
     } else {
-        format!("the target has no {kind} {name}, which {by} needs{more}")
+        let told = reference.told();
+        format!("the target has no {told}, which {by} needs{more}")
     };
     let mut remedies: Vec<String> = refused
         .iter()
@@ -150,7 +172,7 @@ mod tests {
             let reference: ExternalReference = serde_json::from_value(reference).unwrap();
             remedy(&MissingDependency {
                 reference: &reference,
-                others: false,
+                why: WhyMissing::Absent,
             })
         };
         assert_eq!(told("role", "app"), "CREATE ROLE \"app\" NOLOGIN;");

@@ -3,7 +3,7 @@
 use crate::base::names::TableName;
 use crate::pg::closure::ExternalReference;
 use crate::pg::identifier::{Word, identifier, qualified, relation, words};
-use crate::restore::missing::MissingDependency;
+use crate::restore::missing::{MissingDependency, WhyMissing};
 use crate::restore::statement::{Dependent, DependentKind, Statement};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +36,8 @@ impl Omissions {
         let (name, by) = (&reference.name, &reference.needed_by);
         if reference.kind == "role" {
             // Where there is no such role, no statement may name it.
-            let grantees = missing.others || insert(&mut self.grantees, name);
+            let role_exists = missing.why == WhyMissing::OwnedForOthers;
+            let grantees = role_exists || insert(&mut self.grantees, name);
             if !(grantees && insert(&mut self.owners, name)) {
                 return false;
             }
@@ -119,11 +120,7 @@ fn insert(names: &mut BTreeSet<String>, name: &str) -> bool {
 }
 
 fn needs(reference: &ExternalReference) -> String {
-    let kind = match reference.kind.as_str() {
-        "foreign_key" | "partitioned_table" => "table",
-        kind => kind,
-    };
-    format!("needs {} {}", kind.replace('_', " "), reference.name)
+    format!("needs {}", reference.told())
 }
 
 /// `table constraint c on public.t`, `policy "P" on public.t`, as `pg_identify_object` tells it.
@@ -155,7 +152,7 @@ mod tests {
         let reference = serde_json::json!({"kind": kind, "name": name, "needed_by": needed_by});
         omissions.add(&MissingDependency {
             reference: &serde_json::from_value(reference).unwrap(),
-            others: false,
+            why: WhyMissing::Absent,
         })
     }
 

@@ -11,7 +11,7 @@ use crate::process::ask;
 use crate::process::cancel::Cancel;
 use crate::process::find::{self, Tool};
 use crate::process::run::Input;
-use crate::restore::missing::MissingDependency;
+use crate::restore::missing::{MissingDependency, WhyMissing};
 use crate::store::manifest::Manifest;
 use serde::Deserialize;
 
@@ -183,7 +183,15 @@ impl TargetDatabase {
         let lacks = all()
             .zip(others)
             .filter_map(|((reference, there), others)| {
-                (*there == Some(false) || others).then_some(MissingDependency { reference, others })
+                let why = match there {
+                    _ if others => WhyMissing::OwnedForOthers,
+                    Some(false) if manifest.rests_on_its_tables(reference) => {
+                        WhyMissing::RestsOnTheTables
+                    }
+                    Some(false) => WhyMissing::Absent,
+                    _ => return None,
+                };
+                Some(MissingDependency { reference, why })
             });
         // What depends on the tables, the tables do not need.
         let unknown = all().filter(|(reference, there)| {

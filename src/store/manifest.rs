@@ -85,6 +85,13 @@ impl Manifest {
         }
     }
 
+    /// It needs one of the tables, so that it cannot be there before them.
+    pub(crate) fn rests_on_its_tables(&self, needed: &ExternalReference) -> bool {
+        let kind = format!("dependent_{}", needed.kind);
+        let mut references = self.external_references.iter();
+        references.any(|other| other.kind == kind && other.name == needed.name)
+    }
+
     pub(crate) fn rows(&self) -> u64 {
         let rows = self.tables.iter().map(|table| table.rows);
         rows.fold(0, u64::saturating_add)

@@ -221,14 +221,15 @@ fn what_does_not_come_along_is_said() {
     assert_eq!(
         with,
         [
+            "dependent_function public.n_t(): table public.t",
             "dependent_view public.v: table public.t",
             "extension btree_gist: index public.ix",
             "foreign_key public.customer: table constraint fk on public.t",
             "function public.n_t(): default value for public.t.n",
             "large_object public.t.lob: table public.t",
+            "role postgres: owner of sequence public.of_customer",
             "role postgres: owner of table public.t",
             "role postgres: owner of type public.mood",
-            "sequence public.of_customer: default value for public.t.s",
             "statistics public.st: table public.t",
         ]
     );

@@ -231,7 +231,11 @@ fn what_a_restore_would_miss_informs_alone() {
     report.says(
         "restore_closure",
         "FAILED",
-        &["would miss", "public.other", "public.units"],
+        &[
+            "cannot bring back",
+            "table constraint other_a_fkey on public.other",
+            "view public.units",
+        ],
     );
     assert_eq!(report.verdict(), "READY READY READY READY NONE PASS");
     assert_eq!(report.exit, 0);

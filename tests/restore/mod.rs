@@ -1,5 +1,6 @@
 //! Back from an artifact.
 
+mod beyond;
 mod bounds;
 mod by_hand;
 mod columns;

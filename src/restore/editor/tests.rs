@@ -2,7 +2,7 @@ use super::*;
 use crate::base::cases::each;
 use crate::pg::closure::ExternalReference;
 use crate::pg::scan::Scan;
-use crate::restore::missing::MissingDependency;
+use crate::restore::missing::{MissingDependency, WhyMissing};
 
 fn edited(dump: &str, references: &[(&str, &str, &str)]) -> (String, DumpEditor) {
     let mut omissions = Omissions::default();
@@ -10,8 +10,8 @@ fn edited(dump: &str, references: &[(&str, &str, &str)]) -> (String, DumpEditor)
         let reference = serde_json::json!({"kind": kind, "name": name, "needed_by": needed_by});
         let reference: ExternalReference = serde_json::from_value(reference).unwrap();
         let reference = &reference;
-        let others = false;
-        assert!(omissions.add(&MissingDependency { reference, others }));
+        let why = WhyMissing::Absent;
+        assert!(omissions.add(&MissingDependency { reference, why }));
     }
     let key = DigestKey::random().unwrap();
     let script = TransactionScript::new([7; 16], String::new());

@@ -1,0 +1,125 @@
+//! What a restore of the tables into an empty database would miss.
+
+use crate::backup::restorability::{Missed, Restorability, listed_as_toml};
+use crate::base::error::Result;
+use crate::pg::closure::{Closure, Lack};
+use crate::readiness::audit::{Host, refusal, unasked};
+use crate::readiness::database::asked;
+use crate::report::matrix::{Evidence, Finding};
+
+/// Of the tables that are there.
+pub(crate) fn closure(host: &Host, closure: &Result<Closure>) -> Finding {
+    if let Err(error) = host.refused("dbname").and(host.config.tables.clone()) {
+        let why = format!("there is nothing to ask for: {}", error.message);
+        return Finding::unknown(why).hint(host.first_above());
+    }
+    if let Err(error) = host.refused("known_external") {
+        return refusal(&error);
+    }
+    let closure = match closure {
+        Ok(closure) => closure,
+        Err(error) => return unasked(error),
+    };
+    if !closure.missing.is_empty() {
+        let missing: Vec<String> = closure.missing.iter().map(ToString::to_string).collect();
+        let why = format!("not there to be asked: {}", missing.join(", "));
+        return Finding::unknown(why).hint(host.first_above());
+    }
+    let found = Restorability::foreseen(host.config, closure);
+    let missed: Vec<&Missed> = found.unacknowledged().collect();
+    let finding = match (&missed[..], asked(host)) {
+        ([], Some(spec)) => {
+            let beyond = match found.acknowledged.len() {
+                0 => "what the cluster has".to_string(),
+                n => format!("what the cluster has and {n} acknowledged external references"),
+            };
+            let answer = format!("a restore into an empty database misses nothing beyond {beyond}");
+            Finding::ready(Evidence::run(&spec, answer))
+        }
+        ([], None) => Finding::unknown("psql is gone"),
+        _ => Finding::failed(would_miss(&missed)).hint(known_by_name(host, &found)),
+    };
+    let finding = match (&missed[..], &found.stale[..]) {
+        ([], [_, ..]) => finding.hint(format!(
+            "# Take out of known_external, in {}: {}",
+            host.config_file(),
+            found.stale.join(", ")
+        )),
+        _ => finding,
+    };
+    finding.with_all(evidence(host, closure, &found))
+}
+
+/// Each with what needs it, in groups by what it means.
+fn would_miss(missed: &[&Missed]) -> String {
+    let group = |lack: Lack, what: &str| {
+        let items = missed.iter().filter(|missed| missed.lack == lack);
+        let items: Vec<String> = items
+            .map(|missed| {
+                let by: Vec<&str> = missed.needed_by.iter().map(String::as_str).collect();
+                let by: Vec<&str> = by.into_iter().filter(|by| !by.is_empty()).collect();
+                match by[..] {
+                    [] => missed.what.clone(),
+                    _ => format!("{} ({})", missed.what, by.join(", ")),
+                }
+            })
+            .collect();
+        (!items.is_empty()).then(|| format!("{what}: {}", items.join("; ")))
+    };
+    let groups = [
+        group(Lack::Needed, "a restore will need"),
+        group(Lack::Lost, "a restore cannot bring back"),
+        group(Lack::InRows, "what rows name is not looked up"),
+    ];
+    let groups: Vec<String> = groups.into_iter().flatten().collect();
+    groups.join("; ")
+}
+
+fn known_by_name(host: &Host, found: &Restorability) -> String {
+    let missed = found.unacknowledged().map(|missed| &*missed.what);
+    let known = found.acknowledged.iter().map(String::as_str);
+    let stops = if host.config.restorable.required {
+        "It stops every backup: require_restorable is set."
+    } else {
+        "It does not stop a backup."
+    };
+    format!(
+        "# Back up the tables that these belong to as well, or acknowledge them in {}. {stops}\n         # [scope]  known_external = [{}]",
+        host.config_file(),
+        listed_as_toml(known.chain(missed))
+    )
+}
+
+fn evidence(host: &Host, closure: &Closure, found: &Restorability) -> Vec<Evidence> {
+    let listed = |items: Vec<String>| match &items[..] {
+        [] => "nothing".to_string(),
+        _ => items.join(", "),
+    };
+    let needed = closure.objects.iter();
+    let needed = needed.map(|n| format!("{} {}", n.kind, n.name)).collect();
+    let of_host = found.missed(Lack::OfHost);
+    let of_host = of_host.map(|missed| missed.what.clone()).collect();
+    let mut evidence = vec![
+        Evidence::read("pg_depend", format!("needed first: {}", listed(needed))),
+        Evidence::read(
+            "pg_depend",
+            format!("needed of the cluster or host: {}", listed(of_host)),
+        ),
+    ];
+    if !found.acknowledged.is_empty() {
+        let known = format!("acknowledged: {}", found.acknowledged.join(", "));
+        let source = format!("{} known_external", host.config_file());
+        evidence.push(Evidence::read(source, known));
+    }
+    evidence.extend(found.stale.iter().map(|what| {
+        Evidence::warning(format!(
+            "known_external names {what}, which no restore would miss"
+        ))
+    }));
+    evidence.extend(found.opaque.iter().map(|name| {
+        Evidence::warning(format!(
+            "the body of {name} is text: what it names is not tracked by the server"
+        ))
+    }));
+    evidence
+}
