@@ -49,7 +49,7 @@ use base::exit::Exit;
 use base::threads::caught;
 use clap::Parser;
 use config::cli::{self, Cli, Command};
-use config::settings::Config;
+use config::settings::{Broken, Config};
 use process::cancel::Cancel;
 use report::print::{self, Answer};
 use report::progress::ProgressLine;
@@ -90,45 +90,45 @@ pub fn run(
 fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
     let cancel = Cancel::install()
         .map_err(|err| Error::new(Code::StageFailed, format!("cannot take signals: {err}")))?;
-    let json = cli.settings.json;
     let (config, broken) = Config::load(&cli.settings, env)?;
     // What reports on this host must survive a setting that is wrong; what acts stops.
     let reports = matches!(cli.command, Command::Readiness(_) | Command::Preflight);
     if let Some(first) = broken.first().filter(|_| !reports) {
-        return Err(first.error.clone());
+        return Err(first.error.clone().given(&config.given));
     }
     let cancel = cancel.with_limit(config.timeout);
+    act(cli, &config, &broken, &cancel).map_err(|error| error.given(&config.given))
+}
+
+fn act(cli: &Cli, config: &Config, broken: &[Broken], cancel: &Cancel) -> Result<Answer> {
+    let json = cli.settings.json;
     match &cli.command {
         Command::Backup(args) => {
             let mut line = ProgressLine::new();
-            commands::backup::run(args, &config, &cancel, &mut |progress, estimate| {
+            commands::backup::run(args, config, cancel, &mut |progress, estimate| {
                 line.show(progress, estimate);
             })
         }
-        Command::ProveMechanism(args) => {
-            commands::prove_mechanism::run(args, &config, &cancel, json)
-        }
-        Command::Verify(args) => commands::verify::run(args, &config, &cancel, json),
+        Command::ProveMechanism(args) => commands::prove_mechanism::run(args, config, cancel, json),
+        Command::Verify(args) => commands::verify::run(args, config, cancel, json),
         Command::Guard(args) => {
             let mut line = ProgressLine::new();
             let ready =
-                commands::guard::prepare(args, &config, &cancel, &mut |progress, estimate| {
+                commands::guard::prepare(args, config, cancel, &mut |progress, estimate| {
                     line.show(progress, estimate);
                 })?;
             drop(line);
             print::notes(&ready.notes);
-            Err(ready.hand_over(&args.command, &config.env, &cancel))
+            Err(ready.hand_over(&args.command, &config.env, cancel))
         }
-        Command::Restore(args) => {
-            commands::restore::run(args, &cli.settings, &config, &cancel, json)
-        }
-        Command::ProveRestore(args) => commands::prove_restore::run(args, &config, &cancel, json),
-        Command::ProveBackup(args) => commands::prove_backup::run(args, &config, &cancel, json),
-        Command::List => commands::list::run(&config, json),
-        Command::Prune(args) => commands::prune::run(args, &config, &cancel, json),
-        Command::Sign(args) => commands::sign::run(args, &config, &cancel, json),
-        Command::OperatorPackage(args) => Ok(commands::operator_package::run(args, &config)),
-        Command::Readiness(args) => commands::readiness::run(args, &config, &broken, &cancel, json),
-        Command::Preflight => commands::readiness::preflight(&config, &broken, &cancel, json),
+        Command::Restore(args) => commands::restore::run(args, &cli.settings, config, cancel, json),
+        Command::ProveRestore(args) => commands::prove_restore::run(args, config, cancel, json),
+        Command::ProveBackup(args) => commands::prove_backup::run(args, config, cancel, json),
+        Command::List => commands::list::run(config, json),
+        Command::Prune(args) => commands::prune::run(args, config, cancel, json),
+        Command::Sign(args) => commands::sign::run(args, config, cancel, json),
+        Command::OperatorPackage(args) => Ok(commands::operator_package::run(args, config)),
+        Command::Readiness(args) => commands::readiness::run(args, config, broken, cancel, json),
+        Command::Preflight => commands::readiness::preflight(config, broken, cancel, json),
     }
 }

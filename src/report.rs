@@ -15,6 +15,7 @@ pub(crate) mod prove_backup;
 pub(crate) mod prove_restore;
 pub(crate) mod readiness;
 pub(crate) mod restore;
+pub(crate) mod row_state;
 pub(crate) mod sign;
 pub(crate) mod signing_package;
 pub(crate) mod style;

@@ -90,8 +90,8 @@ impl HostAnswers {
         let now = Timestamp::now().as_second();
         self.pg_dump?;
         let (version, _) = self.gpg_version?;
-        let keys = self.keys?.into_iter().zip(&recipients);
-        let found = keys.map(|(key, fingerprint)| Recipient::new(key?, fingerprint, now));
+        let keys = self.keys?.into_iter();
+        let found = keys.map(|key| Recipient::new(key?, &gpg, now));
         let found = found.collect::<Result<Vec<Recipient>>>()?;
         let (signer, catalog, closure) = (self.signer?, self.catalog?, self.closure?);
         let FittingPgDump {
@@ -102,7 +102,7 @@ impl HostAnswers {
             config,
             PlanParts {
                 run_id,
-                relations: catalog.relations(&tables)?.to_vec(),
+                relations: catalog.relations(&tables, &config.connection)?.to_vec(),
                 sequences: closure.sequences.clone(),
                 tables,
                 recipients,

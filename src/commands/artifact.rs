@@ -57,9 +57,13 @@ pub(crate) fn given(
         Some(Ok(envelope)) => Some(Ok(envelope)),
         None => None,
     };
+    let options = [("--sha256", &named.sha256), ("--envelope", &named.envelope)];
+    let options = options.into_iter();
+    let options = options.filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?)));
     let origin = Origin {
         sha256: named.sha256.clone(),
         envelope: kept,
+        options: options.collect(),
         ..Origin::default()
     };
     Ok(CallerInput { origin, passphrase })
@@ -165,7 +169,7 @@ pub(crate) fn key<'a>(
     cancel: &'a Cancel,
 ) -> Result<Decryptor<'a>> {
     let gpg = command::gpg(&config.gnupg_home, &config.env)?;
-    if !keyring::has_keyring(&config.gnupg_home) {
+    if !keyring::has_keyring(&config.gnupg_home)? {
         let home = config.gnupg_home.display();
         return Err(
             Error::new(Code::KeyUnfit, format!("no keyring in `{home}`"))

@@ -31,7 +31,7 @@ pub(crate) fn run(
             .hint("Keep at least one run, or those within a time: --keep-within 30d."));
     }
     let store = if args.apply {
-        Store::open(&config.store)?
+        Store::open_filled(&config.store)?
     } else {
         Store::open_read(&config.store)?
     };

@@ -5,7 +5,7 @@ use crate::base::names::TableName;
 use crate::pg::lexer::Token;
 use crate::pg::row_digest::{DigestKey, RowDigest, TableDigest};
 use crate::pg::scan::{Listener, Scan, copied};
-use crate::pg::server::dump_hint;
+use crate::pg::server_hint::dump_hint;
 use crate::process::cancel::{Cancel, stopped};
 use crate::process::child::ExitKind;
 use crate::process::command::CommandSpec;

@@ -1,6 +1,6 @@
 //! The store's runs as a table, and what a pruning does to them.
 
-use crate::base::text::{bytes, plain, thousands};
+use crate::base::text::{bytes, counted, plain, thousands};
 use crate::report::print::Report;
 use crate::store::folder::Store;
 use crate::store::listing::{Run, RunState};
@@ -183,9 +183,10 @@ impl Report for Pruning {
         let count = self.remove.len();
         out += &match (count, self.applied) {
             (0, _) => "nothing to remove\n".to_string(),
-            (_, true) => format!("{count} runs removed, {} freed\n", bytes(freed)),
-            (_, false) => format!(
-                "{count} runs and {} would be removed; nothing was, give --apply\n",
+            (n, true) => format!("{} removed, {} freed\n", counted(n, "run"), bytes(freed)),
+            (n, false) => format!(
+                "{} and {} would be removed; nothing was, give --apply\n",
+                counted(n, "run"),
                 bytes(freed)
             ),
         };

@@ -2,7 +2,10 @@
 //! final name that is not whole and on disk.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::hint::Hint;
 use crate::base::names::RunId;
+use crate::base::place::MissingStore;
+use crate::base::text::shell_word;
 use crate::store::run_files::{RunFile, of_partial, partial, run_of};
 use rustix::fs::{Access, AtFlags, CWD, OFlags, RenameFlags};
 use std::fs::{File, OpenOptions, TryLockError};
@@ -17,26 +20,23 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// To write: refuses what `open_read` refuses, and a folder that we may not write.
+    /// To put a run there: refuses what `open_filled` refuses, and says how the folder is made.
     pub(crate) fn open(dir: &Path) -> Result<Store> {
-        let store = Store::open_read(dir)?;
-        rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK).map_err(|err| {
-            let error = Error::io(Code::Store, "write the store", dir, &err.into());
-            match store.handle.metadata() {
-                Ok(meta) => error.hint(format!(
-                    "Run as the store's owner (uid {}), or name another with --store.",
-                    meta.uid()
-                )),
-                Err(_) => error,
-            }
-        })?;
-        Ok(store)
+        Store::folder(dir, MissingStore::Make)?.writable()
+    }
+
+    /// To change what is there: refuses what `open_read` refuses, and a folder that we may not write.
+    pub(crate) fn open_filled(dir: &Path) -> Result<Store> {
+        Store::open_read(dir)?.writable()
     }
 
     /// To look: refuses a folder in which a stranger could put or swap files.
     pub(crate) fn open_read(dir: &Path) -> Result<Store> {
+        Store::folder(dir, MissingStore::Mistyped)
+    }
+
+    fn folder(dir: &Path, missing: MissingStore) -> Result<Store> {
         let shown = dir.display();
-        let make = format!("install -d -m 0700 {shown}");
         // So that a FIFO is not waited for.
         let folder = OFlags::DIRECTORY.bits() as i32;
         let handle = OpenOptions::new().read(true).custom_flags(folder).open(dir);
@@ -48,7 +48,7 @@ impl Store {
                 _ => Error::io(Code::Store, "open the store", dir, &err),
             };
             match err.kind() {
-                ErrorKind::NotFound => error.hint(make),
+                ErrorKind::NotFound => error.hint(missing.hints(dir)),
                 _ => error.hint("Name the store with --store DIR or PGSEAL_STORE."),
             }
         })?;
@@ -57,16 +57,30 @@ impl Store {
             .map_err(|err| Error::io(Code::Store, "look at the store", dir, &err))?;
         if meta.mode() & 0o002 != 0 {
             let mode = meta.mode() & 0o7777;
-            return Err(Error::new(
-                Code::Store,
-                format!("everybody may write the store `{shown}` (mode {mode:04o})"),
-            )
-            .hint(format!("chmod o-w {shown}")));
+            let what = format!("everybody may write the store `{shown}` (mode {mode:04o})");
+            return Err(Error::new(Code::Store, what).hint(Hint::run(format!(
+                "chmod o-w {}",
+                shell_word(&shown.to_string())
+            ))));
         }
         Ok(Store {
             dir: dir.into(),
             handle,
         })
+    }
+
+    fn writable(self) -> Result<Store> {
+        rustix::fs::access(&self.dir, Access::WRITE_OK | Access::EXEC_OK).map_err(|err| {
+            let error = Error::io(Code::Store, "write the store", &self.dir, &err.into());
+            match self.handle.metadata() {
+                Ok(meta) => error.hint(format!(
+                    "Run as the store's owner (uid {}), or name another with --store.",
+                    meta.uid()
+                )),
+                Err(_) => error,
+            }
+        })?;
+        Ok(self)
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -205,15 +219,9 @@ impl Partial {
             .metadata()
             .map_err(|err| Error::io(Code::Store, "look at", path, &err))?;
         if meta.len() != self.size {
-            return Err(Error::new(
-                Code::Store,
-                format!(
-                    "`{}` has {} bytes on disk, {} were written",
-                    path.display(),
-                    meta.len(),
-                    self.size
-                ),
-            ));
+            let (path, len, size) = (path.display(), meta.len(), self.size);
+            let what = format!("`{path}` has {len} bytes on disk, {size} were written");
+            return Err(Error::new(Code::Store, what));
         }
         Ok(Synced {
             target: self.target,

@@ -2,6 +2,7 @@
 //! its status lines and the bytes that it was fed all say so. Streaming; nothing is written.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::hint::Hints;
 use crate::base::text::last_line;
 use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::command::Gpg;
@@ -81,8 +82,25 @@ pub(crate) struct Decrypted<S> {
     pub binding: Option<PreludeBinding>,
 }
 
-/// Or the check that failed and why.
-pub(crate) type Judged<S> = std::result::Result<Decrypted<S>, (&'static str, String)>;
+/// The check that failed, and why.
+pub(crate) struct Refusal {
+    pub check: &'static str,
+    pub why: String,
+    /// What helps, if that is known.
+    pub hints: Hints,
+}
+
+impl Refusal {
+    fn of(check: &'static str, why: impl Into<String>) -> Refusal {
+        Refusal {
+            check,
+            why: why.into(),
+            hints: Hints::default(),
+        }
+    }
+}
+
+pub(crate) type Judged<S> = std::result::Result<Decrypted<S>, Refusal>;
 
 pub(crate) fn decrypt<S: Sink>(
     sealed: &EncryptedFile,
@@ -101,7 +119,7 @@ pub(crate) fn decrypt<S: Sink>(
     }
     let poured = match streamed.source {
         Some(Err(StreamError::Rejected(error))) if error.code == Code::NotVerified => {
-            return Ok(Err(("decryption", error.message)));
+            return Ok(Err(Refusal::of("decryption", error.message)));
         }
         Some(Err(StreamError::Rejected(error))) => return Err(error),
         Some(poured) => poured.is_ok(),
@@ -112,16 +130,16 @@ pub(crate) fn decrypt<S: Sink>(
         if error.code != Code::NotVerified {
             return Err(error);
         }
-        return Ok(Err(("content", error.message)));
+        return Ok(Err(Refusal::of("content", error.message)));
     }
     if let Opening::Refused(why) = opens(&outcome)? {
-        return Ok(Err(("decryption", why)));
+        return Ok(Err(why));
     }
     match streamed.sink {
         Some((sink, Ok(()))) if poured => {
             let detail = match opened_by_recipient(&outcome.status, manifest) {
                 Ok(detail) => detail,
-                Err(why) => return Ok(Err(("decryption", why))),
+                Err(why) => return Ok(Err(Refusal::of("decryption", why))),
             };
             let binding = status::literal_name(&outcome.status).and_then(PreludeBinding::parse);
             Ok(Ok(Decrypted {
@@ -130,14 +148,14 @@ pub(crate) fn decrypt<S: Sink>(
                 binding,
             }))
         }
-        _ => Ok(Err(("decryption", "it was not read to its end".into()))),
+        _ => Ok(Err(Refusal::of("decryption", "it was not read to its end"))),
     }
 }
 
 /// Whether gpg opened a message.
 pub(crate) enum Opening {
     Opened,
-    Refused(String),
+    Refused(Refusal),
 }
 
 /// gpg's exit status and its status lines: neither is enough alone.
@@ -151,11 +169,11 @@ pub(crate) fn opens(outcome: &ChildExit) -> Result<Opening> {
     if !outcome.end.ok() {
         let said = last_line(&outcome.stderr).unwrap_or("no message");
         let why = format!("gpg ended with {}: {said}", outcome.end);
-        return Ok(Opening::Refused(why));
+        return Ok(Opening::Refused(Refusal::of("decryption", why)));
     }
     Ok(match word {
         Ok(()) => Opening::Opened,
-        Err(why) => Opening::Refused(why),
+        Err(why) => Opening::Refused(Refusal::of("decryption", why)),
     })
 }
 
@@ -180,19 +198,30 @@ pub(crate) fn opened_by_recipient(
     }
 }
 
+const PASSPHRASE: &str = "Give the passphrase by --passphrase-fd N, or run it on a terminal.";
+
 /// Why no key of the keyring could open it.
-fn locked(outcome: &ChildExit) -> Result<Option<String>> {
+fn locked(outcome: &ChildExit) -> Result<Option<Refusal>> {
+    let refusal = |why: &str, hint: &str| {
+        Some(Refusal {
+            hints: hint.into(),
+            ..Refusal::of("decryption", why)
+        })
+    };
     Ok(match status::locked(&outcome.status) {
         Some(Locked::NobodyToAsk) => {
             return Err(Error::new(
                 Code::KeyUnfit,
                 "the secret key is protected, and there is no terminal to ask for its passphrase",
             )
-            .hint("Give the passphrase by --passphrase-fd N, or run it on a terminal."));
+            .hint(PASSPHRASE));
         }
-        Some(Locked::BadPassphrase) => Some("the passphrase is wrong".into()),
-        Some(Locked::Cancelled) => Some("the passphrase was not given".into()),
-        Some(Locked::NoSecretKey) => Some("the keyring has no secret key that opens it".into()),
+        Some(Locked::BadPassphrase) => refusal("the passphrase is wrong", PASSPHRASE),
+        Some(Locked::Cancelled) => refusal("the passphrase was not given", PASSPHRASE),
+        Some(Locked::NoSecretKey) => refusal(
+            "the keyring has no secret key that opens it",
+            "Name the keyring that has the secret key with --gnupg-home.",
+        ),
         None => None,
     })
 }
