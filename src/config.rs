@@ -3,6 +3,7 @@
 pub(crate) mod cli;
 pub(crate) mod dotenv;
 pub(crate) mod file;
+pub(crate) mod given;
 pub(crate) mod operator;
 pub(crate) mod recipients;
 pub(crate) mod scope;

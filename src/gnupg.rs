@@ -12,6 +12,7 @@ pub(crate) mod keyring;
 pub(crate) mod opening;
 pub(crate) mod packet_reader;
 pub(crate) mod packet_writer;
+pub(crate) mod remedy;
 pub(crate) mod signature;
 pub(crate) mod signer;
 pub(crate) mod signing;

@@ -49,7 +49,7 @@ use base::exit::Exit;
 use base::threads::caught;
 use clap::Parser;
 use config::cli::{self, Cli, Command};
-use config::settings::Config;
+use config::settings::{Broken, Config};
 use process::cancel::Cancel;
 use report::print::{self, Answer, Form};
 use report::progress::ProgressLine;
@@ -95,38 +95,42 @@ fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
     // What reports on this host must survive a setting that is wrong; what acts stops.
     let reports = matches!(cli.command, Command::Readiness(_) | Command::Preflight);
     if let Some(first) = broken.first().filter(|_| !reports) {
-        return Err(first.error.clone());
+        return Err(first.error.clone().given(&config.given));
     }
     let cancel = cancel.with_limit(config.timeout);
+    act(cli, &config, &broken, &cancel).map_err(|error| error.given(&config.given))
+}
+
+fn act(cli: &Cli, config: &Config, broken: &[Broken], cancel: &Cancel) -> Result<Answer> {
     match &cli.command {
         Command::Backup(args) => {
             let mut line = ProgressLine::new();
-            commands::backup::run(args, &config, &cancel, &mut |progress, estimate| {
+            commands::backup::run(args, config, cancel, &mut |progress, estimate| {
                 line.show(progress, estimate);
             })
         }
-        Command::ProveMechanism(args) => commands::prove_mechanism::run(args, &config, &cancel),
-        Command::Verify(args) => commands::verify::run(args, &config, &cancel),
+        Command::ProveMechanism(args) => commands::prove_mechanism::run(args, config, cancel),
+        Command::Verify(args) => commands::verify::run(args, config, cancel),
         Command::Guard(args) => {
             let mut line = ProgressLine::new();
             let ready =
-                commands::guard::prepare(args, &config, &cancel, &mut |progress, estimate| {
+                commands::guard::prepare(args, config, cancel, &mut |progress, estimate| {
                     line.show(progress, estimate);
                 })?;
             drop(line);
             print::notes(&ready.notes);
-            Err(ready.hand_over(&args.command, &config.env, &cancel))
+            Err(ready.hand_over(&args.command, &config.env, cancel))
         }
-        Command::Restore(args) => commands::restore::run(args, &cli.settings, &config, &cancel),
-        Command::ProveRestore(args) => commands::prove_restore::run(args, &config, &cancel),
-        Command::ProveBackup(args) => commands::prove_backup::run(args, &config, &cancel),
-        Command::List => commands::list::run(&config),
-        Command::Prune(args) => commands::prune::run(args, &config, &cancel),
-        Command::Sign(args) => commands::sign::run(args, &config, &cancel),
-        Command::OperatorPackage(args) => Ok(commands::operator_package::run(args, &config)),
+        Command::Restore(args) => commands::restore::run(args, &cli.settings, config, cancel),
+        Command::ProveRestore(args) => commands::prove_restore::run(args, config, cancel),
+        Command::ProveBackup(args) => commands::prove_backup::run(args, config, cancel),
+        Command::List => commands::list::run(config),
+        Command::Prune(args) => commands::prune::run(args, config, cancel),
+        Command::Sign(args) => commands::sign::run(args, config, cancel),
+        Command::OperatorPackage(args) => Ok(commands::operator_package::run(args, config)),
         Command::Readiness(args) => {
-            commands::readiness::run(args, &cli.settings, &config, &broken, &cancel)
+            commands::readiness::run(args, &cli.settings, config, broken, cancel)
         }
-        Command::Preflight => commands::readiness::preflight(&config, &broken, &cancel),
+        Command::Preflight => commands::readiness::preflight(config, broken, cancel),
     }
 }

@@ -17,6 +17,7 @@ pub(crate) mod row_digest;
 pub(crate) mod scan;
 pub(crate) mod server;
 pub(crate) mod server_error;
+pub(crate) mod server_hint;
 pub(crate) mod session;
 pub(crate) mod table_digest;
 pub(crate) mod token;

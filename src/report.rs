@@ -16,6 +16,7 @@ pub(crate) mod prove_restore;
 pub(crate) mod pruning;
 pub(crate) mod readiness;
 pub(crate) mod restore;
+pub(crate) mod row_state;
 pub(crate) mod scope;
 pub(crate) mod sign;
 pub(crate) mod signing_package;

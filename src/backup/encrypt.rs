@@ -4,6 +4,7 @@
 use crate::backup::sink::{ArtifactSink, framing};
 use crate::backup::tap::{DumpTap, Packet};
 use crate::base::error::{Code, Error, Result};
+use crate::base::hint::{Hint, Hints};
 use crate::base::names::TableName;
 use crate::base::random;
 use crate::gnupg::binding::PreludeBinding;
@@ -11,7 +12,7 @@ use crate::gnupg::compression::Compression;
 use crate::gnupg::packet_reader::KeyId;
 use crate::gnupg::status;
 use crate::pg::scan::{Block, Scan};
-use crate::pg::server::dump_hint;
+use crate::pg::server_hint::dump_hint;
 use crate::process::cancel::{Cancel, stopped};
 use crate::process::child::ChildExit;
 use crate::process::command::CommandSpec;
@@ -123,10 +124,7 @@ pub(crate) fn through<T: Tap>(
         return Err(error);
     }
     let reports = || vec![piped.producer.report(), piped.consumer.report()];
-    let untrusted = |why: String| {
-        Error::new(Code::StageFailed, why)
-            .hint("Run `pgseal prove-mechanism` to see whether gpg works on this host.")
-    };
+    let untrusted = |why: String| Error::new(Code::StageFailed, why).hint(gpg_hint());
     status::encrypted(
         &piped.consumer.status,
         job.recipients.iter().map(|r| r.primary.as_str()),
@@ -180,8 +178,8 @@ fn failure<T, S>(piped: &Piped<T, S>) -> Option<Error> {
             Code::StageFailed,
             format!("{} ended before the dump did", program(&consumer.spec)),
         )
-        .hint(GPG_HINT),
-        Blame::Consumer => Error::new(Code::StageFailed, ended(consumer)).hint(GPG_HINT),
+        .hint(gpg_hint()),
+        Blame::Consumer => Error::new(Code::StageFailed, ended(consumer)).hint(gpg_hint()),
         Blame::Both => {
             let what = format!("{}, and {}", ended(producer), ended(consumer));
             Error::new(Code::StageFailed, what).hint(dump_hint(producer))
@@ -190,7 +188,9 @@ fn failure<T, S>(piped: &Piped<T, S>) -> Option<Error> {
     Some(error.stages(vec![producer.report(), consumer.report()]))
 }
 
-const GPG_HINT: &str = "Run `pgseal prove-mechanism` to see whether gpg works on this host.";
+fn gpg_hint() -> Hints {
+    Hints::from("See whether gpg works on this host:").then(Hint::pgseal(&["prove-mechanism"]))
+}
 
 fn program(spec: &CommandSpec) -> &str {
     let path = &spec.program;

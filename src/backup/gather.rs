@@ -92,8 +92,8 @@ impl HostAnswers {
         let now = Timestamp::now().as_second();
         self.pg_dump?;
         let (version, _) = self.gpg_version?;
-        let keys = self.keys?.into_iter().zip(&recipients);
-        let found = keys.map(|(key, fingerprint)| Recipient::new(key?, fingerprint, now));
+        let keys = self.keys?.into_iter();
+        let found = keys.map(|key| Recipient::new(key?, &gpg, now));
         let found = found.collect::<Result<Vec<Recipient>>>()?;
         let (signer, catalog, closure) = (self.signer?, self.catalog?, self.closure?);
         let FittingPgDump {
@@ -103,7 +103,7 @@ impl HostAnswers {
         let database = &catalog.server.encoding;
         let encoding = config.encoding;
         let encoding = encoding.unwrap_or_else(|| Encoding::for_database(database));
-        let relations = catalog.relations(&tables)?.to_vec();
+        let relations = catalog.relations(&tables, &config.connection)?.to_vec();
         let names = relations.iter().map(|rel| &rel.table);
         let names = names.chain(closure.sequences.iter().map(|seq| &seq.table));
         spelled_alike(names, encoding, database)?;

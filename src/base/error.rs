@@ -1,6 +1,7 @@
 //! The one error type: what went wrong, which stages ran, what is on disk, what to do.
 
 use crate::base::exit::Exit;
+use crate::base::hint::{Given, Hints};
 use serde::Serialize;
 
 /// The documented values of `error.code` (docs/errors.md).
@@ -82,8 +83,8 @@ pub(crate) struct StageReport {
     pub said: Vec<String>,
 }
 
-/// A refusal or a failure. `message` says what, lower case and without a full stop; `hint` is
-/// a sentence that says what to do.
+/// A refusal or a failure. `message` says what, lower case and without a full stop; `hints` say
+/// what to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Error {
     pub code: Code,
@@ -91,7 +92,7 @@ pub(crate) struct Error {
     pub stages: Vec<StageReport>,
     /// What is, or is not, on disk.
     pub disk: Option<String>,
-    pub hint: Option<String>,
+    pub hints: Hints,
     /// It is not there, or not configured, rather than there and unfit.
     pub absent: bool,
 }
@@ -105,7 +106,7 @@ impl Error {
             message: message.into(),
             stages: Vec::new(),
             disk: None,
-            hint: None,
+            hints: Hints::default(),
             absent: matches!(code, Code::ToolMissing),
         }
     }
@@ -153,8 +154,15 @@ impl Error {
         Error::new(code, format!("{what}: {err}")).hint(hint)
     }
 
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Error {
-        self.hint = Some(hint.into());
+    /// What to do, in place of what was said before.
+    pub(crate) fn hint(mut self, hint: impl Into<Hints>) -> Error {
+        self.hints = hint.into();
+        self
+    }
+
+    /// With the settings that were given in each hint that is a command of ours.
+    pub(crate) fn given(mut self, given: &Given) -> Error {
+        self.hints = self.hints.completed(given);
         self
     }
 

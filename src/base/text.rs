@@ -1,5 +1,6 @@
 //! Text that is safe and readable on a terminal.
 
+use std::fmt::Display;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Control characters, which could move the cursor or forge a line, as `\u{…}`. Names come from
@@ -70,6 +71,21 @@ pub(crate) fn thousands(n: u64) -> String {
     out
 }
 
+/// `1 table`, `2 tables`.
+pub(crate) fn counted<N: Display + PartialEq + From<u8>>(n: N, one: &str) -> String {
+    let many = plural(&n, one);
+    format!("{n} {many}")
+}
+
+/// The word for so many, whose plural has an `s`.
+pub(crate) fn plural<N: PartialEq + From<u8>>(n: &N, one: &str) -> String {
+    if *n == N::from(1) {
+        one.into()
+    } else {
+        format!("{one}s")
+    }
+}
+
 /// `12 B`, `3.4 KiB`, `5.6 MiB`, …
 pub(crate) fn bytes(n: u64) -> String {
     let mut value = n as f64;
@@ -92,6 +108,22 @@ pub(crate) fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> O
         .filter(|(score, _)| *score > 0.8)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, k)| k)
+}
+
+/// One word as a POSIX shell reads it back.
+pub(crate) fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_string();
+    }
+    let wrap = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
+    // An option keeps its name outside the quotes, as people write it.
+    match word.split_once('=') {
+        Some((name, value)) if name.starts_with("--") && name.chars().all(plain) => {
+            format!("{name}={}", wrap(value))
+        }
+        _ => wrap(word),
+    }
 }
 
 #[cfg(test)]
@@ -126,6 +158,9 @@ mod tests {
     fn numbers() {
         assert_eq!(thousands(1_234_567), "1,234,567");
         assert_eq!(thousands(0), "0");
+        assert_eq!(counted(0_usize, "run"), "0 runs");
+        assert_eq!(counted(1_u64, "run"), "1 run");
+        assert_eq!(counted(2_usize, "public key"), "2 public keys");
         assert_eq!(bytes(1023), "1023 B");
         assert_eq!(bytes(1536), "1.5 KiB");
     }

@@ -51,6 +51,9 @@ pub(crate) fn given(
     let passphrase = passphrase_fd
         .map(|fd| passphrase::passphrase(fd, cancel))
         .transpose()?;
+    let options = [("--sha256", &named.sha256), ("--envelope", &named.envelope)];
+    let options = options.into_iter();
+    let options = options.filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?)));
     let origin = Origin {
         sha256: named.sha256.clone(),
         envelope: match &named.envelope {
@@ -64,6 +67,7 @@ pub(crate) fn given(
                 Err(ReadError::Stopped(error)) => return Err(error),
             },
         },
+        options: options.collect(),
         ..Origin::default()
     };
     Ok(CallerInput { origin, passphrase })
@@ -156,7 +160,7 @@ pub(crate) fn key<'a>(
     cancel: &'a Cancel,
 ) -> Result<Decryptor<'a>> {
     let gpg = command::gpg(&config.gnupg_home, &config.env)?;
-    if !keyring::has_keyring(&config.gnupg_home) {
+    if !keyring::has_keyring(&config.gnupg_home)? {
         let home = config.gnupg_home.display();
         return Err(
             Error::new(Code::KeyUnfit, format!("no keyring in `{home}`"))

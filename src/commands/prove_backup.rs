@@ -3,6 +3,7 @@
 use crate::backup::manifest::Began;
 use crate::backup::run::{new_run_id, prepare};
 use crate::base::error::{Error, Result};
+use crate::base::text::counted;
 use crate::commands::artifact::verify_sealed;
 use crate::config::cli;
 use crate::config::settings::Config;
@@ -99,7 +100,8 @@ fn unchanged(tables: &[Observed]) -> std::result::Result<String, String> {
     match (tables.len(), &changed[..]) {
         (0, _) => Err("no table holds rows".into()),
         (n, []) => Ok(format!(
-            "0 rows changed in {n} tables, by number and content"
+            "0 rows changed in {}, by number and content",
+            counted(n, "table")
         )),
         _ => Err(format!(
             "another session wrote to {} between the two looks: repeat it when nobody writes",

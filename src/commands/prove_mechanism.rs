@@ -18,7 +18,7 @@ pub(crate) fn run(args: &cli::ProveMechanism, config: &Config, cancel: &Cancel) 
         let gpg = command::gpg(&config.gnupg_home, &config.env)?;
         let now = Timestamp::now().as_second();
         let key = keyring::find_key(&gpg, &fingerprints[0], cancel)?;
-        KeyType::like(&Recipient::new(key, &fingerprints[0], now)?)?
+        KeyType::like(&Recipient::new(key, &gpg, now)?)?
     } else {
         KeyType::default()
     };

@@ -42,7 +42,9 @@ pub(crate) fn run(args: &cli::ProveRestore, config: &Config, cancel: &Cancel) ->
     let proof = match prove(args, given, &mut verification, config, cancel) {
         Ok(proof) => proof,
         // That is the answer, and not that it could not be asked.
-        Err(error) if error.code == Code::NotVerified => RestoreProof::no(&verification, error),
+        Err(error) if error.code == Code::NotVerified => {
+            RestoreProof::no(&verification, error.given(&config.given))
+        }
         Err(error) => return Err(error),
     };
     let report = ProveRestoreReport {
@@ -63,7 +65,7 @@ impl RestoreProof {
             checks.record("restored", Err(error.message));
         }
         RestoreProof {
-            notes: error.hint.into_iter().collect(),
+            notes: error.hints.lines(),
             checks,
             ..RestoreProof::default()
         }
@@ -75,7 +77,7 @@ impl RestoreProof {
         checks.record("restored", equal(&compared));
         RestoreProof {
             tables: compared.iter().map(Equality::of).collect(),
-            notes: error.hint.into_iter().collect(),
+            notes: error.hints.lines(),
             checks,
             ..RestoreProof::default()
         }
@@ -145,6 +147,7 @@ fn prove(
     let restored = match outcome {
         RestoreOutcome::Committed(restored) => restored,
         RestoreOutcome::Differs(compared, error) => {
+            let error = error.given(&config.given);
             return Ok(RestoreProof::differs(verification, compared, error));
         }
     };

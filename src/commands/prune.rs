@@ -29,7 +29,7 @@ pub(crate) fn run(args: &cli::Prune, config: &Config, cancel: &Cancel) -> Result
             .hint("Keep at least one run, or those within a time: --keep-within 30d."));
     }
     let store = if args.apply {
-        Store::open(&config.store)?
+        Store::open_filled(&config.store)?
     } else {
         Store::open_read(&config.store)?
     };

@@ -1,6 +1,7 @@
 //! `pgseal restore`: back into a database that has none of these tables.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::text::counted;
 use crate::commands::artifact::{given, key, require_origin, sound};
 use crate::config::cli;
 use crate::config::settings::Config;
@@ -124,7 +125,9 @@ pub(crate) fn equal(tables: &[Compared]) -> std::result::Result<String, String> 
     match (tables.len(), &differ[..]) {
         (0, _) => Err("no table holds rows".into()),
         (n, []) => Ok(format!(
-            "{rows} rows in {n} tables, each equal to what was sealed, before it was committed"
+            "{} in {}, each equal to what was sealed, before it was committed",
+            counted(rows, "row"),
+            counted(n, "table")
         )),
         _ => Err(format!("differs: {}", differ.join(", "))),
     }

@@ -27,7 +27,7 @@ pub(crate) fn run(args: &cli::Sign, config: &Config, cancel: &Cancel) -> Result<
         Error::new(Code::Setting, "no signing key is set")
             .hint("Name it: --sign-with FPR, PGSEAL_SIGNING_KEY, or [signing] key.")
     })?;
-    let store = Store::open(&config.store)?;
+    let store = Store::open_filled(&config.store)?;
     store.lock()?;
     let swept = store.sweep()?;
     let gpg = command::gpg(&config.gnupg_home, &config.env)?;

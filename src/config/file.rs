@@ -2,16 +2,16 @@
 
 use crate::base::env::Env;
 use crate::base::error::{Code, Error, Result};
+use crate::base::hint::Hint;
 use crate::base::names::TableName;
-use crate::base::text::nearest;
+use crate::base::place;
+use crate::base::text::{nearest, shell_word};
 use crate::config::cli::Settings;
 use crate::process::interruptible;
 use serde::Deserialize;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-
-pub(crate) const DEFAULT: &str = "/etc/pgseal/pgseal.toml";
 
 /// Every key that a config file may hold.
 const KNOWN: &[(&str, &[&str])] = &[
@@ -48,7 +48,7 @@ pub(crate) struct File {
     pub signing: Signing,
     pub store: Store,
     pub postgres: Postgres,
-    pub seam: Seam,
+    pub seam: Option<Seam>,
     pub operator: Operator,
     /// The file itself, where there is one.
     #[serde(skip)]
@@ -139,10 +139,11 @@ pub(crate) fn load(settings: &Settings, env: &Env) -> Result<File> {
         .or_else(|| env.value("PGSEAL_CONFIG").map(PathBuf::from));
     let path = match named {
         Some(path) => path,
-        None if Path::new(DEFAULT).exists() => DEFAULT.into(),
+        // One that cannot be looked at is opened, to say why.
+        None if Path::new(place::CONFIG).try_exists().unwrap_or(true) => place::CONFIG.into(),
         None => {
             return Ok(File {
-                shown: DEFAULT.into(),
+                shown: place::CONFIG.into(),
                 ..File::default()
             });
         }
@@ -178,20 +179,49 @@ fn parse(text: &str, path: &Path) -> Result<File> {
             }
         }
     }
-    let mut file: File = table.try_into().map_err(|err: toml::de::Error| {
-        // The rest of the message quotes the value.
-        let expected = err
-            .message()
-            .rsplit_once(", expected ")
-            .map(|(_, what)| what);
-        wrong(&format!(
-            "a value has the wrong type, expected {}",
-            expected.unwrap_or("another")
-        ))
-    })?;
+    let mut file: File = table
+        .clone()
+        .try_into()
+        .map_err(|_| wrong(&wrong_type(text, &table)))?;
     file.shown = shown;
     file.path = Some(path.into());
     Ok(file)
+}
+
+/// Which key has a value of the wrong type, and on which line. The parser's own words quote the
+/// value, which may be somebody's password.
+fn wrong_type(text: &str, table: &toml::Table) -> String {
+    let refused = |one: toml::Table| one.try_into::<File>().err();
+    let keys = table.iter().flat_map(|(name, value)| match value {
+        toml::Value::Table(section) => {
+            let of_section = section.iter().map(|(key, value)| {
+                let inner = toml::Table::from_iter([(key.clone(), value.clone())]);
+                let one = toml::Table::from_iter([(name.clone(), inner.into())]);
+                (format!("[{name}] {key}"), one)
+            });
+            of_section.collect::<Vec<_>>()
+        }
+        value => vec![(
+            name.clone(),
+            toml::Table::from_iter([(name.clone(), value.clone())]),
+        )],
+    });
+    let mut found = keys.filter_map(|(key, one)| Some((key, refused(one)?)));
+    let (key, expected) = found.next().map_or_else(
+        || ("a value".to_string(), None),
+        |(key, err)| {
+            let what = err.message().rsplit_once(", expected ");
+            (key, what.map(|(_, what)| what.to_string()))
+        },
+    );
+    let at = toml::from_str::<File>(text)
+        .err()
+        .and_then(|err| err.span());
+    let line = 1 + text[..at.map_or(0, |at| at.start.min(text.len()))]
+        .matches('\n')
+        .count();
+    let expected = expected.as_deref().unwrap_or("another");
+    format!("line {line}: {key} has the wrong type, expected {expected}")
 }
 
 fn unknown<'a>(
@@ -216,12 +246,17 @@ fn unknown<'a>(
 /// Reads a file of settings, if nobody but us and root could have written it.
 pub(crate) fn read_trusted(path: &Path) -> Result<String> {
     let trouble = |action: &str, err: &std::io::Error| {
-        Error::io(Code::Setting, action, path, err).hint("Check the path, or name another file.")
+        let hint = match err.kind() {
+            ErrorKind::PermissionDenied => "Run as a user who may read it, or name another file.",
+            _ => "Check the path, or name another file.",
+        };
+        Error::io(Code::Setting, action, path, err).hint(hint)
     };
     // Asked of the open file, so that it cannot be swapped between the look and the read.
     let mut file = interruptible::open(path).map_err(|err| trouble("open", &err))?;
     let meta = file.metadata().map_err(|err| trouble("look at", &err))?;
     let shown = path.display();
+    let word = shell_word(&shown.to_string());
     if !meta.is_file() {
         return Err(
             Error::new(Code::Setting, format!("`{shown}` is not a regular file"))
@@ -234,7 +269,7 @@ pub(crate) fn read_trusted(path: &Path) -> Result<String> {
             Code::Setting,
             format!("`{shown}` belongs to uid {}, not to us or root", meta.uid()),
         )
-        .hint(format!("chown root {shown}")));
+        .hint(Hint::run(format!("chown root {word}"))));
     }
     if meta.mode() & 0o022 != 0 {
         return Err(Error::new(
@@ -244,7 +279,7 @@ pub(crate) fn read_trusted(path: &Path) -> Result<String> {
                 meta.mode() & 0o7777
             ),
         )
-        .hint(format!("chmod go-w {shown}")));
+        .hint(Hint::run(format!("chmod go-w {word}"))));
     }
     let mut bytes = Vec::new();
     file.read_to_end(&mut bytes)
@@ -254,40 +289,4 @@ pub(crate) fn read_trusted(path: &Path) -> Result<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn parsed(text: &str) -> Result<File> {
-        parse(text, Path::new("p.toml"))
-    }
-
-    #[test]
-    fn a_typo_is_named_with_the_nearest_key() {
-        let error = parsed("[scope]\ntabels = []").unwrap_err();
-        assert!(error.message.contains("[scope] unknown key `tabels`"));
-        assert_eq!(error.hint.unwrap(), "Did you mean `tables`?");
-        assert!(
-            parsed("[scop]\n")
-                .unwrap_err()
-                .hint
-                .unwrap()
-                .contains("scope")
-        );
-        assert!(
-            parsed("[store]\nzzz = 1")
-                .unwrap_err()
-                .hint
-                .unwrap()
-                .contains("dir")
-        );
-        assert!(parsed("scope = 1").is_err());
-        assert!(parsed("[scope]\ntables = 1").is_err());
-    }
-
-    #[test]
-    fn a_syntax_error_names_the_line_and_not_its_text() {
-        let error = parsed("[postgres]\ndbname = hunter2 hunter2\n").unwrap_err();
-        assert!(error.message.contains("line 2"), "{}", error.message);
-        assert!(!error.message.contains("hunter2"));
-    }
-}
+mod tests;

@@ -23,7 +23,7 @@ pub(crate) fn recipients(settings: &Settings, env: &Env, file: &file::File) -> R
     let (texts, source, code) = if !settings.recipients.is_empty() {
         let texts = settings.recipients.iter().map(ToString::to_string);
         (texts.collect(), "--recipient".to_string(), Code::Usage)
-    } else if let Some(value) = env.get(dotenv::VARIABLE) {
+    } else if let Some(value) = env.value(dotenv::VARIABLE) {
         let text = value.to_string_lossy().into_owned();
         (
             vec![text],
@@ -31,7 +31,7 @@ pub(crate) fn recipients(settings: &Settings, env: &Env, file: &file::File) -> R
             Code::Setting,
         )
     } else if let Some(path) = env_file
-        && let Some(value) = dotenv::read(path)?
+        && let Some(value) = dotenv::read(path)?.filter(|value| !value.is_empty())
     {
         (vec![value], path.display().to_string(), Code::Setting)
     } else {

@@ -4,13 +4,15 @@
 use crate::base::duration;
 use crate::base::env::Env;
 use crate::base::error::{Code, Error, Result};
+use crate::base::hint::Given;
 use crate::base::names::TableName;
+use crate::base::place;
 use crate::config::cli::Settings;
-use crate::config::file;
 use crate::config::operator::Operator;
 use crate::config::recipients::{self, Recipients};
 use crate::config::scope::{self, Restorable};
 use crate::config::signing::{self, Signing};
+use crate::config::{file, given};
 use crate::gnupg::compression::Compression;
 use crate::pg::connection::Connection;
 use crate::pg::conninfo::{ConnInfo, Refused};
@@ -37,12 +39,16 @@ pub(crate) struct Config {
     pub gnupg_home: PathBuf,
     /// The check of the writer's seam, as argv; empty where none is configured.
     pub seam: Vec<String>,
+    /// The config file has a section for it.
+    pub seam_section: bool,
     pub operator: Operator,
     /// The config file that was read.
     pub file: Option<PathBuf>,
     /// The dotenv file that may set the recipients.
     pub env_file: Option<PathBuf>,
     pub env: Env,
+    /// What this command line says of it all, for hints.
+    pub given: Given,
 }
 
 /// A setting that is wrong, and the error that says why.
@@ -84,6 +90,8 @@ impl Config {
             (Some(text), _) => Some(ConnInfo::parse(text).map_err(not_parsed(Code::Usage))?),
             (None, Some(text)) => {
                 let parsed = ConnInfo::parse(text).map_err(not_parsed(Code::Setting));
+                let parsed =
+                    parsed.map_err(|error| error.while_doing(&format!("{}: dbname", file.shown)));
                 mended(&mut broken, "dbname", parsed.map(Some), || None)
                     .and_then(|info| info.below_environment(|name| env.value(name).is_some()))
             }
@@ -140,7 +148,7 @@ impl Config {
             .clone()
             .or_else(|| env.value("PGSEAL_STORE").map(PathBuf::from))
             .or_else(|| file.store.dir.clone())
-            .unwrap_or_else(|| PathBuf::from("/var/lib/pgseal"));
+            .unwrap_or_else(|| PathBuf::from(place::STORE));
         let store = mended(&mut broken, "store", absolute("store", store), nowhere);
         let operator = Operator::new(&file.operator.name, &file.operator.email)
             .map_err(|why| setting(format!("{}: [operator] {why}", file.shown)));
@@ -168,7 +176,8 @@ impl Config {
             compression,
             timeout,
             gnupg_home,
-            seam: file.seam.command.clone().unwrap_or_default(),
+            seam_section: file.seam.is_some(),
+            seam: file.seam.and_then(|seam| seam.command).unwrap_or_default(),
             operator,
             file: file.path.clone(),
             env_file: settings
@@ -176,6 +185,7 @@ impl Config {
                 .clone()
                 .or(file.encryption.env_file.clone()),
             env,
+            given: given::given(settings),
         };
         Ok((config, broken))
     }

@@ -56,6 +56,22 @@ impl Unfit {
     }
 }
 
+/// What a key is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum KeyUse {
+    Encrypt,
+    Sign,
+}
+
+impl KeyUse {
+    fn allowed(self, part: &Part) -> bool {
+        match self {
+            KeyUse::Encrypt => part.encrypts,
+            KeyUse::Sign => part.signs,
+        }
+    }
+}
+
 impl Part {
     fn unfit(&self, now: i64) -> Option<Unfit> {
         match self.validity {
@@ -77,12 +93,12 @@ impl Part {
 impl Key {
     /// The subkey that gpg encrypts to: the newest that can be used now, else the primary itself.
     pub(crate) fn encryption_subkey(&self, now: i64) -> Result<&Part, Unfit> {
-        self.usable(now, |part| part.encrypts, Unfit::NoEncryptionSubkey)
+        self.usable(now, KeyUse::Encrypt, Unfit::NoEncryptionSubkey)
     }
 
     /// The subkey that gpg signs with, or the primary itself.
     pub(crate) fn signing_part(&self, now: i64) -> Result<&Part, Unfit> {
-        self.usable(now, |part| part.signs, Unfit::NoSigningKey)
+        self.usable(now, KeyUse::Sign, Unfit::NoSigningKey)
     }
 
     /// The primary or subkey of this fingerprint.
@@ -91,14 +107,14 @@ impl Key {
         parts.find(|part| part.fingerprint == fingerprint)
     }
 
-    fn usable(&self, now: i64, may: fn(&Part) -> bool, none: Unfit) -> Result<&Part, Unfit> {
+    fn usable(&self, now: i64, usage: KeyUse, none: Unfit) -> Result<&Part, Unfit> {
         if let Some(unfit) = self.primary.unfit(now) {
             return Err(unfit);
         }
         if self.disabled {
             return Err(Unfit::Disabled);
         }
-        let candidates = || self.subkeys.iter().filter(|part| may(part));
+        let candidates = || self.subkeys.iter().filter(|part| usage.allowed(part));
         // Of two that were made in the same second, gpg takes the first.
         if let Some(part) = candidates()
             .rev()
@@ -107,7 +123,7 @@ impl Key {
         {
             return Ok(part);
         }
-        if may(&self.primary) {
+        if usage.allowed(&self.primary) {
             return Ok(&self.primary);
         }
         // With one subkey the reason is its own.
@@ -116,6 +132,16 @@ impl Key {
             (Some(unfit @ (Unfit::Expired | Unfit::Revoked | Unfit::NotYet)), None) => Err(unfit),
             _ => Err(none),
         }
+    }
+
+    /// What is to be renewed before the key can be used: the primary, the newest subkey, or both.
+    /// gpg shows subkeys of a primary that has expired as expired too, so only their own date counts.
+    pub(crate) fn expired(&self, usage: KeyUse, now: i64) -> Vec<&Part> {
+        let expired = |part: &&Part| part.expires.is_some_and(|at| at <= now);
+        let subkeys = self.subkeys.iter().filter(|part| usage.allowed(part));
+        let newest = subkeys.max_by_key(|part| part.created);
+        let primary = std::iter::once(&self.primary);
+        primary.chain(newest).filter(expired).collect()
     }
 
     /// The earlier of the primary's and the subkey's, in seconds since 1970.
@@ -226,75 +252,4 @@ fn unescaped(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::cases::each;
-
-    const GOOD: &str = "\
-tru::1:1700000000:0:3:1:5
-pub:-:255:22:AAAAAAAAAAAAAAAA:1700000000:1900000000::-:::scESC:::::ed25519:::0:
-fpr:::::::::PRIMARYAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA:
-uid:-::::1700000000::HASH::backup \\x3a key \\xc3\\xa9::::::::::0:
-sub:-:255:18:BBBBBBBBBBBBBBBB:1700000000::::::e:::::cv25519::
-fpr:::::::::SUBKEYB:
-sub:-:3072:1:CCCCCCCCCCCCCCCC:1700000005:1800000000:::::e::::::23:
-fpr:::::::::SUBKEYC:
-sub:-:255:22:DDDDDDDDDDDDDDDD:1700000009::::::s:::::ed25519::
-fpr:::::::::SUBKEYD:
-";
-
-    #[test]
-    fn the_newest_usable_subkey() {
-        let keys = keys(GOOD);
-        let [key] = &keys[..] else { panic!() };
-        assert_eq!(key.user_id, "backup : key é");
-        assert!(key.primary.fingerprint.starts_with("PRIMARY"));
-        let subkey = key.encryption_subkey(1_750_000_000).unwrap();
-        assert_eq!(
-            (subkey.fingerprint.as_str(), subkey.algorithm.as_str()),
-            ("SUBKEYC", "rsa3072")
-        );
-        assert_eq!(key.expires_at(subkey), Some(1_800_000_000));
-        assert_eq!(subkey.key_id().unwrap().to_string(), "CCCCCCCCCCCCCCCC");
-        // Once it has expired, the older one.
-        let subkey = key.encryption_subkey(1_850_000_000).unwrap();
-        assert_eq!(subkey.fingerprint, "SUBKEYB");
-        assert_eq!(key.expires_at(subkey), Some(1_900_000_000));
-    }
-
-    #[test]
-    fn of_two_made_at_once_the_first() {
-        let keys = keys(&GOOD.replace("1700000005:1800000000", "1700000000:"));
-        let subkey = keys[0].encryption_subkey(1_750_000_000).unwrap();
-        assert_eq!(subkey.fingerprint, "SUBKEYB");
-    }
-
-    #[test]
-    fn what_makes_a_key_unfit() {
-        let now = 1_750_000_000;
-        each(
-            [
-                ("pub:-", "pub:e", Unfit::Expired),
-                ("pub:-", "pub:r", Unfit::Revoked),
-                ("pub:-", "pub:i", Unfit::Invalid),
-                ("scESC", "scESCD", Unfit::Disabled),
-                ("::::::e:", "::::::s:", Unfit::NoEncryptionSubkey),
-                (
-                    "1700000000:1900000000",
-                    "1700000000:1700000001",
-                    Unfit::Expired,
-                ),
-                ("1700000000:1900000000", "1900000000:", Unfit::NotYet),
-            ],
-            |(from, to, unfit)| {
-                let text = GOOD.replace(from, to).replace(":::::e:", ":::::s:");
-                let text = if unfit == Unfit::NoEncryptionSubkey {
-                    text
-                } else {
-                    GOOD.replace(from, to)
-                };
-                assert_eq!(keys(&text)[0].encryption_subkey(now), Err(unfit), "{to}");
-            },
-        );
-    }
-}
+mod tests;

@@ -2,6 +2,7 @@
 
 use crate::base::env::Env;
 use crate::base::error::{Code, Error, Result};
+use crate::base::hint::Hint;
 use crate::base::names::Fingerprint;
 use crate::base::version::Version;
 use crate::gnupg::compression::Compression;
@@ -162,7 +163,7 @@ pub(crate) fn gpg_version(gpg: &Gpg, cancel: &Cancel) -> Result<(Version, String
             Code::ToolUnfit,
             format!("`{}` does not answer as GnuPG does", gpg.program),
         )
-        .hint("apt-get install --reinstall gnupg")
+        .hint(Hint::run("apt-get install --reinstall gnupg"))
     })?;
     let path = gpg.program.clone();
     Ok((Version { path, version }, libgcrypt))

@@ -1,12 +1,17 @@
 //! The keyring: is this key there, and can it be encrypted to.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::hint::{Hint, Hints};
 use crate::base::names::Fingerprint;
-use crate::gnupg::colons::{self, Key, Part, Unfit};
+use crate::base::text::{counted, shell_word};
+use crate::gnupg::colons::{self, Key, KeyUse, Part, Unfit};
 use crate::gnupg::command::Gpg;
+use crate::gnupg::remedy::UnfitKey;
 use crate::process::ask::answered;
 use crate::process::cancel::Cancel;
 use crate::process::run::{Input, run};
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// A recipient that can be encrypted to now.
@@ -22,12 +27,17 @@ const SOON: i64 = 30 * 24 * 3600;
 
 impl Recipient {
     /// `key` as the recipient of this fingerprint, if it can be encrypted to now.
-    pub(crate) fn new(key: Key, fingerprint: &Fingerprint, now: i64) -> Result<Recipient> {
-        Recipient::of(key, now).map_err(|why| {
-            let what = format!("the key {fingerprint} {}", why.as_str());
-            Error::new(Code::KeyUnfit, what).hint(
-                "Extend or replace it where the secret key is, and import the public key here again.",
-            )
+    pub(crate) fn new(key: Key, gpg: &Gpg, now: i64) -> Result<Recipient> {
+        Recipient::of(key.clone(), now).map_err(|why| {
+            let unfit = UnfitKey {
+                key: &key,
+                why,
+                usage: KeyUse::Encrypt,
+                now,
+                home: &gpg.home,
+            };
+            let what = format!("the key {} {}", key.primary.fingerprint, unfit.told());
+            Error::new(Code::KeyUnfit, what).hint(unfit.remedy())
         })
     }
 
@@ -48,15 +58,27 @@ impl Recipient {
 pub(crate) fn expires_soon(fingerprint: &str, at: Option<i64>, now: i64) -> Option<String> {
     let at = at.filter(|at| at - now < SOON)?;
     Some(format!(
-        "the key {fingerprint} expires in {} days: provision its successor now",
-        (at - now) / (24 * 3600)
+        "the key {fingerprint} expires in {}: provision its successor now",
+        counted((at - now) / (24 * 3600), "day")
     ))
 }
 
 /// Asked first, since listing the keys of an empty folder would create a keyring in it.
-pub(crate) fn has_keyring(home: &Path) -> bool {
-    let rings = ["pubring.kbx", "pubring.gpg", "public-keys.d/pubring.db"];
-    rings.iter().any(|ring| home.join(ring).exists())
+/// gpg takes one that it may not read for an empty one.
+pub(crate) fn has_keyring(home: &Path) -> Result<bool> {
+    for ring in ["pubring.kbx", "pubring.gpg", "public-keys.d/pubring.db"] {
+        let path = home.join(ring);
+        match File::open(&path) {
+            Ok(_) => return Ok(true),
+            Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+            Err(err) => {
+                return Err(Error::io(Code::KeyUnfit, "read the keyring", &path, &err).hint(
+                    "Run as the keyring's owner, or name another with --gnupg-home or GNUPGHOME.",
+                ));
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// The key whose primary fingerprint this is, whatever its state.
@@ -67,13 +89,17 @@ pub(crate) fn find_key(gpg: &Gpg, fingerprint: &Fingerprint, cancel: &Cancel) ->
         unfit(format!(
             "no public key {fingerprint} in the keyring `{home}`"
         ))
-        .hint(format!(
-            "Import the public key: gpg --homedir {home} --import KEYFILE; or name its keyring \
-             with --gnupg-home."
-        ))
+        .hint(
+            Hints::from("Import the public key, or name its keyring with --gnupg-home:").then(
+                Hint::run(format!(
+                    "gpg --homedir {} --import KEYFILE  # the public key {fingerprint}",
+                    shell_word(home)
+                )),
+            ),
+        )
         .absent()
     };
-    if !has_keyring(Path::new(home)) {
+    if !has_keyring(Path::new(home))? {
         return Err(unknown());
     }
     let spec = gpg.list_key(fingerprint.as_str());

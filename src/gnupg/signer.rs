@@ -3,10 +3,13 @@
 
 use crate::base::env::Env;
 use crate::base::error::{Code, Error, Result};
+use crate::base::hint::{Hint, Hints};
 use crate::base::names::Fingerprint;
-use crate::gnupg::colons::{Key, Part};
+use crate::base::text::shell_word;
+use crate::gnupg::colons::{Key, KeyUse, Part};
 use crate::gnupg::command::Gpg;
 use crate::gnupg::keyring::{expires_soon, find_key};
+use crate::gnupg::remedy::UnfitKey;
 use crate::gnupg::signature::{Proof, Why, judge};
 use crate::gnupg::status::{self, Locked};
 use crate::process::ask::answered;
@@ -40,11 +43,17 @@ pub(crate) fn signer(
     cancel: &Cancel,
 ) -> Result<Signer> {
     let key = find_key(gpg, fingerprint, cancel)?;
-    let part = key.signing_part(Timestamp::now().as_second());
-    let part = part.map_err(|why| {
-        let what = format!("the signing key {fingerprint} {}", why.as_str());
-        Error::new(Code::KeyUnfit, what)
-            .hint("See how to make one: pgseal operator-package --signing")
+    let now = Timestamp::now().as_second();
+    let part = key.signing_part(now).map_err(|why| {
+        let unfit = UnfitKey {
+            key: &key,
+            why,
+            usage: KeyUse::Sign,
+            now,
+            home: &gpg.home,
+        };
+        let what = format!("the signing key {fingerprint} {}", unfit.told());
+        Error::new(Code::KeyUnfit, what).hint(unfit.remedy())
     })?;
     let signer = Signer {
         part: part.clone(),
@@ -78,17 +87,25 @@ impl Signer {
             None => error,
             Some(Locked::NoSecretKey) => Error {
                 message: format!("{what}: its secret key is not on this host"),
-                ..error.hint("Name another key or keyring: --sign-with FPR, --gnupg-home DIR; or make a key: pgseal operator-package --signing")
+                ..error.hint(
+                    Hints::from("Name another key or keyring: --sign-with FPR, --gnupg-home DIR; or:").then(
+                        Hint::pgseal(&["operator-package", "--signing"])
+                            .note("steps that make a signing key"),
+                    ),
+                )
             },
             Some(_) => Error {
                 message: format!("{what}: it is locked, and nobody is asked for its passphrase"),
-                ..error.hint(format!(
-                    "Unlock it before the run: gpg --homedir {} --local-user {} --output - --detach-sign /dev/null >/dev/null\n      \
-                     gpg-agent forgets it after default-cache-ttl and max-cache-ttl: raise them in gpg-agent.conf.\n      \
-                     Or use a signing key without a passphrase.",
-                    self.gpg.home,
-                    self.fingerprint()
-                ))
+                ..error.hint(
+                    Hints::from("Unlock it before the run:")
+                        .then(Hint::run(format!(
+                            "gpg --homedir {} --local-user {} --output - --detach-sign /dev/null >/dev/null",
+                            shell_word(&self.gpg.home),
+                            self.fingerprint()
+                        )))
+                        .then("gpg-agent forgets it after default-cache-ttl and max-cache-ttl: raise them in gpg-agent.conf.")
+                        .then("Or use a signing key without a passphrase."),
+                )
             },
         })?;
         let signed = Signed {

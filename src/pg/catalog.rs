@@ -2,6 +2,7 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::TableName;
+use crate::pg::connection::Connection;
 use crate::pg::mark::Mark;
 use crate::pg::session;
 use serde::{Deserialize, Serialize};
@@ -65,6 +66,8 @@ pub(crate) struct Server {
     /// `None` where the role may not ask.
     pub system_identifier: Option<String>,
     pub encoding: String,
+    /// The role that `initdb` made.
+    pub(crate) superuser: String,
     pub lc_collate: Option<String>,
     pub lc_ctype: Option<String>,
     /// Of this session, and so of pg_dump's.
@@ -105,10 +108,26 @@ pub(crate) struct Relation {
     pub usage: bool,
     pub select: bool,
     pub row_security: bool,
+    /// Its row security holds for its owner too.
+    pub(crate) row_security_forced: bool,
+    pub(crate) owner: String,
+    /// Who may grant rights on its schema.
+    pub(crate) schema_owner: String,
     pub(crate) extension: Option<String>,
-    pub(crate) unreadable_sequences: Vec<TableName>,
+    pub(crate) unreadable_sequences: Vec<UnreadableSequence>,
     pub rows_estimate: u64,
     pub bytes_estimate: u64,
+}
+
+/// A sequence that is dumped with a relation, and that this role may not read.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(crate) struct UnreadableSequence {
+    #[serde(flatten)]
+    pub(crate) sequence: TableName,
+    pub(crate) usage: bool,
+    pub(crate) select: bool,
+    pub(crate) owner: String,
+    pub(crate) schema_owner: String,
 }
 
 /// `pg_class.relkind`.
@@ -197,7 +216,11 @@ impl Catalog {
     }
 
     /// Every relation to dump, targets in their order, each followed by its children.
-    pub(crate) fn relations(&self, tables: &[TableName]) -> Result<&[Relation]> {
+    pub(crate) fn relations(
+        &self,
+        tables: &[TableName],
+        connection: &Connection,
+    ) -> Result<&[Relation]> {
         let problems = self.problems(tables);
         let Some(first) = problems.first() else {
             return Ok(&self.relations);
@@ -209,8 +232,7 @@ impl Catalog {
                 format!("{n} tables cannot be backed up: {}", whats.join("; "))
             }
         };
-        let mends: Vec<&str> = problems.iter().map(|p| p.mend.as_str()).collect();
-        Err(Error::new(Code::TableUnfit, message).hint(mends.join("\n      ")))
+        Err(Error::new(Code::TableUnfit, message).hint(self.remedies(&problems, connection)))
     }
 
     /// Sum over the relations, from `relpages`: an estimate of the heap, not of the dump.

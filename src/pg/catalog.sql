@@ -86,6 +86,7 @@ SELECT pg_catalog.json_build_object(
         WHEN pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')
         THEN (SELECT system_identifier::text FROM pg_catalog.pg_control_system()) END,
       'encoding', pg_catalog.pg_encoding_to_char(d.encoding),
+      'superuser', pg_catalog.pg_get_userbyid(10),
       'lc_collate', d.datcollate,
       'lc_ctype', d.datctype,
       'lc_monetary', pg_catalog.current_setting('lc_monetary'))
@@ -118,21 +119,43 @@ SELECT pg_catalog.json_build_object(
       'usage', pg_catalog.has_schema_privilege(n.oid, 'USAGE'),
       'select', pg_catalog.has_table_privilege(c.oid, 'SELECT'),
       'row_security', pg_catalog.row_security_active(c.oid),
+      'row_security_forced', c.relforcerowsecurity,
+      'owner', pg_catalog.pg_get_userbyid(c.relowner),
+      'schema_owner', pg_catalog.pg_get_userbyid(coalesce(
+        -- pg_database_owner, as whom nobody can connect
+        (SELECT db.datdba FROM pg_catalog.pg_database db WHERE n.nspowner = 6171
+          AND db.datname = pg_catalog.current_database()), n.nspowner)),
       'extension', (
         SELECT e.extname FROM pg_catalog.pg_depend x
         JOIN pg_catalog.pg_extension e ON e.oid = x.refobjid
         WHERE x.classid = 'pg_catalog.pg_class'::regclass AND x.objid = c.oid
           AND x.refclassid = 'pg_catalog.pg_extension'::regclass AND x.deptype = 'e' LIMIT 1),
+      -- those that it owns, and those that nobody owns and a default of it names
       'unreadable_sequences', (
-        SELECT coalesce(pg_catalog.json_agg(
-          pg_catalog.json_build_object('schema', sn.nspname, 'name', s.relname)
+        SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
+          'schema', sn.nspname, 'name', s.relname,
+          'usage', pg_catalog.has_schema_privilege(sn.oid, 'USAGE'),
+          'select', pg_catalog.has_table_privilege(s.oid, 'SELECT'),
+          'owner', pg_catalog.pg_get_userbyid(s.relowner),
+          'schema_owner', pg_catalog.pg_get_userbyid(coalesce(
+            (SELECT db.datdba FROM pg_catalog.pg_database db WHERE sn.nspowner = 6171
+              AND db.datname = pg_catalog.current_database()), sn.nspowner)))
           ORDER BY sn.nspname, s.relname), '[]')
-        FROM pg_catalog.pg_depend x
-        JOIN pg_catalog.pg_class s ON s.oid = x.objid AND s.relkind = 'S'
+        FROM pg_catalog.pg_class s
         JOIN pg_catalog.pg_namespace sn ON sn.oid = s.relnamespace
-        WHERE x.classid = 'pg_catalog.pg_class'::regclass AND x.deptype IN ('a', 'i')
-          AND x.refclassid = 'pg_catalog.pg_class'::regclass AND x.refobjid = c.oid
-          AND x.refobjsubid > 0
+        WHERE s.relkind = 'S' AND s.oid IN (
+          SELECT x.objid FROM pg_catalog.pg_depend x
+          WHERE x.classid = 'pg_catalog.pg_class'::regclass AND x.deptype IN ('a', 'i')
+            AND x.refclassid = 'pg_catalog.pg_class'::regclass AND x.refobjid = c.oid
+            AND x.refobjsubid > 0
+          UNION
+          SELECT x.refobjid FROM pg_catalog.pg_attrdef d
+          JOIN pg_catalog.pg_depend x ON x.classid = 'pg_catalog.pg_attrdef'::regclass
+            AND x.objid = d.oid AND x.refclassid = 'pg_catalog.pg_class'::regclass
+          WHERE d.adrelid = c.oid AND NOT EXISTS (
+            SELECT FROM pg_catalog.pg_depend o
+            WHERE o.classid = 'pg_catalog.pg_class'::regclass AND o.objid = x.refobjid
+              AND o.refclassid = 'pg_catalog.pg_class'::regclass AND o.deptype IN ('a', 'i')))
           AND NOT (pg_catalog.has_table_privilege(s.oid, 'SELECT')
             AND pg_catalog.has_schema_privilege(sn.oid, 'USAGE'))),
       'rows_estimate', greatest(c.reltuples, 0)::bigint,

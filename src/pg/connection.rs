@@ -1,6 +1,8 @@
 //! How a database is reached.
 
 use crate::base::env::Env;
+use crate::base::hint::Hint;
+use crate::base::text::shell_word;
 use crate::pg::conninfo::ConnInfo;
 use std::time::Duration;
 
@@ -14,6 +16,21 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
+    /// One statement by hand, over this connection, as a shell reads it.
+    pub(crate) fn by_hand(&self, sql: &str) -> Hint {
+        let to = self.conninfo.iter().map(|info| format!("--dbname={info}"));
+        by_hand(to.collect(), sql)
+    }
+
+    /// The same as another role.
+    pub(crate) fn by_hand_as(&self, role: &str, database: &str, sql: &str) -> Hint {
+        let to = match &self.conninfo {
+            Some(info) => vec![format!("--dbname={}", info.as_role(role, database))],
+            None => vec![format!("--username={role}"), format!("--dbname={database}")],
+        };
+        by_hand(to, sql)
+    }
+
     /// The same for another server, with another environment.
     pub(crate) fn to(&self, conninfo: ConnInfo, env: Env) -> Connection {
         Connection {
@@ -22,4 +39,11 @@ impl Connection {
             lock_wait: self.lock_wait,
         }
     }
+}
+
+fn by_hand(to: Vec<String>, sql: &str) -> Hint {
+    let words = ["psql".to_string(), "--no-psqlrc".into()].into_iter();
+    let words = words.chain(to).chain([format!("--command={sql}")]);
+    let words: Vec<String> = words.map(|word| shell_word(&word)).collect();
+    Hint::run(words.join(" "))
 }

@@ -124,12 +124,27 @@ impl ConnInfo {
         if pairs.is_empty() {
             return None;
         }
+        Some(ConnInfo::of(pairs))
+    }
+
+    fn of(pairs: Vec<(String, String)>) -> ConnInfo {
         let text = pairs
             .iter()
             .map(|(k, v)| format!("{k}='{}'", v.replace('\\', "\\\\").replace('\'', "\\'")))
             .collect::<Vec<_>>()
             .join(" ");
-        Some(ConnInfo { text, pairs })
+        ConnInfo { text, pairs }
+    }
+
+    /// The same for another role, which may have another database by default.
+    pub(crate) fn as_role(&self, role: &str, database: &str) -> ConnInfo {
+        let mut pairs = self.pairs.clone();
+        pairs.retain(|(key, _)| key != "user");
+        if !pairs.iter().any(|(key, _)| key == "dbname") {
+            pairs.push(("dbname".into(), database.into()));
+        }
+        pairs.push(("user".into(), role.into()));
+        ConnInfo::of(pairs)
     }
 
     #[cfg(test)]

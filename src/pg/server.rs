@@ -1,15 +1,16 @@
 //! The server: what its catalog says, and which pg_dump fits it.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::hint::Hint;
 use crate::base::names::TableName;
 use crate::base::version::{self, Version};
 use crate::pg::catalog::{self, Catalog};
 use crate::pg::closure::{self, Closure};
 use crate::pg::connection::Connection;
+use crate::pg::server_hint::connection_hint;
 use crate::pg::{command, session};
 use crate::process::ask::{answered, ask};
 use crate::process::cancel::Cancel;
-use crate::process::child::ChildExit;
 use crate::process::command::CommandSpec;
 use crate::process::find::{self, Tool};
 use crate::process::run::{Input, run};
@@ -100,9 +101,10 @@ fn query(
         let talk = error
             .said()
             .fold(String::new(), |all, line| all + line + "\n");
-        match error.hint {
-            None => error.hint(connection_hint(&talk)),
-            Some(_) => error,
+        if error.hints.is_empty() {
+            error.hint(connection_hint(&talk))
+        } else {
+            error
         }
     });
     Ok(QueryAnswer {
@@ -114,50 +116,6 @@ fn query(
 pub(crate) fn catalog_query(connection: &Connection) -> Result<CommandSpec> {
     let psql = find::find(Tool::Psql, &connection.env)?;
     Ok(command::psql(&psql, connection))
-}
-
-/// psql speaks English here (LC_ALL=C).
-fn connection_hint(talk: &str) -> &'static str {
-    let said = |words: &str| talk.contains(words);
-    if said("UTF8") && said("0x") {
-        "A name in the database is no UTF-8, or has no form in it, and no manifest can hold it: \
-         rename what has it (ALTER … RENAME TO …)."
-    } else if said("password") {
-        "Put the password into ~/.pgpass or the file named by PGPASSFILE (mode 0600); it is \
-         never asked for."
-    } else if said("does not exist") {
-        "Check PGUSER and PGDATABASE, or --dbname."
-    } else if said("unsupported startup parameter") || said("options") {
-        "A pooler stands in between and refuses PGOPTIONS: connect to the server itself."
-    } else if said("timeout") {
-        "The server did not answer in time: look for locks on the catalog, or try again."
-    } else {
-        "Check that the server runs and that PGHOST, PGPORT or --dbname lead to it."
-    }
-}
-
-/// What helps where pg_dump failed, by what it said: it speaks English here (LC_ALL=C).
-pub(crate) fn dump_hint(outcome: &ChildExit) -> &'static str {
-    let said = |words: &str| outcome.stderr.contains(words);
-    // pg_dump turns --lock-wait-timeout into a statement timeout while it locks.
-    let waited = said("statement timeout") && said("LOCK TABLE");
-    if waited || said("lock timeout") || said("could not obtain lock") {
-        "Another session holds a lock on a table: wait for it, or raise --lock-wait."
-    } else if said("byte sequence") && said("0x") {
-        "A text of the database is not valid in the encoding of the dump: --encoding NAME, with the \
-         database's own (SHOW server_encoding), takes its bytes as they are."
-    } else if said("invalid client encoding") {
-        "The server does not convert into that --encoding: give the database's own (SHOW \
-         server_encoding), UTF8 or SQL_ASCII."
-    } else if said("row-level security") {
-        "Connect as the table's owner or with BYPASSRLS."
-    } else if said("permission denied") {
-        "Grant the role SELECT on what pg_dump names."
-    } else if said("no matching tables") || said("does not exist") {
-        "A table was dropped or renamed meanwhile: run `pgseal backup --dry-run` again."
-    } else {
-        "What pg_dump said is above; the command can be run by hand."
-    }
 }
 
 /// The pg_dump for a server, and a warning where it is newer.
@@ -190,7 +148,9 @@ pub(crate) fn pg_dump_for(
             Code::ToolUnfit,
             format!("pg_dump {text} (`{path}`) is older than the server, {major}"),
         )
-        .hint(format!("apt-get install postgresql-client-{major}")));
+        .hint(Hint::run(format!(
+            "apt-get install postgresql-client-{major}"
+        ))));
     }
     let newer = (of(&chosen) > major).then(|| {
         format!(
@@ -221,7 +181,7 @@ fn pg_version(connection: &Connection, program: &str, cancel: &Cancel) -> Result
                 Code::ToolUnfit,
                 format!("`{program}` does not answer as PostgreSQL's tools do"),
             )
-            .hint("apt-get install --reinstall postgresql-client")
+            .hint(Hint::run("apt-get install --reinstall postgresql-client"))
         })?;
     Ok(Version {
         path: program.into(),

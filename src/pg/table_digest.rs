@@ -6,7 +6,7 @@ use crate::pg::copy::CopyHeader;
 use crate::pg::lexer::Token;
 use crate::pg::row_digest::{DigestKey, RowDigest, TableDigest};
 use crate::pg::scan::{Listener, Scan};
-use crate::pg::server::dump_hint;
+use crate::pg::server_hint::dump_hint;
 use crate::process::cancel::{Cancel, stopped};
 use crate::process::child::ExitKind;
 use crate::process::command::CommandSpec;

@@ -2,6 +2,7 @@
 //! manifest records are the same fields.
 
 use crate::base::env::Env;
+use crate::base::text::shell_word;
 use std::ffi::OsString;
 use std::fmt;
 
@@ -121,22 +122,6 @@ impl fmt::Display for CommandSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let words: Vec<String> = self.argv().iter().map(|arg| shell_word(arg)).collect();
         f.write_str(&words.join(" "))
-    }
-}
-
-/// One word as a POSIX shell reads it back.
-pub(crate) fn shell_word(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) {
-        return word.to_string();
-    }
-    let wrap = |text: &str| format!("'{}'", text.replace('\'', "'\\''"));
-    // An option keeps its name outside the quotes, as people write it.
-    match word.split_once('=') {
-        Some((name, value)) if name.starts_with("--") && name.chars().all(plain) => {
-            format!("{name}={}", wrap(value))
-        }
-        _ => wrap(word),
     }
 }
 

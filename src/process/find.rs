@@ -2,6 +2,7 @@
 
 use crate::base::env::Env;
 use crate::base::error::{Code, Error, Result};
+use crate::base::hint::Hint;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +52,7 @@ pub(crate) fn find(tool: Tool, env: &Env) -> Result<String> {
             Code::ToolMissing,
             format!("`{}` is not on PATH ({})", tool.name(), path.display()),
         )
-        .hint(format!("apt-get install {}", tool.package()))
+        .hint(Hint::run(format!("apt-get install {}", tool.package())))
     };
     let found = which::which_in(tool.name(), Some(path), "/").map_err(|_| missing())?;
     let real = found.canonicalize().unwrap_or_else(|_| found.clone());
@@ -141,7 +142,8 @@ pub(crate) fn server(
         .chain(own.into_iter().map(debian));
     folders.find_map(fits).ok_or_else(|| {
         let what = format!("no PostgreSQL server of version {major} or newer on this host");
-        Error::new(Code::ToolMissing, what).hint(format!("apt-get install postgresql-{major}"))
+        Error::new(Code::ToolMissing, what)
+            .hint(Hint::run(format!("apt-get install postgresql-{major}")))
     })
 }
 

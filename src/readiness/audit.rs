@@ -5,11 +5,11 @@ use crate::backup::gather::HostAnswers;
 use crate::backup::run::new_run_id;
 use crate::base::env::hostname;
 use crate::base::error::{Code, Error, Result};
+use crate::base::hint::{Hint, Hints};
+use crate::base::place;
 use crate::base::threads::{self, Task, joined};
-use crate::config::file;
 use crate::config::settings::{Broken, Config, refused};
 use crate::process::cancel::Cancel;
-use crate::process::command::shell_word;
 use crate::readiness::mechanism::canary::Canary;
 use crate::readiness::{closure, database, gpg, key, runner, seam, store};
 use crate::report::judgement::Judgement;
@@ -60,7 +60,7 @@ pub(crate) fn audit(
             gpg_mechanism: Finding::unknown("not looked at"),
         };
         let plan = runner::plan(host, run_id, Some(answers));
-        matrix.backup_runner = runner::judge(host, plan, joined(again), &matrix);
+        matrix.backup_runner = runner::judge(plan, joined(again), &matrix);
         let mechanism = joined(mechanism);
         matrix.gpg_mechanism = gpg::judge(&mechanism);
         (matrix, mechanism)
@@ -78,7 +78,7 @@ pub(crate) fn audit(
         pgseal_version: env!("CARGO_PKG_VERSION"),
         tables: tables.iter().map(ToString::to_string).collect(),
         verdict: Judgement::of(&matrix, exposed),
-        rows: matrix,
+        rows: matrix.given(&config.given),
         searched: made.map_or(Vec::new(), |proof| proof.searched.clone()),
         gpg_mechanism_proof: proof,
     };
@@ -98,31 +98,16 @@ impl Host<'_> {
         refused(self.broken, key)
     }
 
-    /// For a row that waits for another.
-    pub(crate) fn first_above(&self) -> String {
-        format!(
-            "# First what stands above it, then again:\n{}",
-            self.pgseal("preflight")
-        )
-    }
-
     /// The config file that was read, or the one that would be.
-    pub(crate) fn config_file(&self) -> String {
+    pub(crate) fn config_file(&self) -> &Path {
         let file = self.config.file.as_deref();
-        let file = file.unwrap_or(Path::new(file::DEFAULT));
-        file.display().to_string()
+        file.unwrap_or(Path::new(place::CONFIG))
     }
+}
 
-    /// `pgseal` with the config file that was read, as a shell reads it.
-    pub(crate) fn pgseal(&self, verb: &str) -> String {
-        match &self.config.file {
-            Some(file) => format!(
-                "pgseal {verb} --config={}",
-                shell_word(&file.display().to_string())
-            ),
-            None => format!("pgseal {verb}"),
-        }
-    }
+/// For a row that waits for another.
+pub(crate) fn first_above() -> Hints {
+    Hints::from("First what stands above it, then again:").then(Hint::pgseal(&["preflight"]))
 }
 
 fn finding(check: Result<Task<'_, Finding>>) -> Finding {
@@ -138,19 +123,12 @@ pub(crate) fn refusal(error: &Error) -> Finding {
         Code::Timeout | Code::Interrupted(_) => Finding::unknown(why),
         _ => Finding::failed(why),
     };
-    hinted(finding, error)
-}
-
-fn hinted(finding: Finding, error: &Error) -> Finding {
-    match &error.hint {
-        Some(hint) => finding.hint(as_shell(hint)),
-        None => finding,
-    }
+    finding.hint(error.hints.clone())
 }
 
 /// Could not be checked, for this reason.
 pub(crate) fn unasked(error: &Error) -> Finding {
-    hinted(Finding::unknown(told(error)), error)
+    Finding::unknown(told(error)).hint(error.hints.clone())
 }
 
 /// The message, and what the program said.
@@ -158,18 +136,4 @@ pub(crate) fn told(error: &Error) -> String {
     error.said().fold(error.message.clone(), |all, line| {
         format!("{all}: {}", line.trim())
     })
-}
-
-/// Hints of errors are sentences or commands: a sentence becomes a comment.
-pub(crate) fn as_shell(hint: &str) -> String {
-    const COMMANDS: &[&str] = &["apt-get ", "install ", "chmod ", "chown ", "pgseal "];
-    let lines = hint.lines().map(|line| {
-        let line = line.trim();
-        if COMMANDS.iter().any(|command| line.starts_with(command)) {
-            line.to_string()
-        } else {
-            format!("# {line}")
-        }
-    });
-    lines.collect::<Vec<_>>().join("\n")
 }

@@ -3,7 +3,7 @@
 use crate::backup::restorability::{Missed, Restorability, listed_as_toml};
 use crate::base::error::Result;
 use crate::pg::closure::{Closure, Lack};
-use crate::readiness::audit::{Host, refusal, unasked};
+use crate::readiness::audit::{Host, first_above, refusal, unasked};
 use crate::readiness::database::asked;
 use crate::report::matrix::{Evidence, Finding};
 
@@ -11,7 +11,7 @@ use crate::report::matrix::{Evidence, Finding};
 pub(crate) fn closure(host: &Host, closure: &Result<Closure>) -> Finding {
     if let Err(error) = host.refused("dbname").and(host.config.tables.clone()) {
         let why = format!("there is nothing to ask for: {}", error.message);
-        return Finding::unknown(why).hint(host.first_above());
+        return Finding::unknown(why).hint(first_above());
     }
     if let Err(error) = host.refused("known_external") {
         return refusal(&error);
@@ -23,7 +23,7 @@ pub(crate) fn closure(host: &Host, closure: &Result<Closure>) -> Finding {
     if !closure.missing.is_empty() {
         let missing: Vec<String> = closure.missing.iter().map(ToString::to_string).collect();
         let why = format!("not there to be asked: {}", missing.join(", "));
-        return Finding::unknown(why).hint(host.first_above());
+        return Finding::unknown(why).hint(first_above());
     }
     let found = Restorability::foreseen(host.config, closure);
     let missed: Vec<&Missed> = found.unacknowledged().collect();
@@ -42,7 +42,7 @@ pub(crate) fn closure(host: &Host, closure: &Result<Closure>) -> Finding {
     let finding = match (&missed[..], &found.stale[..]) {
         ([], [_, ..]) => finding.hint(format!(
             "# Take out of known_external, in {}: {}",
-            host.config_file(),
+            host.config_file().display(),
             found.stale.join(", ")
         )),
         _ => finding,
@@ -85,7 +85,7 @@ fn known_by_name(host: &Host, found: &Restorability) -> String {
     };
     format!(
         "# Back up the tables that these belong to as well, or acknowledge them in {}. {stops}\n         # [scope]  known_external = [{}]",
-        host.config_file(),
+        host.config_file().display(),
         listed_as_toml(known.chain(missed))
     )
 }
@@ -108,7 +108,7 @@ fn evidence(host: &Host, closure: &Closure, found: &Restorability) -> Vec<Eviden
     ];
     if !found.acknowledged.is_empty() {
         let known = format!("acknowledged: {}", found.acknowledged.join(", "));
-        let source = format!("{} known_external", host.config_file());
+        let source = format!("{} known_external", host.config_file().display());
         evidence.push(Evidence::read(source, known));
     }
     evidence.extend(found.stale.iter().map(|what| {

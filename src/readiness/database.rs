@@ -2,14 +2,16 @@
 
 use crate::backup::gather::HostAnswers;
 use crate::base::error::{Code, Error, Result};
+use crate::base::hint::Hints;
 use crate::base::names::TableName;
+use crate::base::text::counted;
 use crate::base::version::Version;
 use crate::pg::catalog::{Catalog, Relation, RelationKind};
-use crate::pg::fitness::Problem;
+use crate::pg::fitness::show_tables;
 use crate::pg::server::FittingPgDump;
 use crate::pg::{self, server};
-use crate::process::command::{CommandSpec, shell_word};
-use crate::readiness::audit::{Host, refusal, told, unasked};
+use crate::process::command::CommandSpec;
+use crate::readiness::audit::{Host, first_above, refusal, told, unasked};
 use crate::report::matrix::{Evidence, Finding};
 
 pub(crate) fn asked(host: &Host) -> Option<CommandSpec> {
@@ -51,25 +53,12 @@ fn unreachable_server(host: &Host, error: &Error) -> Finding {
         Some(spec) => finding.with(Evidence::run(&spec, "no usable answer")),
         None => finding,
     };
-    match (&error.hint, error.code) {
-        (Some(hint), Code::Database) => finding.hint(format!(
-            "# {}\n{}",
-            hint.replace('\n', " "),
-            psql(host, "SHOW default_transaction_read_only")
-        )),
-        _ => finding,
+    if error.code != Code::Database {
+        return finding;
     }
-}
-
-/// One statement by hand, over the configured connection.
-fn psql(host: &Host, sql: &str) -> String {
-    let to = host.config.connection.conninfo.as_ref();
-    let to = to.map(|info| format!(" {}", shell_word(&format!("--dbname={info}"))));
-    format!(
-        "psql --no-psqlrc{} --command={}",
-        to.unwrap_or_default(),
-        shell_word(sql)
-    )
+    let look = "SHOW default_transaction_read_only";
+    let look = host.config.connection.by_hand(look);
+    finding.hint(error.hints.clone().then(look))
 }
 
 pub(crate) fn pg_dump(host: &Host, answers: &HostAnswers) -> Finding {
@@ -86,7 +75,7 @@ pub(crate) fn pg_dump(host: &Host, answers: &HostAnswers) -> Finding {
         return Finding::unknown(
             "whether it fits the server is not known: the database could not be asked",
         )
-        .hint("# First the row `database`.")
+        .hint("First the row `database`.")
         .with(said);
     };
     match &answers.fitting {
@@ -109,7 +98,7 @@ pub(crate) fn tables(host: &Host, catalog: &Result<Catalog>) -> Finding {
         Ok(catalog) => catalog,
         Err(error) => {
             let why = format!("the database could not be asked: {}", told(error));
-            return Finding::unknown(why).hint(host.first_above());
+            return Finding::unknown(why).hint(first_above());
         }
     };
     let Some(spec) = asked(host) else {
@@ -123,10 +112,11 @@ pub(crate) fn tables(host: &Host, catalog: &Result<Catalog>) -> Finding {
     let Some(first) = problems.first() else {
         let parts = catalog.relations.len() - tables.len();
         let answer = format!(
-            "{} tables{}, all of them there and readable",
-            tables.len(),
+            "{}{}, all of them there and readable",
+            counted(tables.len(), "table"),
             match parts {
                 0 => String::new(),
+                1 => " and 1 partition or child".into(),
                 n => format!(" and {n} partitions or children"),
             }
         );
@@ -142,34 +132,21 @@ pub(crate) fn tables(host: &Host, catalog: &Result<Catalog>) -> Finding {
     } else {
         Finding::failed(why)
     };
-    let mends: Vec<String> = problems.iter().map(|p| mend(host, p)).collect();
     finding
         .with(Evidence::run(
             &spec,
             format!("{} of {} are unfit", problems.len(), tables.len()),
         ))
         .with_all(rows)
-        .hint(mends.join("\n"))
+        .hint(catalog.remedies(&problems, &host.config.connection))
 }
 
-fn name_them(host: &Host) -> String {
-    let file = host.config_file();
-    format!(
-        "# Name them in {file}:  [scope]  tables = [\"schema.table\"], or give --table; to choose:\n{}",
-        psql(host, "\\dt *.*")
-    )
-}
-
-/// A problem's mend is SQL, or a sentence.
-fn mend(host: &Host, problem: &Problem) -> String {
-    if problem.mend.ends_with(';') && problem.mend.starts_with("GRANT") {
-        format!(
-            "{}  # as the owner or a superuser",
-            psql(host, &problem.mend)
-        )
-    } else {
-        format!("# {}", problem.mend.replace('\n', " "))
-    }
+fn name_them(host: &Host) -> Hints {
+    let file = host.config_file().display();
+    Hints::from(format!(
+        "Name them in {file}:  [scope]  tables = [\"schema.table\"], or give --table; to choose:"
+    ))
+    .then(show_tables(&host.config.connection))
 }
 
 fn described(rel: &Relation, target: Option<&TableName>) -> String {
@@ -188,8 +165,9 @@ fn described(rel: &Relation, target: Option<&TableName>) -> String {
     let size = match rel.kind {
         RelationKind::Partitioned => String::new(),
         _ => format!(
-            ", about {} rows in {} bytes",
-            rel.rows_estimate, rel.bytes_estimate
+            ", about {} in {}",
+            counted(rel.rows_estimate, "row"),
+            counted(rel.bytes_estimate, "byte")
         ),
     };
     format!(

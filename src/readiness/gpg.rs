@@ -2,6 +2,8 @@
 
 use crate::backup::gather::HostAnswers;
 use crate::base::error::Result;
+use crate::base::hint::Hint;
+use crate::base::text::counted;
 use crate::readiness::audit::{Host, refusal, unasked};
 use crate::readiness::mechanism::canary::Canary;
 use crate::readiness::mechanism::key_type::KeyType;
@@ -32,11 +34,11 @@ pub(crate) fn judge(proof: &Result<(MechanismProof, Canary)>) -> Finding {
     };
     let steps = proof.steps.iter().map(evidence);
     let summary = format!(
-        "GPG_MECHANISM_PROOF: {}, {} bytes encrypted to {}, {} steps",
+        "GPG_MECHANISM_PROOF: {}, {} bytes encrypted to {}, {}",
         proof.result.as_str(),
         proof.sample_bytes,
         proof.ciphertext_bytes,
-        proof.steps.len()
+        counted(proof.steps.len(), "step")
     );
     if proof.result == Verdict::Pass {
         return Finding::ready(Evidence::read("pgseal prove-mechanism", summary)).with_all(steps);
@@ -52,7 +54,7 @@ pub(crate) fn judge(proof: &Result<(MechanismProof, Canary)>) -> Finding {
     finding
         .with(Evidence::read("pgseal prove-mechanism", summary))
         .with_all(steps)
-        .hint("pgseal prove-mechanism")
+        .hint(Hint::pgseal(&["prove-mechanism"]))
 }
 
 fn evidence(step: &Step) -> Evidence {

@@ -3,17 +3,20 @@
 
 use crate::backup::gather::HostAnswers;
 use crate::base::error::{Code, Error, Result};
+use crate::base::hint::{Hint, Hints};
 use crate::base::names::Fingerprint;
+use crate::base::text::{counted, shell_word};
 use crate::config::recipients::Recipients;
-use crate::gnupg::colons::{self, Key, Unfit, day};
+use crate::gnupg::colons::{self, Key, KeyUse, Unfit, day};
 use crate::gnupg::command::Gpg;
 use crate::gnupg::keyring::{self, Recipient};
+use crate::gnupg::remedy::UnfitKey;
 use crate::process::ask;
-use crate::process::command::shell_word;
 use crate::process::run::{Input, run};
 use crate::readiness::audit::{Host, refusal, unasked};
 use crate::readiness::signing;
-use crate::report::matrix::{Evidence, Finding, KeyFlaw};
+use crate::report::matrix::{Evidence, Finding};
+use crate::report::row_state::KeyFlaw;
 use jiff::Timestamp;
 
 /// Read by gpg even with `--no-options`.
@@ -34,8 +37,7 @@ pub(crate) fn check(host: &Host, answers: &HostAnswers) -> Finding {
     let finding = match signing::check(host, &answers.signer) {
         Ok(evidence) => finding.with_all(evidence),
         Err(unfit) => {
-            let hints = [unfit.mend(), finding.mend()].into_iter().flatten();
-            let hints = hints.collect::<Vec<_>>().join("\n");
+            let hints = unfit.hints().clone().then(finding.hints().clone());
             unfit.hint(hints).with_all(finding.evidence().to_vec())
         }
     };
@@ -58,10 +60,9 @@ fn unset(host: &Host, error: &Error) -> Finding {
         ),
         None => "export BACKUP_GPG_FPR=FINGERPRINT".into(),
     };
-    finding.hint(format!(
-        "{}  # steps that make a key; then, with its fingerprint:\n{publish}",
-        host.pgseal("operator-package")
-    ))
+    let make = Hint::pgseal(&["operator-package"])
+        .note("steps that make a key; then, with its fingerprint:");
+    finding.hint(Hints::from(make).then(Hint::run(publish)))
 }
 
 fn judge(host: &Host, gpg: &Gpg, recipients: &Recipients, keys: &[Result<Key>]) -> Finding {
@@ -109,23 +110,20 @@ fn one(
     key: &Result<Key>,
     now: i64,
 ) -> std::result::Result<Fit, Finding> {
-    let home = shell_word(&host.config.gnupg_home.display().to_string());
-    let key = key.as_ref().map_err(|error| {
-        let finding = refusal(error);
-        if error.absent {
-            finding.hint(format!(
-                "gpg --homedir {home} --import KEYFILE  # the public key {fingerprint}"
-            ))
-        } else {
-            finding
-        }
-    })?;
+    let key = key.as_ref().map_err(refusal)?;
     let spec = gpg.list_key(fingerprint.as_str());
-    let recipient = Recipient::of(key.clone(), now).map_err(|unfit| {
-        Finding::failed(format!("the key {fingerprint} {}", unfit.as_str()))
-            .because(flaw(unfit))
+    let recipient = Recipient::of(key.clone(), now).map_err(|why| {
+        let unfit = UnfitKey {
+            key,
+            why,
+            usage: KeyUse::Encrypt,
+            now,
+            home: &gpg.home,
+        };
+        Finding::failed(format!("the key {fingerprint} {}", unfit.told()))
+            .because(flaw(why))
             .with(Evidence::run(&spec, described(key)))
-            .hint(mend(unfit, fingerprint, &home))
+            .hint(unfit.remedy())
     })?;
     let subkey = &recipient.subkey;
     let answer = format!(
@@ -175,29 +173,6 @@ fn flaw(unfit: Unfit) -> Option<KeyFlaw> {
     }
 }
 
-fn mend(unfit: Unfit, fingerprint: &Fingerprint, home: &str) -> String {
-    let import =
-        format!("gpg --homedir {home} --import KEYFILE  # here, the public key that was exported");
-    let there = match unfit {
-        Unfit::Expired => format!(
-            "# Where the secret key is:\n\
-             gpg --quick-set-expire {fingerprint} 2y && gpg --quick-set-expire {fingerprint} 2y '*'"
-        ),
-        Unfit::NoEncryptionSubkey => format!(
-            "# Where the secret key is:\n\
-             gpg --quick-add-key {fingerprint} cv25519 encr 2y"
-        ),
-        Unfit::Disabled => {
-            return format!("gpg --homedir {home} --edit-key {fingerprint} enable quit");
-        }
-        Unfit::NotYet => return "timedatectl  # is this host's clock right?".into(),
-        Unfit::Revoked | Unfit::Invalid | Unfit::NoSigningKey => {
-            return "pgseal operator-package  # steps that make a new key".into();
-        }
-    };
-    format!("{there}\ngpg --export --armor {fingerprint} > KEYFILE\n{import}")
-}
-
 /// Looked up by file name: gpg itself would start an agent to tell.
 fn secret_here(host: &Host, gpg: &Gpg, fingerprint: &Fingerprint) -> bool {
     let spec = gpg.list_keygrips(fingerprint.as_str());
@@ -209,8 +184,10 @@ fn secret_here(host: &Host, gpg: &Gpg, fingerprint: &Fingerprint) -> bool {
 
 fn keyring(host: &Host, gpg: &Gpg) -> Evidence {
     let home = host.config.gnupg_home.display();
-    if !keyring::has_keyring(&host.config.gnupg_home) {
-        return Evidence::read(format!("{home}"), "0 public keys: no keyring there");
+    match keyring::has_keyring(&host.config.gnupg_home) {
+        Ok(true) => {}
+        Ok(false) => return Evidence::read(format!("{home}"), "0 public keys: no keyring there"),
+        Err(error) => return Evidence::read(format!("{home}"), error.message),
     }
     let spec = gpg.list_keys();
     let what = "cannot list the keyring";
@@ -248,13 +225,6 @@ fn redirections(conf: &str) -> Vec<Evidence> {
         })
     });
     lines.collect()
-}
-
-fn counted(n: usize, what: &str) -> String {
-    match n {
-        1 => format!("1 {what}"),
-        n => format!("{n} {what}s"),
-    }
 }
 
 #[cfg(test)]

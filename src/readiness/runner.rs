@@ -2,9 +2,11 @@
 
 use crate::backup::gather::{HostAnswers, gather};
 use crate::base::error::{Code, Result};
+use crate::base::hint::Hint;
 use crate::base::names::RunId;
-use crate::readiness::audit::{Host, told};
-use crate::report::matrix::{Evidence, Finding, Matrix, RowState};
+use crate::readiness::audit::{Host, first_above, refusal, told};
+use crate::report::matrix::{Evidence, Finding, Matrix};
+use crate::report::row_state::RowState;
 
 /// What one dry run would print.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,12 +50,7 @@ pub(crate) fn plan(
 
 /// A plan that cannot be made for lack of something has that for its reason: the other rows say
 /// how it is.
-pub(crate) fn judge(
-    host: &Host,
-    plan: Result<Planned>,
-    again: Result<Planned>,
-    matrix: &Matrix,
-) -> Finding {
+pub(crate) fn judge(plan: Result<Planned>, again: Result<Planned>, matrix: &Matrix) -> Finding {
     match plan.and_then(|plan| Ok((plan, again?))) {
         Ok((first, second)) if first == second => {
             let sha = first.backup_sha;
@@ -67,9 +64,9 @@ pub(crate) fn judge(
             "two plans of the same run differ: {} and {}",
             first.backup_sha, second.backup_sha
         ))
-        .hint(host.pgseal("preflight")),
+        .hint(Hint::pgseal(&["preflight"])),
         Err(error) if error.code == Code::Setting && !of_key(matrix) && !of_tables(matrix) => {
-            crate::readiness::audit::refusal(&error)
+            refusal(&error)
         }
         Err(error) if error.code == Code::NotRestorable => Finding::failed(told(&error))
             .hint("# As for restore_closure: require_restorable is set."),
@@ -82,19 +79,17 @@ pub(crate) fn judge(
                 &matrix.target_tables,
             ];
             let others_ready = others.iter().all(|row| row.is_ready());
-            let of_key = matrix.backup_key.mend().unwrap_or("pgseal preflight");
-            let of_key = format!("# As for backup_key:\n{of_key}");
             match matrix.backup_key.state() {
                 RowState::Missing if others_ready => {
-                    Finding::missing(why).awaiting_key().hint(of_key)
+                    Finding::missing(why).awaiting_key().hint(first_above())
                 }
                 RowState::Failed | RowState::Unknown if others_ready => {
-                    Finding::unknown(why).awaiting_key().hint(of_key)
+                    Finding::unknown(why).awaiting_key().hint(first_above())
                 }
                 RowState::Ready if others_ready => {
-                    Finding::failed(why).hint(host.pgseal("backup --dry-run"))
+                    Finding::failed(why).hint(Hint::pgseal(&["backup", "--dry-run"]))
                 }
-                _ => Finding::unknown(why).hint(host.first_above()),
+                _ => Finding::unknown(why).hint(first_above()),
             }
         }
     }

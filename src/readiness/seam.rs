@@ -2,10 +2,12 @@
 //! each that lacks one field.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::hint::{Hint, Hints};
+use crate::base::place;
 use crate::base::text::last_line;
 use crate::base::threads::{self, Task};
 use crate::process::child::ExitKind;
-use crate::process::command::{CommandSpec, shell_word};
+use crate::process::command::CommandSpec;
 use crate::process::run::{Input, Output, run};
 use crate::readiness::audit::{Host, told, unasked};
 use crate::report::matrix::{Evidence, Finding};
@@ -78,10 +80,11 @@ fn judge(host: &Host, spec: &CommandSpec, tried: &[(Option<&str>, Output)]) -> F
     if !wrong.is_empty() {
         return Finding::failed(format!("the seam does not hold: {}", wrong.join("; ")))
             .with_all(evidence)
-            .hint(format!(
-                "# This must exit with status 0 for a complete envelope alone:\n{spec} < ENVELOPE\n{}",
-                mend(host)
-            ));
+            .hint(
+                Hints::from("This must exit with status 0 for a complete envelope alone:")
+                    .then(Hint::run(format!("{spec} < ENVELOPE")))
+                    .then(mend(host)),
+            );
     }
     let mut evidence = evidence.into_iter();
     match evidence.next() {
@@ -136,12 +139,22 @@ fn unset(host: &Host) -> Finding {
         .hint(mend(host))
 }
 
-fn mend(host: &Host) -> String {
-    let file = host.config_file();
-    format!(
-        "# The check that your writer makes, in one [seam] section of {file}; with the bridge:\n\
-         printf '%s\\n' '[seam]' 'command = [\"python3\", \"/PATH/TO/backup_runner.py\", \
-         \"accept\"]' >> {}",
-        shell_word(&file)
-    )
+/// A section that is there is changed by hand: a second one would make the file unreadable.
+fn mend(host: &Host) -> Hints {
+    const BRIDGE: &str = "command = [\"python3\", \"/PATH/TO/backup_runner.py\", \"accept\"]";
+    let path = host.config_file();
+    let file = path.display();
+    if host.config.seam_section {
+        return format!(
+            "Set the check that your writer makes in the [seam] section of {file}; with the bridge:\n\
+             {BRIDGE}"
+        )
+        .into();
+    }
+    let what =
+        format!("Add the check that your writer makes, as [seam], to {file}; with the bridge:");
+    let (make, word) = place::config_file(path);
+    let append = format!("printf '%s\\n' '[seam]' '{BRIDGE}' >> {word}");
+    let make: Vec<Hint> = make.into_iter().collect();
+    Hints::from(what).then(make).then(Hint::run(append))
 }

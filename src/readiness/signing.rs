@@ -3,7 +3,7 @@
 
 use crate::base::error::{Error, Result};
 use crate::gnupg::signer::Signer;
-use crate::readiness::audit::{Host, as_shell, refusal};
+use crate::readiness::audit::{Host, refusal};
 use crate::readiness::key::{described, expiry};
 use crate::report::matrix::{Evidence, Finding};
 use jiff::Timestamp;
@@ -22,10 +22,7 @@ pub(crate) fn check(
                 absent: false,
                 ..error
             };
-            let hint = error.hint.as_deref().map(as_shell).unwrap_or_default();
-            let make = host.pgseal("operator-package --signing");
-            let hint = format!("{hint}\n{make}  # steps that make a signing key");
-            Err(refusal(&error).hint(hint.trim_start()))
+            Err(refusal(&error))
         }
     }
 }

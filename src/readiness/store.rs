@@ -2,9 +2,10 @@
 
 use crate::backup::run::new_run_id;
 use crate::base::error::{Error, Result};
-use crate::base::text::bytes;
+use crate::base::hint::{Hint, Hints};
+use crate::base::text::shell_word;
+use crate::base::text::{bytes, counted};
 use crate::pg::catalog::Catalog;
-use crate::process::command::shell_word;
 use crate::readiness::audit::{Host, refusal};
 use crate::report::matrix::{Evidence, Finding};
 use crate::store::folder::Store;
@@ -89,11 +90,11 @@ pub(crate) fn judge(host: &Host, folder: Result<Folder>, catalog: &Result<Catalo
     let finding = match full {
         Some(why) => Finding::failed(format!("the store `{dir}` is too full: {why}"))
             .with(seen)
-            .hint(format!(
-                "df {word}  # then make room, or name another store with --store\n\
-                 {} --store={word}",
-                host.pgseal("prune --keep-last=10")
-            )),
+            .hint(
+                Hints::from("Make room there, or name another store with --store:")
+                    .then(Hint::run(format!("df {word}")))
+                    .then(Hint::pgseal(&["prune", "--keep-last=10"])),
+            ),
         None => Finding::ready(seen),
     };
     let us = rustix::process::geteuid().as_raw();
@@ -151,8 +152,8 @@ fn age(created_at: &str) -> String {
     let minutes = (Timestamp::now().as_second() - at.as_second()) / 60;
     match minutes {
         ..0 => "in the future, by this host's clock".into(),
-        0..120 => format!("{minutes} minutes ago"),
-        120..2880 => format!("{} hours ago", minutes / 60),
-        _ => format!("{} days ago", minutes / 1440),
+        0..120 => format!("{} ago", counted(minutes, "minute")),
+        120..2880 => format!("{} ago", counted(minutes / 60, "hour")),
+        _ => format!("{} ago", counted(minutes / 1440, "day")),
     }
 }

@@ -1,27 +1,24 @@
 //! The summary of a backup.
 
-use crate::base::text::{TABLE, bytes, padded, plain, thousands};
+use crate::base::text::{TABLE, bytes, counted, padded, plain, plural, thousands};
 use crate::store::manifest::Manifest;
 
 /// What an operator wants to read after a backup.
 pub(crate) fn summary(manifest: &Manifest) -> Vec<String> {
     let tables = manifest.stored().count();
     let mut lines = vec![format!(
-        "sealed run {}: {} {}, {} rows, {} of SQL in {} encrypted, {:.1} s",
+        "sealed run {}: {}, {} {}, {} of SQL in {} encrypted, {:.1} s",
         manifest.run_id,
-        tables,
-        match tables {
-            1 => "table",
-            _ => "tables",
-        },
+        counted(tables, "table"),
         thousands(manifest.rows()),
+        plural(&manifest.rows(), "row"),
         bytes(manifest.plaintext.size_bytes),
         bytes(manifest.envelope.size_bytes),
         manifest.timing.seconds
     )];
     for table in &manifest.tables {
         let rows = match table.kind.as_str() {
-            "table" => format!("{} rows", thousands(table.rows)),
+            "table" => format!("{} {}", thousands(table.rows), plural(&table.rows, "row")),
             kind => format!("({kind})"),
         };
         let table = padded(&table.table().to_string(), TABLE);

@@ -1,5 +1,6 @@
 //! What was proved, what was not, and what turned out to be wrong.
 
+use crate::base::hint::Hints;
 use crate::report::proof::Verdict;
 use serde::Serialize;
 
@@ -21,11 +22,16 @@ pub(crate) struct Check {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub(crate) struct Findings(Vec<Check>);
+pub(crate) struct Findings {
+    checks: Vec<Check>,
+    /// What helps where one of them failed, if that is known.
+    #[serde(skip)]
+    advice: Hints,
+}
 
 impl Findings {
     pub(crate) fn add(&mut self, check: &'static str, standing: CheckStatus, detail: String) {
-        self.0.push(Check {
+        self.checks.push(Check {
             check,
             standing,
             detail,
@@ -33,7 +39,7 @@ impl Findings {
     }
 
     pub(crate) fn extend(&mut self, more: &Findings) {
-        self.0.extend_from_slice(&more.0);
+        self.checks.extend_from_slice(&more.checks);
     }
 
     /// A check that must come out right.
@@ -46,18 +52,32 @@ impl Findings {
         standing == CheckStatus::Proved
     }
 
+    /// Says what helps where what was recorded last is wrong.
+    pub(crate) fn advise(&mut self, advice: impl Into<Hints>) {
+        if self.advice.is_empty() {
+            self.advice = advice.into();
+        }
+    }
+
+    pub(crate) fn advice(&self) -> &Hints {
+        &self.advice
+    }
+
     /// Not asked for, or not possible: it is said, and no reproach.
     pub(crate) fn record_not_checked(&mut self, check: &'static str, detail: &str) {
         self.add(check, CheckStatus::NotProved, detail.into());
     }
 
     pub(crate) fn all(&self) -> &[Check] {
-        &self.0
+        &self.checks
     }
 
     /// `check: detail` of each that is wrong.
     pub(crate) fn failed(&self) -> Vec<String> {
-        let failed = self.0.iter().filter(|f| f.standing == CheckStatus::Failed);
+        let failed = self
+            .checks
+            .iter()
+            .filter(|f| f.standing == CheckStatus::Failed);
         failed
             .map(|f| format!("{}: {}", f.check, f.detail))
             .collect()
@@ -65,12 +85,15 @@ impl Findings {
 
     pub(crate) fn proved(&self, check: &str) -> bool {
         let proved = |f: &Check| f.check == check && f.standing == CheckStatus::Proved;
-        self.0.iter().any(proved)
+        self.checks.iter().any(proved)
     }
 
     /// Nothing proved is no pass.
     pub(crate) fn verdict(&self) -> Verdict {
-        let proved = self.0.iter().any(|f| f.standing == CheckStatus::Proved);
+        let proved = self
+            .checks
+            .iter()
+            .any(|f| f.standing == CheckStatus::Proved);
         Verdict::pass_if(proved && self.failed().is_empty())
     }
 }

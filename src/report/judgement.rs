@@ -1,7 +1,8 @@
 //! The verdict block: one pure fold over the matrix (contract §8).
 
-use crate::report::matrix::{KeyFlaw, Matrix, RowState};
+use crate::report::matrix::Matrix;
 use crate::report::proof::{Exposed, Verdict};
+use crate::report::row_state::{KeyFlaw, RowState};
 use serde::{Serialize, Serializer};
 
 /// A row's state, or the word for what is wrong with a key.

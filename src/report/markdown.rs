@@ -1,7 +1,7 @@
 //! The readiness report as Markdown, to be filed as it is.
 
-use crate::base::text::plain;
-use crate::process::command::shell_word;
+use crate::base::text::shell_word;
+use crate::base::text::{counted, plain};
 use crate::report::matrix::{Evidence, EvidenceKind, Row};
 use crate::report::proof::Readiness;
 
@@ -41,7 +41,7 @@ pub(crate) fn report(found: &Readiness, package: &str) -> String {
 
 fn line(row: &Row) -> String {
     let mut parts: Vec<String> = row.evidence.iter().map(said).collect();
-    let hints = row.hint.unwrap_or_default().lines();
+    let hints = row.hint.as_deref().unwrap_or_default().lines();
     parts.extend(hints.map(|hint| format!("hint: {}", cell(hint))));
     format!(
         "| {} | {} | {} |\n",
@@ -102,7 +102,10 @@ fn proof(found: &Readiness) -> String {
 }
 
 fn scope(found: &Readiness) -> String {
-    let mut out = format!("\n## 3. Backup scope: {} tables\n\n", found.tables.len());
+    let mut out = format!(
+        "\n## 3. Backup scope: {}\n\n",
+        counted(found.tables.len(), "table")
+    );
     for table in &found.tables {
         out += &format!("- {}\n", cell(table));
     }

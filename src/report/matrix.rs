@@ -1,71 +1,11 @@
 //! The readiness matrix: ten rows, always all of them. READY cannot be said without evidence:
 //! only `Finding::ready` makes it, and it takes what was run or read.
 
+use crate::base::hint::{Given, Hints};
 use crate::process::command::CommandSpec;
+use crate::report::row_state::{KeyFlaw, RowState};
+use serde::Serialize;
 use serde::ser::{SerializeSeq, Serializer};
-use serde::{Deserialize, Serialize};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub(crate) enum RowState {
-    Ready,
-    /// Absent, or not configured.
-    Missing,
-    /// There, but not usable.
-    Failed,
-    /// Could not be checked.
-    Unknown,
-}
-
-impl RowState {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            RowState::Ready => "READY",
-            RowState::Missing => "MISSING",
-            RowState::Failed => "FAILED",
-            RowState::Unknown => "UNKNOWN",
-        }
-    }
-
-    /// What is known to be broken is worse than what is not known, and that than what can be
-    /// provided.
-    fn badness(self) -> u8 {
-        match self {
-            RowState::Ready => 0,
-            RowState::Missing => 1,
-            RowState::Unknown => 2,
-            RowState::Failed => 3,
-        }
-    }
-
-    pub(crate) fn worse(self, other: RowState) -> RowState {
-        if self.badness() >= other.badness() {
-            self
-        } else {
-            other
-        }
-    }
-}
-
-/// Why a key is FAILED, where there is a word for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum KeyFlaw {
-    Expired,
-    Revoked,
-    Disabled,
-    NoEncryptionSubkey,
-}
-
-impl KeyFlaw {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            KeyFlaw::Expired => "EXPIRED",
-            KeyFlaw::Revoked => "REVOKED",
-            KeyFlaw::Disabled => "DISABLED",
-            KeyFlaw::NoEncryptionSubkey => "NO_ENCRYPTION_SUBKEY",
-        }
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -138,7 +78,7 @@ pub(crate) struct Finding {
     flaw: Option<KeyFlaw>,
     awaits_key: bool,
     evidence: Vec<Evidence>,
-    hint: Option<String>,
+    hints: Hints,
 }
 
 impl Finding {
@@ -174,7 +114,7 @@ impl Finding {
             flaw: None,
             awaits_key: false,
             evidence: Vec::new(),
-            hint: None,
+            hints: Hints::default(),
         }
     }
 
@@ -188,9 +128,8 @@ impl Finding {
         self
     }
 
-    /// Lines for a shell: commands, and `#` before what a person must do.
-    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Finding {
-        self.hint = Some(hint.into());
+    pub(crate) fn hint(mut self, hint: impl Into<Hints>) -> Finding {
+        self.hints = hint.into();
         self
     }
 
@@ -209,8 +148,8 @@ impl Finding {
         self.state
     }
 
-    pub(crate) fn mend(&self) -> Option<&str> {
-        self.hint.as_deref()
+    pub(crate) fn hints(&self) -> &Hints {
+        &self.hints
     }
 
     pub(crate) fn evidence(&self) -> &[Evidence] {
@@ -246,12 +185,13 @@ pub(crate) struct Matrix {
 }
 
 /// One row as it is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Row<'a> {
     pub component: &'static str,
     pub state: RowState,
     pub evidence: &'a [Evidence],
-    pub hint: Option<&'a str>,
+    /// Lines for a shell: commands, and `#` before what a person must do.
+    pub hint: Option<String>,
 }
 
 impl Matrix {
@@ -261,12 +201,31 @@ impl Matrix {
             component,
             state: finding.state,
             evidence: &finding.evidence,
-            hint: finding.hint.as_deref(),
+            hint: finding.hints.script(),
         })
     }
 
     pub(crate) fn findings(&self) -> [&Finding; 10] {
         self.named().map(|(_, finding)| finding)
+    }
+
+    /// With the settings that were given in each hint that is a command of ours.
+    pub(crate) fn given(mut self, given: &Given) -> Matrix {
+        for finding in [
+            &mut self.gpg_binary,
+            &mut self.gpg_mechanism,
+            &mut self.backup_key,
+            &mut self.pg_dump,
+            &mut self.database,
+            &mut self.target_tables,
+            &mut self.restore_closure,
+            &mut self.store,
+            &mut self.backup_runner,
+            &mut self.pre_write_backup_seam,
+        ] {
+            finding.hints = std::mem::take(&mut finding.hints).completed(given);
+        }
+        self
     }
 
     fn named(&self) -> [(&'static str, &Finding); 10] {

@@ -1,7 +1,7 @@
 //! The operator's package: a script in two parts, one for each machine.
 
 use crate::base::text::plain;
-use crate::process::command::shell_word;
+use crate::base::text::shell_word;
 
 /// What keys are made of.
 #[derive(Debug, Clone, Copy)]

@@ -1,8 +1,9 @@
 //! The operator's checklist.
 
-use crate::report::matrix::{EvidenceKind, RowState};
+use crate::report::matrix::EvidenceKind;
 use crate::report::proof::Readiness;
 use crate::report::readiness::said;
+use crate::report::row_state::RowState;
 use crate::report::style::TerminalStyle;
 
 /// Under each `[ ]` what is wrong and, ready to be pasted, what mends it.
@@ -31,7 +32,7 @@ pub(crate) fn checklist(found: &Readiness, look: &TerminalStyle) -> String {
         }
         if !ready {
             // Never wrapped: it is to be pasted as it is.
-            for line in row.hint.unwrap_or_default().lines() {
+            for line in row.hint.as_deref().unwrap_or_default().lines() {
                 out += &format!("      {}\n", look.safe(line));
             }
         }

@@ -113,7 +113,7 @@ pub(crate) fn error(error: &Error, form: Form) -> Exit {
         let line = serde_json::json!({ "error": {
             "code": error.code.as_str(),
             "message": error.message,
-            "hint": error.hint,
+            "hint": error.hints.text(),
             "disk": error.disk,
             "stages": error.stages,
         }});
@@ -186,9 +186,10 @@ fn error_lines(error: &Error) -> Vec<String> {
         );
     }
     lines.extend(error.disk.iter().map(|disk| format!("  {}", plain(disk))));
-    if let Some(hint) = &error.hint {
-        let hint: Vec<String> = hint.lines().map(plain).collect();
-        lines.push(format!("hint: {}", hint.join("\n")));
+    let hints = error.hints.lines();
+    if !hints.is_empty() {
+        let hints: Vec<String> = hints.iter().map(|hint| plain(hint)).collect();
+        lines.push(format!("hint: {}", hints.join("\n      ")));
     }
     lines
 }

@@ -1,7 +1,7 @@
 //! One line on a terminal while a dump runs; nothing anywhere else.
 
 use crate::base::names::TableName;
-use crate::base::text::{bytes, plain, split_at_width, thousands};
+use crate::base::text::{bytes, plain, plural, split_at_width, thousands};
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -42,9 +42,10 @@ impl ProgressLine {
         let rate = progress.bytes as f64 / seconds / (1024.0 * 1024.0);
         let table = match &progress.table {
             Some(table) => format!(
-                "{} {} rows",
+                "{} {} {}",
                 plain(&table.to_string()),
-                thousands(progress.rows)
+                thousands(progress.rows),
+                plural(&progress.rows, "row")
             ),
             None => "waiting for pg_dump".into(),
         };

@@ -1,7 +1,7 @@
 //! The proof that a backup changes nothing.
 
 use crate::base::exit::Exit;
-use crate::base::text::{TABLE, padded, plain, thousands};
+use crate::base::text::{TABLE, counted, padded, plain, plural, thousands};
 use crate::report::findings::Findings;
 use crate::report::print::Report;
 use crate::report::proof::Verdict;
@@ -51,11 +51,13 @@ impl Report for ProveBackupReport {
         );
         for table in &self.tables {
             let changed = match table.rows_changed {
-                Some(n) => format!("{n} rows changed"),
+                Some(n) => format!("{} changed", counted(n, "row")),
                 None => "CHANGED by another session".into(),
             };
-            let (table, rows) = (padded(&table.table, TABLE), thousands(table.rows_before));
-            out += &format!("  {table} {rows:>16} rows  {changed}\n");
+            let table_rows = table.rows_before;
+            let (table, rows) = (padded(&table.table, TABLE), thousands(table_rows));
+            let word = plural(&table_rows, "row");
+            out += &format!("  {table} {rows:>16} {word:<4}  {changed}\n");
         }
         out += "\n";
         out += &findings(&self.checks);

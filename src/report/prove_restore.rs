@@ -1,7 +1,7 @@
 //! The proof that an artifact comes back.
 
 use crate::base::exit::Exit;
-use crate::base::text::{TABLE, padded, plain, thousands};
+use crate::base::text::{TABLE, padded, plain, plural, thousands};
 use crate::report::findings::Findings;
 use crate::report::print::Report;
 use crate::report::proof::Verdict;
@@ -56,8 +56,10 @@ impl Report for ProveRestoreReport {
             } else {
                 "DIFFERS"
             };
-            let (table, rows) = (padded(&table.table, TABLE), thousands(table.sealed_rows));
-            out += &format!("  {table} {rows:>16} rows  {equal}\n");
+            let sealed = table.sealed_rows;
+            let (table, rows) = (padded(&table.table, TABLE), thousands(sealed));
+            let word = plural(&sealed, "row");
+            out += &format!("  {table} {rows:>16} {word:<4}  {equal}\n");
         }
         out += &not_restored(&proof.skipped, &proof.not_restored, &proof.notes);
         out + &ending(&proof.checks, "PROVE_RESTORE", self.result)

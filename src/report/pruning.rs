@@ -1,7 +1,7 @@
 //! What a pruning does to the store's runs.
 
 use crate::base::exit::Exit;
-use crate::base::text::{bytes, plain};
+use crate::base::text::{bytes, counted, plain};
 use crate::report::listing::{Line, age};
 use crate::report::print::Report;
 use crate::report::scope::{by_scope, heading};
@@ -87,9 +87,10 @@ impl Report for Pruning {
         let count = self.remove.len();
         out += &match (count, self.applied) {
             (0, _) => "nothing to remove\n".to_string(),
-            (_, true) => format!("{count} runs removed, {} freed\n", bytes(freed)),
-            (_, false) => format!(
-                "{count} runs and {} would be removed; nothing was, give --apply\n",
+            (n, true) => format!("{} removed, {} freed\n", counted(n, "run"), bytes(freed)),
+            (n, false) => format!(
+                "{} and {} would be removed; nothing was, give --apply\n",
+                counted(n, "run"),
                 bytes(freed)
             ),
         };

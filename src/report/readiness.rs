@@ -16,7 +16,7 @@ pub(crate) fn table(found: &Readiness, look: &TerminalStyle) -> String {
         for evidence in row.evidence {
             lines.extend(look.wrapped(indent, &look.safe(&said(evidence))));
         }
-        for (at, hint) in row.hint.unwrap_or_default().lines().enumerate() {
+        for (at, hint) in row.hint.as_deref().unwrap_or_default().lines().enumerate() {
             let label = if at == 0 { "hint:" } else { "     " };
             lines.extend(look.wrapped(indent, &look.safe(&format!("{label} {hint}"))));
         }

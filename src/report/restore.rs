@@ -1,6 +1,6 @@
 //! What was restored.
 
-use crate::base::text::{TABLE, padded, plain, thousands};
+use crate::base::text::{TABLE, padded, plain, plural, thousands};
 use crate::report::findings::Findings;
 use crate::report::print::Report;
 use crate::report::proof::Verdict;
@@ -49,8 +49,9 @@ impl Report for RestoreReport {
             plain(&place.version)
         );
         for table in &self.tables {
+            let word = plural(&table.rows, "row");
             let (table, rows) = (padded(&table.table, TABLE), thousands(table.rows));
-            out += &format!("  {table} {rows:>16} rows\n");
+            out += &format!("  {table} {rows:>16} {word}\n");
         }
         out += &not_restored(&self.skipped, &self.not_restored, &self.notes);
         out + &ending(&self.checks, "RESTORE", self.result)

@@ -1,7 +1,7 @@
 //! The operator's package for a signing key: one script, for the host that takes the backups.
 
 use crate::base::text::plain;
-use crate::process::command::shell_word;
+use crate::base::text::shell_word;
 use crate::report::operator_package::{Filled, KeyAlgorithm, config_option};
 
 const ECC: &str = "Key-Type: EDDSA\nKey-Curve: ed25519\nKey-Usage: sign";

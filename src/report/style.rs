@@ -2,7 +2,7 @@
 
 use crate::base::env::Env;
 use crate::base::text::{plain, split_at_width};
-use crate::report::matrix::RowState;
+use crate::report::row_state::RowState;
 use std::io::IsTerminal;
 use unicode_width::UnicodeWidthStr;
 

@@ -3,9 +3,9 @@
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::quoted;
 use crate::base::text::plain;
+use crate::base::text::shell_word;
 use crate::pg::closure::ExternalReference;
 use crate::pg::identifier::{identifier, relation};
-use crate::process::command::shell_word;
 use crate::restore::omissions::Omissions;
 use crate::restore::run::RestoreOptions;
 use std::collections::BTreeSet;

@@ -117,7 +117,9 @@ pub(crate) fn failure(
         | Blame::Sink(error)
         | Blame::Tap(error) => error,
         Blame::Producer | Blame::Both => match opens(gpg)? {
-            Opening::Refused(why) => sealed(format!("the artifact cannot be decrypted: {why}")),
+            Opening::Refused(no) => {
+                sealed(format!("the artifact cannot be decrypted: {}", no.why)).hint(no.hints)
+            }
             Opening::Opened => sealed("gpg and psql failed".into()),
         },
         Blame::Consumer => {

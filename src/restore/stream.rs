@@ -3,6 +3,7 @@
 
 use crate::base::error::{Code, Error};
 use crate::base::names::TableName;
+use crate::base::text::counted;
 use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::status;
 use crate::pg::prelude;
@@ -204,11 +205,12 @@ impl RestoreTap {
 
 impl Compared {
     fn difference(&self) -> String {
-        let (table, sealed, restored) = (&self.table, self.sealed_rows, self.restored_rows);
-        if sealed == restored {
-            format!("`{table}` has {restored} rows as sealed, and other values in them")
+        let (table, sealed) = (&self.table, self.sealed_rows);
+        let restored = counted(self.restored_rows, "row");
+        if sealed == self.restored_rows {
+            format!("`{table}` has {restored} as sealed, and other values in them")
         } else {
-            format!("`{table}` has {restored} rows in the target, {sealed} were sealed")
+            format!("`{table}` has {restored} in the target, {sealed} were sealed")
         }
     }
 }

@@ -87,10 +87,7 @@ pub(crate) fn ask(
                 return Error::new(Code::ToolUnfit, what)
                     .hint("Install a minor release of August 2025 or later: apt-get install --only-upgrade postgresql-client");
             }
-            match error.hint {
-                None => error.hint("Check --dbname; the target database must exist: createdb NAME."),
-                Some(_) => error,
-            }
+            if error.hints.is_empty() { error.hint("Check --dbname; the target database must exist: createdb NAME.") } else { error }
         })?;
     serde_json::from_str(ran.text().trim()).map_err(|err| {
         let what = format!("the target's answer cannot be read: {err}");

@@ -2,7 +2,10 @@
 //! descriptor that was opened and locked, so that no other folder takes its place on the way.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::hint::Hint;
 use crate::base::names::RunId;
+use crate::base::place::MissingStore;
+use crate::base::text::shell_word;
 use crate::store::run_files::{RunFile, of_partial, run_of};
 use rustix::fs::{Access, AtFlags, Dir, FileType, OFlags, Stat};
 use rustix::io::Errno;
@@ -20,26 +23,23 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    /// To write: refuses what `open_read` refuses, and a folder that we may not write.
+    /// To put a run there: refuses what `open_filled` refuses, and says how the folder is made.
     pub(crate) fn open(dir: &Path) -> Result<Store> {
-        let store = Store::open_read(dir)?;
-        rustix::fs::access(dir, Access::WRITE_OK | Access::EXEC_OK).map_err(|err| {
-            let error = Error::io(Code::Store, "write the store", dir, &err.into());
-            match store.handle.metadata() {
-                Ok(meta) => error.hint(format!(
-                    "Run as the store's owner (uid {}), or name another with --store.",
-                    meta.uid()
-                )),
-                Err(_) => error,
-            }
-        })?;
-        Ok(store)
+        Store::folder(dir, MissingStore::Make)?.writable()
+    }
+
+    /// To change what is there: refuses what `open_read` refuses, and a folder that we may not write.
+    pub(crate) fn open_filled(dir: &Path) -> Result<Store> {
+        Store::open_read(dir)?.writable()
     }
 
     /// To look: refuses a folder in which a stranger could put or swap files.
     pub(crate) fn open_read(dir: &Path) -> Result<Store> {
+        Store::folder(dir, MissingStore::Mistyped)
+    }
+
+    fn folder(dir: &Path, missing: MissingStore) -> Result<Store> {
         let shown = dir.display();
-        let make = format!("install -d -m 0700 {shown}");
         // So that a FIFO is not waited for.
         let folder = OFlags::DIRECTORY.bits() as i32;
         let handle = OpenOptions::new().read(true).custom_flags(folder).open(dir);
@@ -51,7 +51,7 @@ impl Store {
                 _ => Error::io(Code::Store, "open the store", dir, &err),
             };
             match err.kind() {
-                ErrorKind::NotFound => error.hint(make),
+                ErrorKind::NotFound => error.hint(missing.hints(dir)),
                 _ => error.hint("Name the store with --store DIR or PGSEAL_STORE."),
             }
         })?;
@@ -65,17 +65,31 @@ impl Store {
             _ => Some(("everybody", "go-w")),
         };
         if let Some((who, mend)) = may_write {
-            return Err(Error::new(
-                Code::Store,
-                format!("{who} may write the store `{shown}` (mode {mode:04o})"),
-            )
-            .hint(format!("chmod {mend} {shown}")));
+            let what = format!("{who} may write the store `{shown}` (mode {mode:04o})");
+            return Err(Error::new(Code::Store, what).hint(Hint::run(format!(
+                "chmod {mend} {}",
+                shell_word(&shown.to_string())
+            ))));
         }
         Ok(Store {
             dir: dir.into(),
             handle: Arc::new(handle),
             mode,
         })
+    }
+
+    fn writable(self) -> Result<Store> {
+        rustix::fs::access(&self.dir, Access::WRITE_OK | Access::EXEC_OK).map_err(|err| {
+            let error = Error::io(Code::Store, "write the store", &self.dir, &err.into());
+            match self.handle.metadata() {
+                Ok(meta) => error.hint(format!(
+                    "Run as the store's owner (uid {}), or name another with --store.",
+                    meta.uid()
+                )),
+                Err(_) => error,
+            }
+        })?;
+        Ok(self)
     }
 
     /// What to warn of: a lock needs no more than a folder that can be opened.

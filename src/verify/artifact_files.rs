@@ -1,6 +1,7 @@
 //! Which file is meant, and what belongs to it.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::hint::{Hint, Hints};
 use crate::base::names::{RunId, RunOrPath};
 use crate::store::folder::Store;
 use crate::store::run_files::{RunFile, run_of};
@@ -12,12 +13,23 @@ pub(crate) struct ArtifactFiles {
     /// None where the file's name is not one that pgseal gives.
     pub run_id: Option<RunId>,
     pub artifact: PathBuf,
+    /// Run id or path, as the user gave it.
+    pub given: String,
 }
 
 impl ArtifactFiles {
     pub(crate) fn find(target: &RunOrPath, store: &Path) -> Result<ArtifactFiles> {
         match target {
-            RunOrPath::Run(run_id) => ArtifactFiles::in_store(run_id, store),
+            RunOrPath::Run(run_id) => {
+                ArtifactFiles::in_store(run_id, store).map_err(|error| match error.code {
+                    Code::NotFound => Error {
+                        hints: Hints::from("Name a file by its path; or what is there:")
+                            .then(Hint::pgseal(&["list"])),
+                        ..error
+                    },
+                    _ => error,
+                })
+            }
             RunOrPath::Path(path) => ArtifactFiles::at(path),
         }
     }
@@ -34,7 +46,7 @@ impl ArtifactFiles {
             (None, _) => {
                 let what = format!("no run `{run_id}` in the store `{}`", dir.display());
                 return Err(Error::new(Code::NotFound, what)
-                    .hint("See what is there: pgseal list; or name a file by its path."));
+                    .hint(Hints::from("What is there:").then(Hint::pgseal(&["list"]))));
             }
             (Some(a), Some(b)) => {
                 let what = format!(
@@ -49,6 +61,7 @@ impl ArtifactFiles {
         Ok(ArtifactFiles {
             run_id: Some(run_id.clone()),
             artifact,
+            given: run_id.to_string(),
         })
     }
 
@@ -69,6 +82,7 @@ impl ArtifactFiles {
         Ok(ArtifactFiles {
             run_id: run_of(name),
             artifact,
+            given: path.display().to_string(),
         })
     }
 

@@ -2,6 +2,7 @@
 //! written by anybody, so nothing in it is used before this has been asked.
 
 use crate::base::names::{Fingerprint, TableName};
+use crate::base::text::counted;
 use crate::gnupg::compression::Compression;
 use crate::gnupg::packet_reader::KeyId;
 use crate::pg::identifier;
@@ -117,10 +118,10 @@ pub(crate) fn consistent(manifest: &Manifest, subject: &ArtifactFiles) -> Result
     );
     if wrong.is_empty() {
         Ok(format!(
-            "schema and contents agree: {} relations, {} rows, {} recipients",
-            manifest.tables.len(),
-            manifest.rows(),
-            manifest.recipients.len()
+            "schema and contents agree: {}, {}, {}",
+            counted(manifest.tables.len(), "relation"),
+            counted(manifest.rows(), "row"),
+            counted(manifest.recipients.len(), "recipient")
         ))
     } else {
         Err(wrong.join("; "))

@@ -2,6 +2,7 @@
 //! its status lines and the bytes that it was fed all say so. Streaming; nothing is written.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::hint::Hints;
 use crate::base::text::last_line;
 use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::command::Gpg;
@@ -84,17 +85,24 @@ pub(crate) struct Decrypted<S> {
 /// What came of a message that gpg was asked to open.
 pub(crate) enum DecryptOutcome<S> {
     Opened(Decrypted<S>),
-    /// The check that failed.
-    Refused {
-        check: &'static str,
-        why: String,
-    },
+    Refused(Refusal),
 }
 
-impl<S> DecryptOutcome<S> {
-    fn refused(why: impl Into<String>) -> Result<DecryptOutcome<S>> {
-        let (check, why) = ("decryption", why.into());
-        Ok(DecryptOutcome::Refused { check, why })
+/// The check that failed, and why.
+pub(crate) struct Refusal {
+    pub check: &'static str,
+    pub why: String,
+    /// What helps, if that is known.
+    pub hints: Hints,
+}
+
+impl Refusal {
+    fn of(check: &'static str, why: impl Into<String>) -> Refusal {
+        Refusal {
+            check,
+            why: why.into(),
+            hints: Hints::default(),
+        }
     }
 }
 
@@ -115,7 +123,10 @@ pub(crate) fn decrypt<S: Sink>(
     }
     let poured = match streamed.source {
         Some(Err(StreamError::Rejected(error))) if error.code == Code::NotVerified => {
-            return DecryptOutcome::refused(error.message);
+            return Ok(DecryptOutcome::Refused(Refusal::of(
+                "decryption",
+                error.message,
+            )));
         }
         Some(Err(StreamError::Rejected(error))) => return Err(error),
         Some(poured) => poured.is_ok(),
@@ -126,17 +137,19 @@ pub(crate) fn decrypt<S: Sink>(
         if error.code != Code::NotVerified {
             return Err(error);
         }
-        let (check, why) = ("content", error.message);
-        return Ok(DecryptOutcome::Refused { check, why });
+        return Ok(DecryptOutcome::Refused(Refusal::of(
+            "content",
+            error.message,
+        )));
     }
     if let Opening::Refused(why) = opens(&outcome)? {
-        return DecryptOutcome::refused(why);
+        return Ok(DecryptOutcome::Refused(why));
     }
     match streamed.sink {
         Some((sink, Ok(()))) if poured => {
             let detail = match opened_by_recipient(&outcome.status, manifest) {
                 Ok(detail) => detail,
-                Err(why) => return DecryptOutcome::refused(why),
+                Err(why) => return Ok(DecryptOutcome::Refused(Refusal::of("decryption", why))),
             };
             let binding = status::literal_name(&outcome.status).and_then(PreludeBinding::parse);
             Ok(DecryptOutcome::Opened(Decrypted {
@@ -145,14 +158,17 @@ pub(crate) fn decrypt<S: Sink>(
                 binding,
             }))
         }
-        _ => DecryptOutcome::refused("it was not read to its end"),
+        _ => Ok(DecryptOutcome::Refused(Refusal::of(
+            "decryption",
+            "it was not read to its end",
+        ))),
     }
 }
 
 /// Whether gpg opened a message.
 pub(crate) enum Opening {
     Opened,
-    Refused(String),
+    Refused(Refusal),
 }
 
 /// gpg's exit status and its status lines: neither is enough alone.
@@ -166,11 +182,11 @@ pub(crate) fn opens(outcome: &ChildExit) -> Result<Opening> {
     if !outcome.end.ok() {
         let said = last_line(&outcome.stderr).unwrap_or("no message");
         let why = format!("gpg ended with {}: {said}", outcome.end);
-        return Ok(Opening::Refused(why));
+        return Ok(Opening::Refused(Refusal::of("decryption", why)));
     }
     Ok(match word {
         Ok(()) => Opening::Opened,
-        Err(why) => Opening::Refused(why),
+        Err(why) => Opening::Refused(Refusal::of("decryption", why)),
     })
 }
 
@@ -195,19 +211,30 @@ pub(crate) fn opened_by_recipient(
     }
 }
 
+const PASSPHRASE: &str = "Give the passphrase by --passphrase-fd N, or run it on a terminal.";
+
 /// Why no key of the keyring could open it.
-fn locked(outcome: &ChildExit) -> Result<Option<String>> {
+fn locked(outcome: &ChildExit) -> Result<Option<Refusal>> {
+    let refusal = |why: &str, hint: &str| {
+        Some(Refusal {
+            hints: hint.into(),
+            ..Refusal::of("decryption", why)
+        })
+    };
     Ok(match status::locked(&outcome.status) {
         Some(Locked::NobodyToAsk) => {
             return Err(Error::new(
                 Code::KeyUnfit,
                 "the secret key is protected, and there is no terminal to ask for its passphrase",
             )
-            .hint("Give the passphrase by --passphrase-fd N, or run it on a terminal."));
+            .hint(PASSPHRASE));
         }
-        Some(Locked::BadPassphrase) => Some("the passphrase is wrong".into()),
-        Some(Locked::Cancelled) => Some("the passphrase was not given".into()),
-        Some(Locked::NoSecretKey) => Some("the keyring has no secret key that opens it".into()),
+        Some(Locked::BadPassphrase) => refusal("the passphrase is wrong", PASSPHRASE),
+        Some(Locked::Cancelled) => refusal("the passphrase was not given", PASSPHRASE),
+        Some(Locked::NoSecretKey) => refusal(
+            "the keyring has no secret key that opens it",
+            "Name the keyring that has the secret key with --gnupg-home.",
+        ),
         None => None,
     })
 }

@@ -37,6 +37,8 @@ pub(crate) struct Origin {
     /// What is neither signed by one of them nor proved by a hash is not only not proved, but a
     /// "no".
     pub must_be_proved: bool,
+    /// What of it was given on the command line, to be given again.
+    pub options: Vec<String>,
 }
 
 /// What was found, to be held against what the caller kept.
@@ -63,8 +65,11 @@ impl Origin {
         let sha = found.sha256;
         let signature = match &found.signature {
             Signature::Judged(judged) => {
-                let how = judged.as_ref().map(told).map_err(Clone::clone);
+                let how = judged.as_ref().map(told).map_err(|no| no.why.clone());
                 proof.manifest = findings.record("origin", how);
+                if let Err(no) = judged {
+                    findings.advise(no.hints.clone());
+                }
                 None
             }
             Signature::Absent => Some("it is not signed"),

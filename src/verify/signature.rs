@@ -1,11 +1,13 @@
 //! The signature beside a manifest, and whether a trusted key made it.
 
 use crate::base::error::Result;
+use crate::base::hint::Hints;
 use crate::base::names::Fingerprint;
 use crate::gnupg::colons::day;
 use crate::gnupg::command::Gpg;
 use crate::gnupg::keyring::find_key;
-use crate::gnupg::signature::Proof;
+use crate::gnupg::remedy::sign_anew;
+use crate::gnupg::signature::{Proof, Why};
 use crate::gnupg::signer::{Checked, Signed};
 use crate::process::cancel::Cancel;
 use crate::store::run_files::RunFile;
@@ -29,7 +31,13 @@ pub(crate) enum Signature {
     Absent,
     /// It is there, and no key is trusted.
     NotChecked,
-    Judged(std::result::Result<Proof, String>),
+    Judged(std::result::Result<Proof, NoProof>),
+}
+
+/// Why a signature proves nothing, and what helps, if that is known.
+pub(crate) struct NoProof {
+    pub why: String,
+    pub hints: Hints,
 }
 
 /// `manifest` is what was read and parsed: no other bytes are held against the signature.
@@ -58,10 +66,10 @@ pub(crate) fn signature(
     let signature = match OpenFile::open(&path).and_then(|opened| opened.bytes(LARGEST)) {
         Ok(signature) => signature,
         Err(why) => {
-            return Ok(Signature::Judged(Err(format!(
-                "`{}`: {why}",
-                path.display()
-            ))));
+            return Ok(Signature::Judged(Err(NoProof {
+                why: format!("`{}`: {why}", path.display()),
+                hints: Hints::default(),
+            })));
         }
     };
     let signed = Signed {
@@ -71,7 +79,15 @@ pub(crate) fn signature(
     Ok(Signature::Judged(
         match signed.verify(&gpg, &keys, cancel)? {
             Checked::Proved(proof) => Ok(proof),
-            Checked::Not(why) => Err(format!("the manifest's signature {why}")),
+            Checked::Not(why) => Err(NoProof {
+                hints: match why {
+                    Why::Revoked | Why::KeyExpiredBefore { .. } => {
+                        sign_anew(subject.run_id().as_deref().unwrap_or("RUN_ID"))
+                    }
+                    _ => Hints::default(),
+                },
+                why: format!("the manifest's signature {why}"),
+            }),
         },
     ))
 }

@@ -5,7 +5,7 @@
 //! goes on with what was opened here.
 
 use crate::base::error::{Code, Error, Result};
-use crate::process::command::shell_word;
+use crate::base::hint::{Hint, Hints};
 use crate::report::findings::Findings;
 use crate::report::proof::Verdict;
 use crate::report::verify::{SCHEMA, VerifyReport};
@@ -28,6 +28,8 @@ pub(crate) struct Verification {
     pub(crate) manifest_bytes: Vec<u8>,
     pub(crate) artifact: Option<EncryptedFile>,
     pub(crate) prelude: Option<EncryptedFile>,
+    /// The words of a `pgseal verify` that looks at all of it.
+    pub(crate) again: Vec<String>,
 }
 
 /// An encrypted file as it was read.
@@ -67,11 +69,16 @@ impl Verification {
         }
         let shown = self.subject.artifact.display();
         let what = format!("`{shown}` cannot be restored: {}", why.join("; "));
-        Err(Error::new(Code::NotVerified, what).hint(format!(
-            "See all that is wrong: pgseal verify --decrypt {}\n      \
-             with the same --envelope, --sha256, --signed-by, --config and --gnupg-home.",
-            shell_word(&shown.to_string())
-        )))
+        Err(Error::new(Code::NotVerified, what).hint(self.advice()))
+    }
+
+    fn advice(&self) -> Hints {
+        let known = self.findings.advice();
+        if !known.is_empty() {
+            return known.clone();
+        }
+        let words: Vec<&str> = self.again.iter().map(String::as_str).collect();
+        Hints::from("See all that is wrong:").then(Hint::pgseal(&words))
     }
 
     /// Does without the prelude: it is neither opened nor restored.

@@ -2,6 +2,7 @@
 //! holds the rows that the manifest counts; and that its prelude is the one that was sealed with it.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::text::counted;
 use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::compression::Compression;
 use crate::pg::prelude::LARGEST;
@@ -47,8 +48,9 @@ pub(crate) fn artifact(
     let sink = Plain::new(manifest, compression)?;
     let decrypted = match decrypt(sealed, manifest, key, sink)? {
         DecryptOutcome::Opened(decrypted) => decrypted,
-        DecryptOutcome::Refused { check, why } => {
-            findings.record(check, Err(why));
+        DecryptOutcome::Refused(refusal) => {
+            findings.record(refusal.check, Err(refusal.why));
+            findings.advise(refusal.hints);
             return Ok(None);
         }
     };
@@ -136,16 +138,19 @@ fn rows(seen: &Seen, manifest: &Manifest) -> std::result::Result<String, String>
         let (rows, bytes) = block.map_or((0, 0), |block| (block.rows, block.bytes));
         if (rows, bytes) != (table.rows, table.bytes) {
             wrong.push(format!(
-                "`{name}` has {rows} rows in {bytes} bytes, the manifest says {} in {}",
-                table.rows, table.bytes
+                "`{name}` has {} in {}, the manifest says {} in {}",
+                counted(rows, "row"),
+                counted(bytes, "byte"),
+                table.rows,
+                table.bytes
             ));
         }
     }
     if wrong.is_empty() {
         Ok(format!(
-            "{} in {} tables",
+            "{} in {}",
             manifest.rows(),
-            seen.blocks.len()
+            counted(seen.blocks.len(), "table")
         ))
     } else {
         Err(wrong.join("; "))
@@ -172,8 +177,9 @@ pub(crate) fn prelude(
                 binding: decrypted.binding,
             }))
         }
-        DecryptOutcome::Refused { why, .. } => {
-            findings.record("prelude decryption", Err(why));
+        DecryptOutcome::Refused(refusal) => {
+            findings.record("prelude decryption", Err(refusal.why));
+            findings.advise(refusal.hints);
             Ok(None)
         }
     }

@@ -56,7 +56,10 @@ pub(crate) fn verify_files(
             None
         }
     };
+    let again = ["verify", "--decrypt", &subject.given].map(String::from);
+    let again = again.into_iter().chain(origin.options.iter().cloned());
     Ok(Verification {
+        again: again.collect(),
         subject,
         findings,
         origin: proof,
@@ -107,6 +110,11 @@ fn artifact(
         Ok(opened) => opened,
         Err(why) => {
             findings.record("artifact", Err(why));
+            if subject.artifact.symlink_metadata().is_err() {
+                findings.advise(
+                    "Bring the file back to its manifest; no other proves or restores this run.",
+                );
+            }
             return Ok(None);
         }
     };

@@ -14,11 +14,21 @@ fn recipients() {
     let subkey = format!("{} is a subkey of {}", keys.good_subkey, keys.good);
     let name_it = format!("hint: Name the primary, {}", keys.good);
     let import = format!(
-        "hint: Import the public key: gpg --homedir {} --import KEYFILE",
+        "hint: Import the public key, or name its keyring with --gnupg-home:\n      \
+         gpg --homedir {} --import KEYFILE",
         test.dir.join("gnupg").display()
     );
     let twice = format!("{0},{0}", keys.good);
     let list = |one: &str| format!("{},{one}", keys.good);
+    let renew = |fpr: &str| format!("gpg --quick-set-expire {fpr} 2y");
+    let renew_both = format!(
+        "hint: Where the secret key is:\n      {0}\n      {0} ",
+        renew(&keys.expired)
+    );
+    let renew_subkey = format!(
+        "hint: Where the secret key is:\n      {} ",
+        renew(&keys.subkey_expired)
+    );
     let mut cases = Cases::new();
     for (fpr, words) in [
         (unknown, &["no public key 0123456789ABCDEF", &import][..]),
@@ -26,7 +36,11 @@ fn recipients() {
         (&keys.good_subkey, &[&subkey, &name_it]),
         (
             &keys.expired,
-            &[&keys.expired, "has expired", "hint: Extend or replace it"],
+            &[
+                &keys.expired,
+                "has expired: its primary key on 20",
+                &renew_both,
+            ],
         ),
         (&keys.revoked, &[&keys.revoked, "is revoked", "hint: "]),
         (&keys.disabled, &[&keys.disabled, "is disabled", "hint: "]),
@@ -36,7 +50,11 @@ fn recipients() {
         ),
         (
             &keys.subkey_expired,
-            &[&keys.subkey_expired, "has expired", "hint: "],
+            &[
+                &keys.subkey_expired,
+                "has expired: its subkey ",
+                &renew_subkey,
+            ],
         ),
         (&list(&keys.expired), &[&keys.expired, "has expired"]),
         (&list(unknown), &["no public key 0123"]),
@@ -68,7 +86,6 @@ fn recipients() {
             "backup@example.org",
             &["\"backup@example.org\" is not a fingerprint"],
         ),
-        ("", &["is empty"]),
         ("--yes", &["is not a fingerprint"]),
         (&format!("{}!", keys.good), &["is not a fingerprint"]),
     ] {
@@ -83,6 +100,20 @@ fn recipients() {
                 .fails(2, &[]);
         });
     }
+    let empty = test.backup(&["public.t"]).arg("--recipient=");
+    empty.run().fails(2, &["is empty"]);
+    // A variable that is empty is as one that is not set: the next source is asked.
+    let config = format!("[encryption]\nrecipients = [\"{}\"]\n", keys.good);
+    let config = test.write("pgseal.toml", &config);
+    let run = || test.backup(&["public.t"]).env("BACKUP_GPG_FPR", "");
+    run()
+        .run()
+        .fails(3, &["no recipient: BACKUP_GPG_FPR is not set"]);
+    run()
+        .env("PGSEAL_CONFIG", config)
+        .arg("--dry-run")
+        .run()
+        .exits(0);
     test.backup(&["public.t"])
         .env("BACKUP_GPG_FPR", twice)
         .run()
@@ -445,7 +476,7 @@ fn dotenv_files() {
         ),
         (
             "DB_PASSWORD=swordfish\nBACKUP_GPG_FPR=\n".into(),
-            &["is empty"],
+            &["no recipient", "looked in"],
         ),
         (
             "BACKUP_GPG_FPR=ABCDEF\nDB_PASSWORD=swordfish\n".into(),

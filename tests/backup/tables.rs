@@ -45,7 +45,10 @@ fn each_is_named_with_its_mend() {
         ),
         (
             "public.missing",
-            &["does not exist", "psql -c '\\dt \"public\".*'"],
+            &[
+                "does not exist",
+                "psql --no-psqlrc --command='\\dt \"public\".*'",
+            ],
         ),
         ("nowhere.t", &["does not exist", "no schema of that name"]),
         ("public.Good", &["`public.\"Good\"` does not exist"]),
@@ -67,7 +70,7 @@ fn each_is_named_with_its_mend() {
         (
             "public.counted",
             &[
-                "owns the sequence `public.counted_a_seq`",
+                "needs the sequence `public.counted_a_seq`",
                 "GRANT SELECT ON SEQUENCE \"public\".\"counted_a_seq\"",
             ],
         ),

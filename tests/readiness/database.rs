@@ -1,7 +1,7 @@
 //! Each way in which pg_dump, the server and the tables can be unfit.
 
 use super::{Host, Report};
-use crate::support::{bin, cluster, each};
+use crate::support::{Cases, bin, cluster, each};
 
 /// Of the server.
 fn major() -> String {
@@ -84,13 +84,39 @@ fn the_database_is_out_of_reach() {
     );
     assert_eq!(report.verdict(), "FAILED READY UNKNOWN BLOCKED NONE FAIL");
 
-    let mut host = Host::ready();
-    host.set("PGUSER", "nobody_of_that_name");
-    host.readiness().says(
-        "database",
-        "FAILED",
-        &["role \"nobody_of_that_name\" does not exist"],
-    );
+    let mut cases = Cases::new();
+    for (name, value, words) in [
+        (
+            "PGUSER",
+            "nobody_of_that_name",
+            [
+                "role \"nobody_of_that_name\" does not exist",
+                "# Check the role",
+            ],
+        ),
+        (
+            "PGDATABASE",
+            "none_of_that_name",
+            [
+                "database \"none_of_that_name\" does not exist",
+                "# Check the database",
+            ],
+        ),
+        (
+            "PGTARGETSESSIONATTRS",
+            "read-write",
+            [
+                "session is read-only",
+                "# target_session_attrs asks for another server",
+            ],
+        ),
+    ] {
+        cases.check(name, || {
+            let mut host = Host::ready();
+            host.set(name, value);
+            host.readiness().says("database", "FAILED", &words);
+        });
+    }
 
     let mut host = Host::ready();
     host.only(&["pg_dump", "gpg", "gpgconf", "gpg-agent", "python3"]);
@@ -126,7 +152,11 @@ fn tables_that_cannot_be_backed_up() {
     let with = |host: &Host, table: &str| {
         Report::of(&host.run(&["readiness", "--json", "--table", table]))
     };
-    with(&host, "public.nosuch").says("target_tables", "MISSING", &["does not exist", "psql -c"]);
+    with(&host, "public.nosuch").says(
+        "target_tables",
+        "MISSING",
+        &["does not exist", "psql --no-psqlrc"],
+    );
     with(&host, "nosuch.t").says("target_tables", "MISSING", &["no schema of that name"]);
     with(&host, "public.v").says("target_tables", "FAILED", &["is a view"]);
     let report = with(&host, "public.parted");
@@ -134,7 +164,7 @@ fn tables_that_cannot_be_backed_up() {
         "target_tables",
         "READY",
         &[
-            "1 tables and 1 partitions",
+            "1 table and 1 partition or child",
             "public.part1: table, part of public.parted",
         ],
     );
@@ -155,7 +185,7 @@ fn tables_that_cannot_be_backed_up() {
     with(&host, "public.closed").says(
         "target_tables",
         "FAILED",
-        &["no SELECT", "psql --no-psqlrc --command='GRANT SELECT ON"],
+        &["no SELECT", "--command='GRANT SELECT ON"],
     );
     with(&host, "public.rls").says("target_tables", "FAILED", &["row security"]);
 

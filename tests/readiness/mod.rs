@@ -2,6 +2,7 @@
 //! each row can be unfit.
 
 mod database;
+mod hints;
 mod host;
 mod keys;
 mod package;

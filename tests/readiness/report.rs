@@ -39,6 +39,11 @@ impl Report {
         )
     }
 
+    pub fn hint(&self, component: &str) -> String {
+        let hint = self.row(component)["hint"].as_str();
+        hint.unwrap_or_default().to_string()
+    }
+
     #[track_caller]
     pub fn says(&self, component: &str, state: &str, words: &[&str]) {
         let told = self.told(component);

@@ -126,6 +126,12 @@ fn a_disk_is_used_only_where_it_was_named() {
     prove(&path)
         .run()
         .fails(3, &["/dev/shm has", "--scratch-dir DIR"]);
+    let absent = test.path("absent");
+    let make = format!("install -d -m 0700 {}", absent.display());
+    prove(&sealed.path)
+        .arg(format!("--scratch-dir={}", absent.display()))
+        .run()
+        .fails(5, &["No such file or directory", &make]);
     let disk = tempfile::Builder::new()
         .prefix("pgd")
         .tempdir_in("/tmp")

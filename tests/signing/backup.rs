@@ -181,7 +181,7 @@ fn keys_that_cannot_sign() {
             ["has expired", "operator-package --signing"],
         ),
         (revoked, ["is revoked", "operator-package --signing"]),
-        (disabled, ["is disabled", "operator-package --signing"]),
+        (disabled, ["is disabled", "enable quit"]),
         (subkey, ["is a subkey of", with_subkey.as_str()]),
     ] {
         cases.check(words, || {
@@ -202,6 +202,11 @@ fn keys_that_cannot_sign() {
             assert_eq!(report["verdict"]["backup_key"], "FAILED", "{report:#}");
             let row = &report["rows"][2];
             assert!(row.to_string().contains(words[0]), "{row:#}");
+            // Each command once.
+            let list = site.pgseal("preflight").arg("--table=public.a");
+            let list = list.env("PGSEAL_SIGNING_KEY", &key).run().exits(1).stdout;
+            let make = "pgseal operator-package --signing";
+            assert!(list.matches(make).count() <= 1, "{list}");
         });
     }
     site.store_is_empty();

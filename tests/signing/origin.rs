@@ -186,6 +186,17 @@ fn keys_that_ended() {
         "FAILED",
         "is by a key that is revoked",
     );
+    let trust = format!("--signed-by={revoked}");
+    let restore = site.pgseal("restore").args(["r", "--dbname=x", &trust]);
+    let sign = format!("pgseal sign r --envelope=FILE --sign-with=NEW_FPR {trust}");
+    restore.run().fails(
+        1,
+        &[
+            "is by a key that is revoked",
+            &sign,
+            "Then trust that key: --signed-by=NEW_FPR",
+        ],
+    );
 }
 
 /// What cannot be looked at is no answer: exit 3, with what to do.

@@ -4,6 +4,7 @@ mod bench;
 mod decrypt;
 mod frozen;
 mod guard;
+mod hints;
 mod limits;
 mod prune;
 mod verify;

@@ -2,6 +2,7 @@
 
 use crate::base::error::Result;
 use crate::base::random;
+use crate::base::text::counted;
 use crate::report::proof::Exposed;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -69,7 +70,8 @@ impl Canary {
         for folder in folders {
             let (mut seen, mut read) = (0, 0);
             self.walk(folder, &mut seen, &mut read, &mut search);
-            let place = format!("{} ({read} files changed since)", folder.display());
+            let files = counted(read, "file");
+            let place = format!("{} ({files} changed since)", folder.display());
             search.places.push(place);
         }
         search

@@ -32,7 +32,7 @@ impl fmt::Display for Keyring {
 pub(crate) fn look(gpg: &Gpg, config: &Config, cancel: &Cancel) -> Result<Keyring> {
     let home = &config.gnupg_home;
     let mut public = BTreeSet::new();
-    if keyring::has_keyring(home) {
+    if keyring::has_keyring(home)? {
         let what = "cannot list the host keyring";
         let ran = ask::ask(&gpg.list_keys(), Input::Null, cancel, Code::KeyUnfit, what)?;
         let keys = colons::keys(&ran.text()).into_iter();

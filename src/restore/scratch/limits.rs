@@ -10,6 +10,7 @@
 //! backup never meets a limit.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::text::counted;
 use crate::restore::scratch::room;
 use crate::store::manifest::Manifest;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -104,7 +105,9 @@ impl Limits {
             relations,
         } = self.sizes;
         let what = format!(
-            "to come back, the artifact needs {what} that its manifest's sizes justify ({sql} bytes of SQL, {rows} rows, {relations} relations)",
+            "to come back, the artifact needs {what} that its manifest's sizes justify ({sql} bytes of SQL, {}, {})",
+            counted(rows, "row"),
+            counted(relations, "relation")
         );
         Error::new(Code::NotVerified, what).hint(
             "Nobody vouches for the artifact. Vouch for it, and it has no such limit: --envelope FILE or --sha256 HEX, as you kept them elsewhere.",

@@ -1,8 +1,11 @@
 //! Room for a throw-away cluster: where it may stand, what it takes, and what is left.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::hint::{Hint, Hints};
+use crate::base::text::shell_word;
 use crate::store::manifest::Manifest;
 use rustix::fs::StatFs;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -17,8 +20,9 @@ const LARGEST_RESERVE: u64 = 256 * 1024 * 1024;
 /// The folder in which the cluster is made. Plaintext reaches a disk only where somebody said so.
 pub(crate) fn root(named: Option<&Path>, manifest: &Manifest) -> Result<PathBuf> {
     if let Some(dir) = named {
-        return std::path::absolute(dir)
-            .map_err(|err| Error::io(Code::Setting, "resolve", dir, &err));
+        let dir = std::path::absolute(dir)
+            .map_err(|err| Error::io(Code::Setting, "resolve", dir, &err))?;
+        return has_room(&dir).map(|()| dir);
     }
     let needed = sql(manifest).saturating_mul(FACTOR).saturating_add(EMPTY);
     let memory = stat(Path::new(MEMORY)).filter(is_memory);
@@ -30,7 +34,31 @@ pub(crate) fn root(named: Option<&Path>, manifest: &Manifest) -> Result<PathBuf>
     Err(Error::new(Code::Setting, what).hint(ELSEWHERE))
 }
 
-pub(crate) const ELSEWHERE: &str = "Name a folder for the throw-away cluster with --scratch-dir DIR; its rows will be on that disk until it is removed.";
+/// A folder that was named must be there, and not be full.
+fn has_room(dir: &Path) -> Result<()> {
+    if let Err(err) = dir.read_dir() {
+        let error = Error::io(Code::Store, "make a cluster in", dir, &err);
+        let word = shell_word(&dir.display().to_string());
+        return Err(match err.kind() {
+            ErrorKind::NotFound => error.hint(
+                Hints::from("Make it, or name another with --scratch-dir:")
+                    .then(Hint::run(format!("install -d -m 0700 {word}"))),
+            ),
+            _ => error.hint("Name a folder of this user with --scratch-dir."),
+        });
+    }
+    match shortage(dir) {
+        None => Ok(()),
+        Some(free) => {
+            let what = format!("only {free} bytes are left in `{}`", dir.display());
+            Err(Error::new(Code::Disk, what).hint(
+                "Make room there, or name a folder on another file system with --scratch-dir.",
+            ))
+        }
+    }
+}
+
+pub(crate) const ELSEWHERE: &str = "Name a folder with room for the throw-away cluster with --scratch-dir DIR; its rows will be on that disk until it is removed.";
 
 /// Bytes of SQL that are to be restored, as the manifest says.
 pub(crate) fn sql(manifest: &Manifest) -> u64 {

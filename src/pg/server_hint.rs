@@ -1,0 +1,135 @@
+//! What helps where the server could not be asked, or where pg_dump failed, by what the tool said.
+//!
+//! Their own words are English (LC_ALL=C); the server's are in its own language (only a superuser may
+//! set `lc_messages`), so what is not known is taken for the server's.
+
+use crate::base::hint::{Hint, Hints};
+use crate::process::child::ChildExit;
+
+/// What libpq says where no server answered.
+const UNREACHABLE: &[&str] = &[
+    "Connection refused",
+    "No such file or directory",
+    "could not translate host name",
+    "No route to host",
+    "Network is unreachable",
+    "Connection timed out",
+    "timeout expired",
+    "could not connect to server",
+    "server closed the connection",
+];
+
+/// Where `target_session_attrs` fits no server.
+const OTHER_SERVER: &[&str] = &[
+    "session is read-only",
+    "session is not read-only",
+    "server is in hot standby mode",
+    "server is not in hot standby mode",
+];
+
+const NO_SLOT: &[&str] = &[
+    "too many clients",
+    "too many connections",
+    "remaining connection slots",
+];
+
+const SESSIONS: &str = "Every session that the server, the database or the role may have is taken. \
+    pgseal needs two at once, one that has just ended among them: wait, or raise CONNECTION LIMIT \
+    or max_connections.";
+
+pub(crate) fn connection_hint(talk: &str) -> &'static str {
+    let said = |words: &[&str]| words.iter().any(|words| talk.contains(words));
+    if said(&["psql:<stdin>"]) {
+        if said(&["timeout"]) {
+            "The server did not answer in time: look for locks on the catalog, or try again."
+        } else {
+            "What the server said is above: see its log, and what this role may read of the catalog."
+        }
+    } else if said(&["password"]) {
+        "Put the password into ~/.pgpass or the file named by PGPASSFILE (mode 0600); it is \
+         never asked for."
+    } else if said(OTHER_SERVER) {
+        "target_session_attrs asks for another server than the one that answered. Our sessions are \
+         read-only, so `read-write` finds none: say `primary`, or leave it out."
+    } else if said(NO_SLOT) {
+        SESSIONS
+    } else if said(&["role \""]) && said(&["does not exist"]) {
+        "Check the role: PGUSER, or `user` in the connection string."
+    } else if said(&["database \""]) && said(&["does not exist"]) {
+        "Check the database: PGDATABASE, or `dbname` in the connection string; `psql --list` shows \
+         what is there."
+    } else if said(&["unsupported startup parameter", "options"]) {
+        "A pooler stands in between and refuses PGOPTIONS: connect to the server itself."
+    } else if said(UNREACHABLE) {
+        "Check that the server runs and that PGHOST, PGPORT or --dbname lead to it."
+    } else {
+        "The server answered, and refused; what it said is above. Check the role, the database and \
+         the server's pg_hba.conf."
+    }
+}
+
+/// What helps where pg_dump failed.
+pub(crate) fn dump_hint(outcome: &ChildExit) -> Hints {
+    let said = |words: &str| outcome.stderr.contains(words);
+    // pg_dump turns --lock-wait-timeout into a statement timeout while it locks.
+    let waited = said("statement timeout") && said("LOCK TABLE");
+    if waited || said("lock timeout") || said("could not obtain lock") {
+        "Another session holds a lock on a table: wait for it, or raise --lock-wait.".into()
+    } else if said("row-level security") {
+        "Connect with BYPASSRLS, or as the table's owner where its row security is not forced."
+            .into()
+    } else if said("permission denied") {
+        Hints::from("The role lacks rights; the row `target_tables` names the GRANTs:")
+            .then(Hint::pgseal(&["preflight"]))
+    } else if said("no matching tables") || said("does not exist") {
+        Hints::from("A table was dropped or renamed meanwhile; what there is to dump now:")
+            .then(Hint::pgseal(&["backup", "--dry-run"]))
+    } else if NO_SLOT.iter().any(|words| said(words)) {
+        SESSIONS.into()
+    } else {
+        "What pg_dump said is above; the command can be run by hand.".into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_fits_what_was_said_in_any_language() {
+        let failed = "psql: error: connection to server on socket \"/x\" failed: ";
+        for (said, hint) in [
+            (
+                "Connection refused\n\tIs the server running",
+                "Check that the server runs",
+            ),
+            ("No such file or directory", "Check that the server runs"),
+            ("FATAL:  role \"x\" does not exist", "Check the role"),
+            (
+                "FATAL:  database \"x\" does not exist",
+                "Check the database",
+            ),
+            ("FATAL:  Rolle »x« existiert nicht", "The server answered"),
+            (
+                "FATAL:  Datenbank »x« existiert nicht",
+                "The server answered",
+            ),
+            (
+                "FATAL:  sorry, too many clients already",
+                "pgseal needs two at once",
+            ),
+            (
+                "FATAL:  too many connections for role \"x\"",
+                "pgseal needs two at once",
+            ),
+            ("session is read-only", "target_session_attrs"),
+            ("fe_sendauth: no password supplied", "~/.pgpass"),
+            ("FATAL:  unsupported startup parameter: options", "A pooler"),
+        ] {
+            let told = connection_hint(&format!("{failed}{said}\n"));
+            assert!(told.contains(hint), "{said}: {told}");
+        }
+        let asked = "psql:<stdin>:3: FEHLER:  keine Berechtigung";
+        assert!(connection_hint(asked).starts_with("What the server said"));
+    }
+}
