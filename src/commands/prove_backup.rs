@@ -29,11 +29,14 @@ pub(crate) fn run(
         prepared.gathered.plan.dump.clone(),
         prepared.gathered.stored(),
     );
+    let place = prepared.gathered.catalog.place();
     let digest_key = DigestKey::random()?;
     let look = |when: &str| {
         let taken = table_digest::take(&dump, stored.clone(), digest_key, cancel);
         taken.map_err(|error| {
-            error.while_doing(&format!("cannot read the tables {when} the backup"))
+            error.while_doing(&format!(
+                "cannot read the tables {when} the backup ({place})"
+            ))
         })
     };
     let before = look("before")?;

@@ -162,7 +162,9 @@ pub(crate) fn told(error: &Error) -> String {
 
 /// Hints of errors are sentences or commands: a sentence becomes a comment.
 pub(crate) fn as_shell(hint: &str) -> String {
-    const COMMANDS: &[&str] = &["apt-get ", "install ", "chmod ", "chown ", "pgseal "];
+    const COMMANDS: &[&str] = &[
+        "apt-get ", "install ", "chmod ", "chown ", "pgseal ", "unset ",
+    ];
     let lines = hint.lines().map(|line| {
         let line = line.trim();
         if COMMANDS.iter().any(|command| line.starts_with(command)) {

@@ -3,8 +3,8 @@
 use crate::base::text::{TABLE, bytes, padded, plain, thousands};
 use crate::store::manifest::Manifest;
 
-/// What an operator wants to read after a backup.
-pub(crate) fn summary(manifest: &Manifest) -> Vec<String> {
+/// What an operator wants to read after a backup; `place` says where the rows are from.
+pub(crate) fn summary(manifest: &Manifest, place: &str) -> Vec<String> {
     let tables = manifest.stored().count();
     let mut lines = vec![format!(
         "sealed run {}: {} {}, {} rows, {} of SQL in {} encrypted, {:.1} s",
@@ -19,6 +19,7 @@ pub(crate) fn summary(manifest: &Manifest) -> Vec<String> {
         bytes(manifest.envelope.size_bytes),
         manifest.timing.seconds
     )];
+    lines.push(format!("  from {}", plain(place)));
     for table in &manifest.tables {
         let rows = match table.kind.as_str() {
             "table" => format!("{} rows", thousands(table.rows)),

@@ -1,7 +1,7 @@
 //! What a restore that fails tells: where, by which name, what became of the target; and no row.
 
 use super::forge::{Prints, Target, restore};
-use crate::support::{Cases, Sealed, Test};
+use crate::support::{Cases, Sealed, Test, cluster};
 
 fn sealed(test: &Test, tables: &[&str]) -> Sealed {
     test.sealed(&test.backup(tables).run())
@@ -295,7 +295,10 @@ fn a_role_without_temporary_tables() {
         test.pgseal("restore")
             .arg(&sealed.path)
             .args(["--origin-unproved", "--skip-external"])
-            .arg(format!("--dbname=dbname={} user={role}", target.db))
+            .arg(format!(
+                "--dbname={}",
+                cluster().conninfo(&target.db, &role)
+            ))
             .env("GNUPGHOME", super::forge::secret())
             .run()
     };
