@@ -247,7 +247,7 @@ pub(crate) struct Settings {
     /// Folder of the artifacts [env: PGSEAL_STORE] [default: /var/lib/pgseal]
     #[arg(long, global = true, value_name = "DIR")]
     pub store: Option<PathBuf>,
-    /// Connection, without secrets; it is whole: PGHOST, PGSERVICE, … lead nowhere else [env:
+    /// Connection, without secrets. What it leaves open, PGHOST, PGUSER, … may not say either [env:
     /// PGSEAL_DBNAME] [default: libpq's own, PGHOST, PGSERVICE, …]
     #[arg(long, global = true, value_name = "CONNINFO")]
     pub dbname: Option<String>,

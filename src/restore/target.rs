@@ -106,7 +106,7 @@ const LOCALE: &str = "\\set ON_ERROR_STOP 0\nBEGIN READ ONLY;\n\
     ROLLBACK;\n\\set ON_ERROR_STOP 1\n";
 
 impl TargetDatabase {
-    fn place(&self) -> Place {
+    pub(crate) fn place(&self) -> Place {
         Place {
             database: self.database.clone(),
             host: self.host.clone(),

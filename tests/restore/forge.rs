@@ -81,6 +81,7 @@ pub fn restore_proved<'t>(test: &'t Test, what: &Path, target: &Target) -> Pgsea
             "--dbname={}",
             cluster().conninfo(&target.db, "postgres")
         ))
+        .unset("PGDATABASE")
         .env("GNUPGHOME", secret())
 }
 
