@@ -136,7 +136,7 @@ fn what_connects_to_nothing_says_so() {
     test.shim(
         "psql",
         "*AUTOCOMMIT=off*",
-        "PGHOST=/nonexistent exec $real \"$@\"",
+        "exec $real \"${@/host=\\/tmp/host=\\/nonexistent}\"",
     );
     let ran = restore(&test, &sealed.path, &target).run();
     ran.fails(

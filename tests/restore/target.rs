@@ -30,7 +30,7 @@ fn a_target_must_be_named_and_be_another() {
     restore(&test, &sealed.path, &target).run().fails(
         3,
         &[
-            "`public.a` exists in the database",
+            "`public.a` exists already (database `",
             "Nothing is ever overwritten",
         ],
     );
