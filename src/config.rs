@@ -1,6 +1,7 @@
 //! Command line, environment, config file and dotenv: what the user means.
 
 pub(crate) mod cli;
+pub(crate) mod connection;
 pub(crate) mod dotenv;
 pub(crate) mod file;
 pub(crate) mod given;

@@ -94,8 +94,14 @@ fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
     let (config, broken) = Config::load(&cli.settings, env)?;
     // What reports on this host must survive a setting that is wrong; what acts stops.
     let reports = matches!(cli.command, Command::Readiness(_) | Command::Preflight);
-    if let Some(first) = broken.first().filter(|_| !reports) {
+    let connects = cli.command.connects();
+    let mut stops = broken.iter().filter(|one| connects || one.key != "dbname");
+    if let Some(first) = stops.next().filter(|_| !reports) {
         return Err(first.error.clone().given(&config.given));
+    }
+    // At once, since what goes wrong later may be due to it. A report has them as evidence.
+    if connects && !reports {
+        print::notes(&print::warnings(&config.connection.passed_over));
     }
     let cancel = cancel.with_limit(config.timeout);
     act(cli, &config, &broken, &cancel).map_err(|error| error.given(&config.given))

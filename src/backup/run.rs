@@ -12,6 +12,7 @@ use crate::base::threads::{self, joined};
 use crate::config::settings::Config;
 use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::signer::Signer;
+use crate::pg::place::Place;
 use crate::pg::server;
 use crate::process::cancel::{self, Cancel};
 use crate::process::pair;
@@ -40,6 +41,8 @@ pub(crate) struct PreparedBackup {
 /// A finished run, and what the operator should be warned of.
 pub(crate) struct FinishedBackup {
     pub manifest: Manifest,
+    /// Where the rows are from.
+    place: Place,
     pub warnings: Vec<String>,
     pub restorability: Restorability,
 }
@@ -48,7 +51,7 @@ impl FinishedBackup {
     /// Warnings, the summary for an operator, and what a restore would miss.
     pub(crate) fn notes(&self) -> Vec<String> {
         let mut notes = print::warnings(&self.warnings);
-        notes.extend(summary(&self.manifest));
+        notes.extend(summary(&self.manifest, &self.place.to_string()));
         let whole = "external_references in the manifest lists all";
         notes.extend(self.restorability.notes(whole));
         notes
@@ -90,6 +93,7 @@ impl PreparedBackup {
             swept,
             gathered,
         } = self;
+        let place = gathered.catalog.place();
         let estimate = gathered.catalog.bytes_estimate();
         let name = gathered.plan.artifact_name();
         let path = store.path(&name);
@@ -97,8 +101,8 @@ impl PreparedBackup {
         let failed = |error: Error| {
             let count = gathered.plan.tables.len();
             let what = match &gathered.plan.tables[..] {
-                [table] => format!("cannot back up `{table}`"),
-                _ => format!("cannot back up {count} tables"),
+                [table] => format!("cannot back up `{table}` ({place})"),
+                _ => format!("cannot back up {count} tables ({place})"),
             };
             error.while_doing(&what).on_disk(nothing.clone())
         };
@@ -155,6 +159,7 @@ impl PreparedBackup {
         }
         Ok(FinishedBackup {
             manifest,
+            place,
             warnings,
             restorability,
         })

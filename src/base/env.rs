@@ -16,6 +16,12 @@ impl Env {
         self.0.get(OsStr::new(name)).map(OsString::as_os_str)
     }
 
+    /// The same without some of its variables.
+    pub(crate) fn without(&self, gone: impl Fn(&OsStr) -> bool) -> Env {
+        let kept = self.0.iter().filter(|(name, _)| !gone(name));
+        Env(kept.map(|(k, v)| (k.clone(), v.clone())).collect())
+    }
+
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
         self.0.iter().map(|(k, v)| (k.as_os_str(), v.as_os_str()))
     }

@@ -21,11 +21,14 @@ pub(crate) fn run(args: &cli::ProveBackup, config: &Config, cancel: &Cancel) -> 
     let (dump, stored) = (gathered.plan.dump.clone(), gathered.stored());
     // Of a session that is started as the dump's is: same tool options, same server.
     let session = SessionFacts::of(&gathered.catalog.session);
+    let place = gathered.catalog.place();
     let digest_key = DigestKey::random()?;
     let look = |when: &str, before: &[NamedDigest]| {
         let taken = table_digest::take(&dump, stored.clone(), digest_key, before, cancel);
         taken.map_err(|error| {
-            error.while_doing(&format!("cannot read the tables {when} the backup"))
+            error.while_doing(&format!(
+                "cannot read the tables {when} the backup ({place})"
+            ))
         })
     };
     let before = look("before", &[])?;

@@ -60,6 +60,17 @@ pub(crate) enum Command {
     Sign(Sign),
 }
 
+impl Command {
+    /// It connects to the database that the settings name.
+    pub(crate) fn connects(&self) -> bool {
+        use Command::{Backup, Guard, Preflight, ProveBackup, Readiness, Restore};
+        matches!(
+            self,
+            Backup(_) | Guard(_) | ProveBackup(_) | Restore(_) | Readiness(_) | Preflight
+        )
+    }
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct Readiness {
     /// Form of the report, not to be given with --json [default: table]
@@ -241,7 +252,8 @@ pub(crate) struct Settings {
     /// Folder of the artifacts [env: PGSEAL_STORE] [default: /var/lib/pgseal]
     #[arg(long, global = true, value_name = "DIR")]
     pub store: Option<PathBuf>,
-    /// Connection, without secrets [default: libpq's own, PGHOST, PGSERVICE, …]
+    /// Connection, without secrets. What it leaves open, PGHOST, PGUSER, … may not say either [env:
+    /// PGSEAL_DBNAME] [default: libpq's own, PGHOST, PGSERVICE, …]
     #[arg(long, global = true, value_name = "CONNINFO")]
     pub dbname: Option<String>,
     /// deflate, zstd[:LEVEL], gpg[:LEVEL] or none [default: deflate]

@@ -8,6 +8,7 @@ use crate::base::hint::Given;
 use crate::base::names::TableName;
 use crate::base::place;
 use crate::config::cli::Settings;
+use crate::config::connection::{Whole, connection};
 use crate::config::operator::Operator;
 use crate::config::recipients::{self, Recipients};
 use crate::config::scope::{self, Restorable};
@@ -15,7 +16,6 @@ use crate::config::signing::{self, Signing};
 use crate::config::{file, given};
 use crate::gnupg::compression::Compression;
 use crate::pg::connection::Connection;
-use crate::pg::conninfo::{ConnInfo, Refused};
 use crate::pg::encoding::Encoding;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -86,17 +86,13 @@ impl Config {
             })
         });
 
-        let conninfo = match (&settings.dbname, &file.postgres.dbname) {
-            (Some(text), _) => Some(ConnInfo::parse(text).map_err(not_parsed(Code::Usage))?),
-            (None, Some(text)) => {
-                let parsed = ConnInfo::parse(text).map_err(not_parsed(Code::Setting));
-                let parsed =
-                    parsed.map_err(|error| error.while_doing(&format!("{}: dbname", file.shown)));
-                mended(&mut broken, "dbname", parsed.map(Some), || None)
-                    .and_then(|info| info.below_environment(|name| env.value(name).is_some()))
-            }
-            (None, None) => None,
-        };
+        let Whole {
+            conninfo,
+            env: postgres_env,
+            passed_over,
+            refused,
+        } = connection(settings, &env, &file)?;
+        mended(&mut broken, "dbname", refused, || ());
 
         let compression = match (&settings.compress, &file.encryption.compress) {
             (Some(text), _) => Compression::parse(text)
@@ -170,7 +166,8 @@ impl Config {
             store,
             connection: Connection {
                 conninfo,
-                env: env.clone(),
+                env: postgres_env,
+                passed_over,
                 lock_wait: lock_wait.unwrap_or(Duration::from_secs(30)),
             },
             compression,
@@ -201,10 +198,6 @@ fn mended<T>(
         broken.push(Broken { key, error });
         default()
     })
-}
-
-fn not_parsed(code: Code) -> impl Fn(Refused) -> Error {
-    move |refused| Error::new(code, refused.why).hint(refused.hint)
 }
 
 /// Paths stand in JSON and on command lines, so they must be text.

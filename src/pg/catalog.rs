@@ -4,6 +4,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::names::TableName;
 use crate::pg::connection::Connection;
 use crate::pg::mark::Mark;
+use crate::pg::place::Place;
 use crate::pg::session;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +34,9 @@ pub(crate) struct Session {
     /// set them, so they cannot be pinned.
     passes_over_damage: Vec<String>,
     pub user: String,
+    /// As psql was told it: of several hosts, the one that answered.
+    host: String,
+    port: String,
     /// Of a standby.
     pub replay: Option<Replay>,
 }
@@ -187,6 +191,15 @@ pub(crate) fn unreadable(err: &serde_json::Error) -> Error {
 }
 
 impl Catalog {
+    pub(crate) fn place(&self) -> Place {
+        Place {
+            database: self.server.database.clone(),
+            host: self.session.host.clone(),
+            port: self.session.port.clone(),
+            role: self.session.user.clone(),
+        }
+    }
+
     pub(crate) fn parse(answer: &str) -> Result<Catalog> {
         serde_json::from_str(answer.trim()).map_err(|err| unreadable(&err))
     }
@@ -225,11 +238,13 @@ impl Catalog {
         let Some(first) = problems.first() else {
             return Ok(&self.relations);
         };
+        let place = self.place();
         let message = match problems.len() {
-            1 => first.what.clone(),
+            1 => format!("{} ({place})", first.what),
             n => {
                 let whats: Vec<&str> = problems.iter().map(|p| p.what.as_str()).collect();
-                format!("{n} tables cannot be backed up: {}", whats.join("; "))
+                let whats = whats.join("; ");
+                format!("{n} tables cannot be backed up ({place}): {whats}")
             }
         };
         Err(Error::new(Code::TableUnfit, message).hint(self.remedies(&problems, connection)))

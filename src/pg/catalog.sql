@@ -2,7 +2,7 @@
 -- session.rs: read only, pg_catalog only (information_schema hides what the role may not see), and no size functions: those wait
 -- behind an exclusive lock, relpages does not.
 -- psql variables: targets, a JSON list of {"schema", "name"}; lock_timeout and
--- statement_timeout, in milliseconds.
+-- statement_timeout, in milliseconds; HOST and PORT, which psql sets itself.
 SET LOCAL lock_timeout = :lock_timeout;
 SET LOCAL statement_timeout = :statement_timeout;
 WITH RECURSIVE target AS (
@@ -53,6 +53,8 @@ SELECT pg_catalog.json_build_object(
       FROM pg_catalog.unnest(ARRAY['zero_damaged_pages', 'ignore_checksum_failure']) AS name
       WHERE pg_catalog.current_setting(name) = 'on'),
     'user', current_user,
+    'host', :'HOST',
+    'port', :'PORT',
     'replay', CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.json_build_object(
       'last_transaction', pg_catalog.to_char(
         pg_catalog.pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),

@@ -10,7 +10,10 @@ use std::time::Duration;
 pub(crate) struct Connection {
     /// None: by libpq's own variables.
     pub conninfo: Option<ConnInfo>,
+    /// Without what would lead elsewhere, where there is a conninfo.
     pub env: Env,
+    /// What the environment says otherwise, for a warning.
+    pub passed_over: Vec<String>,
     /// How long a table's lock is waited for.
     pub lock_wait: Duration,
 }
@@ -36,6 +39,7 @@ impl Connection {
         Connection {
             conninfo: Some(conninfo),
             env,
+            passed_over: Vec::new(),
             lock_wait: self.lock_wait,
         }
     }

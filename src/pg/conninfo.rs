@@ -1,57 +1,8 @@
 //! A connection string that carries no secret and cannot switch off our guards.
 
 use crate::pg::conninfo_syntax::{keyword_pairs, uri_pairs};
+use crate::pg::keywords::{self, Class, KEYWORDS, Keyword};
 use std::fmt;
-
-/// The keywords that a conninfo of ours may hold. A list of what is allowed: a keyword that a
-/// later libpq invents is refused until somebody has looked at it. `options` is left out since
-/// it replaces the read-only guard in `PGOPTIONS`, `client_encoding` since all is asked in UTF-8,
-/// and everything that holds a password, a token or a key. The second column is libpq's
-/// environment variable for the same thing.
-const ALLOWED: &[(&str, &str)] = &[
-    ("application_name", "PGAPPNAME"),
-    ("channel_binding", "PGCHANNELBINDING"),
-    ("connect_timeout", "PGCONNECT_TIMEOUT"),
-    ("dbname", "PGDATABASE"),
-    ("fallback_application_name", ""),
-    ("gssencmode", "PGGSSENCMODE"),
-    ("gsslib", "PGGSSLIB"),
-    ("host", "PGHOST"),
-    ("hostaddr", "PGHOSTADDR"),
-    ("keepalives", ""),
-    ("keepalives_count", ""),
-    ("keepalives_idle", ""),
-    ("keepalives_interval", ""),
-    ("krbsrvname", "PGKRBSRVNAME"),
-    ("load_balance_hosts", "PGLOADBALANCEHOSTS"),
-    ("passfile", "PGPASSFILE"),
-    ("port", "PGPORT"),
-    ("require_auth", "PGREQUIREAUTH"),
-    ("requirepeer", "PGREQUIREPEER"),
-    ("service", "PGSERVICE"),
-    ("ssl_max_protocol_version", "PGSSLMAXPROTOCOLVERSION"),
-    ("ssl_min_protocol_version", "PGSSLMINPROTOCOLVERSION"),
-    ("sslcert", "PGSSLCERT"),
-    ("sslcompression", "PGSSLCOMPRESSION"),
-    ("sslcrl", "PGSSLCRL"),
-    ("sslcrldir", "PGSSLCRLDIR"),
-    ("sslkey", "PGSSLKEY"),
-    ("sslmode", "PGSSLMODE"),
-    ("sslnegotiation", "PGSSLNEGOTIATION"),
-    ("sslrootcert", "PGSSLROOTCERT"),
-    ("sslsni", "PGSSLSNI"),
-    ("target_session_attrs", "PGTARGETSESSIONATTRS"),
-    ("tcp_user_timeout", ""),
-    ("user", "PGUSER"),
-];
-
-const SECRET: &[&str] = &[
-    "password",
-    "sslpassword",
-    "oauth_client_secret",
-    "scram_client_key",
-    "scram_server_key",
-];
 
 /// A conninfo in keyword form, URI form, or a bare database name, as the user wrote it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -94,39 +45,6 @@ impl ConnInfo {
         })
     }
 
-    /// The same without the keywords that the environment sets, so that the environment keeps
-    /// its place above the config file; nothing is left where it names a whole service.
-    pub(crate) fn below_environment(&self, is_set: impl Fn(&str) -> bool) -> Option<ConnInfo> {
-        if is_set("PGSERVICE") {
-            return None;
-        }
-        // Two words for one place: libpq would take the file's address for the environment's host.
-        let place = is_set("PGHOST") || is_set("PGHOSTADDR");
-        let overridden = |key: &str| match key {
-            "host" | "hostaddr" => place,
-            // A service names a whole connection, and would stand above the environment.
-            "service" => ["PGHOST", "PGHOSTADDR", "PGPORT", "PGDATABASE", "PGUSER"]
-                .iter()
-                .any(|var| is_set(var)),
-            _ => ALLOWED
-                .iter()
-                .any(|(k, var)| *k == key && !var.is_empty() && is_set(var)),
-        };
-        if !self.pairs.iter().any(|(key, _)| overridden(key)) {
-            return Some(self.clone());
-        }
-        let pairs: Vec<(String, String)> = self
-            .pairs
-            .iter()
-            .filter(|(key, _)| !overridden(key))
-            .cloned()
-            .collect();
-        if pairs.is_empty() {
-            return None;
-        }
-        Some(ConnInfo::of(pairs))
-    }
-
     fn of(pairs: Vec<(String, String)>) -> ConnInfo {
         let text = pairs
             .iter()
@@ -147,10 +65,25 @@ impl ConnInfo {
         ConnInfo::of(pairs)
     }
 
-    #[cfg(test)]
-    fn get(&self, key: &str) -> Option<&str> {
+    /// What it says of a keyword: its last word, as libpq has it.
+    pub(crate) fn get(&self, key: &str) -> Option<&str> {
         let found = self.pairs.iter().rev().find(|(k, _)| k == key)?;
         Some(&found.1)
+    }
+
+    /// The text of a connection string, in keyword form, that says this as well.
+    pub(crate) fn with(&self, more: &[(&str, String)]) -> String {
+        let said = self.pairs.iter().map(|(key, value)| (key.as_str(), value));
+        let more = more.iter().map(|(key, value)| (*key, value));
+        let words = said.chain(more).map(|(key, value)| {
+            let bare = |c: char| !c.is_whitespace() && c != '\'' && c != '\\';
+            if !value.is_empty() && value.chars().all(bare) {
+                return format!("{key}={value}");
+            }
+            let value = value.replace('\\', "\\\\").replace('\'', "\\'");
+            format!("{key}='{value}'")
+        });
+        words.collect::<Vec<_>>().join(" ")
     }
 }
 
@@ -161,11 +94,12 @@ impl fmt::Display for ConnInfo {
 }
 
 fn check(key: &str) -> Result<(), Refused> {
-    if ALLOWED.iter().any(|(k, _)| *k == key) {
+    let known = keywords::find(key);
+    if known.is_some_and(Keyword::allowed) {
         return Ok(());
     }
     let why = format!("the connection string may not hold `{key}`");
-    let hint = if SECRET.contains(&key) {
+    let hint = if known.is_some_and(|keyword| keyword.class == Class::Secret) {
         "A command line is readable by everybody on this host: put the secret in ~/.pgpass or \
          the file named by PGPASSFILE, or in a service file, and change it, since it was on \
          this one."
@@ -175,8 +109,8 @@ fn check(key: &str) -> Result<(), Refused> {
          added."
             .into()
     } else {
-        let near = crate::base::text::nearest(key, ALLOWED.iter().map(|(k, _)| *k));
-        match near {
+        let allowed = KEYWORDS.iter().filter(|keyword| keyword.allowed());
+        match crate::base::text::nearest(key, allowed.map(|keyword| keyword.name)) {
             Some(near) => format!("Did you mean `{near}`?"),
             None => "Put it in a service file, or leave it out.".into(),
         }
@@ -247,22 +181,12 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_stands_above_the_config_file() {
-        let info = ConnInfo::parse("host=db1 dbname='a b' user=me").unwrap();
-        let only = |names: &'static [&'static str]| move |var: &str| names.contains(&var);
-        assert_eq!(info.below_environment(only(&[])), Some(info.clone()));
-        let left = info.below_environment(only(&["PGHOST"])).unwrap();
-        assert_eq!(left.to_string(), "dbname='a b' user='me'");
-        assert_eq!(ConnInfo::parse(&left.to_string()).unwrap(), left);
-        assert_eq!(info.below_environment(only(&["PGSERVICE"])), None);
-        let info = ConnInfo::parse("hostaddr=10.0.0.1 user=me").unwrap();
-        let left = info.below_environment(only(&["PGHOST"])).unwrap();
-        assert_eq!(left.to_string(), "user='me'");
-        let info = ConnInfo::parse("service=prod").unwrap();
-        assert_eq!(info.below_environment(only(&["PGHOST"])), None);
-        assert_eq!(
-            info.below_environment(only(&["PGAPPNAME"])),
-            Some(info.clone())
-        );
+    fn what_is_added_is_read_back() {
+        let info = ConnInfo::parse("postgresql://h/it's").unwrap();
+        let text = info.with(&[("user", "a b".into()), ("port", "1".into())]);
+        assert_eq!(text, "host=h dbname='it\\'s' user='a b' port=1");
+        let again = ConnInfo::parse(&text).unwrap();
+        assert_eq!(again.get("dbname"), Some("it's"));
+        assert_eq!(again.get("user"), Some("a b"));
     }
 }

@@ -30,12 +30,10 @@ pub(crate) fn server(host: &Host, catalog: &Result<Catalog>) -> Finding {
     let replay = catalog.session.replay.as_ref();
     let standby = replay.map(|replay| format!(", a standby: {replay}"));
     let answer = format!(
-        "PostgreSQL {}, database `{}` ({}), role `{}`, system identifier {}, \
-         default_transaction_read_only is `{}`{}",
+        "PostgreSQL {}, {}, encoding {}, system identifier {}, default_transaction_read_only is `{}`{}",
         server.version,
-        server.database,
+        catalog.place(),
         server.encoding,
-        catalog.session.user,
         identifier.unwrap_or("not told to this role"),
         catalog.session.default_transaction_read_only,
         standby.unwrap_or_default()
@@ -44,12 +42,14 @@ pub(crate) fn server(host: &Host, catalog: &Result<Catalog>) -> Finding {
         Some(spec) => Evidence::run(&spec, answer),
         None => Evidence::read("the server", answer),
     };
-    Finding::ready(evidence)
+    let passed_over = host.config.connection.passed_over.iter();
+    Finding::ready(evidence).with_all(passed_over.map(Evidence::warning))
 }
 
 fn unreachable_server(host: &Host, error: &Error) -> Finding {
     let finding = refusal(error);
-    let finding = match asked(host) {
+    // Where the setting was refused, nothing was asked.
+    let finding = match asked(host).filter(|_| host.refused("dbname").is_ok()) {
         Some(spec) => finding.with(Evidence::run(&spec, "no usable answer")),
         None => finding,
     };
@@ -123,9 +123,10 @@ pub(crate) fn tables(host: &Host, catalog: &Result<Catalog>) -> Finding {
         return Finding::ready(Evidence::run(&spec, answer)).with_all(rows);
     };
     let whats: Vec<&str> = problems.iter().map(|p| p.what.as_str()).collect();
+    let place = catalog.place();
     let why = match problems.len() {
-        1 => first.what.clone(),
-        n => format!("{n} tables are unfit: {}", whats.join("; ")),
+        1 => format!("{} ({place})", first.what),
+        n => format!("{n} tables are unfit ({place}): {}", whats.join("; ")),
     };
     let finding = if problems.iter().all(|problem| problem.absent) {
         Finding::missing(why)

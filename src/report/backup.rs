@@ -3,8 +3,8 @@
 use crate::base::text::{TABLE, bytes, counted, padded, plain, plural, thousands};
 use crate::store::manifest::Manifest;
 
-/// What an operator wants to read after a backup.
-pub(crate) fn summary(manifest: &Manifest) -> Vec<String> {
+/// What an operator wants to read after a backup; `place` says where the rows are from.
+pub(crate) fn summary(manifest: &Manifest, place: &str) -> Vec<String> {
     let tables = manifest.stored().count();
     let mut lines = vec![format!(
         "sealed run {}: {}, {} {}, {} of SQL in {} encrypted, {:.1} s",
@@ -16,6 +16,7 @@ pub(crate) fn summary(manifest: &Manifest) -> Vec<String> {
         bytes(manifest.envelope.size_bytes),
         manifest.timing.seconds
     )];
+    lines.push(format!("  from {}", plain(place)));
     for table in &manifest.tables {
         let rows = match table.kind.as_str() {
             "table" => format!("{} {}", thousands(table.rows), plural(&table.rows, "row")),

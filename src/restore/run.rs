@@ -87,8 +87,16 @@ pub(crate) fn plan(
     let target = target::ask(connection, manifest, cancel)?;
     target.check(manifest)?;
     let (lacking, unknown) = target.missing(manifest);
+    let omissions = missing::resolve(&lacking, options).map_err(|error| {
+        // A throw-away database is nobody's.
+        if options.proof {
+            return error;
+        }
+        let message = format!("{} ({})", error.message, target.place());
+        Error { message, ..error }
+    })?;
     Ok(RestorePlan {
-        omissions: missing::resolve(&lacking, options)?,
+        omissions,
         unknown: unknown.into_iter().cloned().collect(),
         target,
         options,

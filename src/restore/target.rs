@@ -7,6 +7,7 @@ use crate::pg;
 use crate::pg::closure::ExternalReference;
 use crate::pg::connection::Connection;
 use crate::pg::encoding::Encoding;
+use crate::pg::place::Place;
 use crate::process::ask;
 use crate::process::cancel::Cancel;
 use crate::process::find::{self, Tool};
@@ -22,6 +23,9 @@ pub(crate) struct TargetDatabase {
     pub database: String,
     encoding: String,
     pub user: String,
+    /// As psql was told it: of several hosts, the one that answered.
+    host: String,
+    port: String,
     system_identifier: Option<String>,
     /// When the server was started, as a transaction script tells it too.
     pub server_started: String,
@@ -101,6 +105,15 @@ const LOCALE: &str = "\\set ON_ERROR_STOP 0\nBEGIN READ ONLY;\n\
     ROLLBACK;\n\\set ON_ERROR_STOP 1\n";
 
 impl TargetDatabase {
+    pub(crate) fn place(&self) -> Place {
+        Place {
+            database: self.database.clone(),
+            host: self.host.clone(),
+            port: self.port.clone(),
+            role: self.user.clone(),
+        }
+    }
+
     /// What is otherwise by the target's own doing: who gets rights, and what bytes mean.
     pub(crate) fn notes(&self, manifest: &Manifest) -> Vec<String> {
         let (dumped, here) = (&manifest.server.encoding, &self.encoding);
@@ -127,7 +140,10 @@ impl TargetDatabase {
             && server.system_identifier == self.system_identifier
             && server.database == *here
         {
-            let what = format!("`{here}` is the database that was backed up");
+            let what = format!(
+                "`{here}` is the database that was backed up ({})",
+                self.place()
+            );
             return Err(Error::new(Code::Database, what).hint(
                 "Restore into another database of that server, compare, and copy back what is \
                  wanted: docs/undo.md.",
@@ -162,7 +178,8 @@ impl TargetDatabase {
                     0 => String::new(),
                     n => format!(" (and {n} more)"),
                 };
-                let what = format!("`{first}` exists in the database `{here}` already{more}");
+                let place = self.place();
+                let what = format!("`{first}` exists already{more} ({place})");
                 Err(Error::new(Code::TableUnfit, what).hint(
                     "Nothing is ever overwritten: restore into another database, see docs/undo.md.",
                 ))

@@ -1,6 +1,6 @@
 -- What a restore must know of its target, in a transaction of pg/session.rs: read only, pg_catalog only.
 -- psql variables: tables, a JSON list of {"schema", "name"}; references, one of {"kind", "name", "needed_by"};
--- lc_monetary, a locale; no_locale, whether the server's host lacks it.
+-- lc_monetary, a locale; HOST and PORT, which psql sets itself; no_locale, whether the server's host lacks it.
 SET LOCAL statement_timeout = '60s';
 -- References are named as closure.sql names them. To look a name up by to_regclass and the like is
 -- an error where its schema, or a type of its arguments, is not there.
@@ -16,6 +16,8 @@ SELECT json_build_object(
   'temporary', has_database_privilege(current_database(), 'TEMPORARY'),
   'options', current_setting('pgseal.options', true),
   'user', current_user,
+  'host', :'HOST',
+  'port', :'PORT',
   'system_identifier', CASE
     WHEN has_function_privilege('pg_control_system()', 'EXECUTE')
     THEN (SELECT system_identifier::text FROM pg_control_system()) END,

@@ -109,7 +109,8 @@ fn gpg() {
             let run = test.backup(&["public.t"]).arg("--no-prelude");
             let ran = run.run().fails(4, words);
             ran.check(
-                ran.stderr.starts_with("error: cannot back up `public.t`: ")
+                ran.stderr
+                    .starts_with("error: cannot back up `public.t` (database `")
                     && ran.stderr.contains("nothing was written to")
                     && ran.stderr.contains("\nhint: "),
                 script,

@@ -1,6 +1,6 @@
 //! `backup --dry-run`: what a live run would do, byte for byte, and nothing done.
 
-use crate::support::{Session, Test, each, keys};
+use crate::support::{Session, Test, cluster, each, keys};
 use serde_json::Value;
 
 #[test]
@@ -107,6 +107,8 @@ fn it_refuses_as_a_live_run_does() {
     compare(&["--table=public.missing"], 3);
     compare(&["--table=public.t", "--recipient", &keys().expired], 3);
     compare(&["--table=public.t", "--dbname=nowhere"], 3);
+    let nowhere = cluster().conninfo("nowhere", "postgres");
+    compare(&["--table=public.t", "--dbname", &nowhere], 3);
     compare(&["--table=public.t", "--store=/nowhere"], 5);
     compare(&["--table=public.t", "--table=public.t"], 2);
     compare(&[], 3);

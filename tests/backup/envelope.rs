@@ -119,17 +119,23 @@ fn nine_tables() {
     )));
 
     let lines: Vec<&str> = ran.stderr.lines().collect();
-    assert_eq!(lines.len(), 12, "{}", ran.stderr);
+    assert_eq!(lines.len(), 13, "{}", ran.stderr);
     assert!(
         lines[0].starts_with("sealed run first: 9 tables, "),
         "{}",
         lines[0]
     );
-    each(lines[1..10].iter().zip(NINE), |(line, table)| {
+    let from = format!(
+        "  from database `{}` on host `{}` as role `postgres`",
+        test.db,
+        cluster().dir.display()
+    );
+    assert_eq!(lines[1], from);
+    each(lines[2..11].iter().zip(NINE), |(line, table)| {
         assert!(line.contains(table) && line.ends_with(" rows"), "{line}");
     });
-    assert!(lines[10].contains(&keys().good), "{}", lines[10]);
-    assert_eq!(lines[11], format!("  artifact {}", sealed.path.display()));
+    assert!(lines[11].contains(&keys().good), "{}", lines[11]);
+    assert_eq!(lines[12], format!("  artifact {}", sealed.path.display()));
 }
 
 /// A sequence comes along, and is no table.

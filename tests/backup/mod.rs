@@ -2,6 +2,7 @@
 
 mod broken;
 mod compression;
+mod connection;
 mod disk;
 mod dry_run;
 mod envelope;

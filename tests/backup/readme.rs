@@ -1,6 +1,6 @@
 //! What the README shows is run here, as it stands there, but for host names and folders.
 
-use crate::support::{Home, SIGN_ONLY, Test, decrypt, end_agent, keys, tool};
+use crate::support::{Home, SIGN_ONLY, Test, cluster, decrypt, end_agent, keys, tool};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -48,7 +48,10 @@ fn the_first_real_backup() {
             "/var/lib/pgseal",
             test.dir.join("new-store").to_str().unwrap(),
         )
-        .replace("host=db1 dbname=shop", &format!("dbname={}", test.db));
+        .replace(
+            "host=db1 dbname=shop",
+            &cluster().conninfo(&test.db, "postgres"),
+        );
     let script = format!(
         "cd {dir}; unset BACKUP_GPG_FPR; mkdir -m 700 {home}; export GNUPGHOME={home}; \
          bin=$1; pgseal() {{ \"$bin\" \"$@\"; }}\n{script}",
@@ -109,7 +112,10 @@ fn the_config_file_is_one() {
     let signer = home.key("signer", SIGN_ONLY, "Expire-Date: 1y");
     let toml = blocks("Settings", "toml")[0]
         .replace("/opt/shop/.env", "/nonexistent")
-        .replace("host=db1 dbname=shop", "dbname=elsewhere")
+        .replace(
+            "host=db1 dbname=shop",
+            &cluster().conninfo(&test.db, "postgres"),
+        )
         .replace("89ABCDEF0123456789ABCDEF0123456789ABCDEF", &signer);
     let config = test.write("pgseal.toml", &toml);
     let ran = test

@@ -103,15 +103,11 @@ fn precedence() {
         env_plan["artifact_ref"],
         format!("{dir}/from-env/x.sql.gpg")
     );
+    // A connection string is whole: tests/backup/connection.rs has the rule.
     let connected = plan(env().env("PGAPPNAME", "from-env"));
-    assert!(
-        !argv(&connected, "pg_dump")
-            .last()
-            .unwrap()
-            .contains("application_name")
-    );
+    assert_eq!(argv(&connected, "pg_dump"), argv(&env_plan, "pg_dump"));
     bare()
-        .env("PGDATABASE", "nowhere")
+        .env("PGSEAL_DBNAME", cluster().conninfo("nowhere", "postgres"))
         .run()
         .fails(3, &["\"nowhere\" does not exist"]);
     bare()

@@ -99,7 +99,7 @@ fn each_is_named_with_its_mend() {
         .backup(&all)
         .env("PGUSER", "reader")
         .run()
-        .fails(3, &["tables cannot be backed up: "]);
+        .fails(3, &["tables cannot be backed up (database `"]);
     for table in all.iter().filter(|table| **table != "public.Good") {
         ran.check(ran.stderr.contains(&format!("`{table}`")), table);
     }

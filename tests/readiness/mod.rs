@@ -12,7 +12,7 @@ mod seed;
 mod store;
 
 pub use host::Host;
-use report::Report;
+pub use report::Report;
 
 const ROWS: [&str; 10] = [
     "gpg_binary",

@@ -1,7 +1,7 @@
 //! Artifacts that are damaged or contradict their manifest: refused, with nothing done.
 
 use super::forge::{Target, forge, forge_prelude, restore};
-use crate::support::{Cases, Sealed, Test, end_agent, sha256};
+use crate::support::{Cases, Sealed, Test, cluster, end_agent, sha256};
 use serde_json::{Value, json};
 
 const TABLE: &str = "CREATE TABLE a (id serial PRIMARY KEY, x text);
@@ -202,7 +202,10 @@ fn without_the_secret_key() {
         .pgseal("restore")
         .arg("--origin-unproved")
         .arg(&path)
-        .arg(format!("--dbname={}", target.db))
+        .arg(format!(
+            "--dbname={}",
+            cluster().conninfo(&target.db, "postgres")
+        ))
         .run();
     ran.fails(1, &["the keyring has no secret key"]);
     target.is_empty();

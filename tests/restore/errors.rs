@@ -1,7 +1,7 @@
 //! What a restore that fails tells: where, by which name, what became of the target; and no row.
 
 use super::forge::{Prints, Target, restore};
-use crate::support::{Cases, Sealed, Test, each};
+use crate::support::{Cases, Sealed, Test, cluster, each};
 
 fn sealed(test: &Test, tables: &[&str]) -> Sealed {
     test.sealed(&test.backup(tables).run())
@@ -136,7 +136,7 @@ fn what_connects_to_nothing_says_so() {
     test.shim(
         "psql",
         "*AUTOCOMMIT=off*",
-        "PGHOST=/nonexistent exec $real \"$@\"",
+        "exec $real \"${@/host=\\/tmp/host=\\/nonexistent}\"",
     );
     let ran = restore(&test, &sealed.path, &target).run();
     ran.fails(
@@ -295,7 +295,10 @@ fn a_role_without_temporary_tables() {
         test.pgseal("restore")
             .arg(&sealed.path)
             .args(["--origin-unproved", "--skip-external"])
-            .arg(format!("--dbname=dbname={} user={role}", target.db))
+            .arg(format!(
+                "--dbname={}",
+                cluster().conninfo(&target.db, &role)
+            ))
             .env("GNUPGHOME", super::forge::secret())
             .run()
     };

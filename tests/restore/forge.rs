@@ -77,7 +77,11 @@ pub fn restore<'t>(test: &'t Test, what: &Path, target: &Target) -> Pgseal<'t> {
 pub fn restore_proved<'t>(test: &'t Test, what: &Path, target: &Target) -> Pgseal<'t> {
     test.pgseal("restore")
         .arg(what)
-        .arg(format!("--dbname={}", target.db))
+        .arg(format!(
+            "--dbname={}",
+            cluster().conninfo(&target.db, "postgres")
+        ))
+        .unset("PGDATABASE")
         .env("GNUPGHOME", secret())
 }
 

@@ -157,14 +157,17 @@ fn an_owner_restores_what_it_may_not_see() {
         target.db
     ));
     restore(&test, &sealed.path, &target)
-        .arg(format!("--dbname=dbname={} user={owner}", target.db))
+        .arg(format!(
+            "--dbname={}",
+            cluster().conninfo(&target.db, &owner)
+        ))
         .run()
         .fails(2, &["--dbname"]);
     test.pgseal("restore")
         .arg(&sealed.path)
         .args([
             "--origin-unproved".to_string(),
-            format!("--dbname=dbname={} user={owner}", target.db),
+            format!("--dbname={}", cluster().conninfo(&target.db, &owner)),
         ])
         .env("GNUPGHOME", super::forge::secret())
         .run()

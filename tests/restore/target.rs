@@ -19,7 +19,10 @@ fn a_target_must_be_named_and_be_another() {
     };
     run().run().fails(2, &["restore needs --dbname"]);
     run()
-        .arg(format!("--dbname={}", test.db))
+        .arg(format!(
+            "--dbname={}",
+            cluster().conninfo(&test.db, "postgres")
+        ))
         .run()
         .fails(3, &["is the database that was backed up", "docs/undo.md"]);
     let target = Target::new();
@@ -27,7 +30,7 @@ fn a_target_must_be_named_and_be_another() {
     restore(&test, &sealed.path, &target).run().fails(
         3,
         &[
-            "`public.a` exists in the database",
+            "`public.a` exists already (database `",
             "Nothing is ever overwritten",
         ],
     );
@@ -38,7 +41,10 @@ fn a_target_must_be_named_and_be_another() {
         .fails(2, &["--dbname"]);
     test.pgseal("restore")
         .arg("no-such-run")
-        .arg(format!("--dbname={}", target.db))
+        .arg(format!(
+            "--dbname={}",
+            cluster().conninfo(&target.db, "postgres")
+        ))
         .run()
         .fails(1, &["no run `no-such-run`"]);
 }
@@ -272,7 +278,7 @@ fn an_ordinary_role_restores_without_the_owners() {
         target.db
     ));
     let as_op = || {
-        let conninfo = format!("dbname={} user={role}", target.db);
+        let conninfo = cluster().conninfo(&target.db, &role);
         test.pgseal("restore")
             .arg("--origin-unproved")
             .arg(&sealed.path)

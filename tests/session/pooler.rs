@@ -59,7 +59,10 @@ impl Pooler {
     }
 
     fn to(&self, db: &str) -> String {
-        format!("host={} port={PORT} dbname={db}", self.host().display())
+        format!(
+            "host={} port={PORT} user=postgres dbname={db}",
+            self.host().display()
+        )
     }
 
     /// What the next client finds: the server's session, and all of its settings.

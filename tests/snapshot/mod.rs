@@ -31,6 +31,7 @@ const FILTERS: &[(&str, &str)] = &[
     ),
     (r"system identifier \d+", "system identifier [N]"),
     (r"database `?t\d+\b`?", "database [DB]"),
+    (r"/tmp/pgseal-test-\w+", "[SOCKETS]"),
     (r"(?m)^t\d+: ", "[DB]: "),
     (r"owner uid \d+", "owner uid [N]"),
     (r"\(\d+ files changed since\)", "([N] files changed since)"),

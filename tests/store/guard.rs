@@ -1,7 +1,7 @@
 //! guard: a backup that verifies, and only then COMMAND, as if it had been called itself.
 
 use super::bench::{SQL, TABLES};
-use crate::support::{Pgseal, Ran, Session, Test, each, eventually};
+use crate::support::{Pgseal, Ran, Session, Test, cluster, each, eventually};
 use rustix::process::Signal;
 use serde_json::Value;
 use std::time::{Duration, Instant};
@@ -108,7 +108,11 @@ fn command_never_runs() {
     let touch = ["touch", witness.as_str()];
     let ran = site.guard(&["--table=public.nope"], &touch, b"");
     site.refused(&ran, "public.nope");
-    let ran = site.guard(&["--dbname=dbname=nope"], &touch, b"");
+    let ran = site.guard(
+        &["--dbname", &cluster().conninfo("nope", "postgres")],
+        &touch,
+        b"",
+    );
     site.refused(&ran, "does not exist");
     let short = ["--recipient=ABCD"];
     let ran = site.guard(&short, &touch, b"");

@@ -166,6 +166,11 @@ impl Cluster {
         psql
     }
 
+    /// A connection string that leaves nothing to the environment but the port.
+    pub fn conninfo(&self, db: &str, user: &str) -> String {
+        format!("host={} user={user} dbname={db}", self.dir.display())
+    }
+
     /// Answers without the last newline.
     pub fn sql(&self, db: &str, sql: &str) -> String {
         let out = tool(self.psql(db).args(["-f", "-"]), sql.as_bytes());

@@ -25,8 +25,5 @@ pub(crate) fn conninfo(dir: &Path, user: &str, database: &str) -> Result<ConnInf
 
 /// PGSERVICE=production shall lead nobody out of here.
 pub(crate) fn without_postgres(env: &Env) -> Env {
-    let kept = env
-        .iter()
-        .filter(|(name, _)| !name.as_encoded_bytes().starts_with(b"PG"));
-    Env::new(kept.map(|(name, value)| (name.to_os_string(), value.to_os_string())))
+    env.without(|name| name.as_encoded_bytes().starts_with(b"PG"))
 }
