@@ -4,6 +4,7 @@ pub(crate) mod duration;
 pub(crate) mod env;
 pub(crate) mod error;
 pub(crate) mod exit;
+pub(crate) mod few;
 pub(crate) mod names;
 pub(crate) mod random;
 pub(crate) mod text;

@@ -2,6 +2,7 @@
 
 use crate::base::names::TableName;
 use crate::pg::catalog::{Catalog, Found, Relation, RelationKind};
+use std::collections::BTreeMap;
 
 /// Why a table cannot be backed up, and what mends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,12 +47,23 @@ impl Catalog {
                     absent: true,
                 })
             });
+        let mut first: BTreeMap<u32, usize> = BTreeMap::new();
+        for rel in &self.relations {
+            let target = first.entry(rel.oid).or_insert(rel.target);
+            *target = rel.target.min(*target);
+        }
         let relations = self.relations.iter();
-        let unfit = relations.filter_map(|rel| self.unfit(rel, tables));
+        let unfit = relations.filter_map(|rel| self.unfit(rel, tables, &first));
         absent.chain(unfit).collect()
     }
 
-    fn unfit(&self, rel: &Relation, tables: &[TableName]) -> Option<Problem> {
+    /// `first`: the first target that each relation belongs to.
+    fn unfit(
+        &self,
+        rel: &Relation,
+        tables: &[TableName],
+        first: &BTreeMap<u32, usize>,
+    ) -> Option<Problem> {
         let table = &rel.table;
         let shown = if tables[rel.target] == *table {
             format!("table `{table}`")
@@ -66,9 +78,8 @@ impl Catalog {
                 absent: false,
             })
         };
-        let twice = |other: &&Relation| other.oid == rel.oid && other.target < rel.target;
-        if let Some(other) = self.relations.iter().find(twice) {
-            let other = &tables[other.target];
+        if let Some(other) = first.get(&rel.oid).filter(|other| **other < rel.target) {
+            let other = &tables[*other];
             return problem(
                 "is named twice",
                 format!("Leave one out: `{other}` stands for all of its partitions and children."),

@@ -140,6 +140,9 @@ pub(crate) fn dump_hint(outcome: &ChildExit) -> &'static str {
     let waited = said("statement timeout") && said("LOCK TABLE");
     if waited || said("lock timeout") || said("could not obtain lock") {
         "Another session holds a lock on a table: wait for it, or raise --lock-wait."
+    } else if said("max_locks_per_transaction") || said("out of shared memory") {
+        "The server's lock table is full, and pg_dump locks all tables at once: raise \
+         max_locks_per_transaction in its postgresql.conf, and restart it."
     } else if said("row-level security") {
         "Connect as the table's owner or with BYPASSRLS."
     } else if said("permission denied") {

@@ -2,6 +2,7 @@
 
 use crate::backup::gather::HostAnswers;
 use crate::base::error::{Code, Error, Result};
+use crate::base::few::{Shown, few, joined};
 use crate::base::names::TableName;
 use crate::base::version::Version;
 use crate::pg::catalog::{Catalog, Relation, RelationKind};
@@ -119,9 +120,14 @@ pub(crate) fn tables(host: &Host, catalog: &Result<Catalog>) -> Finding {
         return Finding::unknown("psql is gone");
     };
     let problems = catalog.problems(tables);
-    let rows = catalog.relations.iter().map(|rel| {
-        let known = tables.get(rel.target);
-        Evidence::read("pg_class", described(rel, known))
+    let rows = few(&catalog.relations, |a, b| a.target == b.target).into_iter();
+    let rows = rows.map(|shown| match shown {
+        Shown::One(rel) => Evidence::read("pg_class", described(rel, tables.get(rel.target))),
+        Shown::Rest(rest) => {
+            let of = rest.first().and_then(|rel| tables.get(rel.target));
+            let of = of.map_or(String::new(), |of| format!(" of {of}"));
+            Evidence::read("pg_class", format!("and {} more parts{of}", rest.len()))
+        }
     });
     let Some(first) = problems.first() else {
         let parts = catalog.relations.len() - tables.len();
@@ -227,7 +233,7 @@ pub(crate) fn closure(host: &Host, closure: &Result<Closure>) -> Finding {
         if items.is_empty() {
             "nothing".to_string()
         } else {
-            items.join(", ")
+            joined(&items, ", ")
         }
     };
     let needed = closure.objects.iter();
@@ -272,7 +278,7 @@ pub(crate) fn closure(host: &Host, closure: &Result<Closure>) -> Finding {
                 }
             });
             let missed: Vec<String> = missed.collect();
-            Finding::failed(format!("a restore would miss: {}", missed.join("; "))).hint(
+            Finding::failed(format!("a restore would miss: {}", joined(&missed, "; "))).hint(
                 "# Add the tables that these belong to, or know that they are not in the backup. \
                  It does not stop one.",
             )

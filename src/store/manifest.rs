@@ -21,6 +21,10 @@ pub(crate) struct Manifest {
     pub plaintext: Plaintext,
     pub tables: Vec<Table>,
     pub external_references: Vec<ExternalReference>,
+    /// Tables, indexes, TOAST tables and sequences that a restore creates, and keeps locked to its
+    /// end. Early manifests do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_locks: Option<u64>,
     pub prelude: Option<Prelude>,
     pub tools: Tools,
     pub server: Server,
@@ -63,6 +67,12 @@ impl Manifest {
         let mut references = self.external_references.iter();
         let needed = references.any(|reference| reference.kind == "locale");
         (needed || ["C", "POSIX"].contains(&locale)).then_some(locale)
+    }
+
+    /// At least so many locks a restore takes.
+    pub(crate) fn restore_locks(&self) -> u64 {
+        let told = self.restore_locks.unwrap_or_default();
+        told.max(self.tables.len() as u64)
     }
 
     pub(crate) fn rows(&self) -> u64 {
