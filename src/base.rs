@@ -7,6 +7,7 @@ pub(crate) mod duration;
 pub(crate) mod env;
 pub(crate) mod error;
 pub(crate) mod exit;
+pub(crate) mod few;
 pub(crate) mod hint;
 pub(crate) mod names;
 pub(crate) mod place;

@@ -4,10 +4,13 @@ use crate::backup::encrypt::EncryptedDump;
 use crate::backup::gather::Gathered;
 use crate::backup::prelude::EncryptedPrelude;
 use crate::base::env::hostname;
+use crate::base::names::TableName;
 use crate::base::version::Version;
 use crate::pg::catalog::RelationKind;
+use crate::pg::scan::Block;
 use crate::store::manifest::{self, Envelope, Manifest};
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 /// When a run began, by the calendar and by a clock that nobody sets.
@@ -39,6 +42,8 @@ pub(crate) fn manifest(
 ) -> Manifest {
     let Encrypted { dump, prelude } = encrypted;
     let plan = &gathered.plan;
+    let blocks = dump.blocks.iter().map(|block| (&block.table, block));
+    let blocks: BTreeMap<&TableName, &Block> = blocks.collect();
     let relations = plan.relations.iter();
     let relations = relations.map(|rel| (&rel.table, rel.kind, rel.oid, rel.target));
     let sequences = plan.sequences.iter();
@@ -46,7 +51,7 @@ pub(crate) fn manifest(
     let tables = relations
         .chain(sequences)
         .map(|(table, kind, oid, target)| {
-            let block = dump.blocks.iter().find(|block| block.table == *table);
+            let block = blocks.get(table);
             manifest::Table {
                 schema: table.schema.clone(),
                 name: table.name.clone(),
@@ -62,6 +67,7 @@ pub(crate) fn manifest(
         Some(prelude) => closure.external_references(&prelude.absent),
         None => closure.external_references(&closure.standing_alone()),
     };
+    let locks = plan.relations.iter().map(|rel| rel.locks);
     Manifest {
         schema: manifest::SCHEMA.into(),
         run_id: plan.run_id.to_string(),
@@ -79,6 +85,7 @@ pub(crate) fn manifest(
         tables: tables.collect(),
         composites: gathered.catalog.composites.clone(),
         external_references,
+        restore_locks: Some(locks.sum::<u64>() + plan.sequences.len() as u64),
         prelude: prelude.as_ref().map(|prelude| manifest::Prelude {
             file: plan.prelude_name(),
             sha256: prelude.written.sha256.clone(),

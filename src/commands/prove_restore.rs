@@ -115,14 +115,8 @@ fn prove(
     let key = key(config, given.passphrase, cancel)?;
     let manifest = manifest.clone();
     let limits = (!trusted).then(|| Limits::of(&manifest));
-    let cluster = ScratchCluster::start(
-        tools,
-        &root,
-        &manifest.server,
-        limits,
-        &config.connection,
-        cancel,
-    )?;
+    let cluster =
+        ScratchCluster::start(tools, &root, &manifest, limits, &config.connection, cancel)?;
     let options = RestoreOptions {
         skip_external: true,
         proof: true,

@@ -123,7 +123,8 @@ fn open(info: &ConnInfo, source: &Source, found: &Surroundings) -> Result<()> {
     );
     let whole = source.set_to(&info.with(&more));
     Err(Error::new(Code::Setting, what).hint(
-        Hints::from(Hint::run(format!("unset {}", variables.join(" "))))
-            .then(format!("Or, if that is what is meant, write it whole: {whole}")),
+        Hints::from(Hint::run(format!("unset {}", variables.join(" ")))).then(format!(
+            "Or, if that is what is meant, write it whole: {whole}"
+        )),
     ))
 }

@@ -119,6 +119,8 @@ pub(crate) struct Relation {
     pub(crate) schema_owner: String,
     pub(crate) extension: Option<String>,
     pub(crate) unreadable_sequences: Vec<UnreadableSequence>,
+    /// Of a transaction that creates it with all that is made along with it.
+    pub locks: u64,
     pub rows_estimate: u64,
     pub bytes_estimate: u64,
 }

@@ -160,6 +160,14 @@ SELECT pg_catalog.json_build_object(
               AND o.refclassid = 'pg_catalog.pg_class'::regclass AND o.deptype IN ('a', 'i')))
           AND NOT (pg_catalog.has_table_privilege(s.oid, 'SELECT')
             AND pg_catalog.has_schema_privilege(sn.oid, 'USAGE'))),
+      -- each takes a lock where it is created: the table, its TOAST table with its index, indexes, sequences
+      'locks', 1 + CASE WHEN c.reltoastrelid <> 0 THEN 2 ELSE 0 END
+        + (SELECT count(*) FROM pg_catalog.pg_index x WHERE x.indrelid = c.oid)
+        + (SELECT count(*) FROM pg_catalog.pg_depend x
+          JOIN pg_catalog.pg_class s ON s.oid = x.objid AND s.relkind = 'S'
+          WHERE x.classid = 'pg_catalog.pg_class'::regclass AND x.deptype IN ('a', 'i')
+            AND x.refclassid = 'pg_catalog.pg_class'::regclass AND x.refobjid = c.oid
+            AND x.refobjsubid > 0),
       'rows_estimate', greatest(c.reltuples, 0)::bigint,
       'bytes_estimate', (greatest(c.relpages, 0)::bigint + coalesce((
           SELECT greatest(t.relpages, 0) FROM pg_catalog.pg_class t WHERE t.oid = c.reltoastrelid

@@ -4,8 +4,13 @@
 use crate::base::names::TableName;
 use serde::{Deserialize, Serialize};
 
-/// One query, in the form that psql reads.
-pub(crate) const QUERY: &str = include_str!("closure.sql");
+/// Three statements, in the form that psql reads: each gives the next its answer in variables, so
+/// that the server plans with the true numbers of partitions. The last one prints.
+pub(crate) const QUERY: &str = concat!(
+    include_str!("closure/scope.sql"),
+    include_str!("closure/edges.sql"),
+    include_str!("closure/answer.sql")
+);
 
 /// What a restore into an empty database would miss.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -66,12 +66,23 @@ impl Catalog {
                     absent: true,
                 })
             });
+        let mut first: BTreeMap<u32, usize> = BTreeMap::new();
+        for rel in &self.relations {
+            let target = first.entry(rel.oid).or_insert(rel.target);
+            *target = rel.target.min(*target);
+        }
         let relations = self.relations.iter();
-        let unfit = relations.filter_map(|rel| self.unfit(rel, tables));
+        let unfit = relations.filter_map(|rel| self.unfit(rel, tables, &first));
         absent.chain(unfit).collect()
     }
 
-    fn unfit(&self, rel: &Relation, tables: &[TableName]) -> Option<Problem> {
+    /// `first`: the first target that each relation belongs to.
+    fn unfit(
+        &self,
+        rel: &Relation,
+        tables: &[TableName],
+        first: &BTreeMap<u32, usize>,
+    ) -> Option<Problem> {
         let table = &rel.table;
         let shown = if tables[rel.target] == *table {
             format!("table `{table}`")
@@ -87,9 +98,8 @@ impl Catalog {
             })
         };
         let say = |text: &str| Remedy::Say(text.into());
-        let twice = |other: &&Relation| other.oid == rel.oid && other.target < rel.target;
-        if let Some(other) = self.relations.iter().find(twice) {
-            let other = &tables[other.target];
+        if let Some(other) = first.get(&rel.oid).filter(|other| **other < rel.target) {
+            let other = &tables[*other];
             return problem(
                 "is named twice",
                 say(&format!(

@@ -40,7 +40,10 @@ const SESSIONS: &str = "Every session that the server, the database or the role 
 pub(crate) fn connection_hint(talk: &str) -> &'static str {
     let said = |words: &[&str]| words.iter().any(|words| talk.contains(words));
     if said(&["psql:<stdin>"]) {
-        if said(&["timeout"]) {
+        if said(&["UTF8"]) && said(&["0x"]) {
+            "A name in the database is no UTF-8, or has no form in it, and no manifest can hold it: \
+             rename what has it (ALTER … RENAME TO …)."
+        } else if said(&["timeout"]) {
             "The server did not answer in time: look for locks on the catalog, or try again."
         } else {
             "What the server said is above: see its log, and what this role may read of the catalog."
@@ -75,6 +78,18 @@ pub(crate) fn dump_hint(outcome: &ChildExit) -> Hints {
     let waited = said("statement timeout") && said("LOCK TABLE");
     if waited || said("lock timeout") || said("could not obtain lock") {
         "Another session holds a lock on a table: wait for it, or raise --lock-wait.".into()
+    } else if said("max_locks_per_transaction") || said("out of shared memory") {
+        "The server's lock table is full, and pg_dump locks all tables at once: raise \
+         max_locks_per_transaction in its postgresql.conf, and restart it."
+            .into()
+    } else if said("byte sequence") && said("0x") {
+        "A text of the database is not valid in the encoding of the dump: --encoding NAME, with the \
+         database's own (SHOW server_encoding), takes its bytes as they are."
+            .into()
+    } else if said("invalid client encoding") {
+        "The server does not convert into that --encoding: give the database's own (SHOW \
+         server_encoding), UTF8 or SQL_ASCII."
+            .into()
     } else if said("row-level security") {
         "Connect with BYPASSRLS, or as the table's owner where its row security is not forced."
             .into()

@@ -21,8 +21,8 @@ enum Where {
     Restore,
 }
 
-/// Name, value, and the reason. Left alone are the planner's, the log's and the storage's
-/// settings, which change no row, and those that only a function of the user's depends on
+/// Name, value, and the reason. Left alone are the planner's (but `jit`), the log's and the
+/// storage's settings, which change no row, and those that only a function of the user's depends on
 /// (`lc_time`, `lc_numeric`, `default_text_search_config`, …).
 const PINS: &[(&str, &str, Where)] = &[
     // Timeouts: a limit for web requests would end a restore half way. While a statement waits
@@ -37,6 +37,8 @@ const PINS: &[(&str, &str, Where)] = &[
         "read committed",
         Where::Options,
     ),
+    // Compiling a query over a few thousand partitions takes longer than any of ours, and of pg_dump's.
+    ("jit", "off", Where::Options),
     // What the server says on the way. The restore reads warnings; debug output is not kept apart.
     ("client_min_messages", "warning", Where::Options),
     // How statements are read and names are written. pg_dump copies the first into its output.
@@ -157,7 +159,7 @@ mod tests {
     fn a_space_in_an_option_is_escaped() {
         let pinned = "-c pgseal.options=on -c statement_timeout=0 \
                       -c default_transaction_isolation=read\\ committed \
-                      -c client_min_messages=warning -c standard_conforming_strings=on \
+                      -c jit=off -c client_min_messages=warning -c standard_conforming_strings=on \
                       -c quote_all_identifiers=off -c bytea_output=hex";
         assert_eq!(options(), pinned);
     }

@@ -2,6 +2,8 @@
 
 use crate::backup::restorability::{Missed, Restorability, listed_as_toml};
 use crate::base::error::Result;
+use crate::base::few::joined;
+use crate::base::hint::Hints;
 use crate::pg::closure::{Closure, Lack};
 use crate::readiness::audit::{Host, first_above, refusal, unasked};
 use crate::readiness::database::asked;
@@ -41,7 +43,7 @@ pub(crate) fn closure(host: &Host, closure: &Result<Closure>) -> Finding {
     };
     let finding = match (&missed[..], &found.stale[..]) {
         ([], [_, ..]) => finding.hint(format!(
-            "# Take out of known_external, in {}: {}",
+            "Take out of known_external, in {}: {}",
             host.config_file().display(),
             found.stale.join(", ")
         )),
@@ -56,11 +58,11 @@ fn would_miss(missed: &[&Missed]) -> String {
         let items = missed.iter().filter(|missed| missed.lack == lack);
         let items: Vec<String> = items
             .map(|missed| {
-                let by: Vec<&str> = missed.needed_by.iter().map(String::as_str).collect();
-                let by: Vec<&str> = by.into_iter().filter(|by| !by.is_empty()).collect();
+                let by = missed.needed_by.iter().filter(|by| !by.is_empty());
+                let by: Vec<String> = by.cloned().collect();
                 match by[..] {
                     [] => missed.what.clone(),
-                    _ => format!("{} ({})", missed.what, by.join(", ")),
+                    _ => format!("{} ({})", missed.what, joined(&by, ", ")),
                 }
             })
             .collect();
@@ -75,7 +77,7 @@ fn would_miss(missed: &[&Missed]) -> String {
     groups.join("; ")
 }
 
-fn known_by_name(host: &Host, found: &Restorability) -> String {
+fn known_by_name(host: &Host, found: &Restorability) -> Hints {
     let missed = found.unacknowledged().map(|missed| &*missed.what);
     let known = found.acknowledged.iter().map(String::as_str);
     let stops = if host.config.restorable.required {
@@ -83,11 +85,14 @@ fn known_by_name(host: &Host, found: &Restorability) -> String {
     } else {
         "It does not stop a backup."
     };
-    format!(
-        "# Back up the tables that these belong to as well, or acknowledge them in {}. {stops}\n         # [scope]  known_external = [{}]",
+    Hints::from(format!(
+        "Back up the tables that these belong to as well, or acknowledge them in {}. {stops}",
         host.config_file().display(),
+    ))
+    .then(format!(
+        "[scope]  known_external = [{}]",
         listed_as_toml(known.chain(missed))
-    )
+    ))
 }
 
 fn evidence(host: &Host, closure: &Closure, found: &Restorability) -> Vec<Evidence> {

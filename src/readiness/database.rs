@@ -2,6 +2,7 @@
 
 use crate::backup::gather::HostAnswers;
 use crate::base::error::{Code, Error, Result};
+use crate::base::few::{Shown, few};
 use crate::base::hint::Hints;
 use crate::base::names::TableName;
 use crate::base::text::counted;
@@ -105,9 +106,14 @@ pub(crate) fn tables(host: &Host, catalog: &Result<Catalog>) -> Finding {
         return Finding::unknown("psql is gone");
     };
     let problems = catalog.problems(tables);
-    let rows = catalog.relations.iter().map(|rel| {
-        let known = tables.get(rel.target);
-        Evidence::read("pg_class", described(rel, known))
+    let rows = few(&catalog.relations, |a, b| a.target == b.target).into_iter();
+    let rows = rows.map(|shown| match shown {
+        Shown::One(rel) => Evidence::read("pg_class", described(rel, tables.get(rel.target))),
+        Shown::Rest(rest) => {
+            let of = rest.first().and_then(|rel| tables.get(rel.target));
+            let of = of.map_or(String::new(), |of| format!(" of {of}"));
+            Evidence::read("pg_class", format!("and {} more parts{of}", rest.len()))
+        }
     });
     let Some(first) = problems.first() else {
         let parts = catalog.relations.len() - tables.len();

@@ -1,7 +1,8 @@
 //! The summary of a backup.
 
+use crate::base::few::{Shown, few};
 use crate::base::text::{TABLE, bytes, counted, padded, plain, plural, thousands};
-use crate::store::manifest::Manifest;
+use crate::store::manifest::{Manifest, Table};
 
 /// What an operator wants to read after a backup; `place` says where the rows are from.
 pub(crate) fn summary(manifest: &Manifest, place: &str) -> Vec<String> {
@@ -17,13 +18,18 @@ pub(crate) fn summary(manifest: &Manifest, place: &str) -> Vec<String> {
         manifest.timing.seconds
     )];
     lines.push(format!("  from {}", plain(place)));
-    for table in &manifest.tables {
-        let rows = match table.kind.as_str() {
-            "table" => format!("{} {}", thousands(table.rows), plural(&table.rows, "row")),
-            kind => format!("({kind})"),
+    for shown in few(&manifest.tables, |a, b| a.target == b.target) {
+        let (name, rows) = match shown {
+            Shown::One(table) if table.stores_rows() => (table.table().to_string(), rows(&[table])),
+            Shown::One(table) => (table.table().to_string(), format!("({})", table.kind)),
+            Shown::Rest(rest) => {
+                let all: Vec<&Table> = rest.iter().collect();
+                let of = all.first().map_or("", |table| &table.target);
+                let more = thousands(all.len() as u64);
+                (format!("… and {more} more of {of}"), rows(&all))
+            }
         };
-        let table = padded(&table.table().to_string(), TABLE);
-        lines.push(format!("  {table} {rows:>16}"));
+        lines.push(format!("  {} {rows:>16}", padded(&name, TABLE)));
     }
     let recipients = manifest.recipients.iter().map(|r| {
         let expiry = r.expires_at.as_deref().unwrap_or("never");
@@ -38,4 +44,9 @@ pub(crate) fn summary(manifest: &Manifest, place: &str) -> Vec<String> {
         plain(&manifest.envelope.artifact_ref)
     ));
     lines
+}
+
+fn rows(of: &[&Table]) -> String {
+    let all = of.iter().map(|table| table.rows);
+    format!("{} rows", thousands(all.fold(0, u64::saturating_add)))
 }

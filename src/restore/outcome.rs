@@ -158,6 +158,11 @@ fn consumer_hint(piped: &RestorePipe, said: &[String]) -> String {
     // psql's status where its connection broke.
     let hint = if piped.consumer.end == ExitKind::Code(2) {
         "The connection was lost: see the server's log, then restore again."
+    } else if said
+        .iter()
+        .any(|line| line.contains("53200") && line.contains("shared memory"))
+    {
+        "The target's lock table is full: raise max_locks_per_transaction in its postgresql.conf, and restart it."
     } else if said.iter().any(|line| line.contains("ERROR:  53")) {
         "The target's server is out of room, memory or connections: see its log."
     } else {

@@ -12,6 +12,7 @@ use crate::process::ask;
 use crate::process::cancel::Cancel;
 use crate::process::find::{self, Tool};
 use crate::process::run::Input;
+use crate::restore::locks::LockTable;
 use crate::restore::missing::{MissingDependency, WhyMissing};
 use crate::store::manifest::Manifest;
 use serde::Deserialize;
@@ -29,6 +30,7 @@ pub(crate) struct TargetDatabase {
     system_identifier: Option<String>,
     /// When the server was started, as a transaction script tells it too.
     pub server_started: String,
+    lock_table: LockTable,
     /// The role may create temporary tables.
     temporary: bool,
     /// `on` where PGOPTIONS reached the server.
@@ -172,7 +174,7 @@ impl TargetDatabase {
             )));
         }
         match &self.existing[..] {
-            [] => Ok(()),
+            [] => self.lock_table.check(manifest.restore_locks()),
             [first, rest @ ..] => {
                 let more = match rest.len() {
                     0 => String::new(),

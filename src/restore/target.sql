@@ -2,7 +2,9 @@
 -- psql variables: tables, a JSON list of {"schema", "name"}; references, one of {"kind", "name", "needed_by"};
 -- lc_monetary, a locale; HOST and PORT, which psql sets itself; no_locale, whether the server's host lacks it.
 SET LOCAL statement_timeout = '60s';
--- References are named as closure.sql names them. To look a name up by to_regclass and the like is
+-- The names of all relations are looked up by hash only where they fit in memory.
+SET LOCAL work_mem = '64MB';
+-- References are named as pg/closure/answer.sql names them. To look a name up by to_regclass and the like is
 -- an error where its schema, or a type of its arguments, is not there.
 WITH relation(name) AS (
   SELECT (pg_identify_object('pg_class'::regclass, oid, 0)).identity FROM pg_class
@@ -13,6 +15,10 @@ SELECT json_build_object(
   'database', current_database(),
   'encoding', current_setting('server_encoding'),
   'server_started', date_part('epoch', pg_postmaster_start_time())::text,
+  'lock_table', json_build_object(
+    'max_locks_per_transaction', current_setting('max_locks_per_transaction')::int,
+    'transactions', current_setting('max_connections')::int
+      + current_setting('max_prepared_transactions')::int),
   'temporary', has_database_privilege(current_database(), 'TEMPORARY'),
   'options', current_setting('pgseal.options', true),
   'user', current_user,

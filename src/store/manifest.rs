@@ -29,6 +29,10 @@ pub(crate) struct Manifest {
     #[serde(default)]
     pub composites: Vec<Composite>,
     pub external_references: Vec<ExternalReference>,
+    /// Tables, indexes, TOAST tables and sequences that a restore creates, and keeps locked to its
+    /// end. Early manifests do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restore_locks: Option<u64>,
     pub prelude: Option<Prelude>,
     pub tools: Tools,
     pub server: Server,
@@ -90,6 +94,12 @@ impl Manifest {
         let kind = format!("dependent_{}", needed.kind);
         let mut references = self.external_references.iter();
         references.any(|other| other.kind == kind && other.name == needed.name)
+    }
+
+    /// At least so many locks a restore takes.
+    pub(crate) fn restore_locks(&self) -> u64 {
+        let told = self.restore_locks.unwrap_or_default();
+        told.max(self.tables.len() as u64)
     }
 
     pub(crate) fn rows(&self) -> u64 {

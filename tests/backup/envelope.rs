@@ -65,6 +65,7 @@ fn nine_tables() {
             "plaintext",
             "prelude",
             "recipients",
+            "restore_locks",
             "run_id",
             "schema",
             "server",

@@ -7,6 +7,7 @@ mod disk;
 mod dry_run;
 mod envelope;
 mod input;
+mod many;
 mod mechanism;
 mod memory;
 mod moments;

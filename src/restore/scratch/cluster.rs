@@ -10,13 +10,14 @@ use crate::process::command::CommandSpec;
 use crate::process::find::ServerTools;
 use crate::process::run::{Input, run};
 use crate::process::service::Service;
+use crate::restore::locks::{SCRATCH_TRANSACTIONS, suffices};
 use crate::restore::scratch::bounded::Bounds;
 use crate::restore::scratch::connection::{conninfo, without_postgres};
 use crate::restore::scratch::leftovers;
 use crate::restore::scratch::limits::{Limits, MemoryLimit};
 use crate::restore::scratch::owner::{self, Owner};
 use crate::restore::scratch::roles::{Names, Rights};
-use crate::store::manifest::Server;
+use crate::store::manifest::{Manifest, Server};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -52,7 +53,7 @@ impl ScratchCluster {
     pub(crate) fn start(
         tools: ServerTools,
         root: &Path,
-        like: &Server,
+        like: &Manifest,
         limits: Option<Limits>,
         connection: &Connection,
         cancel: &Cancel,
@@ -91,13 +92,13 @@ impl ScratchCluster {
             _lock: lock,
         };
         cluster.init(&owner, cancel)?;
-        cluster.serve(&owner, cancel)?;
+        cluster.serve(&owner, like.restore_locks(), cancel)?;
         let rights = match cluster.limits {
             None => Rights::Superuser,
             Some(_) => Rights::Ordinary,
         };
         cluster.sql(&cluster.names.restorer(rights), cancel)?;
-        cluster.create(like, cancel)?;
+        cluster.create(&like.server, cancel)?;
         let conninfo = conninfo(&cluster.path, &cluster.names.superuser, DATABASE)?;
         cluster.admin.conninfo = Some(conninfo);
         Ok(cluster)
@@ -122,7 +123,7 @@ impl ScratchCluster {
     }
 
     /// In the foreground: it is ours, and ends with us.
-    fn serve(&mut self, owner: &Owner, cancel: &Cancel) -> Result<()> {
+    fn serve(&mut self, owner: &Owner, locks: u64, cancel: &Cancel) -> Result<()> {
         let dir = self.path.display();
         let spec = self.command(owner.run_server(&self.tools.postgres));
         let spec = spec.arg("-D").arg(format!("{dir}/data")).args(
@@ -138,6 +139,11 @@ impl ScratchCluster {
                 "autovacuum=off".into(),
                 "max_wal_size=128MB".into(),
                 "shared_buffers=32MB".into(),
+                format!("max_connections={SCRATCH_TRANSACTIONS}"),
+                format!(
+                    "max_locks_per_transaction={}",
+                    suffices(locks, SCRATCH_TRANSACTIONS)
+                ),
                 "dynamic_shared_memory_type=mmap".into(),
                 "logging_collector=off".into(),
                 "log_statement=none".into(),

@@ -1,0 +1,205 @@
+-- What a prelude can create before the target tables, which unowned sequences join their dump, and what
+-- neither brings along: last of the three statements, over the arrays that scope.sql and edges.sql
+-- set. A body that is text (plpgsql, AS '...') has no rows in pg_depend, so what it names is not
+-- known here.
+WITH RECURSIVE scope(oid, target) AS MATERIALIZED (
+  SELECT * FROM unnest(:'scope_oid'::oid[], :'scope_target'::int[])
+), rel(oid) AS MATERIALIZED (
+  SELECT unnest(:'rel'::oid[])
+),
+-- as edges.sql tells them
+edge(relid, fclass, fobj, tclass, tobj, mine, beyond, walk) AS MATERIALIZED (
+  SELECT * FROM unnest(:'edge_relid'::oid[], :'edge_fclass'::oid[], :'edge_fobj'::oid[],
+    :'edge_tclass'::oid[], :'edge_tobj'::oid[],
+    :'edge_mine'::boolean[], :'edge_beyond'::boolean[], :'edge_walk'::boolean[])
+), dependent(classid, objid, relid) AS (
+  SELECT * FROM unnest(:'dependent_class'::oid[], :'dependent_obj'::oid[], :'dependent_relid'::oid[])
+), seq(oid, target) AS (
+  SELECT q.oid, min(s.target)
+  FROM edge e JOIN pg_class q ON q.oid = e.tobj AND q.relkind = 'S'
+  JOIN scope s ON s.oid = e.relid
+  WHERE e.tclass = 'pg_class'::regclass AND e.beyond
+    -- what LIKE copies is the default alone: its sequence may be another table's
+    AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.classid = e.tclass AND d.objid = q.oid
+      AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'i')
+    AND has_table_privilege(q.oid, 'SELECT') AND has_schema_privilege(q.relnamespace, 'USAGE')
+  GROUP BY q.oid
+),
+-- what can be created only after some relation, so in no prelude
+late(classid, objid) AS (
+  SELECT e.fclass, e.fobj FROM edge e WHERE e.relid IS NULL AND (e.mine OR e.beyond)
+  UNION
+  SELECT e.fclass, e.fobj
+  FROM late JOIN edge e ON e.tclass = late.classid AND e.tobj = late.objid AND e.relid IS NULL
+), need(classid, objid, late) AS (
+  SELECT e.tclass, e.tobj, (e.tclass, e.tobj) IN (SELECT classid, objid FROM late)
+  FROM (SELECT DISTINCT tclass, tobj, mine FROM edge) e
+  WHERE NOT e.mine
+    AND e.tclass NOT IN ('pg_class'::regclass, 'pg_amop'::regclass, 'pg_amproc'::regclass)
+),
+col(relid, attnum, typid) AS MATERIALIZED (
+  SELECT s.oid, a.attnum, a.atttypid
+  FROM scope s JOIN pg_attribute a ON a.attrelid = s.oid AND a.attnum > 0 AND NOT a.attisdropped
+),
+-- a column's value may hold values of these types: numbers of large objects, amounts of money,
+-- names of objects
+colheld(coltype, typid) AS (
+  SELECT DISTINCT typid, typid FROM col
+  UNION
+  SELECT c.coltype, n.oid
+  FROM colheld c JOIN pg_type t ON t.oid = c.typid
+  CROSS JOIN LATERAL (
+    VALUES (t.typbasetype), (CASE WHEN t.typlen = -1 THEN t.typelem ELSE 0 END)
+    UNION ALL SELECT a.atttypid FROM pg_attribute a
+      WHERE a.attrelid = t.typrelid AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL SELECT r.rngsubtype FROM pg_range r -- of the range, or of its multirange
+      WHERE t.oid IN (r.rngtypid, (to_jsonb(r) ->> 'rngmultitypid')::oid)) AS n(oid)
+  WHERE n.oid <> 0
+), holder(relid, attnum, held) AS (
+  SELECT col.relid, col.attnum, h.typname
+  FROM (
+    SELECT c.coltype, t.typname FROM colheld c JOIN pg_type t ON t.oid = c.typid
+    WHERE t.typnamespace = 'pg_catalog'::regnamespace
+      AND (t.typname IN ('oid', 'money', 'aclitem') OR t.typname ~ '^reg')) h
+  JOIN col ON col.typid = h.coltype
+), around(classid, objid, late) AS (
+  SELECT * FROM need
+  UNION SELECT 'pg_namespace'::regclass, q.relnamespace, false
+    FROM seq JOIN pg_class q ON q.oid = seq.oid
+    WHERE q.relnamespace >= 16384 OR q.relnamespace = 2200
+), policy(oid, polroles) AS (
+  SELECT p.oid, p.polroles FROM rel JOIN pg_policy p ON p.polrelid = rel.oid
+), kept(classid, objid) AS (
+  SELECT 'pg_class'::regclass::oid, oid FROM rel
+  UNION ALL SELECT 'pg_class'::regclass, oid FROM seq
+  UNION ALL SELECT classid, objid FROM around WHERE NOT late AND classid <> 'pg_extension'::regclass
+),
+-- The thing by name, or by classid, objid; and for which object, and why.
+ref(kind, name, classid, objid, objsubid, why, byclass, byobj) AS (
+  SELECT CASE
+      WHEN e.beyond AND k.contype = 'f' THEN 'foreign_key'
+      -- by a statement of its own pg_dump attaches a table, and so brings the parent's triggers
+      WHEN e.beyond AND e.fclass = 'pg_trigger'::regclass AND EXISTS (
+          SELECT FROM pg_trigger t WHERE t.oid = e.fobj AND to_jsonb(t) ->> 'tgparentid' <> '0')
+        THEN 'partitioned_table'
+      WHEN e.tclass = 'pg_class'::regclass AND e.fclass = e.tclass AND EXISTS (
+          SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
+          WHERE i.inhrelid = e.fobj AND i.inhparent = e.tobj)
+        THEN 'partitioned_table'
+      WHEN e.beyond AND e.tclass = 'pg_class'::regclass AND (k.contype <> 'f' AND k.conparentid <> 0
+          OR e.fclass = e.tclass AND EXISTS (
+            SELECT FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid AND c.relkind IN ('i', 'I')
+            WHERE i.inhrelid = e.fobj))
+        THEN 'partitioned_table' END,
+    NULL::text, e.tclass, e.tobj, 0, '', e.fclass, e.fobj
+  FROM edge e LEFT JOIN pg_constraint k ON e.fclass = 'pg_constraint'::regclass AND k.oid = e.fobj
+  WHERE e.beyond AND NOT (e.relid IS NOT NULL AND e.tobj IN (SELECT oid FROM seq))
+    OR e.tclass = 'pg_extension'::regclass
+    OR e.tclass <> 'pg_class'::regclass
+      AND (e.tclass, e.tobj) IN (SELECT classid, objid FROM late)
+  UNION ALL
+  SELECT 'role', quote_ident(pg_get_userbyid(r.roleid)), NULL, NULL, NULL, r.why, r.classid, r.objid
+  FROM (
+    SELECT d.refobjid, CASE d.deptype WHEN 'o' THEN 'owner of ' WHEN 'a' THEN 'privileges on ' ELSE '' END,
+      o.classid, o.objid
+    FROM (SELECT * FROM kept UNION ALL SELECT 'pg_policy'::regclass, oid FROM policy) o
+    JOIN pg_shdepend d ON d.classid = o.classid AND d.objid = o.objid
+      AND d.refclassid = 'pg_authid'::regclass
+      AND d.dbid = (SELECT oid FROM pg_database WHERE datname = current_database())
+    UNION ALL -- the bootstrap superuser is not in pg_shdepend
+    SELECT CASE classid
+        WHEN 'pg_class'::regclass THEN (SELECT relowner FROM pg_class WHERE oid = objid)
+        WHEN 'pg_namespace'::regclass THEN (SELECT nspowner FROM pg_namespace WHERE oid = objid)
+        WHEN 'pg_proc'::regclass THEN (SELECT proowner FROM pg_proc WHERE oid = objid)
+        WHEN 'pg_type'::regclass THEN (SELECT typowner FROM pg_type WHERE oid = objid) END,
+      'owner of ', classid, objid
+    FROM kept WHERE objid >= 16384
+    UNION ALL -- nor is what it may
+    SELECT 10, '', 'pg_policy'::regclass, oid FROM policy WHERE 10 = ANY (polroles)
+    UNION ALL
+    SELECT 10, 'privileges on ', k.classid, k.objid
+    FROM kept k CROSS JOIN LATERAL (
+      SELECT relowner, relacl FROM pg_class
+        WHERE k.classid = 'pg_class'::regclass AND oid = k.objid
+      UNION ALL SELECT c.relowner, a.attacl
+        FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND NOT a.attisdropped
+        WHERE k.classid = 'pg_class'::regclass AND c.oid = k.objid AND a.attacl IS NOT NULL
+      UNION ALL SELECT nspowner, nspacl FROM pg_namespace
+        WHERE k.classid = 'pg_namespace'::regclass AND oid = k.objid
+      UNION ALL SELECT proowner, proacl FROM pg_proc
+        WHERE k.classid = 'pg_proc'::regclass AND oid = k.objid
+      UNION ALL SELECT typowner, typacl FROM pg_type
+        WHERE k.classid = 'pg_type'::regclass AND oid = k.objid) AS p(owner, acl)
+    WHERE p.owner <> 10 AND EXISTS (
+      SELECT FROM aclexplode(p.acl) a WHERE 10 IN (a.grantee, a.grantor))
+    ) AS r(roleid, why, classid, objid)
+  WHERE r.roleid <> 0
+  UNION ALL
+  SELECT 'tablespace', quote_ident(t.spcname), NULL, NULL, NULL, '', 'pg_class'::regclass, c.oid
+  FROM (SELECT oid FROM rel
+    UNION ALL SELECT i.indexrelid FROM rel JOIN pg_index i ON i.indrelid = rel.oid) o
+  JOIN pg_class c ON c.oid = o.oid JOIN pg_tablespace t ON t.oid = c.reltablespace
+  UNION ALL
+  SELECT 'library', p.probin, NULL, NULL, NULL, '', k.classid, k.objid
+  FROM kept k JOIN pg_proc p ON k.classid = 'pg_proc'::regclass AND p.oid = k.objid
+  WHERE p.probin IS NOT NULL
+  UNION ALL
+  SELECT 'large_object', NULL, 'pg_class'::regclass, relid, attnum, '', 'pg_class'::regclass, relid
+  FROM holder WHERE held = 'oid' AND EXISTS (SELECT FROM pg_largeobject_metadata)
+  UNION ALL -- under another, amounts are read as other amounts
+  SELECT 'locale', current_setting('lc_monetary'), NULL, NULL, NULL, '', 'pg_class'::regclass, relid
+  FROM holder WHERE held = 'money' AND current_setting('lc_monetary') NOT IN ('C', 'POSIX', '')
+  UNION ALL -- regclass and its like, and privileges: read in only where the objects are there
+  SELECT 'object_names', NULL, 'pg_class'::regclass, relid, attnum, held || ' in ', 'pg_class'::regclass, relid
+  FROM holder WHERE held NOT IN ('oid', 'money')
+  UNION ALL
+  SELECT CASE classid WHEN 'pg_statistic_ext'::regclass THEN 'statistics' ELSE 'dependent' END,
+    NULL, classid, objid, 0, '', 'pg_class'::regclass, relid
+  FROM dependent
+)
+SELECT jsonb_build_object(
+  'missing', (
+    SELECT COALESCE(jsonb_agg(t.item), '[]')
+    FROM jsonb_array_elements(:'targets'::jsonb) WITH ORDINALITY AS t(item, ord)
+    WHERE t.ord - 1 NOT IN (SELECT target FROM scope)),
+  'objects', (
+    SELECT COALESCE(jsonb_agg(jsonb_build_object(
+      'class', n.classid::bigint, 'oid', n.objid::bigint, 'kind', i.type, 'name', i.identity,
+      -- a constraint of a domain is written with or after it, a multirange is made with its range
+      'part_of', COALESCE(
+        (SELECT k.contypid::bigint FROM pg_constraint k
+          WHERE n.classid = 'pg_constraint'::regclass AND k.oid = n.objid),
+        (SELECT d.refobjid::bigint FROM pg_depend d
+          WHERE d.classid = n.classid AND d.objid = n.objid AND d.deptype = 'i'
+            AND n.classid = 'pg_type'::regclass AND d.refclassid = n.classid LIMIT 1)),
+      'opaque', n.classid = 'pg_proc'::regclass AND EXISTS (
+        SELECT FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
+        WHERE p.oid = n.objid AND l.lanname NOT IN ('internal', 'c')
+          AND to_jsonb(p) ->> 'prosqlbody' IS NULL),
+      'needed_by', b.names) ORDER BY i.type, i.identity), '[]')
+    FROM around n CROSS JOIN LATERAL pg_identify_object(n.classid, n.objid, 0) i
+    LEFT JOIN (
+      SELECT e.tclass, e.tobj, jsonb_agg(DISTINCT f.type || ' ' || f.identity)
+      FROM (
+        SELECT tclass, tobj, fclass, fobj FROM edge
+        UNION ALL SELECT 'pg_namespace'::regclass, q.relnamespace, 'pg_class'::regclass, q.oid
+          FROM seq JOIN pg_class q ON q.oid = seq.oid) e
+      CROSS JOIN LATERAL pg_identify_object(e.fclass, e.fobj, 0) f
+      GROUP BY e.tclass, e.tobj) AS b(classid, objid, names) USING (classid, objid)
+    WHERE NOT n.late),
+  'sequences', (
+    SELECT COALESCE(jsonb_agg(jsonb_build_object('oid', seq.oid::bigint, 'target', seq.target,
+      'schema', n.nspname, 'name', q.relname) ORDER BY n.nspname, q.relname), '[]')
+    FROM seq JOIN pg_class q ON q.oid = seq.oid JOIN pg_namespace n ON n.oid = q.relnamespace),
+  'external', (
+    SELECT COALESCE(jsonb_agg(jsonb_build_object('kind', kind, 'name', name, 'needed_by', needed_by)
+      ORDER BY kind, name, needed_by), '[]')
+    FROM (
+      SELECT DISTINCT CASE WHEN r.kind IS NULL THEN replace(i.type, ' ', '_')
+          WHEN r.kind = 'dependent' THEN 'dependent_' || replace(i.type, ' ', '_')
+          ELSE r.kind END,
+        COALESCE(r.name, i.identity), r.why || b.type || ' ' || b.identity
+      FROM ref r
+      LEFT JOIN LATERAL pg_identify_object(r.classid, r.objid, r.objsubid) i ON r.classid IS NOT NULL
+      CROSS JOIN LATERAL pg_identify_object(r.byclass, r.byobj, 0) b) AS x(kind, name, needed_by))
+);
