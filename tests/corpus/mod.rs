@@ -3,8 +3,12 @@
 // How many were tried is told.
 #![allow(clippy::print_stdout)]
 
+mod additions;
 mod content;
+mod dice;
+mod generator;
 mod header;
+mod random;
 mod round;
 mod schemas;
 mod structure;

@@ -24,15 +24,11 @@ pub fn run(step: &str, command: Pgseal<'_>, code: i32) -> Result<Ran, Failure> {
     if ran.code() == code {
         return Ok(ran);
     }
-    Err(format!(
-        "{step}: exit {}\n{}\n{}",
-        ran.code(),
-        ran.stderr,
-        match step {
-            "prove-restore" => &ran.stdout,
-            _ => "",
-        }
-    ))
+    Err(failure(step, &ran))
+}
+
+pub fn failure(step: &str, ran: &Ran) -> Failure {
+    format!("{step}: exit {}\n{}{}", ran.code(), ran.stderr, ran.stdout)
 }
 
 impl<'t> Round<'t> {

@@ -10,11 +10,9 @@ use std::path::Path;
 
 #[test]
 fn every_schema_comes_back_or_is_named_at_backup() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/schemas");
-    let all = names(&folder).into_iter();
     let only = std::env::var("PGSEAL_SCHEMAS").unwrap_or_default();
-    let all = all.filter(|name| name.ends_with(".sql") && name.contains(&only));
-    let all: Vec<Schema> = all.map(|name| Schema::read(&folder.join(name))).collect();
+    let mut all = schemas();
+    all.retain(|schema| schema.name.contains(&only));
     let major: u32 = cluster()
         .sql("postgres", "SHOW server_version_num")
         .parse::<u32>()
@@ -42,6 +40,19 @@ fn every_schema_comes_back_or_is_named_at_backup() {
         done.len(),
         wrong.join("\n")
     );
+}
+
+fn schemas() -> Vec<Schema> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/schemas");
+    let all = names(&folder).into_iter();
+    let all = all.filter(|name| name.ends_with(".sql"));
+    all.map(|name| Schema::read(&folder.join(name))).collect()
+}
+
+/// The words of all of them.
+pub fn known_faults() -> Vec<String> {
+    let faults = schemas().into_iter().filter_map(|s| s.known_fault);
+    faults.map(|fault| fault.words).collect()
 }
 
 /// A fault that is known must be there, and be the one that is known.

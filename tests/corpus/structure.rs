@@ -57,7 +57,10 @@ fn split(dump: &str) -> BTreeSet<String> {
                 .iter_mut()
                 .for_each(|line| *line = line.trim_end_matches(','));
             entry[1..].sort_unstable();
-            entry.push(method);
+            // A partitioned table stores nothing.
+            if !entry.iter().any(|line| line.contains("PARTITION BY")) {
+                entry.push(method);
+            }
         }
         if at > 0 {
             found.insert(entry.join("\n").trim_end().to_string());
