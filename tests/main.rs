@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod backup;
+mod corpus;
 mod readiness;
 mod restore;
 mod session;
