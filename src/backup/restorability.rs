@@ -2,6 +2,7 @@
 //! where the settings ask for that.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::hint::Hints;
 use crate::base::text::plain;
 use crate::config::scope::Restorable;
 use crate::config::settings::Config;
@@ -105,10 +106,12 @@ impl Restorability {
             _ => ", … (the whole line: `pgseal readiness`)",
         };
         let known = missed.iter().take(FIRST).map(|missed| &*missed.what);
-        Err(Error::new(Code::NotRestorable, what).hint(format!(
-            "Back up the tables that these belong to as well, or acknowledge them:\n             [scope] known_external = [{}{more}]",
-            listed_as_toml(known)
-        )))
+        Err(Error::new(Code::NotRestorable, what).hint(
+            Hints::from(
+                "Back up the tables that these belong to as well, or acknowledge them in the config file:",
+            )
+            .then(format!("[scope] known_external = [{}{more}]", listed_as_toml(known))),
+        ))
     }
 
     /// For standard error, a few lines at most. `whole`: where the whole of a long list is.
