@@ -246,7 +246,8 @@ fn a_prelude_that_lacks_something_is_no_whole_backup() {
     ran.fails(
         3,
         &[
-            "cannot back up `public.t`: not all would come back",
+            "cannot back up `public.t` (",
+            "): not all would come back",
             need,
             "nothing was written",
         ],
