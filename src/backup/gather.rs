@@ -15,6 +15,7 @@ use crate::gnupg::keyring::{self, Recipient};
 use crate::gnupg::signer::{self, Signer};
 use crate::pg::catalog::Catalog;
 use crate::pg::closure::Closure;
+use crate::pg::connection::Connection;
 use crate::pg::encoding::Encoding;
 use crate::pg::server::{self, DatabaseAnswer, FittingPgDump};
 use crate::process::cancel::Cancel;
@@ -109,10 +110,12 @@ impl HostAnswers {
         spelled_alike(names, encoding, database)?;
         let restorability = Restorability::foreseen(config, &closure);
         restorability.check(&config.restorable)?;
+        let connection = config.connection.pinned(&catalog.place());
         let plan = Plan::new(
             config,
             PlanParts {
                 run_id,
+                connection: &connection,
                 relations,
                 sequences: closure.sequences.clone(),
                 tables,
@@ -132,6 +135,7 @@ impl HostAnswers {
         let warnings = warnings.collect();
         Ok(Gathered {
             plan,
+            connection,
             catalog,
             closure,
             restorability,
@@ -181,6 +185,8 @@ fn spelled_alike<'a>(
 /// A plan, and what was asked to make it.
 pub(crate) struct Gathered {
     pub plan: Plan,
+    /// To the server that was asked.
+    pub connection: Connection,
     pub catalog: Catalog,
     pub closure: Closure,
     pub restorability: Restorability,

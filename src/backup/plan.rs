@@ -8,6 +8,7 @@ use crate::gnupg::compression::Compression;
 use crate::pg;
 use crate::pg::catalog::Relation;
 use crate::pg::closure::Sequence;
+use crate::pg::connection::Connection;
 use crate::pg::encoding::Encoding;
 use crate::process::command::CommandSpec;
 use crate::store::run_files::RunFile;
@@ -40,6 +41,8 @@ pub(crate) struct PlanParts<'a> {
     pub relations: Vec<Relation>,
     pub sequences: Vec<Sequence>,
     pub encoding: Encoding,
+    /// To the server that was asked.
+    pub connection: &'a Connection,
     /// Path of the one that fits the server.
     pub pg_dump: &'a str,
     pub gpg: &'a Gpg,
@@ -49,7 +52,7 @@ impl Plan {
     pub(crate) fn new(config: &Config, parts: PlanParts<'_>) -> Plan {
         let names = parts.relations.iter().map(|relation| &relation.table);
         let names = names.chain(parts.sequences.iter().map(|sequence| &sequence.table));
-        let (program, connection, encoding) = (parts.pg_dump, &config.connection, parts.encoding);
+        let (program, connection, encoding) = (parts.pg_dump, parts.connection, parts.encoding);
         let prelude = || pg::command::pg_dump_prelude(program, connection, encoding);
         Plan {
             dump: pg::command::pg_dump(program, connection, encoding, names),

@@ -128,7 +128,7 @@ impl PreparedBackup {
             prelude: encrypted.prelude.map(|prelude| prelude.written.file),
         };
         let (synced, same) = thread::scope(|scope| {
-            let same = threads::spawn(scope, || still_the_same(config, &gathered, cancel));
+            let same = threads::spawn(scope, || still_the_same(&gathered, cancel));
             let synced = unsynced.sync(&store, &manifest, gathered.signer.as_ref(), cancel);
             (synced, joined(same))
         });
@@ -253,8 +253,8 @@ impl Unsynced {
 }
 
 /// A partition attached, or a child created, while the dump ran is not in it.
-fn still_the_same(config: &Config, gathered: &Gathered, cancel: &Cancel) -> Result<()> {
-    let after = server::catalog(&config.connection, &gathered.plan.tables, cancel)?;
+fn still_the_same(gathered: &Gathered, cancel: &Cancel) -> Result<()> {
+    let after = server::catalog(&gathered.connection, &gathered.plan.tables, cancel)?;
     let before = &gathered.catalog;
     if !before.mark.may_precede(&after.mark) {
         return Err(Error::new(
