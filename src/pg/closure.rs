@@ -4,11 +4,12 @@
 use crate::base::names::TableName;
 use serde::{Deserialize, Serialize};
 
-/// Three statements, in the form that psql reads: each gives the next its answer in variables, so
+/// Four statements, in the form that psql reads: each gives the next its answer in variables, so
 /// that the server plans with the true numbers of partitions. The last one prints.
 pub(crate) const QUERY: &str = concat!(
     include_str!("closure/scope.sql"),
     include_str!("closure/edges.sql"),
+    include_str!("closure/bodies.sql"),
     include_str!("closure/answer.sql")
 );
 
@@ -49,6 +50,7 @@ impl ExternalReference {
         let kind = match self.kind.as_str() {
             "foreign_key" | "partitioned_table" => "table".into(),
             "object_names" => "object names in".into(),
+            "search_path" => "search path for".into(),
             "large_object" => "large objects in".into(),
             kind => kind.trim_start_matches("dependent_").replace('_', " "),
         };
@@ -64,6 +66,8 @@ pub(crate) struct Closure {
     pub objects: Vec<Object>,
     /// Sequences that no table owns and that a table's default, or the like, names.
     pub sequences: Vec<Sequence>,
+    /// Kind and name of what the text of a body names and what is not brought along.
+    pub passed_over: Vec<String>,
     /// What a restore would miss, prelude or not.
     external: Vec<ExternalReference>,
 }
@@ -78,7 +82,7 @@ pub(crate) struct Object {
     pub name: String,
     /// The type that it is made with, or after: it need not have a statement of its own.
     pub part_of: Option<u32>,
-    /// A function whose body is text: what it names is not known.
+    /// A function whose body is text: what it names is found by that text alone.
     pub opaque: bool,
     needed_by: Vec<String>,
 }
@@ -141,6 +145,7 @@ mod tests {
                 {"class":1247,"oid":20000,"kind":"type","name":"public.t","part_of":null,"opaque":false,"needed_by":["table public.a","table public.b"]},
                 {"class":2606,"oid":20001,"kind":"domain constraint","name":"c on public.t","part_of":20000,"opaque":false,"needed_by":["type public.t"]}],
               "sequences":[{"oid":1,"target":0,"schema":"a","name":"B.c"}],
+              "passed_over":[],
               "external":[{"kind":"role","name":"r","needed_by":"owner of table public.a"}]}"#,
         )
         .unwrap();

@@ -1,5 +1,6 @@
 //! A backup: what goes into it, what stops it, what it leaves.
 
+mod bodies;
 mod broken;
 mod compression;
 mod connection;

@@ -94,7 +94,7 @@ const TABLES: [&str; 4] = [
     "\"Sch.\"\"e\nma é\".\"Ta;b'le \"\"x\"\".y\"",
 ];
 
-fn prelude(sealed: &Sealed) -> String {
+pub fn prelude(sealed: &Sealed) -> String {
     let said = &sealed.manifest["prelude"];
     assert_eq!(said["file"], format!("{}.prelude.sql.gpg", sealed.run_id));
     let path = sealed.path.with_file_name(said["file"].as_str().unwrap());

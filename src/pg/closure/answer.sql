@@ -1,13 +1,11 @@
 -- What a prelude can create before the target tables, which unowned sequences join their dump, and what
--- neither brings along: last of the three statements, over the arrays that scope.sql and edges.sql
--- set. A body that is text (plpgsql, AS '...') has no rows in pg_depend, so what it names is not
--- known here.
+-- neither brings along: last of the four statements, over the arrays that the others set.
 WITH RECURSIVE scope(oid, target) AS MATERIALIZED (
   SELECT * FROM unnest(:'scope_oid'::oid[], :'scope_target'::int[])
 ), rel(oid) AS MATERIALIZED (
   SELECT unnest(:'rel'::oid[])
 ),
--- as edges.sql tells them
+-- as edges.sql and bodies.sql tell them
 edge(relid, fclass, fobj, tclass, tobj, mine, beyond, walk) AS MATERIALIZED (
   SELECT * FROM unnest(:'edge_relid'::oid[], :'edge_fclass'::oid[], :'edge_fobj'::oid[],
     :'edge_tclass'::oid[], :'edge_tobj'::oid[],
@@ -97,6 +95,9 @@ ref(kind, name, classid, objid, objsubid, why, byclass, byobj) AS (
     OR e.tclass = 'pg_extension'::regclass
     OR e.tclass <> 'pg_class'::regclass
       AND (e.tclass, e.tobj) IN (SELECT classid, objid FROM late)
+  UNION ALL
+  SELECT 'search_path', NULL, 'pg_proc'::regclass, called, 0, '', 'pg_proc'::regclass, caller
+  FROM unnest(:'bare_caller'::oid[], :'bare_called'::oid[]) AS b(caller, called)
   UNION ALL
   SELECT 'role', quote_ident(pg_get_userbyid(r.roleid)), NULL, NULL, NULL, r.why, r.classid, r.objid
   FROM (
@@ -191,6 +192,7 @@ SELECT jsonb_build_object(
     SELECT COALESCE(jsonb_agg(jsonb_build_object('oid', seq.oid::bigint, 'target', seq.target,
       'schema', n.nspname, 'name', q.relname) ORDER BY n.nspname, q.relname), '[]')
     FROM seq JOIN pg_class q ON q.oid = seq.oid JOIN pg_namespace n ON n.oid = q.relnamespace),
+  'passed_over', :'passed_over'::jsonb,
   'external', (
     SELECT COALESCE(jsonb_agg(jsonb_build_object('kind', kind, 'name', name, 'needed_by', needed_by)
       ORDER BY kind, name, needed_by), '[]')
