@@ -2,7 +2,7 @@
 
 use crate::base::error::{Code, Error};
 use crate::process::cancel::StopReason;
-use crate::process::child::{ChildExit, ExitKind};
+use crate::process::child::{ChildExit, ExitKind, HELD_OPEN};
 use crate::process::flow::{Passed, StreamError};
 use crate::process::pipe::Piped;
 
@@ -60,7 +60,9 @@ fn judge(
     let consequence = producer.stopped
         || producer.end == ExitKind::Signal(SIGPIPE)
         || matches!(tap, Some(Err(StreamError::BrokenPipe(_))));
+    let held = || Error::new(Code::StageFailed, HELD_OPEN);
     match (producer.end.ok(), consumer.end.ok()) {
+        (true, _) if tap == Some(&Err(StreamError::HeldOpen)) => Blame::Tap(held()),
         (true, false) => Blame::Consumer,
         (false, false) if consequence => Blame::Consumer,
         (false, false) => Blame::Both,
@@ -73,10 +75,7 @@ fn judge(
             (_, Some(Err(StreamError::BrokenPipe(why)))) => {
                 Blame::Sink(Error::new(Code::StageFailed, why))
             }
-            _ => Blame::Tap(Error::new(
-                Code::StageFailed,
-                "a pipe was still held open by another process",
-            )),
+            _ => Blame::Tap(held()),
         },
     }
 }

@@ -57,9 +57,10 @@ pub(crate) fn run(spec: &CommandSpec, input: Input, cancel: &Cancel) -> Output {
     let stdout = match streamed.sink {
         Some((Answer(bytes), Ok(()))) => bytes,
         _ => {
-            if !matches!(outcome.end, ExitKind::NotStarted(_)) {
-                outcome.end = ExitKind::Lost;
-            }
+            outcome.end = match outcome.end {
+                ExitKind::Code(0) => ExitKind::HeldOpen,
+                end => end,
+            };
             Vec::new()
         }
     };

@@ -350,13 +350,3 @@ fn psql() {
         });
     }
 }
-
-/// The thread that writes the file is left behind; its file is not.
-#[test]
-fn an_output_that_is_held_open_leaves_no_file() {
-    let test = table();
-    test.shim_encrypt("sleep 6 2>/dev/null </dev/null & exec $real \"$@\"");
-    let ran = test.backup(&["public.t"]).run();
-    ran.fails(4, &["held open by another process"]);
-    assert_eq!(test.files(), [""; 0]);
-}
