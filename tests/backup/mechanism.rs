@@ -87,6 +87,23 @@ fn it_passes() {
     assert_eq!(proof["schema"], "pgseal/prove-mechanism/1");
     assert_eq!(proof["result"], "PASS");
     assert_eq!(proof["secrets_exposed"], "NONE");
+    // The homes, and not all that others write to the folder that they are in.
+    let tmp = format!("{}/", test.dir.join("tmp").display());
+    let searched: Vec<_> = proof["searched"].as_array().unwrap().iter().collect();
+    let homes = searched[..2].iter();
+    assert!(
+        homes
+            .clone()
+            .all(|place| place.as_str().unwrap().starts_with(&tmp)),
+        "{searched:?}"
+    );
+    assert_eq!(
+        searched[2..],
+        [
+            "/nowhere (0 files changed since)",
+            "our output and every argv"
+        ]
+    );
     assert_eq!(proof["key"], "ed25519 with cv25519 for encryption");
     assert!(proof["sample_bytes"].as_u64().unwrap() >= 65536);
     let steps = proof["steps"].as_array().unwrap();

@@ -32,12 +32,9 @@ pub(crate) fn prove_with(
     // A trial that was stopped from outside is no proof of anything; its homes go with it.
     outcome?;
     let homes = trial.homes();
-    let in_homes = canary.search(&homes);
-    // The temporary root that was used, and no other: on a busy host /tmp is full of what others
-    // write meanwhile, and not to be able to search that says nothing of gpg.
-    let mut roots: Vec<_> = homes.iter().filter_map(|home| home.parent()).collect();
-    roots.dedup();
-    let roots: Vec<_> = roots.into_iter().map(Into::into).collect();
+    // What gpg was given to write to, while it is there. Not the temporary folder that they are in:
+    // on a busy host it is full of what others write.
+    let in_homes = canary.search(&homes, cancel)?;
     let (mut steps, sizes) = trial.finish();
 
     let after = keyring()?;
@@ -64,8 +61,7 @@ pub(crate) fn prove_with(
         searched: Vec::new(),
     };
     let mut search = in_homes;
-    search.add(canary.search(&roots));
-    search.add(canary.search(std::slice::from_ref(&config.store)));
+    search.add(canary.search(std::slice::from_ref(&config.store), cancel)?);
     // Every argv is part of the report, and so of what is searched here.
     let output = proof.text() + &print::json_pretty(&proof)?;
     search.add(canary.search_text("our output and every argv", &output));
