@@ -20,4 +20,5 @@ pub(crate) mod stage;
 pub(crate) mod status_lines;
 pub(crate) mod stderr;
 pub(crate) mod supervisor;
+pub(crate) mod tether;
 pub(crate) mod tty;

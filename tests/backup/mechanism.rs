@@ -271,6 +271,48 @@ fn a_gpg_that_is_broken() {
     left_nothing(&test);
 }
 
+/// Nothing can be done about SIGKILL; but the agent ends by itself, and the next proof sweeps.
+#[test]
+fn what_a_kill_leaves_is_swept() {
+    let test = Test::new();
+    let (mine, tmp) = (test.dir.display().to_string(), test.dir.join("tmp"));
+    let running = "while kill -0 $PPID 2>/dev/null; do sleep 0.1; done";
+    each(["prove-mechanism", "preflight"], |verb| {
+        test.shim("gpg", "*\\ --decrypt\\ *", running);
+        let run = test.pgseal(verb).start();
+        eventually("it decrypts", || {
+            processes(&mine)
+                .iter()
+                .any(|line| line.contains("sleep 0.1"))
+        });
+        run.signal(Signal::KILL);
+        assert_eq!(run.wait().code(), -9);
+        eventually("its agents end by themselves", || {
+            processes(&mine).is_empty()
+        });
+        let left = names(&tmp);
+        assert_eq!(left.len(), 2, "{left:?}");
+        test.shim("gpg", "nothing", "");
+        // As young as this they may be another's, who has not locked them yet.
+        test.pgseal("prove-mechanism").run().exits(0);
+        assert_eq!(names(&tmp), left);
+        let old = std::time::SystemTime::now() - std::time::Duration::from_secs(120);
+        for name in &left {
+            let folder = std::fs::File::open(tmp.join(name)).unwrap();
+            folder.set_modified(old).unwrap();
+        }
+        let proof = test
+            .pgseal("prove-mechanism")
+            .arg("--json")
+            .run()
+            .exits(0)
+            .json();
+        let told = &proof["steps"][8];
+        assert_eq!(told["name"], "removed what a killed proof left");
+        left_nothing(&test);
+    });
+}
+
 #[test]
 fn stopped_in_the_middle() {
     let test = Test::new();

@@ -3,6 +3,7 @@
 use crate::base::error::Result;
 use crate::config::settings::Config;
 use crate::gnupg::command;
+use crate::gnupg::ephemeral_home::EphemeralHome;
 use crate::process::cancel::Cancel;
 use crate::readiness::mechanism::canary::Canary;
 use crate::readiness::mechanism::key_type::KeyType;
@@ -27,6 +28,7 @@ pub(crate) fn prove_with(
     let keyring = || keyring::look(&gpg, config, cancel);
     let before = keyring()?;
 
+    let swept = EphemeralHome::sweep(&gpg.program, &config.env)?;
     let mut trial = RoundTrip::new(&gpg.program, config, cancel, canary)?;
     let outcome = trial.round_trip(shape).and_then(|()| trial.controls());
     // A trial that was stopped from outside is no proof of anything; its homes go with it.
@@ -37,6 +39,18 @@ pub(crate) fn prove_with(
     let in_homes = canary.search(&homes, cancel)?;
     let (mut steps, sizes) = trial.finish();
 
+    if !swept.is_empty() {
+        steps.push(Step {
+            name: "removed what a killed proof left",
+            passed: true,
+            detail: swept
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect::<Vec<_>>()
+                .join(", "),
+            argv: None,
+        });
+    }
     let after = keyring()?;
     steps.push(Step {
         name: "host keyring untouched",

@@ -1,6 +1,7 @@
 //! A throw-away PostgreSQL cluster: a private folder, a socket in it, a server that is our child.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::leftovers::lock;
 use crate::base::names::literal;
 use crate::pg;
 use crate::pg::connection::Connection;
@@ -65,7 +66,7 @@ impl ScratchCluster {
             .tempdir_in(root);
         let dir = dir.map_err(|err| Error::io(Code::Store, "make a folder in", root, &err))?;
         let path = dir.path().to_path_buf();
-        let lock = leftovers::lock(&path);
+        let lock = lock(&path);
         let env = without_postgres(&connection.env);
         let names = Names::random()?;
         let memory = limits
