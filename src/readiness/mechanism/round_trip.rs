@@ -198,7 +198,7 @@ impl<'a> RoundTrip<'a> {
         let ran = run(spec, input, self.cancel);
         match ran.stop {
             Some(stop) => Err(stopped(stop)),
-            None => Ok(ran),
+            None => ran.started(),
         }
     }
 
