@@ -1,7 +1,7 @@
 //! The second file: what the tables need around them, made of pg_dump's text on its way to gpg.
 
 use crate::backup::encrypt::{DumpJob, Written, through};
-use crate::backup::tap::Packet;
+use crate::backup::tap::{Packet, refuse_nul};
 use crate::base::error::{Code, Error, Result};
 use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::packet_writer::MessageWriter;
@@ -64,6 +64,7 @@ impl Tap for PreludeTap {
     }
 
     fn push(&mut self, bytes: &[u8], _: &mut Self::Stream) -> std::result::Result<(), StreamError> {
+        refuse_nul(bytes)?;
         self.dump.extend(bytes);
         if self.dump.len() <= LIMIT {
             Ok(())

@@ -7,6 +7,7 @@ mod connection;
 mod disk;
 mod dry_run;
 mod envelope;
+mod groups;
 mod input;
 mod many;
 mod mechanism;

@@ -18,6 +18,27 @@ fn yes_with_the_key() {
     assert_eq!(bench.names(), ["a.manifest.json", "a.sql.gpg"]);
 }
 
+/// gpg's group is not the terminal's foreground one; its agent's pinentry reads the terminal all the
+/// same.
+#[test]
+fn a_passphrase_typed_on_a_terminal() {
+    let bench = Bench::new(&["p"], &taken().protected);
+    let conf = bench.home.path.join("gpg-agent.conf");
+    fs::write(conf, "pinentry-program /usr/bin/pinentry-curses\n").unwrap();
+    let log = bench.place.path("log");
+    let script = format!(
+        "(until grep --quiet --ignore-case 'passphrase' {log}; do sleep 0.1; done
+          sleep 1; printf '%s\\r' '{PASSPHRASE}'; sleep 5) |
+         exec script --quiet --return --flush \
+             --command \"stty rows 40 cols 100; $(printf '%q ' \"$@\")\" {log}",
+        log = log.display()
+    );
+    let verify = bench.place.pgseal("verify").args(["p", "--decrypt"]);
+    let ran = verify.env("TERM", "xterm").shell(&script).run().exits(0);
+    let said = ran.stdout.contains("304 in 4 tables");
+    ran.check(said, "it must be opened");
+}
+
 #[test]
 fn every_compression() {
     let bench = Bench::new(&["deflate", "none", "zstd"], &taken().ring);
