@@ -9,7 +9,6 @@ use crate::process::cancel::Cancel;
 use crate::readiness::audit::{Audit, audit};
 use crate::report::judgement::F4;
 use crate::report::markdown;
-use crate::report::operator_package::KeyAlgorithm;
 use crate::report::preflight::checklist;
 use crate::report::print::{self, Answer};
 use crate::report::proof::{Exposed, Readiness, Verdict};
@@ -32,7 +31,7 @@ pub(crate) fn run(
         .hint("Give one of them."));
     }
     let audit = audit("pgseal/readiness/1", config, broken, cancel)?;
-    let package = operator_package::text(config, KeyAlgorithm::Ecc);
+    let package = operator_package::parts(config);
     let style = TerminalStyle::of_stdout(&config.env);
     told(audit, args.gate, |found| match args.format {
         None | Some(Format::Table) => table(found, &style),

@@ -105,6 +105,17 @@ pub(crate) struct OperatorPackage {
     /// The steps that make a signing key, on this host
     #[arg(long)]
     pub signing: bool,
+    /// The script of one machine. Without it: which is for which
+    #[arg(long, value_enum, conflicts_with = "signing")]
+    pub part: Option<Part>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// For the operator's machine: makes the key
+    Operator,
+    /// For this host: imports the public key and publishes its fingerprint
+    Host,
 }
 
 /// Which artifact, and what its origin is held against.
