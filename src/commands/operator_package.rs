@@ -5,6 +5,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::names::RunId;
 use crate::base::random;
 use crate::config::cli::{self, Part};
+use crate::config::flags::Settings;
 use crate::config::settings::Config;
 use crate::report::operator_package::{self, Filled, KeyAlgorithm};
 use crate::report::print::Answer;
@@ -14,7 +15,7 @@ use jiff::Timestamp;
 
 pub(crate) fn run(
     args: &cli::OperatorPackage,
-    settings: &cli::Settings,
+    settings: &Settings,
     config: &Config,
 ) -> Result<Answer> {
     if settings.json {

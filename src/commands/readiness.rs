@@ -4,6 +4,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::exit::Exit;
 use crate::commands::operator_package;
 use crate::config::cli::{self, Format, Gate};
+use crate::config::flags::Settings;
 use crate::config::settings::{Broken, Config};
 use crate::process::cancel::Cancel;
 use crate::readiness::audit::{Audit, audit};
@@ -17,7 +18,7 @@ use crate::report::style::TerminalStyle;
 
 pub(crate) fn run(
     args: &cli::Readiness,
-    settings: &cli::Settings,
+    settings: &Settings,
     config: &Config,
     broken: &[Broken],
     cancel: &Cancel,
