@@ -68,6 +68,11 @@ impl TableName {
         Ok(TableName { schema, name })
     }
 
+    /// In a schema that initdb makes, and that no dump brings back.
+    pub(crate) fn is_systems(&self) -> bool {
+        ["pg_catalog", "information_schema", "pg_toast"].contains(&self.schema.as_str())
+    }
+
     /// The exact pattern for `pg_dump --table=`: quoted, so nothing in it is a wildcard and
     /// nothing is folded.
     pub(crate) fn pattern(&self) -> String {

@@ -4,6 +4,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::text::counted;
 use crate::commands::artifact::{given, key, require_origin, sound};
 use crate::config::cli;
+use crate::config::flags::Settings;
 use crate::config::settings::Config;
 use crate::pg::closure::ExternalReference;
 use crate::process::cancel::Cancel;
@@ -37,7 +38,7 @@ impl Place {
 
 pub(crate) fn run(
     args: &cli::Restore,
-    settings: &cli::Settings,
+    settings: &Settings,
     config: &Config,
     cancel: &Cancel,
 ) -> Result<Answer> {

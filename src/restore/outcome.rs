@@ -116,11 +116,12 @@ pub(crate) fn failure(
         | Blame::Source(error)
         | Blame::Sink(error)
         | Blame::Tap(error) => error,
-        Blame::Producer | Blame::Both => match opens(gpg)? {
-            Opening::Refused(no) => {
-                sealed(format!("the artifact cannot be decrypted: {}", no.why)).hint(no.hints)
+        Blame::Producer | Blame::Both => match opens(gpg) {
+            Err(could_not) => could_not,
+            Ok(Opening::Refused(no)) => {
+                sealed(format!("the artifact cannot be decrypted: {}", no.why))
             }
-            Opening::Opened => sealed("gpg and psql failed".into()),
+            Ok(Opening::Opened) => sealed("gpg and psql failed".into()),
         },
         Blame::Consumer => {
             let at =

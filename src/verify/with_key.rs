@@ -50,7 +50,6 @@ pub(crate) fn artifact(
         DecryptOutcome::Opened(decrypted) => decrypted,
         DecryptOutcome::Refused(refusal) => {
             findings.record(refusal.check, Err(refusal.why));
-            findings.advise(refusal.hints);
             return Ok(None);
         }
     };
@@ -179,7 +178,6 @@ pub(crate) fn prelude(
         }
         DecryptOutcome::Refused(refusal) => {
             findings.record("prelude decryption", Err(refusal.why));
-            findings.advise(refusal.hints);
             Ok(None)
         }
     }

@@ -9,7 +9,7 @@ use crate::store::run_files::RunFile;
 use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::consistency;
 use crate::verify::judging::{self, Recorded};
-use crate::verify::open_file::{BlockDigests, OpenFile, Outside};
+use crate::verify::open_file::{BlockDigests, MISSING, OpenFile, Outside, Unopened, too_large};
 use crate::verify::origin::{Found, Origin, OriginProof};
 use crate::verify::signature::{Signature, signature};
 use crate::verify::verification::{EncryptedFile, Verification};
@@ -21,7 +21,7 @@ pub(crate) fn verify_files(
     cancel: &Cancel,
 ) -> Result<Verification> {
     let mut findings = Findings::default();
-    let (manifest, manifest_bytes) = match manifest(&subject, &mut findings) {
+    let (manifest, manifest_bytes) = match manifest(&subject, &mut findings)? {
         Some((manifest, bytes)) => (Some(manifest), bytes),
         None => (None, Vec::new()),
     };
@@ -71,33 +71,42 @@ pub(crate) fn verify_files(
 }
 
 /// The manifest, and the bytes of which it was made.
-fn manifest(subject: &ArtifactFiles, findings: &mut Findings) -> Option<(Manifest, Vec<u8>)> {
-    let path = subject.beside(RunFile::Manifest);
-    let read = || {
-        let path = path.ok_or(
-            "none can be looked up: the file's name is not <run id>.sql.gpg or .sql.zst.gpg",
-        )?;
-        if path.symlink_metadata().is_err() {
+fn manifest(
+    subject: &ArtifactFiles,
+    findings: &mut Findings,
+) -> Result<Option<(Manifest, Vec<u8>)>> {
+    let mut wrong = |why: String| {
+        findings.record("manifest", Err(why));
+        Ok(None)
+    };
+    let Some(path) = subject.beside(RunFile::Manifest) else {
+        let why = "none can be looked up: the file's name is not <run id>.sql.gpg or .sql.zst.gpg";
+        return wrong(why.into());
+    };
+    let opened = match OpenFile::open(&path) {
+        Ok(opened) => opened,
+        Err(Unopened::Unread(error)) => return Err(error),
+        Err(Unopened::Missing) => {
             let path = path.display();
-            return Err(format!(
+            return wrong(format!(
                 "`{path}` is not there: an orphan, a run that was never complete"
             ));
         }
-        let opened = OpenFile::open(&path)?;
-        opened.access.clone()?;
-        let bytes = opened.bytes(LARGEST_MANIFEST)?;
-        Ok((Manifest::parse(&bytes)?, bytes))
+        Err(Unopened::Wrong(why)) => return wrong(why.into()),
     };
-    let (manifest, bytes) = match read() {
-        Ok(read) => read,
-        Err(why) => {
-            findings.record("manifest", Err(why));
-            return None;
-        }
+    if let Err(why) = opened.access {
+        return wrong(why);
+    }
+    if opened.size > LARGEST_MANIFEST {
+        return wrong(too_large(opened.size));
+    }
+    let bytes = opened.bytes(LARGEST_MANIFEST)?;
+    let manifest = match Manifest::parse(&bytes) {
+        Ok(manifest) => manifest,
+        Err(why) => return wrong(why),
     };
-    let consistent = consistency::consistent(&manifest, subject);
-    findings.record("manifest", consistent);
-    Some((manifest, bytes))
+    findings.record("manifest", consistency::consistent(&manifest, subject));
+    Ok(Some((manifest, bytes)))
 }
 
 fn artifact(
@@ -108,13 +117,16 @@ fn artifact(
 ) -> Result<Option<EncryptedFile>> {
     let opened = match OpenFile::open(&subject.artifact) {
         Ok(opened) => opened,
-        Err(why) => {
-            findings.record("artifact", Err(why));
-            if subject.artifact.symlink_metadata().is_err() {
-                findings.advise(
-                    "Bring the file back to its manifest; no other proves or restores this run.",
-                );
-            }
+        Err(Unopened::Unread(error)) => return Err(error),
+        Err(Unopened::Wrong(why)) => {
+            findings.record("artifact", Err(why.into()));
+            return Ok(None);
+        }
+        Err(Unopened::Missing) => {
+            findings.record("artifact", Err(MISSING.into()));
+            findings.advise(
+                "Bring the file back to its manifest; no other proves or restores this run.",
+            );
             return Ok(None);
         }
     };
@@ -139,14 +151,19 @@ fn prelude(
 ) -> Result<Option<EncryptedFile>> {
     // By its own name: the manifest's word for it may lead anywhere.
     let path = subject.beside(RunFile::Prelude).unwrap_or_default();
-    let opened = OpenFile::open(&path);
-    let opened = match opened.and_then(|opened| opened.access.clone().map(|_| opened)) {
-        Ok(opened) => opened,
-        Err(why) => {
-            findings.record("prelude", Err(format!("`{}`: {why}", path.display())));
-            return Ok(None);
-        }
+    let mut wrong = |why: &str| {
+        findings.record("prelude", Err(format!("`{}`: {why}", path.display())));
+        Ok(None)
     };
+    let opened = match OpenFile::open(&path) {
+        Ok(opened) => opened,
+        Err(Unopened::Unread(error)) => return Err(error),
+        Err(Unopened::Missing) => return wrong(MISSING),
+        Err(Unopened::Wrong(why)) => return wrong(why),
+    };
+    if let Err(why) = &opened.access {
+        return wrong(why);
+    }
     let read = opened.outside(Some(said.size_bytes), cancel)?;
     let recorded = Recorded {
         bytes: said.size_bytes,
