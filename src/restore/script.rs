@@ -37,6 +37,23 @@ pub(crate) struct Transaction {
     pub changes: String,
 }
 
+/// What the target is asked for at once.
+pub(crate) struct Told<'a> {
+    pub header: &'a CopyHeader,
+    /// That the rows are in: one, or the partitions that were loaded through one root.
+    pub tables: &'a [TableName],
+}
+
+impl Told<'_> {
+    fn rows(&self) -> Vec<u8> {
+        let select = self.tables.iter().map(|table| {
+            let from = format!(" FROM ONLY {}", table.pattern());
+            [b"SELECT ", &self.header.list()[..], from.as_bytes()].concat()
+        });
+        select.collect::<Vec<_>>().join(&b" UNION ALL "[..])
+    }
+}
+
 /// A name for a server that neither another one nor its own next life bears.
 pub(crate) const SERVER_STARTED: &str =
     "pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time())";
@@ -99,14 +116,13 @@ impl TransactionScript {
     /// Tells the rows of tables, as the artifact's COPY statements list their columns. What was put
     /// off until COMMIT happens first, so that it is compared too. `first`: how many tables were
     /// told before.
-    pub(crate) fn compare(&self, first: usize, tables: &[&CopyHeader]) -> Vec<u8> {
+    pub(crate) fn compare(&self, first: usize, tables: &[Told<'_>]) -> Vec<u8> {
         let mut out = (self.settings() + &self.deferred()).into_bytes();
-        for (at, header) in tables.iter().enumerate().skip(first) {
-            let from = format!(" FROM ONLY {}) TO STDOUT;\n", header.table.pattern());
+        for (at, told) in tables.iter().enumerate().skip(first) {
             out.extend(self.mark(&at.to_string()).bytes());
-            out.extend([b"COPY (SELECT ", &header.list()[..], from.as_bytes()].concat());
+            out.extend([b"COPY (", &told.rows()[..], b") TO STDOUT;\n"].concat());
         }
-        let names = tables.iter().map(|header| &header.table);
+        let names = tables.iter().flat_map(|told| told.tables);
         out.extend(
             self.mark(&format!("'compared', {}", changes(names)))
                 .bytes(),

@@ -20,7 +20,6 @@ const SEEDS: std::ops::Range<u64> = 0..150;
 const KNOWN: &[(&str, &str)] = &[
     ("42883 undefined_function", TEXT_CALL),
     ("3F000 invalid_schema_name", TEXT_CALL),
-    ("which was not asked for", "PARTITION BY HASH ("),
 ];
 
 #[test]
