@@ -1,6 +1,8 @@
 //! How a restore ended: the cause of a failure, what became of the transaction, what was left out.
 
 use crate::base::error::{Code, Error, Result, StageReport};
+use crate::base::few::joined;
+use crate::base::text::plain;
 use crate::pg;
 use crate::pg::connection::Connection;
 use crate::pg::server_error::{OURS, TEXT};
@@ -50,6 +52,9 @@ impl TransactionEnd {
         }
     }
 }
+
+/// How the label of an entry begins that holds rows.
+const ROWS: &str = "TABLE DATA ";
 
 /// How long the question after a lost answer may take.
 const ASKED_AGAIN: Duration = Duration::from_secs(10);
@@ -155,6 +160,11 @@ fn consumer_hint(piped: &RestorePipe, said: &[String]) -> String {
              database of the source's: createdb --template=template0 --locale=C --encoding={source} NAME"
         );
     }
+    if let Some(columns) = objects_named_by_rows(piped, said) {
+        return format!(
+            "The rows of a table name objects that the target lacks. Create them first; what rows name stands in {columns}."
+        );
+    }
     // psql's status where its connection broke.
     let hint = if piped.consumer.end == ExitKind::Code(2) {
         "The connection was lost: see the server's log, then restore again."
@@ -171,11 +181,24 @@ fn consumer_hint(piped: &RestorePipe, said: &[String]) -> String {
     hint.into()
 }
 
+/// The columns whose values name objects, where an object was missing as rows came.
+fn objects_named_by_rows(piped: &RestorePipe, said: &[String]) -> Option<String> {
+    let missing = |line: &String| line.contains("ERROR 42") || line.contains("ERROR 3F");
+    let (tap, _) = piped.tap.as_ref()?;
+    if !entry(piped)?.starts_with(ROWS) || !said.iter().any(missing) {
+        return None;
+    }
+    let references = tap.manifest.external_references.iter();
+    let columns = references.filter(|reference| reference.kind == "object_names");
+    let columns: Vec<String> = columns.map(|reference| plain(&reference.name)).collect();
+    (!columns.is_empty()).then(|| joined(&columns, ", "))
+}
+
 /// What psql said, without warnings that are no error, and without a text where a value of a row
 /// could stand in it.
 fn psql_report(piped: &RestorePipe) -> StageReport {
     let mut report = piped.consumer.report();
-    let with_rows = entry(piped).is_none_or(|entry| entry.starts_with("TABLE DATA "));
+    let with_rows = entry(piped).is_none_or(|entry| entry.starts_with(ROWS));
     report.said.retain(|line| {
         let warning = at_line(line).is_some_and(|(_, text)| text.starts_with(OURS));
         !(warning || with_rows && line.starts_with(TEXT))
