@@ -114,7 +114,13 @@ pub(crate) fn failure(
     }
     let sealed = |why: String| Error::new(Code::NotVerified, why);
     let report = psql_report(piped);
-    let error = match blame(piped) {
+    let blame = blame(piped);
+    // First what failed: gpg's words on an artifact that it opened would stand above it.
+    let mut stages = vec![gpg.report(), report.clone()];
+    if blame == Blame::Consumer {
+        stages.reverse();
+    }
+    let error = match blame {
         Blame::Nobody => Error::new(Code::StageFailed, "psql did not commit the transaction"),
         Blame::Stopped(stop) => stopped(stop),
         Blame::NotStarted(error)
@@ -137,11 +143,7 @@ pub(crate) fn failure(
             .hint(consumer_hint(piped, &report.said))
         }
     };
-    Ok(Some(
-        error
-            .stages(vec![gpg.report(), report])
-            .on_disk(transaction.told()),
-    ))
+    Ok(Some(error.stages(stages).on_disk(transaction.told())))
 }
 
 fn consumer_hint(piped: &RestorePipe, said: &[String]) -> String {

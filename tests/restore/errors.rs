@@ -328,13 +328,18 @@ fn a_row_that_the_server_refuses_is_not_the_artifacts_fault() {
          CREATE EVENT TRIGGER meddle ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION meddle()",
     );
     for _ in 0..10 {
-        restore(&test, &sealed.path, &target).run().fails(
+        let ran = restore(&test, &sealed.path, &target).run().fails(
             4,
             &[
                 "psql ended with status 3 while it restored TABLE DATA a",
                 "constraint few",
                 "nothing was changed in the target",
             ],
+        );
+        let at = |words: &str| ran.stderr.find(words);
+        ran.check(
+            at("  restore: ") < at("  decrypt: "),
+            "what failed is first",
         );
     }
     test.shim(
@@ -354,6 +359,38 @@ fn a_row_that_the_server_refuses_is_not_the_artifacts_fault() {
         4,
         &["psql ended with status 2", "hint: The connection was lost"],
     );
+}
+
+/// gpg opened the prelude and said so; that its output does not end is no fault of the artifact.
+#[test]
+fn what_a_wrapper_of_gpg_leaves_behind_is_not_the_artifacts_fault() {
+    let test = Test::of("CREATE TABLE a (id int)");
+    let sealed = sealed(&test, &["public.a"]);
+    test.shim(
+        "gpg",
+        "*\\ --decrypt\\ *",
+        "$real \"$@\"; how=$?; setsid sleep 30 2>/dev/null & echo $! >>$HOME/left; exit $how",
+    );
+    let target = Target::new();
+    let verify = test.pgseal("verify").arg("--decrypt").arg(&sealed.path);
+    let verify = verify.env("GNUPGHOME", super::forge::secret());
+    for (what, command) in [
+        ("restore", restore(&test, &sealed.path, &target)),
+        ("prove-restore", super::forge::prove(&test, &sealed.path)),
+        ("verify", verify),
+    ] {
+        let ran = command.run();
+        ran.check(ran.code() == 4, what);
+        ran.check(!ran.stderr.contains("artifact cannot be"), what);
+        ran.says(&["still held open by another process", "type -a gpg"]);
+    }
+    target.is_empty();
+    for pid in std::fs::read_to_string(test.dir.join("home/left"))
+        .unwrap()
+        .lines()
+    {
+        let _ = std::process::Command::new("kill").arg(pid).status();
+    }
 }
 
 /// The tap is left behind where a child of gpg holds its output; no COMMIT was sent by then.
