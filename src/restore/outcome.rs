@@ -30,10 +30,12 @@ enum TransactionEnd {
     Unknown,
 }
 
+pub(crate) const COMMITTED: &str = "the transaction was committed: the tables are restored";
+
 impl TransactionEnd {
     fn told(self) -> &'static str {
         match self {
-            TransactionEnd::Committed => "the transaction was committed: the tables are restored",
+            TransactionEnd::Committed => COMMITTED,
             TransactionEnd::RolledBack => {
                 "nothing was changed in the target: the transaction was rolled back"
             }
@@ -52,6 +54,14 @@ impl TransactionEnd {
         }
     }
 }
+
+/// What psql is given before the dump.
+const BEFORE: &[&str] = &[
+    "the beginning of the transaction",
+    "the guard of the transaction",
+    "the prelude",
+    "the settings of the session",
+];
 
 /// How the label of an entry begins that holds rows.
 const ROWS: &str = "TABLE DATA ";
@@ -127,11 +137,12 @@ pub(crate) fn failure(
         | Blame::Source(error)
         | Blame::Sink(error)
         | Blame::Tap(error) => error,
-        Blame::Producer | Blame::Both => match opens(gpg)? {
-            Opening::Refused(no) => {
+        Blame::Producer | Blame::Both => match opens(gpg) {
+            Ok(Opening::Refused(no)) => {
                 sealed(format!("the artifact cannot be decrypted: {}", no.why)).hint(no.hints)
             }
-            Opening::Opened => sealed("gpg and psql failed".into()),
+            Ok(Opening::Opened) => sealed("gpg and psql failed".into()),
+            Err(error) => error,
         },
         Blame::Consumer => {
             let at =
@@ -200,12 +211,32 @@ fn objects_named_by_rows(piped: &RestorePipe, said: &[String]) -> Option<String>
 /// could stand in it.
 fn psql_report(piped: &RestorePipe) -> StageReport {
     let mut report = piped.consumer.report();
-    let with_rows = entry(piped).is_none_or(|entry| entry.starts_with(ROWS));
+    let with_rows = entry(piped).is_none_or(|entry| !is_without_rows(&entry));
     report.said.retain(|line| {
         let warning = at_line(line).is_some_and(|(_, text)| text.starts_with(OURS));
         !(warning || with_rows && line.starts_with(TEXT))
     });
     report
+}
+
+/// Entries whose statements the server runs without a look at a row. An index, a constraint or a
+/// partition that is attached is made of rows, and a function that reads them may name one in an
+/// error of any class.
+fn is_without_rows(entry: &str) -> bool {
+    const KINDS: &[&str] = &[
+        "ACL ",
+        "COMMENT ",
+        "DEFAULT ",
+        "POLICY ",
+        "ROW SECURITY ",
+        "RULE ",
+        "SEQUENCE ",
+        "TABLE ",
+        "TRIGGER ",
+    ];
+    const ROWS_TOO: &[&str] = &[ROWS, "TABLE ATTACH "];
+    let begins = |kinds: &[&str]| kinds.iter().any(|kind| entry.starts_with(kind));
+    BEFORE.contains(&entry) || begins(KINDS) && !begins(ROWS_TOO)
 }
 
 /// `line 7: …`
