@@ -13,6 +13,7 @@ pub(crate) mod identifier;
 pub(crate) mod keywords;
 pub(crate) mod lexer;
 pub(crate) mod mark;
+pub(crate) mod partition_root;
 pub(crate) mod place;
 pub(crate) mod prelude;
 pub(crate) mod row_digest;

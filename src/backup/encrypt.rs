@@ -5,7 +5,6 @@ use crate::backup::sink::{ArtifactSink, framing};
 use crate::backup::tap::{DumpTap, Packet};
 use crate::base::error::{Code, Error, Result};
 use crate::base::hint::{Hint, Hints};
-use crate::base::names::TableName;
 use crate::base::random;
 use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::compression::Compression;
@@ -81,7 +80,7 @@ pub(crate) struct DumpJob<'a> {
 /// Dumps through gpg into `partial`. Fails with nothing kept, all children ended and waited for.
 pub(crate) fn encrypt_dump(
     job: &DumpJob<'_>,
-    relations: impl IntoIterator<Item = TableName>,
+    scan: Scan,
     binding: &PreludeBinding,
     partial: Partial,
     cancel: &Cancel,
@@ -92,7 +91,6 @@ pub(crate) fn encrypt_dump(
         compression: job.compression,
         name: binding.name(),
     };
-    let scan = Scan::new(relations);
     let tap = DumpTap::new(scan, packet, random::bytes()?, shared.clone());
     let (tap, written) = through(job, tap, partial, cancel, &mut || {
         tick(&shared.get());

@@ -13,10 +13,11 @@ use crate::gnupg::colons::Key;
 use crate::gnupg::command::{self, Gpg};
 use crate::gnupg::keyring::{self, Recipient};
 use crate::gnupg::signer::{self, Signer};
-use crate::pg::catalog::Catalog;
+use crate::pg::catalog::{Catalog, RelationKind};
 use crate::pg::closure::Closure;
 use crate::pg::connection::Connection;
 use crate::pg::encoding::Encoding;
+use crate::pg::scan::Scan;
 use crate::pg::server::{self, DatabaseAnswer, FittingPgDump};
 use crate::process::cancel::Cancel;
 use jiff::Timestamp;
@@ -219,9 +220,12 @@ impl Gathered {
         expected.collect()
     }
 
-    /// The names of the relations whose rows the dump must hold.
-    pub(crate) fn stored(&self) -> Vec<TableName> {
-        let stored = self.plan.relations.iter().filter(|rel| rel.stores_rows());
-        stored.map(|rel| rel.table.clone()).collect()
+    /// A scan of the planned dump.
+    pub(crate) fn scan(&self) -> Scan {
+        let all = self.plan.relations.iter();
+        let stored = all.clone().filter(|rel| rel.stores_rows());
+        let roots = all.filter(|rel| rel.kind == RelationKind::Partitioned);
+        Scan::new(stored.map(|rel| rel.table.clone()))
+            .with_roots(roots.map(|rel| rel.table.clone()))
     }
 }

@@ -182,7 +182,7 @@ fn encrypt_both(
     };
     let Some(prelude) = &plan.prelude else {
         let (job, alone) = (job(&plan.dump), PreludeBinding::Alone);
-        let dump = encrypt_dump(&job, gathered.stored(), &alone, artifact, cancel, tick)?;
+        let dump = encrypt_dump(&job, gathered.scan(), &alone, artifact, cancel, tick)?;
         return Ok(Encrypted {
             dump,
             prelude: None,
@@ -192,7 +192,7 @@ fn encrypt_both(
     let file = store.partial(&plan.prelude_name())?;
     let dump = |cancel: &Cancel| {
         let job = job(&plan.dump);
-        encrypt_dump(&job, gathered.stored(), &binding, artifact, cancel, tick)
+        encrypt_dump(&job, gathered.scan(), &binding, artifact, cancel, tick)
     };
     let prelude = |cancel: &Cancel| {
         let job = job(prelude);

@@ -18,13 +18,13 @@ pub(crate) fn run(args: &cli::ProveBackup, config: &Config, cancel: &Cancel) -> 
     let run_id = args.run_id.clone().map_or_else(new_run_id, Ok)?;
     let mut prepared = prepare(run_id.clone(), config, cancel)?;
     let gathered = &prepared.gathered;
-    let (dump, stored) = (gathered.plan.dump.clone(), gathered.stored());
+    let (dump, scan) = (gathered.plan.dump.clone(), gathered.scan());
     // Of a session that is started as the dump's is: same tool options, same server.
     let session = SessionFacts::of(&gathered.catalog.session);
     let place = gathered.catalog.place();
     let digest_key = DigestKey::random()?;
     let look = |when: &str, before: &[NamedDigest]| {
-        let taken = table_digest::take(&dump, stored.clone(), digest_key, before, cancel);
+        let taken = table_digest::take(&dump, scan.clone(), digest_key, before, cancel);
         taken.map_err(|error| {
             error.while_doing(&format!(
                 "cannot read the tables {when} the backup ({place})"

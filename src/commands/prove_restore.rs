@@ -3,7 +3,7 @@
 use crate::base::error::{Code, Error, Result};
 use crate::base::version;
 use crate::commands::artifact::{CallerInput, examine, given, key};
-use crate::commands::restore::{checks, equal};
+use crate::commands::restore::{NothingCompared, checks, equal};
 use crate::config::cli;
 use crate::config::settings::Config;
 use crate::pg;
@@ -146,7 +146,7 @@ fn prove(
         }
     };
     let tables = restored.tables.iter().map(Equality::of).collect();
-    let mut checks = checks(verification, &restored);
+    let mut checks = checks(verification, &restored, NothingCompared::Fails);
     let mut notes = cluster.notes.clone();
     let path = cluster.path().display().to_string();
     let gone = cluster.remove();

@@ -32,6 +32,15 @@ impl CopyHeader {
     pub(crate) fn list(&self) -> Vec<u8> {
         self.columns.join(&b", "[..])
     }
+
+    /// Where each column of `before` stands here; none where all stand as they did, or are not the
+    /// same.
+    pub(crate) fn order_of(&self, before: &[Vec<u8>]) -> Option<Vec<usize>> {
+        let now = &self.columns;
+        let place = |name| now.iter().position(|column| column == name);
+        let order = before.iter().map(place).collect::<Option<Vec<usize>>>()?;
+        (before.len() == now.len() && before != now).then_some(order)
+    }
 }
 
 /// Of `(a, "b, c")`; none where there is no list.

@@ -32,7 +32,7 @@ enum Within {
     Command,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Lexer {
     within: Within,
     kept: Vec<u8>,

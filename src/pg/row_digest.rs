@@ -16,6 +16,15 @@ pub(crate) struct TableDigest {
     sum: u128,
 }
 
+impl std::iter::Sum for TableDigest {
+    fn sum<I: Iterator<Item = TableDigest>>(all: I) -> TableDigest {
+        all.fold(TableDigest::default(), |all, one| TableDigest {
+            rows: all.rows + one.rows,
+            sum: all.sum.wrapping_add(one.sum),
+        })
+    }
+}
+
 /// The key of digests that are to be compared with each other.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DigestKey([u8; 16]);

@@ -3,6 +3,7 @@
 use crate::base::names::TableName;
 use crate::pg::copy::CopyHeader;
 use crate::pg::lexer::{Lexer, Token};
+use crate::pg::partition_root::RootLoad;
 use std::collections::BTreeSet;
 
 /// The rows of one relation as the stream held them.
@@ -28,6 +29,9 @@ pub(crate) trait Listener {
     fn sql(&mut self, _byte: SqlByte) {}
     /// What the bytes since the last token amount to. Backslash commands are not told.
     fn token(&mut self, _token: &Token) {}
+    /// That was a COPY statement, and the rows of this table follow. The header names another one,
+    /// its partition root, where pg_dump loads through that.
+    fn copy(&mut self, _header: &CopyHeader, _table: &TableName) {}
     /// A piece of the rows that follow the last COPY statement; the last piece ends with the
     /// line `\.`.
     fn rows(&mut self, _bytes: &[u8]) {}
@@ -39,9 +43,12 @@ pub(crate) struct Nobody;
 impl Listener for Nobody {}
 
 /// Watches a dump of a known set of relations.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Scan {
     missing: BTreeSet<TableName>,
+    /// Partitioned tables, through which rows of their partitions may be loaded.
+    roots: BTreeSet<TableName>,
+    root_load: RootLoad,
     blocks: Vec<Block>,
     lexer: Lexer,
     mode: Mode,
@@ -80,12 +87,20 @@ impl Scan {
     pub(crate) fn new(expected: impl IntoIterator<Item = TableName>) -> Scan {
         Scan {
             missing: expected.into_iter().collect(),
+            roots: BTreeSet::new(),
+            root_load: RootLoad::default(),
             blocks: Vec::new(),
             lexer: Lexer::new(),
             mode: Mode::Sql,
             restricted: None,
             trailer: Trailer::None,
         }
+    }
+
+    /// `roots`: the partitioned tables that the dump creates.
+    pub(crate) fn with_roots(mut self, roots: impl IntoIterator<Item = TableName>) -> Scan {
+        self.roots.extend(roots);
+        self
     }
 
     /// The block that is passing, or passed last.
@@ -122,7 +137,11 @@ impl Scan {
                     });
                     if let Some(token) = self.lexer.push(*first) {
                         listener.token(&token);
-                        self.token(token)?;
+                        if let Some(header) = self.token(token)?
+                            && let Some(block) = self.blocks.last()
+                        {
+                            listener.copy(&header, &block.table);
+                        }
                     }
                     after
                 }
@@ -151,26 +170,28 @@ impl Scan {
         }
     }
 
-    fn token(&mut self, token: Token) -> Result<(), String> {
+    /// The header, where rows follow.
+    fn token(&mut self, token: Token) -> Result<Option<CopyHeader>, String> {
         let behind = || Err("there is text behind its completion trailer".to_string());
         match token {
             Token::Comment(text) if self.trailer == Trailer::None => {
                 if text == COMPLETE && self.lexer.at_rest() {
                     self.trailer = Trailer::Seen;
                 }
-                Ok(())
+                self.root_load.comment(&text);
+                Ok(None)
             }
-            Token::Comment(text) if self.trailer == Trailer::Seen && text == b"--" => Ok(()),
+            Token::Comment(text) if self.trailer == Trailer::Seen && text == b"--" => Ok(None),
             Token::Comment(_) => behind(),
-            Token::Command(text) => self.command(&text),
+            Token::Command(text) => self.command(&text).map(|()| None),
             Token::Statement(_) if self.trailer != Trailer::None => behind(),
             Token::Statement(text) => {
                 let word = text.get(..4).unwrap_or_default();
                 if word.eq_ignore_ascii_case(b"copy") {
-                    self.copy(&text)
-                } else {
-                    Ok(())
+                    return self.copy(&text).map(Some);
                 }
+                self.root_load.take();
+                Ok(None)
             }
         }
     }
@@ -196,10 +217,10 @@ impl Scan {
         Err("it holds a psql command where none may be".into())
     }
 
-    fn copy(&mut self, text: &[u8]) -> Result<(), String> {
+    fn copy(&mut self, text: &[u8]) -> Result<CopyHeader, String> {
         let header = CopyHeader::read(text);
-        let CopyHeader { table, .. } =
-            header.ok_or("it holds a COPY statement that is not pg_dump's")?;
+        let header = header.ok_or("it holds a COPY statement that is not pg_dump's")?;
+        let table = self.rows_of(&header)?;
         if !self.missing.remove(&table) {
             return Err(if self.blocks.iter().any(|b| b.table == table) {
                 format!("the rows of `{table}` come twice")
@@ -213,7 +234,22 @@ impl Scan {
             bytes: 0,
         });
         self.mode = Mode::Header;
-        Ok(())
+        Ok(header)
+    }
+
+    /// The table that the rows belonged to, be they loaded through its root.
+    fn rows_of(&mut self, header: &CopyHeader) -> Result<TableName, String> {
+        let root = &header.table;
+        let Some(entry) = self.root_load.take() else {
+            return Ok(root.clone());
+        };
+        if !self.roots.contains(root) {
+            return Err(format!(
+                "the rows of a partition can only be loaded through its root `{root}`, which is not in the backup"
+            ));
+        }
+        let table = entry.find(&self.missing).cloned();
+        table.ok_or_else(|| format!("it holds rows of `{root}` of no partition that was asked for"))
     }
 
     /// Takes rows up to the end of the block or of `bytes`; returns how many bytes it used. In

@@ -45,16 +45,32 @@ pub(crate) struct ErrorFilter {
 
 #[derive(Debug)]
 struct FirstError {
-    /// `line 7: ERROR 42P01 undefined_table`
+    /// `line 7: ERROR`, or what psql itself met.
     told: String,
+    /// `42P01`
+    state: Option<String>,
     /// Where its class holds no data.
     text: Option<String>,
+}
+
+impl FirstError {
+    /// `line 7: ERROR 42P01 undefined_table`. A state that is nobody's may be a function's choice.
+    fn told(&self) -> String {
+        let told = &self.told;
+        match &self.state {
+            None => told.clone(),
+            Some(state) => match name(state) {
+                Some(name) => format!("{told} {state} {name}"),
+                None => format!("{told} unknown condition"),
+            },
+        }
+    }
 }
 
 #[derive(Debug)]
 struct Located {
     objects: Vec<String>,
-    /// A function of a user's raised it, with a text and a class of its own choice.
+    /// A function of a user's raised it, with a text, a class and names of its own choice.
     by_function: bool,
 }
 
@@ -86,14 +102,13 @@ impl StderrFilter for ErrorFilter {
     }
 
     fn finish(&mut self) -> Option<String> {
-        let FirstError { told, text } = self.error.take()?;
-        let mut lines = vec![told];
-        if let Some(located) = self.located.take() {
+        let error = self.error.take()?;
+        let mut lines = vec![error.told()];
+        if let Some(located) = self.located.take().filter(|it| !it.by_function) {
             if !located.objects.is_empty() {
                 lines.push(located.objects.join(", "));
             }
-            let text = text.filter(|_| !located.by_function);
-            lines.extend(text.map(|text| format!("{TEXT}{text}")));
+            lines.extend(error.text.map(|text| format!("{TEXT}{text}")));
         }
         if self.lost {
             lines.push("the connection to the server was lost".into());
@@ -114,6 +129,7 @@ impl ErrorFilter {
             };
             self.error = Some(FirstError {
                 told: format!("line {at}: {known}"),
+                state: None,
                 text: None,
             });
             return None;
@@ -125,10 +141,10 @@ impl ErrorFilter {
                 return ours.then(|| format!("line {at}: {message}"));
             }
             "ERROR" | "FATAL" | "PANIC" => {
-                let name = name(state).unwrap_or("unknown condition");
                 let class = state.get(..2)?;
                 self.error = Some(FirstError {
-                    told: format!("line {at}: {severity} {state} {name}"),
+                    told: format!("line {at}: {severity}"),
+                    state: Some(state.into()),
                     text: WITHOUT_DATA.contains(&class).then(|| message.into()),
                 });
             }
@@ -212,6 +228,8 @@ mod tests {
         );
         let text = "psql:<stdin>:9: ERROR:  42501: row secret is refused\nLOCATION:  exec_stmt_raise, pl_exec.c:3893\n";
         assert_eq!(kept(text), ["line 9: ERROR 42501 insufficient_privilege"]);
+        let text = "psql:<stdin>:9: ERROR:  SECRT: secret\nCONSTRAINT NAME:  secret\nLOCATION:  exec_stmt_raise, pl_exec.c:3893\n";
+        assert_eq!(kept(text), ["line 9: ERROR unknown condition"]);
     }
 
     #[test]

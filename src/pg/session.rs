@@ -120,21 +120,63 @@ pub(crate) struct WrittenUnder<'a> {
     pub lc_monetary: Option<&'a str>,
 }
 
-/// For a transaction that restores: right after BEGIN, and again after anything that could have
-/// changed a setting. Fails where PGOPTIONS did not reach the server.
-pub(crate) fn restoring(dump: WrittenUnder<'_>) -> String {
+/// The settings of a transaction that restores.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Pinned {
+    /// For right after BEGIN, and again after anything that could have changed a setting. Fails
+    /// where PGOPTIONS did not reach the server.
+    pub set: String,
+    /// An expression: the names of those that something in between has changed, with `role`.
+    pub changed: String,
+}
+
+/// What a dump sets to one value after the other, and what we set otherwise while it runs.
+const CHANGED_BY_US: &[&str] = &[
+    "client_min_messages",
+    "default_tablespace",
+    "default_table_access_method",
+];
+
+/// `role`: who restores.
+pub(crate) fn restoring(dump: WrittenUnder<'_>, role: &str) -> Pinned {
     let mut under = vec![("client_encoding", dump.encoding.as_str())];
     under.extend(dump.lc_monetary.map(|locale| ("lc_monetary", locale)));
-    format!(
+    let set = format!(
         "SET LOCAL standard_conforming_strings = on;\nSET LOCAL search_path = '';\n\
          SELECT WHERE pg_catalog.current_setting('{MARKER}') IS NULL;\n{}",
         pins(PINS.iter(), &under)
+    );
+    let ours = |name: &str| CHANGED_BY_US.contains(&name);
+    let kept = PINS.iter().filter(|(name, ..)| !ours(name));
+    // `''` is told as `""` where SET has set it. No search path holds here, so each name is whole.
+    under.push(("search_path", ""));
+    let changed = format!(
+        "(SELECT coalesce(pg_catalog.string_agg(name, ' '), '') FROM (VALUES\n  {},\n  \
+         ('role', NULL)) AS v(name, value)\nWHERE CASE name WHEN 'role' \
+         THEN current_user::pg_catalog.text OPERATOR(pg_catalog.<>) {} ELSE \
+         pg_catalog.btrim(pg_catalog.current_setting(name, true), '\"') OPERATOR(pg_catalog.<>) value END)",
+        rows(kept, &under),
+        literal(role)
+    );
+    Pinned { set, changed }
+}
+
+/// One statement that prints nothing. A setting that this server does not know has no current
+/// value, and one that is right already is not touched: not every role may set each of them.
+fn pins<'a>(
+    pins: impl Iterator<Item = &'a (&'a str, &'a str, Where)>,
+    more: &[(&'a str, &'a str)],
+) -> String {
+    format!(
+        "SELECT FROM (VALUES\n  {}) AS v(name, value)\n\
+         WHERE CASE WHEN current_setting(name, true) <> value \
+         THEN set_config(name, value, true) IS NULL END;\n",
+        rows(pins, more)
     )
 }
 
-/// One statement that prints nothing. `more` stands in the place of a pin of that name. A setting that this server does not know has no current
-/// value, and one that is right already is not touched: not every role may set each of them.
-fn pins<'a>(
+/// Names and values. `more` stands in the place of a pin of that name.
+fn rows<'a>(
     pins: impl Iterator<Item = &'a (&'a str, &'a str, Where)>,
     more: &[(&'a str, &'a str)],
 ) -> String {
@@ -143,12 +185,7 @@ fn pins<'a>(
     let pins = pins.chain(more.iter().copied());
     let rows = pins.map(|(name, value)| format!("({}, {})", literal(name), literal(value)));
     let rows: Vec<String> = rows.collect();
-    format!(
-        "SELECT FROM (VALUES\n  {}) AS v(name, value)\n\
-         WHERE CASE WHEN current_setting(name, true) <> value \
-         THEN set_config(name, value, true) IS NULL END;\n",
-        rows.join(",\n  ")
-    )
+    rows.join(",\n  ")
 }
 
 #[cfg(test)]
@@ -166,10 +203,11 @@ mod tests {
 
     #[test]
     fn a_locale_is_data() {
-        let pinned = restoring(WrittenUnder {
+        let under = WrittenUnder {
             encoding: Encoding::SQL_ASCII,
             lc_monetary: Some("it's \\ me"),
-        });
+        };
+        let pinned = restoring(under, "it's me").set;
         assert!(pinned.contains("('lc_monetary', 'it''s \\ me')"));
         assert_eq!(pinned.matches("client_encoding").count(), 1);
         assert!(pinned.contains("('client_encoding', 'SQL_ASCII')"));

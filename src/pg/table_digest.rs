@@ -3,7 +3,6 @@
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::TableName;
 use crate::pg::copy::CopyHeader;
-use crate::pg::lexer::Token;
 use crate::pg::row_digest::{DigestKey, RowDigest, TableDigest};
 use crate::pg::scan::{Listener, Scan};
 use crate::pg::server_hint::dump_hint;
@@ -29,33 +28,17 @@ struct Digests {
     tables: Vec<(Vec<Vec<u8>>, RowDigest)>,
 }
 
-impl Digests {
-    fn begin(&mut self, header: CopyHeader) {
-        let CopyHeader { table, columns } = header;
-        let before = self.before.iter().find(|before| before.table == table);
-        let before = before.map(|before| &before.columns);
-        let begun = match before.and_then(|before| Some((before, order(before, &columns)?))) {
-            Some((before, order)) => (before.clone(), RowDigest::reordered(self.key, order)),
-            None => (columns, RowDigest::new(self.key)),
-        };
-        self.tables.push(begun);
-    }
-}
-
-/// Where each column of `before` stands now; none where all stand as they did, or are not the same.
-fn order(before: &[Vec<u8>], now: &[Vec<u8>]) -> Option<Vec<usize>> {
-    let place = |name| now.iter().position(|column| column == name);
-    let order = before.iter().map(place).collect::<Option<Vec<usize>>>()?;
-    (before.len() == now.len() && before != now).then_some(order)
-}
+impl Digests {}
 
 impl Listener for Digests {
-    fn token(&mut self, token: &Token) {
-        if let Token::Statement(text) = token
-            && let Some(header) = CopyHeader::read(text)
-        {
-            self.begin(header);
-        }
+    fn copy(&mut self, header: &CopyHeader, table: &TableName) {
+        let before = self.before.iter().find(|before| before.table == *table);
+        let before = before.map(|before| &before.columns);
+        let begun = match before.and_then(|before| Some((before, header.order_of(before)?))) {
+            Some((before, order)) => (before.clone(), RowDigest::reordered(self.key, order)),
+            None => (header.columns.clone(), RowDigest::new(self.key)),
+        };
+        self.tables.push(begun);
     }
 
     fn rows(&mut self, bytes: &[u8]) {
@@ -81,18 +64,18 @@ fn incomplete(why: &str) -> Error {
     Error::new(Code::StageFailed, format!("the dump is not whole: {why}"))
 }
 
-/// Of the tables that this dump must hold; those of one key can be compared, the later ones of
+/// Of the tables whose rows this dump must hold; those of one key can be compared, the later ones of
 /// which are taken by the names of the columns that were there `before`. Nothing of the dump is
 /// kept but these.
 pub(crate) fn take(
     dump: &CommandSpec,
-    stored: impl IntoIterator<Item = TableName>,
+    scan: Scan,
     key: DigestKey,
     before: &[NamedDigest],
     cancel: &Cancel,
 ) -> Result<Vec<NamedDigest>> {
     let sink = Dump {
-        scan: Scan::new(stored),
+        scan,
         digests: Digests {
             key,
             before: before.to_vec(),

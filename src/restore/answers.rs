@@ -1,8 +1,9 @@
 //! What psql answers: every table's rows, which are digested and forgotten, and the server's word
 //! on the transaction.
 
+use crate::base::error::{Code, Error, Result};
 use crate::pg::row_digest::{DigestKey, RowDigest, TableDigest};
-use crate::process::flow::{Sink, StreamError};
+use crate::process::flow::{Passed, Sink};
 use crate::restore::script::{Mark, Transaction, TransactionScript};
 use memchr::memmem;
 use std::sync::mpsc::Sender;
@@ -13,9 +14,26 @@ pub(crate) struct BeforeCommit {
     pub tables: Vec<TableDigest>,
     /// Rows that were changed until they were told.
     pub changes: String,
+    /// Settings of the session that something changed on the way.
+    pub settings: Vec<String>,
     /// Composite types whose columns have another order; none: it was not told.
     pub moved: Option<String>,
     pub transaction: Transaction,
+}
+
+impl BeforeCommit {
+    pub(crate) fn check_settings(&self) -> Result<()> {
+        if self.settings.is_empty() {
+            return Ok(());
+        }
+        let what = format!(
+            "settings of the session were changed on the way, and with them what the dump means: {}",
+            self.settings.join(", ")
+        );
+        Err(Error::new(Code::NotVerified, what).hint(
+            "Look for event triggers in the target, and for functions of the tables, that SET them.",
+        ))
+    }
 }
 
 pub(crate) struct AnswerReader {
@@ -29,6 +47,7 @@ pub(crate) struct AnswerReader {
     current: Option<RowDigest>,
     tables: Vec<TableDigest>,
     changes: String,
+    settings: Vec<String>,
     moved: Option<String>,
     /// What the server said behind COMMIT, by `pg_xact_status`.
     pub status: Option<String>,
@@ -48,6 +67,7 @@ impl AnswerReader {
             current: None,
             tables: Vec::new(),
             changes: "0".into(),
+            settings: Vec::new(),
             moved: None,
             status: None,
         }
@@ -71,6 +91,9 @@ impl AnswerReader {
                 self.current = Some(RowDigest::new(self.key));
             }
             Mark::Table(_) => {}
+            Mark::Settings(names) => self
+                .settings
+                .extend(names.split_whitespace().map(String::from)),
             Mark::Compared(changes) => self.changes = changes,
             Mark::Moved(types) => self.moved = Some(types),
             Mark::Done(transaction) => {
@@ -78,6 +101,7 @@ impl AnswerReader {
                 let before = BeforeCommit {
                     tables,
                     changes: std::mem::take(&mut self.changes),
+                    settings: std::mem::take(&mut self.settings),
                     moved: self.moved.take(),
                     transaction,
                 };
@@ -93,7 +117,7 @@ impl AnswerReader {
 
 impl Sink for AnswerReader {
     /// The token is random, so it stands in a mark or nowhere.
-    fn push(&mut self, bytes: &[u8]) -> Result<(), StreamError> {
+    fn push(&mut self, bytes: &[u8]) -> Passed {
         let mut held = std::mem::take(&mut self.carry);
         held.extend_from_slice(bytes);
         let finder = memmem::Finder::new(self.script.token()).into_owned();
@@ -124,15 +148,16 @@ impl Sink for AnswerReader {
 mod tests {
     use super::*;
     use crate::base::cases::each;
+    use crate::pg::session::Pinned;
     use std::sync::mpsc::channel;
 
     #[test]
     fn rows_and_marks_in_pieces_of_any_size() {
-        let script = TransactionScript::new([0xa5; 16], String::new());
+        let script = TransactionScript::new([0xa5; 16], Pinned::default());
         let key = DigestKey::random().unwrap();
         let token = "a5".repeat(16);
         let answer = format!(
-            "\n{token}\t0\n1\tx\n2\ta5a5\n{token}\t1\n{token}\tcompared\t2\n17\n{token}\tmoved\t1 2\n{token}\tdone\t4711\t1.5\t3\n{token}\tstatus\tcommitted\n"
+            "\n{token}\t0\n1\tx\n2\ta5a5\n{token}\t1\n{token}\tcompared\t2\n17\n{token}\tsettings\tTimeZone role\n{token}\tmoved\t1 2\n{token}\tdone\t4711\t1.5\t3\n{token}\tstatus\tcommitted\n"
         );
         let mut wanted = RowDigest::new(key);
         wanted.push(b"2\ta5a5\n1\tx\n");
@@ -145,6 +170,7 @@ mod tests {
             let before = rx.recv().unwrap();
             assert_eq!(before.tables, [wanted.digest(), TableDigest::default()]);
             assert_eq!(before.transaction.id, "4711");
+            assert_eq!(before.settings, ["TimeZone", "role"]);
             assert_eq!(before.moved.as_deref(), Some("1 2"));
             assert_eq!((&*before.changes, &*before.transaction.changes), ("2", "3"));
             assert_eq!(reader.status.as_deref(), Some("committed"));

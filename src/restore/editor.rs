@@ -1,13 +1,13 @@
 //! A dump on its way to psql: each statement passed on or left out, rows passed on and digested.
 
-use crate::base::names::TableName;
+use crate::base::names::{TableName, quoted};
 use crate::base::text::shortened;
 use crate::pg::copy::CopyHeader;
 use crate::pg::lexer::{KEPT, Token};
 use crate::pg::row_digest::{DigestKey, RowDigest, TableDigest};
 use crate::pg::scan::{Listener, SqlByte};
 use crate::restore::omissions::{Omission, Omissions};
-use crate::restore::script::TransactionScript;
+use crate::restore::script::{Told, TransactionScript};
 use crate::restore::statement::{self, Statement};
 
 /// What may be read in a report of a statement that was left out.
@@ -20,11 +20,22 @@ struct Entry {
     label: String,
 }
 
-/// A table's COPY statement and the rows behind it.
+/// A COPY statement and the rows behind it; where they are loaded through a partition root, those
+/// of all its partitions, for which of them a row comes into is the target's to say.
 #[derive(Debug)]
 struct Copied {
     header: CopyHeader,
-    rows: RowDigest,
+    tables: Vec<TableName>,
+    rows: Vec<RowDigest>,
+}
+
+impl Copied {
+    fn told(&self) -> Told<'_> {
+        Told {
+            header: &self.header,
+            tables: &self.tables,
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -48,6 +59,8 @@ pub(crate) struct DumpEditor {
     /// Who grants, where it is not the owner: what follows takes a superuser to repeat.
     grantor: Option<String>,
     copied: Vec<Copied>,
+    /// Whose rows pass, or passed last.
+    current: usize,
     /// How many tables psql has been asked to tell again.
     compared: usize,
     /// What was left out, and why.
@@ -73,6 +86,7 @@ impl DumpEditor {
             entry_omitted: false,
             grantor: None,
             copied: Vec::new(),
+            current: 0,
             compared: 0,
             omitted: Vec::new(),
         }
@@ -103,8 +117,7 @@ impl DumpEditor {
 
     /// Asks for the tables that have passed and were not told yet.
     pub(crate) fn compare(&mut self) {
-        let tables = self.copied.iter();
-        let tables: Vec<_> = tables.map(|copied| &copied.header).collect();
+        let tables: Vec<_> = self.copied.iter().map(Copied::told).collect();
         if tables.len() > self.compared {
             let text = self.script.compare(self.compared, &tables);
             self.compared = self.copied.len();
@@ -114,13 +127,16 @@ impl DumpEditor {
 
     /// The tables whose rows have passed.
     pub(crate) fn tables(&self) -> impl Iterator<Item = &TableName> {
-        self.copied.iter().map(|copied| &copied.header.table)
+        self.copied.iter().flat_map(|copied| &copied.tables)
     }
 
-    /// What the artifact held, by table in its order.
+    /// What the artifact held, by table in its order; all of a partitioned table as one where it
+    /// was loaded as one.
     pub(crate) fn digests(&self) -> impl Iterator<Item = (&TableName, TableDigest)> {
-        let copied = self.copied.iter();
-        copied.map(|copied| (&copied.header.table, copied.rows.digest()))
+        self.copied.iter().map(|copied| {
+            let rows = copied.rows.iter().map(RowDigest::digest).sum();
+            (&copied.header.table, rows)
+        })
     }
 
     /// Whether the statement goes on to psql.
@@ -146,6 +162,13 @@ impl DumpEditor {
             }
             Statement::SessionAuthorization(role) => self.grantor = Some(role.clone()),
             Statement::ResetSessionAuthorization => self.grantor = None,
+            // A child has the default of its parent by then, and pg_dump does not take it away.
+            Statement::AddIdentity { table, column } => {
+                let (table, column) = (table.pattern(), quoted(column));
+                let drop =
+                    format!("ALTER TABLE ONLY {table} ALTER COLUMN {column} DROP DEFAULT;\n");
+                self.write(drop.as_bytes());
+            }
             statement if statement.hides_rows() => self.compare(),
             _ => {}
         }
@@ -214,18 +237,35 @@ impl Listener for DumpEditor {
                     self.write(text);
                     self.write(b"\n");
                 }
-                if let Some(header) = CopyHeader::read(text) {
-                    let rows = RowDigest::new(self.key);
-                    self.copied.push(Copied { header, rows });
-                }
             }
         }
     }
 
+    fn copy(&mut self, header: &CopyHeader, table: &TableName) {
+        let mut copied = self.copied.iter();
+        let known = copied.position(|copied| copied.header.table == header.table);
+        self.current = known.unwrap_or(self.copied.len());
+        let Some(copied) = self.copied.get_mut(self.current) else {
+            self.copied.push(Copied {
+                header: header.clone(),
+                tables: vec![table.clone()],
+                rows: vec![RowDigest::new(self.key)],
+            });
+            return;
+        };
+        let order = header.order_of(&copied.header.columns);
+        copied.tables.push(table.clone());
+        copied.rows.push(match order {
+            Some(order) => RowDigest::reordered(self.key, order),
+            None => RowDigest::new(self.key),
+        });
+    }
+
     fn rows(&mut self, bytes: &[u8]) {
         self.write(bytes);
-        if let Some(copied) = self.copied.last_mut() {
-            copied.rows.push(bytes);
+        let copied = self.copied.get_mut(self.current);
+        if let Some(rows) = copied.and_then(|copied| copied.rows.last_mut()) {
+            rows.push(bytes);
         }
     }
 }

@@ -1,6 +1,8 @@
 //! How a restore ended: the cause of a failure, what became of the transaction, what was left out.
 
 use crate::base::error::{Code, Error, Result, StageReport};
+use crate::base::few::joined;
+use crate::base::text::plain;
 use crate::pg;
 use crate::pg::connection::Connection;
 use crate::pg::server_error::{OURS, TEXT};
@@ -28,10 +30,12 @@ enum TransactionEnd {
     Unknown,
 }
 
+pub(crate) const COMMITTED: &str = "the transaction was committed: the tables are restored";
+
 impl TransactionEnd {
     fn told(self) -> &'static str {
         match self {
-            TransactionEnd::Committed => "the transaction was committed: the tables are restored",
+            TransactionEnd::Committed => COMMITTED,
             TransactionEnd::RolledBack => {
                 "nothing was changed in the target: the transaction was rolled back"
             }
@@ -50,6 +54,17 @@ impl TransactionEnd {
         }
     }
 }
+
+/// What psql is given before the dump.
+const BEFORE: &[&str] = &[
+    "the beginning of the transaction",
+    "the guard of the transaction",
+    "the prelude",
+    "the settings of the session",
+];
+
+/// How the label of an entry begins that holds rows.
+const ROWS: &str = "TABLE DATA ";
 
 /// How long the question after a lost answer may take.
 const ASKED_AGAIN: Duration = Duration::from_secs(10);
@@ -109,7 +124,13 @@ pub(crate) fn failure(
     }
     let sealed = |why: String| Error::new(Code::NotVerified, why);
     let report = psql_report(piped);
-    let error = match blame(piped) {
+    let blame = blame(piped);
+    // First what failed: gpg's words on an artifact that it opened would stand above it.
+    let mut stages = vec![gpg.report(), report.clone()];
+    if blame == Blame::Consumer {
+        stages.reverse();
+    }
+    let error = match blame {
         Blame::Nobody => Error::new(Code::StageFailed, "psql did not commit the transaction"),
         Blame::Stopped(stop) => stopped(stop),
         Blame::NotStarted(error)
@@ -117,11 +138,11 @@ pub(crate) fn failure(
         | Blame::Sink(error)
         | Blame::Tap(error) => error,
         Blame::Producer | Blame::Both => match opens(gpg) {
-            Err(could_not) => could_not,
             Ok(Opening::Refused(no)) => {
                 sealed(format!("the artifact cannot be decrypted: {}", no.why))
             }
             Ok(Opening::Opened) => sealed("gpg and psql failed".into()),
+            Err(error) => error,
         },
         Blame::Consumer => {
             let at =
@@ -133,11 +154,7 @@ pub(crate) fn failure(
             .hint(consumer_hint(piped, &report.said))
         }
     };
-    Ok(Some(
-        error
-            .stages(vec![gpg.report(), report])
-            .on_disk(transaction.told()),
-    ))
+    Ok(Some(error.stages(stages).on_disk(transaction.told())))
 }
 
 fn consumer_hint(piped: &RestorePipe, said: &[String]) -> String {
@@ -156,6 +173,11 @@ fn consumer_hint(piped: &RestorePipe, said: &[String]) -> String {
              database of the source's: createdb --template=template0 --locale=C --encoding={source} NAME"
         );
     }
+    if let Some(columns) = objects_named_by_rows(piped, said) {
+        return format!(
+            "The rows of a table name objects that the target lacks. Create them first; what rows name stands in {columns}."
+        );
+    }
     // psql's status where its connection broke.
     let hint = if piped.consumer.end == ExitKind::Code(2) {
         "The connection was lost: see the server's log, then restore again."
@@ -172,16 +194,49 @@ fn consumer_hint(piped: &RestorePipe, said: &[String]) -> String {
     hint.into()
 }
 
+/// The columns whose values name objects, where an object was missing as rows came.
+fn objects_named_by_rows(piped: &RestorePipe, said: &[String]) -> Option<String> {
+    let missing = |line: &String| line.contains("ERROR 42") || line.contains("ERROR 3F");
+    let (tap, _) = piped.tap.as_ref()?;
+    if !entry(piped)?.starts_with(ROWS) || !said.iter().any(missing) {
+        return None;
+    }
+    let references = tap.manifest.external_references.iter();
+    let columns = references.filter(|reference| reference.kind == "object_names");
+    let columns: Vec<String> = columns.map(|reference| plain(&reference.name)).collect();
+    (!columns.is_empty()).then(|| joined(&columns, ", "))
+}
+
 /// What psql said, without warnings that are no error, and without a text where a value of a row
 /// could stand in it.
 fn psql_report(piped: &RestorePipe) -> StageReport {
     let mut report = piped.consumer.report();
-    let with_rows = entry(piped).is_none_or(|entry| entry.starts_with("TABLE DATA "));
+    let with_rows = entry(piped).is_none_or(|entry| !is_without_rows(&entry));
     report.said.retain(|line| {
         let warning = at_line(line).is_some_and(|(_, text)| text.starts_with(OURS));
         !(warning || with_rows && line.starts_with(TEXT))
     });
     report
+}
+
+/// Entries whose statements the server runs without a look at a row. An index, a constraint or a
+/// partition that is attached is made of rows, and a function that reads them may name one in an
+/// error of any class.
+fn is_without_rows(entry: &str) -> bool {
+    const KINDS: &[&str] = &[
+        "ACL ",
+        "COMMENT ",
+        "DEFAULT ",
+        "POLICY ",
+        "ROW SECURITY ",
+        "RULE ",
+        "SEQUENCE ",
+        "TABLE ",
+        "TRIGGER ",
+    ];
+    const ROWS_TOO: &[&str] = &[ROWS, "TABLE ATTACH "];
+    let begins = |kinds: &[&str]| kinds.iter().any(|kind| entry.starts_with(kind));
+    BEFORE.contains(&entry) || begins(KINDS) && !begins(ROWS_TOO)
 }
 
 /// `line 7: …`

@@ -125,11 +125,12 @@ pub(crate) fn restore(
     let compression = Compression::parse(&manifest.compression)
         .map_err(|why| Error::new(Code::NotVerified, format!("the manifest: {why}")))?;
     let encoding = manifest.plaintext.encoding;
-    let pins = pg::session::restoring(WrittenUnder {
+    let under = WrittenUnder {
         encoding,
         lc_monetary: manifest.lc_monetary(),
-    });
-    let script = TransactionScript::new(random::bytes()?, pins);
+    };
+    let pinned = pg::session::restoring(under, &plan.target.user);
+    let script = TransactionScript::new(random::bytes()?, pinned);
     let digest_key = DigestKey::random()?;
     let (to, answers) = channel();
     let commit = Commit::default();
@@ -173,7 +174,7 @@ pub(crate) fn restore(
     }
     let Some((tap, _)) = piped.tap else {
         let what = "the stream was not read to its end";
-        return Err(Error::new(Code::StageFailed, what));
+        return Err(Error::new(Code::StageFailed, what).on_disk(outcome::COMMITTED));
     };
     let mut omitted = outcome::prelude_omissions(&piped.consumer.stderr, &tap.editor);
     omitted.extend(tap.editor.omitted);

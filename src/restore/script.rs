@@ -2,6 +2,7 @@
 
 use crate::base::names::{TableName, literal};
 use crate::pg::copy::CopyHeader;
+use crate::pg::session::Pinned;
 
 /// The marks in psql's answer, the guard that no stray COMMIT passes, and the SQL that makes them.
 #[derive(Debug, Clone)]
@@ -9,7 +10,7 @@ pub(crate) struct TransactionScript {
     /// Random, so that no row and no statement can hold it.
     token: String,
     /// The session's settings, which what runs in between could change.
-    pins: String,
+    pinned: Pinned,
 }
 
 /// What a line of psql's answer says, if it bears the token.
@@ -19,6 +20,8 @@ pub(crate) enum Mark {
     Table(usize),
     /// Every table has been told; with the number of rows that were changed up to here.
     Compared(String),
+    /// Names of settings that were changed, parted by blanks.
+    Settings(String),
     /// Numbers of the composite types whose columns have another order; empty where none has.
     Moved(String),
     /// All statements were run.
@@ -37,21 +40,41 @@ pub(crate) struct Transaction {
     pub changes: String,
 }
 
+/// What the target is asked for at once.
+pub(crate) struct Told<'a> {
+    pub header: &'a CopyHeader,
+    /// That the rows are in: one, or the partitions that were loaded through one root.
+    pub tables: &'a [TableName],
+}
+
+impl Told<'_> {
+    fn rows(&self) -> Vec<u8> {
+        let select = self.tables.iter().map(|table| {
+            let from = format!(" FROM ONLY {}", table.pattern());
+            [b"SELECT ", &self.header.list()[..], from.as_bytes()].concat()
+        });
+        select.collect::<Vec<_>>().join(&b" UNION ALL "[..])
+    }
+}
+
 /// A name for a server that neither another one nor its own next life bears.
 pub(crate) const SERVER_STARTED: &str =
     "pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time())";
 
 impl TransactionScript {
-    pub(crate) fn new(random: [u8; 16], pins: String) -> TransactionScript {
+    pub(crate) fn new(random: [u8; 16], pinned: Pinned) -> TransactionScript {
         TransactionScript {
             token: hex::encode(random),
-            pins,
+            pinned,
         }
     }
 
     /// The settings under which the dump runs. Warnings of the target's triggers could hold a row.
     pub(crate) fn settings(&self) -> String {
-        format!("{}SET LOCAL client_min_messages = error;\n", self.pins)
+        format!(
+            "{}SET LOCAL client_min_messages = error;\n",
+            self.pinned.set
+        )
     }
 
     pub(crate) fn token(&self) -> &[u8] {
@@ -65,7 +88,7 @@ impl TransactionScript {
     /// psql's first lines. `\restrict` forbids every other backslash command. The session then
     /// waits in a transaction, where no timeout of the target's ends it.
     pub(crate) fn begin(&self) -> String {
-        let (token, pins) = (&self.token, &self.pins);
+        let (token, pins) = (&self.token, &self.pinned.set);
         format!("\\restrict {token}\nBEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\n{pins}")
     }
 
@@ -96,17 +119,21 @@ impl TransactionScript {
         format!("COPY (SELECT '{}', {text}) TO STDOUT;\n", self.token)
     }
 
+    /// Asks what has changed since the settings were pinned last.
+    fn changed(&self) -> String {
+        self.mark(&format!("'settings', {}", self.pinned.changed))
+    }
+
     /// Tells the rows of tables, as the artifact's COPY statements list their columns. What was put
     /// off until COMMIT happens first, so that it is compared too. `first`: how many tables were
     /// told before.
-    pub(crate) fn compare(&self, first: usize, tables: &[&CopyHeader]) -> Vec<u8> {
-        let mut out = (self.settings() + &self.deferred()).into_bytes();
-        for (at, header) in tables.iter().enumerate().skip(first) {
-            let from = format!(" FROM ONLY {}) TO STDOUT;\n", header.table.pattern());
+    pub(crate) fn compare(&self, first: usize, tables: &[Told<'_>]) -> Vec<u8> {
+        let mut out = (self.changed() + &self.settings() + &self.deferred()).into_bytes();
+        for (at, told) in tables.iter().enumerate().skip(first) {
             out.extend(self.mark(&at.to_string()).bytes());
-            out.extend([b"COPY (SELECT ", &header.list()[..], from.as_bytes()].concat());
+            out.extend([b"COPY (", &told.rows()[..], b") TO STDOUT;\n"].concat());
         }
-        let names = tables.iter().map(|header| &header.table);
+        let names = tables.iter().flat_map(|told| told.tables);
         out.extend(
             self.mark(&format!("'compared', {}", changes(names)))
                 .bytes(),
@@ -127,7 +154,8 @@ impl TransactionScript {
             changes(tables)
         );
         format!(
-            "{}{}{moved}{}",
+            "{}{}{}{moved}{}",
+            self.changed(),
             self.settings(),
             self.deferred(),
             self.mark(&mark)
@@ -151,6 +179,7 @@ impl TransactionScript {
         let words: Vec<&str> = rest.split('\t').collect();
         match words[..] {
             ["compared", changes] => Some(Mark::Compared(changes.into())),
+            ["settings", names] => Some(Mark::Settings(names.into())),
             ["moved", types] => Some(Mark::Moved(types.into())),
             ["done", id, server_started, changes] => {
                 let number = id.bytes().all(|b| b.is_ascii_digit());
@@ -194,11 +223,12 @@ mod tests {
 
     #[test]
     fn marks_are_read_back() {
-        let script = TransactionScript::new([7; 16], String::new());
+        let script = TransactionScript::new([7; 16], Pinned::default());
         let token = "07".repeat(16);
         each(
             [
                 ("0", Some(Mark::Table(0))),
+                ("settings\ta b", Some(Mark::Settings("a b".into()))),
                 ("compared\t9", Some(Mark::Compared("9".into()))),
                 (
                     "done\t42\t1.5\t9",

@@ -42,6 +42,11 @@ pub(crate) enum Statement {
     AttachTable(TableName),
     /// `ALTER INDEX parent ATTACH PARTITION …`: the partition's index.
     AttachIndex(TableName),
+    /// `ALTER TABLE … ALTER COLUMN … ADD GENERATED … AS IDENTITY`.
+    AddIdentity {
+        table: TableName,
+        column: String,
+    },
     OwnerTo(String),
     /// A `GRANT` or `REVOKE`, with the role.
     Privileges {
@@ -193,6 +198,11 @@ impl Reader<'_> {
         }
         if self.eat("attach partition") {
             return Some(Statement::AttachTable(self.relation()?));
+        }
+        if self.eat("alter column") {
+            let column = self.name()?;
+            let added = self.eat("add generated");
+            return added.then_some(Statement::AddIdentity { table, column });
         }
         if self.eat("enable row level security") {
             return Some(Statement::RowSecurity);

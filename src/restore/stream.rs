@@ -273,6 +273,7 @@ impl Tap for RestoreTap {
         let ended = |_| StreamError::BrokenPipe("psql ended".into());
         let before = self.answers.recv().map_err(ended)?;
         self.compare(&before.tables)?;
+        before.check_settings()?;
         let BeforeCommit {
             changes,
             moved,

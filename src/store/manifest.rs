@@ -5,6 +5,7 @@ use crate::pg::catalog::{Composite, RelationKind};
 use crate::pg::closure::ExternalReference;
 use crate::pg::encoding::Encoding;
 use crate::pg::mark::Mark;
+use crate::pg::scan::Scan;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -69,6 +70,12 @@ impl Manifest {
     /// The relations whose rows the dump must hold.
     pub(crate) fn stored(&self) -> impl Iterator<Item = &Table> {
         self.tables.iter().filter(|table| table.stores_rows())
+    }
+
+    /// A scan of the dump that it describes.
+    pub(crate) fn scan(&self) -> Scan {
+        let partitioned = self.tables.iter().filter(|table| table.is_partitioned());
+        Scan::new(self.stored().map(Table::table)).with_roots(partitioned.map(Table::table))
     }
 
     /// The locale that amounts of money were written under; `None` where there are none, so that
@@ -192,6 +199,10 @@ impl Table {
     /// A partitioned parent stores none.
     pub(crate) fn stores_rows(&self) -> bool {
         self.kind == RelationKind::Table.as_str()
+    }
+
+    fn is_partitioned(&self) -> bool {
+        self.kind == RelationKind::Partitioned.as_str()
     }
 }
 

@@ -125,8 +125,8 @@ pub(crate) fn decrypt<S: Sink>(
             )));
         }
         Some(Err(StreamError::Rejected(error))) => return Err(error),
-        Some(poured) => poured.is_ok(),
-        None => false,
+        Some(Err(StreamError::BrokenPipe(_))) => Poured::InPart,
+        _ => Poured::Whole,
     };
     // The scan refused what it saw, and gpg was ended for it.
     if let Some((_, Err(StreamError::Rejected(error)))) = streamed.sink {
@@ -142,7 +142,7 @@ pub(crate) fn decrypt<S: Sink>(
         return Ok(DecryptOutcome::Refused(why));
     }
     match streamed.sink {
-        Some((sink, Ok(()))) if poured => {
+        Some((sink, Ok(()))) if poured == Poured::Whole => {
             let detail = match opened_by_recipient(&outcome.status, manifest) {
                 Ok(detail) => detail,
                 Err(why) => return Ok(DecryptOutcome::Refused(Refusal::of("decryption", why))),
@@ -154,11 +154,25 @@ pub(crate) fn decrypt<S: Sink>(
                 binding,
             }))
         }
+        // gpg read all and found it unchanged: that its output does not end is no fault of it.
+        _ if poured == Poured::Whole => {
+            let what = "cannot decrypt: gpg's output is still held open by another process";
+            Err(Error::new(Code::StageFailed, what)
+                .stages(vec![outcome.report()])
+                .hint("Look for a wrapper of gpg that leaves a process behind: `type -a gpg`."))
+        }
         _ => Ok(DecryptOutcome::Refused(Refusal::of(
             "decryption",
             "it was not read to its end",
         ))),
     }
+}
+
+/// How much of the ciphertext gpg was given.
+#[derive(PartialEq, Eq)]
+enum Poured {
+    Whole,
+    InPart,
 }
 
 /// Whether gpg opened a message.

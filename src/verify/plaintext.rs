@@ -137,7 +137,7 @@ impl Sink for Plain {
 impl Content {
     pub(crate) fn new(manifest: &Manifest) -> Content {
         Content {
-            scan: Scan::new(manifest.stored().map(|table| table.table())),
+            scan: manifest.scan(),
             hash: Sha256::new(),
             bytes: 0,
             most: manifest.plaintext.size_bytes,

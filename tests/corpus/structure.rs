@@ -8,17 +8,48 @@ use std::process::Command;
 ///
 /// What pg_dump writes for these relations of the source, the target must have; and it may have
 /// nothing that the source has not.
-pub fn differences(source: &str, target: &str, relations: &[String]) -> Vec<String> {
+pub fn differences(
+    source: &str,
+    target: &str,
+    relations: &[String],
+    grants: Grants,
+) -> Vec<String> {
     let tables: Vec<String> = relations.iter().map(|r| format!("--table={r}")).collect();
-    let (dumped, all, came_back) = (
-        entries(source, &tables),
-        entries(source, &[]),
-        entries(target, &[]),
-    );
+    let [dumped, all, came_back] =
+        [(source, &tables[..]), (source, &[]), (target, &[])].map(|(db, tables)| {
+            let entries = entries(db, tables).into_iter();
+            entries
+                .map(|entry| grants.of(entry))
+                .collect::<BTreeSet<String>>()
+        });
     let told = |sign: &str, entry: &String| format!("{sign} {entry}");
     let lost = dumped.difference(&came_back).map(|entry| told("-", entry));
     let new = came_back.difference(&all).map(|entry| told("+", entry));
     lost.chain(new).collect()
+}
+
+/// Which are compared.
+#[derive(Clone, Copy)]
+pub enum Grants {
+    All,
+    /// The backup told that others granted, too.
+    OfOwners,
+}
+
+impl Grants {
+    fn of(self, entry: String) -> String {
+        let Grants::OfOwners = self else {
+            return entry;
+        };
+        let mut by_another = false;
+        let kept = entry.lines().filter(|line| {
+            by_another |= line.starts_with("SET SESSION AUTHORIZATION ");
+            let kept = !by_another;
+            by_another &= *line != "RESET SESSION AUTHORIZATION;";
+            kept
+        });
+        kept.collect::<Vec<_>>().join("\n")
+    }
 }
 
 fn entries(db: &str, tables: &[String]) -> BTreeSet<String> {
@@ -36,6 +67,7 @@ const METHOD: &str = "SET default_table_access_method = ";
 fn split(dump: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut method = "";
+    let identities: Vec<[&str; 2]> = dump.lines().filter_map(identity).collect();
     for (at, piece) in dump.split("\n--\n-- Name: ").enumerate() {
         let mut entry: Vec<&str> = Vec::new();
         let mut next = method;
@@ -53,6 +85,18 @@ fn split(dump: &str) -> BTreeSet<String> {
         if is_table {
             // Where a child's columns stand is the server's choice: its parents' come first.
             entry.retain(|line| !line.is_empty());
+            // Nobody reads the default of a column that is an identity too.
+            let created = entry.iter().find_map(|line| {
+                let name = line.strip_prefix("CREATE TABLE ")?;
+                name.strip_suffix(" (")
+            });
+            for line in &mut entry {
+                let column = line.trim_start().split(' ').next();
+                let column = [created.unwrap_or_default(), column.unwrap_or_default()];
+                if identities.contains(&column) {
+                    *line = line.split(" DEFAULT ").next().unwrap();
+                }
+            }
             entry
                 .iter_mut()
                 .for_each(|line| *line = line.trim_end_matches(','));
@@ -68,6 +112,14 @@ fn split(dump: &str) -> BTreeSet<String> {
         method = next;
     }
     found
+}
+
+/// The table and the column.
+fn identity(line: &str) -> Option<[&str; 2]> {
+    let (table, rest) = line
+        .strip_prefix("ALTER TABLE ")?
+        .split_once(" ALTER COLUMN ")?;
+    Some([table, rest.split_once(" ADD GENERATED ")?.0])
 }
 
 fn is_setting(line: &str) -> bool {

@@ -195,6 +195,14 @@ fn no_value_passes_for_a_message() {
             ),
             4,
         ),
+        (
+            "a",
+            raise(
+                "RAISE EXCEPTION 'x' USING SCHEMA = NEW.x, TABLE = 'SECRET', COLUMN = 'SECRET', CONSTRAINT = 'SECRET'",
+            ),
+            4,
+        ),
+        ("a", raise("RAISE EXCEPTION 'x' USING ERRCODE = 'SECRT'"), 4),
         ("a", raise("RAISE WARNING 'pgseal: left out: %', NEW.x"), 0),
         (
             "a",
@@ -213,8 +221,77 @@ fn no_value_passes_for_a_message() {
         ));
         let ran = restore(&test, &sealed.path, &target).run();
         ran.check(ran.code() == code, &action);
-        ran.check(!ran.stderr.contains("SECRET"), "no value is shown");
-        ran.check(!ran.stdout.contains("SECRET"), "no value is shown");
+        for value in ["SECRET", "SECRT"] {
+            ran.check(!ran.stderr.contains(value), "no value is shown");
+            ran.check(!ran.stdout.contains(value), "no value is shown");
+        }
+    }
+}
+
+/// Functions of the tables themselves run as their indexes, checks and partitions are made, and say what
+/// they like; a proof runs them too.
+#[test]
+fn no_function_of_the_tables_shows_a_row() {
+    let mut cases = Cases::new();
+    for (what, body, tables) in [
+        (
+            "a statement made of a value",
+            "EXECUTE 'SELECT FROM ' || quote_ident(x)",
+            "CREATE TABLE a (x text); CREATE INDEX ON a (f(x))",
+        ),
+        (
+            "a value that is no statement",
+            "EXECUTE x",
+            "CREATE TABLE a (x text); CREATE INDEX ON a (f(x))",
+        ),
+        (
+            "a cast to an object",
+            "PERFORM x::regclass",
+            "CREATE TABLE a (x text); CREATE INDEX ON a (x) WHERE f(x) > 0",
+        ),
+        (
+            "names of its choice",
+            "RAISE EXCEPTION 'x' USING COLUMN = x, CONSTRAINT = x, DATATYPE = x, DETAIL = x, HINT = x",
+            "CREATE TABLE a (x text CHECK (f(x) > 0))",
+        ),
+        (
+            "a value in a class without values",
+            "RAISE EXCEPTION '%', x USING ERRCODE = '42P01'",
+            "CREATE TABLE a (x text, y int GENERATED ALWAYS AS (f(x)) STORED)",
+        ),
+        (
+            "a key that is there twice",
+            "RETURN 1",
+            "CREATE TABLE a (x text); CREATE UNIQUE INDEX ON a (f(x))",
+        ),
+        (
+            "an exclusion",
+            "RETURN 1",
+            "CREATE TABLE a (x text); ALTER TABLE a ADD EXCLUDE USING btree (f(x) WITH =)",
+        ),
+    ] {
+        cases.check(what, || {
+            // In the source it does nothing, so that the rows are there.
+            let test = Test::new();
+            let db = &test.db;
+            test.sql(&format!(
+                "CREATE FUNCTION f(x text) RETURNS int IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
+                   IF current_database() <> '{db}' THEN {body}; END IF; RETURN length(x); END $$; {tables};
+                 INSERT INTO a VALUES ('SECRET'), ('SECRET ROW')"
+            ));
+            let sealed = sealed(&test, &["public.a"]);
+            let target = Target::new();
+            for command in [
+                restore(&test, &sealed.path, &target),
+                super::forge::prove(&test, &sealed.path),
+            ] {
+                let ran = command.run();
+                ran.check(ran.code() == 4, "the restore fails");
+                ran.check(!ran.stderr.contains("SECRET"), "no value is shown");
+                ran.says(&["nothing was changed in the target"]);
+            }
+            assert_eq!(target.sql("SELECT to_regclass('public.a') IS NULL"), "t");
+        });
     }
 }
 
@@ -328,13 +405,18 @@ fn a_row_that_the_server_refuses_is_not_the_artifacts_fault() {
          CREATE EVENT TRIGGER meddle ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION meddle()",
     );
     for _ in 0..10 {
-        restore(&test, &sealed.path, &target).run().fails(
+        let ran = restore(&test, &sealed.path, &target).run().fails(
             4,
             &[
                 "psql ended with status 3 while it restored TABLE DATA a",
                 "constraint few",
                 "nothing was changed in the target",
             ],
+        );
+        let at = |words: &str| ran.stderr.find(words);
+        ran.check(
+            at("  restore: ") < at("  decrypt: "),
+            "what failed is first",
         );
     }
     test.shim(
@@ -354,6 +436,38 @@ fn a_row_that_the_server_refuses_is_not_the_artifacts_fault() {
         4,
         &["psql ended with status 2", "hint: The connection was lost"],
     );
+}
+
+/// gpg opened the prelude and said so; that its output does not end is no fault of the artifact.
+#[test]
+fn what_a_wrapper_of_gpg_leaves_behind_is_not_the_artifacts_fault() {
+    let test = Test::of("CREATE TABLE a (id int)");
+    let sealed = sealed(&test, &["public.a"]);
+    test.shim(
+        "gpg",
+        "*\\ --decrypt\\ *",
+        "$real \"$@\"; how=$?; setsid sleep 30 2>/dev/null & echo $! >>$HOME/left; exit $how",
+    );
+    let target = Target::new();
+    let verify = test.pgseal("verify").arg("--decrypt").arg(&sealed.path);
+    let verify = verify.env("GNUPGHOME", super::forge::secret());
+    for (what, command) in [
+        ("restore", restore(&test, &sealed.path, &target)),
+        ("prove-restore", super::forge::prove(&test, &sealed.path)),
+        ("verify", verify),
+    ] {
+        let ran = command.run();
+        ran.check(ran.code() == 4, what);
+        ran.check(!ran.stderr.contains("artifact cannot be"), what);
+        ran.says(&["still held open by another process", "type -a gpg"]);
+    }
+    target.is_empty();
+    for pid in std::fs::read_to_string(test.dir.join("home/left"))
+        .unwrap()
+        .lines()
+    {
+        let _ = std::process::Command::new("kill").arg(pid).status();
+    }
 }
 
 /// The tap is left behind where a child of gpg holds its output; no COMMIT was sent by then.

@@ -3,6 +3,7 @@
 mod beyond;
 mod bounds;
 mod by_hand;
+mod by_root;
 mod columns;
 mod damage;
 mod encoding;

@@ -1,6 +1,6 @@
 //! The proofs: that an artifact comes back, and that a backup changes nothing.
 
-use super::forge::{Prints, forge, prove, secret};
+use super::forge::{Prints, Target, forge, prove, restore, secret};
 use crate::support::{Test, bin, each, eventually, names, processes};
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -8,6 +8,29 @@ use std::path::Path;
 
 const TABLE: &str = "CREATE TABLE a (id serial PRIMARY KEY, at timestamptz DEFAULT now(), x text);
                      INSERT INTO a (x) SELECT 'row ' || n FROM generate_series(1, 500) n";
+
+/// There is nothing to compare, so nothing is proved; a restore brings back what there is.
+#[test]
+fn a_partitioned_table_without_partitions() {
+    let test = Test::of("CREATE TABLE a (id int) PARTITION BY LIST (id)");
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    prove(&test, &sealed.path).run().exits(1).prints(&[
+        "[FAIL] restored:           no table holds rows",
+        "PROVE_RESTORE: FAIL",
+    ]);
+    let target = Target::new();
+    restore(&test, &sealed.path, &target)
+        .run()
+        .exits(0)
+        .prints(&[
+            "[ -- ] restored:           no table holds rows: nothing to compare",
+            "RESTORE: PASS",
+        ]);
+    assert_eq!(
+        target.sql("SELECT relkind FROM pg_class WHERE relname = 'a'"),
+        "p"
+    );
+}
 
 #[test]
 fn what_comes_back_is_equal() {

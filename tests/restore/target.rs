@@ -231,6 +231,59 @@ fn settings_of_the_target_change_nothing() {
     assert_eq!(target.sql("SELECT x[1] IS NULL FROM a"), "t");
 }
 
+/// An event trigger that leaves a setting behind changes how the rest of the dump is read.
+#[test]
+fn a_setting_that_is_changed_on_the_way_is_a_no() {
+    let test = Test::of(
+        "CREATE TABLE a (x text DEFAULT 'a\\nb'); COMMENT ON TABLE a IS 'a\\nb'; GRANT SELECT ON a TO PUBLIC",
+    );
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    let role = format!("other_{}", test.db);
+    test.sql(&format!("CREATE ROLE {role} SUPERUSER"));
+    for (tag, action, name) in [
+        (
+            "CREATE TABLE",
+            "SET standard_conforming_strings = off",
+            "standard_conforming_strings",
+        ),
+        ("CREATE TABLE", "SET search_path = public", "search_path"),
+        (
+            "COMMENT",
+            "SET LOCAL \"TimeZone\" = 'Asia/Tokyo'",
+            "TimeZone",
+        ),
+        (
+            "GRANT",
+            "SET check_function_bodies = on",
+            "check_function_bodies",
+        ),
+        ("CREATE TABLE", &format!("SET ROLE {role}"), "role"),
+        ("CREATE TABLE", "SET work_mem = '5MB'", ""),
+    ] {
+        let target = Target::new();
+        target.sql(&format!(
+            "CREATE FUNCTION meddle() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+               IF to_regclass('public.a') IS NOT NULL THEN {action}; END IF; END $$;
+             CREATE EVENT TRIGGER meddle ON ddl_command_end WHEN TAG IN ('{tag}') EXECUTE FUNCTION meddle()"
+        ));
+        let ran = restore(&test, &sealed.path, &target).run();
+        if name.is_empty() {
+            ran.exits(0);
+            continue;
+        }
+        let words = format!(
+            "settings of the session were changed on the way, and with them what the dump means: {name}"
+        );
+        ran.fails(1, &[&words, "event triggers", "rolled back"]);
+        assert_eq!(
+            target.sql("SELECT to_regclass('public.a') IS NULL"),
+            "t",
+            "{action}"
+        );
+    }
+    test.sql(&format!("DROP ROLE {role}"));
+}
+
 /// Neither a statement nor a lock outlives a restore that was stopped.
 #[test]
 fn what_was_stopped_does_not_go_on_in_the_target() {

@@ -153,6 +153,23 @@ ref(kind, name, classid, objid, objsubid, why, byclass, byobj) AS (
   UNION ALL -- regclass and its like, and privileges: read in only where the objects are there
   SELECT 'object_names', NULL, 'pg_class'::regclass, relid, attnum, held || ' in ', 'pg_class'::regclass, relid
   FROM holder WHERE held NOT IN ('oid', 'money')
+  UNION ALL -- to repeat what another than the owner granted takes a superuser, as that one
+  SELECT 'dependent_privileges', 'granted by ' || quote_ident(pg_get_userbyid(a.grantor)) || ' on ' || i.identity,
+    NULL, NULL, NULL, '', 'pg_class'::regclass, p.oid
+  FROM (
+    SELECT c.oid, c.relowner, c.relacl FROM kept k JOIN pg_class c ON c.oid = k.objid
+      WHERE k.classid = 'pg_class'::regclass AND c.relacl IS NOT NULL
+    UNION ALL
+    SELECT c.oid, c.relowner, a.attacl FROM kept k JOIN pg_class c ON c.oid = k.objid
+      JOIN pg_attribute a ON a.attrelid = c.oid AND a.attacl IS NOT NULL AND NOT a.attisdropped
+      WHERE k.classid = 'pg_class'::regclass
+    UNION ALL
+    SELECT s.oid, s.relowner, s.relacl FROM rel JOIN pg_depend d ON d.refobjid = rel.oid
+      AND d.refclassid = 'pg_class'::regclass AND d.classid = 'pg_class'::regclass AND d.deptype IN ('a', 'i')
+      JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S' AND s.relacl IS NOT NULL) AS p(oid, owner, acl)
+  CROSS JOIN LATERAL aclexplode(p.acl) a
+  CROSS JOIN LATERAL pg_identify_object('pg_class'::regclass, p.oid, 0) i
+  WHERE a.grantor <> p.owner
   UNION ALL
   SELECT CASE classid WHEN 'pg_statistic_ext'::regclass THEN 'statistics' ELSE 'dependent' END,
     NULL, classid, objid, 0, '', 'pg_class'::regclass, relid

@@ -159,3 +159,53 @@ proptest! {
         prop_assert_eq!(scan(&pieces), scan(&[&text]));
     }
 }
+
+/// What pg_dump writes for partitions of a hash by an enumeration.
+#[test]
+fn rows_that_are_loaded_through_a_root() {
+    let names = ["p", "p; Type: TABLE DATA", "q\nr"].map(|name| table("s", name));
+    let entry = |name: &str, more: &str, root: &str| {
+        format!(
+            "--\n-- Data for Name: {name}; Type: TABLE DATA; Schema: s; Owner: o\n--\n\n{more}COPY s.{root} (x) FROM stdin;\n{name}\n\\.\n\n\n"
+        )
+    };
+    let via = |name: &str| entry(name, "-- load via partition root s.root\n\n", "root");
+    let scanned = |text: String, roots: &[&str]| {
+        let roots = roots.iter().map(|name| table("s", name));
+        let mut scan = Scan::new(names.clone()).with_roots(roots);
+        scan.push(text.as_bytes())?;
+        scan.push(b"--\n-- PostgreSQL database dump complete\n--\n")?;
+        scan.finish()
+    };
+    let all = [via("q r"), via("p"), via("p; Type: TABLE DATA")].concat();
+    let blocks = scanned(all.clone(), &["root"]).unwrap();
+    let told: Vec<_> = blocks.iter().map(|b| (&b.table, b.bytes)).collect();
+    assert_eq!(told, [(&names[2], 4), (&names[0], 2), (&names[1], 20)]);
+    for (text, roots, why) in [
+        (all.clone(), &["other"][..], "which is not in the backup"),
+        (
+            via("p") + &via("p"),
+            &["root"],
+            "no partition that was asked for",
+        ),
+        (via("t"), &["root"], "no partition that was asked for"),
+        (
+            all.replace("-- load via", "-- loads by"),
+            &["root"],
+            "rows of `s.root`, which was not",
+        ),
+        (
+            entry(
+                "p",
+                "-- load via partition root s.root\n\nSELECT 1;\n",
+                "root",
+            ),
+            &["root"],
+            "rows of `s.root`, which was not",
+        ),
+        (via("p"), &["root"], "are missing"),
+    ] {
+        let refused = scanned(text, roots).unwrap_err();
+        assert!(refused.contains(why), "{refused}");
+    }
+}

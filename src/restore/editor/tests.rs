@@ -2,6 +2,7 @@ use super::*;
 use crate::base::cases::each;
 use crate::pg::closure::ExternalReference;
 use crate::pg::scan::Scan;
+use crate::pg::session::Pinned;
 use crate::restore::missing::{MissingDependency, WhyMissing};
 
 fn edited(dump: &str, references: &[(&str, &str, &str)]) -> (String, DumpEditor) {
@@ -14,7 +15,7 @@ fn edited(dump: &str, references: &[(&str, &str, &str)]) -> (String, DumpEditor)
         assert!(omissions.add(&MissingDependency { reference, why }));
     }
     let key = DigestKey::random().unwrap();
-    let script = TransactionScript::new([7; 16], String::new());
+    let script = TransactionScript::new([7; 16], Pinned::default());
     let mut editor = DumpEditor::new(script, omissions, key);
     let mut scan = Scan::new(TableName::parse("public.t"));
     for piece in dump.as_bytes().chunks(7) {

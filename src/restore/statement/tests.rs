@@ -52,6 +52,17 @@ fn what_pg_dump_writes() {
                 Statement::AttachIndex(table()),
             ),
             (
+                "ALTER TABLE public.t ALTER COLUMN \"A b\" ADD GENERATED ALWAYS AS IDENTITY (\n)",
+                Statement::AddIdentity {
+                    table: table(),
+                    column: "A b".into(),
+                },
+            ),
+            (
+                "ALTER TABLE ONLY public.t ALTER COLUMN a SET DEFAULT 1",
+                Statement::Other,
+            ),
+            (
                 "ALTER TABLE public.\"owner to\" OWNER TO \"A b\"",
                 Statement::OwnerTo("A b".into()),
             ),
