@@ -1,6 +1,6 @@
 //! What is stored of a run: the plan, the answers and the counts, as its manifest.
 
-use crate::backup::encrypt::EncryptedDump;
+use crate::backup::encrypt::{EncryptedDump, Written};
 use crate::backup::gather::Gathered;
 use crate::backup::prelude::EncryptedPrelude;
 use crate::base::env::hostname;
@@ -32,6 +32,7 @@ impl Began {
 pub(crate) struct Encrypted {
     pub dump: EncryptedDump,
     pub prelude: Option<EncryptedPrelude>,
+    pub late: Option<Written>,
 }
 
 pub(crate) fn manifest(
@@ -40,7 +41,11 @@ pub(crate) fn manifest(
     encrypted: &Encrypted,
     began: &Began,
 ) -> Manifest {
-    let Encrypted { dump, prelude } = encrypted;
+    let Encrypted {
+        dump,
+        prelude,
+        late,
+    } = encrypted;
     let plan = &gathered.plan;
     let blocks = dump.blocks.iter().map(|block| (&block.table, block));
     let blocks: BTreeMap<&TableName, &Block> = blocks.collect();
@@ -86,11 +91,10 @@ pub(crate) fn manifest(
         composites: gathered.catalog.composites.clone(),
         external_references,
         restore_locks: Some(locks.sum::<u64>() + plan.sequences.len() as u64),
-        prelude: prelude.as_ref().map(|prelude| manifest::Prelude {
-            file: plan.prelude_name(),
-            sha256: prelude.written.sha256.clone(),
-            size_bytes: prelude.written.size_bytes,
-        }),
+        prelude: prelude
+            .as_ref()
+            .map(|prelude| prelude.written.stored(plan.prelude_name())),
+        late: late.as_ref().map(|late| late.stored(plan.late_name())),
         tools: gathered.stored_tools(),
         server: gathered.stored_server(),
         mark: Some(gathered.catalog.mark.clone()),
@@ -98,6 +102,16 @@ pub(crate) fn manifest(
             started_at: rfc3339(began.at),
             seconds: (began.clock.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
         },
+    }
+}
+
+impl Written {
+    fn stored(&self, file: String) -> manifest::SealedSql {
+        manifest::SealedSql {
+            file,
+            sha256: self.sha256.clone(),
+            size_bytes: self.size_bytes,
+        }
     }
 }
 

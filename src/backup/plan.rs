@@ -73,6 +73,10 @@ impl Plan {
         RunFile::Prelude.of(&self.run_id)
     }
 
+    pub(crate) fn late_name(&self) -> String {
+        RunFile::Late.of(&self.run_id)
+    }
+
     pub(crate) fn dry_run(&self, artifact_ref: String) -> DryRun {
         DryRun {
             mode: "dry-run",

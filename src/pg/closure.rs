@@ -60,7 +60,7 @@ impl ExternalReference {
 pub(crate) struct Closure {
     /// Targets that are not there.
     pub missing: Vec<TableName>,
-    /// What can be created before the tables.
+    /// What can be created before the tables, or between them.
     pub objects: Vec<Object>,
     /// Sequences that no table owns and that a table's default, or the like, names.
     pub sequences: Vec<Sequence>,
@@ -80,6 +80,9 @@ pub(crate) struct Object {
     pub part_of: Option<u32>,
     /// A function whose body is text: what it names is not known.
     pub opaque: bool,
+    /// The tables behind which alone it can be created. None: before them all.
+    #[serde(default)]
+    pub needs: Vec<TableName>,
     needed_by: Vec<String>,
 }
 
@@ -103,16 +106,25 @@ impl Object {
     }
 
     fn references(&self) -> impl Iterator<Item = ExternalReference> + '_ {
-        self.needed_by.iter().map(|needed_by| ExternalReference {
-            kind: self.kind.replace(' ', "_"),
-            name: self.name.clone(),
-            needed_by: needed_by.clone(),
-        })
+        let kind = self.kind.replace(' ', "_");
+        // What rests on the tables cannot be there before them.
+        let rests = self.needs.iter();
+        let rests = rests.map(|table| (format!("dependent_{kind}"), format!("table {table}")));
+        let needed = self.needed_by.iter().cloned();
+        let needed: Vec<_> = needed.map(|by| (kind.clone(), by)).chain(rests).collect();
+        let told = needed
+            .into_iter()
+            .map(|(kind, needed_by)| ExternalReference {
+                kind,
+                name: self.name.clone(),
+                needed_by,
+            });
+        told
     }
 }
 
 impl Closure {
-    /// All that a restore would miss, where the prelude holds every object but these.
+    /// All that a restore would miss, where prelude and late file hold every object but these.
     pub(crate) fn external_references(&self, absent: &[Object]) -> Vec<ExternalReference> {
         let mut all = self.external.clone();
         all.extend(absent.iter().flat_map(Object::references));
@@ -122,7 +134,7 @@ impl Closure {
         all
     }
 
-    /// What a prelude has to hold.
+    /// What a prelude has to hold, and the late file behind it.
     pub(crate) fn standing_alone(&self) -> Vec<Object> {
         let objects = self.objects.iter().filter(|object| object.stands_alone());
         objects.cloned().collect()

@@ -25,14 +25,29 @@ edge(relid, fclass, fobj, tclass, tobj, mine, beyond, walk) AS MATERIALIZED (
     AND has_table_privilege(q.oid, 'SELECT') AND has_schema_privilege(q.relnamespace, 'USAGE')
   GROUP BY q.oid
 ),
--- what can be created only after some relation, so in no prelude
-late(classid, objid) AS (
-  SELECT e.fclass, e.fobj FROM edge e WHERE e.relid IS NULL AND (e.mine OR e.beyond)
+-- what needs more than the tables themselves, so that it is created neither before nor between them
+stranded(classid, objid) AS (
+  SELECT e.fclass, e.fobj FROM edge e
+  WHERE e.relid IS NULL AND (e.beyond
+    OR e.mine AND (e.tclass <> 'pg_class'::regclass OR e.tobj NOT IN (SELECT oid FROM scope)))
   UNION
   SELECT e.fclass, e.fobj
-  FROM late JOIN edge e ON e.tclass = late.classid AND e.tobj = late.objid AND e.relid IS NULL
-), need(classid, objid, late) AS (
-  SELECT e.tclass, e.tobj, (e.tclass, e.tobj) IN (SELECT classid, objid FROM late)
+  FROM stranded s JOIN edge e ON e.tclass = s.classid AND e.tobj = s.objid AND e.relid IS NULL
+),
+-- what can be created only behind some of the tables, and each of these
+behind(classid, objid, relid) AS (
+  SELECT e.fclass, e.fobj, e.tobj FROM edge e WHERE e.relid IS NULL AND e.mine
+  UNION
+  SELECT e.fclass, e.fobj, b.relid
+  FROM behind b JOIN edge e ON e.tclass = b.classid AND e.tobj = b.objid AND e.relid IS NULL
+), come(classid, objid, needs) AS MATERIALIZED (
+  SELECT b.classid, b.objid, jsonb_agg(jsonb_build_object('schema', n.nspname, 'name', c.relname)
+    ORDER BY n.nspname, c.relname)
+  FROM behind b JOIN pg_class c ON c.oid = b.relid JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE (b.classid, b.objid) NOT IN (SELECT classid, objid FROM stranded)
+  GROUP BY b.classid, b.objid
+), need(classid, objid, stranded) AS (
+  SELECT e.tclass, e.tobj, (e.tclass, e.tobj) IN (SELECT classid, objid FROM stranded)
   FROM (SELECT DISTINCT tclass, tobj, mine FROM edge) e
   WHERE NOT e.mine
     AND e.tclass NOT IN ('pg_class'::regclass, 'pg_amop'::regclass, 'pg_amproc'::regclass)
@@ -62,7 +77,7 @@ colheld(coltype, typid) AS (
     WHERE t.typnamespace = 'pg_catalog'::regnamespace
       AND (t.typname IN ('oid', 'money', 'aclitem') OR t.typname ~ '^reg')) h
   JOIN col ON col.typid = h.coltype
-), around(classid, objid, late) AS (
+), around(classid, objid, stranded) AS (
   SELECT * FROM need
   UNION SELECT 'pg_namespace'::regclass, q.relnamespace, false
     FROM seq JOIN pg_class q ON q.oid = seq.oid
@@ -72,7 +87,7 @@ colheld(coltype, typid) AS (
 ), kept(classid, objid) AS (
   SELECT 'pg_class'::regclass::oid, oid FROM rel
   UNION ALL SELECT 'pg_class'::regclass, oid FROM seq
-  UNION ALL SELECT classid, objid FROM around WHERE NOT late AND classid <> 'pg_extension'::regclass
+  UNION ALL SELECT classid, objid FROM around WHERE NOT stranded AND classid <> 'pg_extension'::regclass
 ),
 -- The thing by name, or by classid, objid; and for which object, and why.
 ref(kind, name, classid, objid, objsubid, why, byclass, byobj) AS (
@@ -96,7 +111,7 @@ ref(kind, name, classid, objid, objsubid, why, byclass, byobj) AS (
   WHERE e.beyond AND NOT (e.relid IS NOT NULL AND e.tobj IN (SELECT oid FROM seq))
     OR e.tclass = 'pg_extension'::regclass
     OR e.tclass <> 'pg_class'::regclass
-      AND (e.tclass, e.tobj) IN (SELECT classid, objid FROM late)
+      AND (e.tclass, e.tobj) IN (SELECT classid, objid FROM stranded)
   UNION ALL
   SELECT 'role', quote_ident(pg_get_userbyid(r.roleid)), NULL, NULL, NULL, r.why, r.classid, r.objid
   FROM (
@@ -155,7 +170,7 @@ ref(kind, name, classid, objid, objsubid, why, byclass, byobj) AS (
   UNION ALL
   SELECT CASE classid WHEN 'pg_statistic_ext'::regclass THEN 'statistics' ELSE 'dependent' END,
     NULL, classid, objid, 0, '', 'pg_class'::regclass, relid
-  FROM dependent
+  FROM dependent WHERE (classid, objid) NOT IN (SELECT classid, objid FROM come)
 )
 SELECT jsonb_build_object(
   'missing', (
@@ -176,8 +191,9 @@ SELECT jsonb_build_object(
         SELECT FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang
         WHERE p.oid = n.objid AND l.lanname NOT IN ('internal', 'c')
           AND to_jsonb(p) ->> 'prosqlbody' IS NULL),
-      'needed_by', b.names) ORDER BY i.type, i.identity), '[]')
+      'needs', COALESCE(come.needs, '[]'), 'needed_by', b.names) ORDER BY i.type, i.identity), '[]')
     FROM around n CROSS JOIN LATERAL pg_identify_object(n.classid, n.objid, 0) i
+    LEFT JOIN come USING (classid, objid)
     LEFT JOIN (
       SELECT e.tclass, e.tobj, jsonb_agg(DISTINCT f.type || ' ' || f.identity)
       FROM (
@@ -186,7 +202,7 @@ SELECT jsonb_build_object(
           FROM seq JOIN pg_class q ON q.oid = seq.oid) e
       CROSS JOIN LATERAL pg_identify_object(e.fclass, e.fobj, 0) f
       GROUP BY e.tclass, e.tobj) AS b(classid, objid, names) USING (classid, objid)
-    WHERE NOT n.late),
+    WHERE NOT n.stranded),
   'sequences', (
     SELECT COALESCE(jsonb_agg(jsonb_build_object('oid', seq.oid::bigint, 'target', seq.target,
       'schema', n.nspname, 'name', q.relname) ORDER BY n.nspname, q.relname), '[]')
