@@ -6,7 +6,6 @@ use crate::backup::prelude::EncryptedPrelude;
 use crate::base::env::hostname;
 use crate::base::names::TableName;
 use crate::base::version::Version;
-use crate::pg::catalog::RelationKind;
 use crate::pg::scan::Block;
 use crate::store::manifest::{self, Envelope, Manifest};
 use jiff::Timestamp;
@@ -51,22 +50,20 @@ pub(crate) fn manifest(
     let blocks: BTreeMap<&TableName, &Block> = blocks.collect();
     let relations = plan.relations.iter();
     let relations = relations.map(|rel| (&rel.table, rel.kind, rel.oid, rel.target));
-    let sequences = plan.sequences.iter();
-    let sequences = sequences.map(|seq| (&seq.table, RelationKind::Sequence, seq.oid, seq.target));
-    let tables = relations
-        .chain(sequences)
-        .map(|(table, kind, oid, target)| {
-            let block = blocks.get(table);
-            manifest::Table {
-                schema: table.schema.clone(),
-                name: table.name.clone(),
-                kind: kind.as_str().into(),
-                oid,
-                target: plan.tables[target].to_string(),
-                rows: block.map_or(0, |block| block.rows),
-                bytes: block.map_or(0, |block| block.bytes),
-            }
-        });
+    let joined = plan.joined.iter();
+    let joined = joined.map(|rel| (&rel.table, rel.kind, rel.oid, rel.target));
+    let tables = relations.chain(joined).map(|(table, kind, oid, target)| {
+        let block = blocks.get(table);
+        manifest::Table {
+            schema: table.schema.clone(),
+            name: table.name.clone(),
+            kind: kind.as_str().into(),
+            oid,
+            target: plan.tables[target].to_string(),
+            rows: block.map_or(0, |block| block.rows),
+            bytes: block.map_or(0, |block| block.bytes),
+        }
+    });
     let closure = &gathered.closure;
     let external_references = match prelude {
         Some(prelude) => closure.external_references(&prelude.absent),
@@ -90,7 +87,7 @@ pub(crate) fn manifest(
         tables: tables.collect(),
         composites: gathered.catalog.composites.clone(),
         external_references,
-        restore_locks: Some(locks.sum::<u64>() + plan.sequences.len() as u64),
+        restore_locks: Some(locks.sum::<u64>() + plan.joined.len() as u64),
         prelude: prelude
             .as_ref()
             .map(|prelude| prelude.written.stored(plan.prelude_name())),

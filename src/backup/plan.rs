@@ -7,7 +7,7 @@ use crate::gnupg::command::Gpg;
 use crate::gnupg::compression::Compression;
 use crate::pg;
 use crate::pg::catalog::Relation;
-use crate::pg::closure::Sequence;
+use crate::pg::closure::JoinedRelation;
 use crate::pg::encoding::Encoding;
 use crate::process::command::CommandSpec;
 use crate::store::run_files::RunFile;
@@ -25,7 +25,7 @@ pub(crate) struct Plan {
     pub encoding: Encoding,
     pub relations: Vec<Relation>,
     /// Dumped with the relations.
-    pub sequences: Vec<Sequence>,
+    pub joined: Vec<JoinedRelation>,
     pub dump: CommandSpec,
     /// The dump of which the prelude is made.
     pub prelude: Option<CommandSpec>,
@@ -38,7 +38,7 @@ pub(crate) struct PlanParts<'a> {
     pub tables: Vec<TableName>,
     pub recipients: Vec<Fingerprint>,
     pub relations: Vec<Relation>,
-    pub sequences: Vec<Sequence>,
+    pub joined: Vec<JoinedRelation>,
     pub encoding: Encoding,
     /// Path of the one that fits the server.
     pub pg_dump: &'a str,
@@ -48,7 +48,7 @@ pub(crate) struct PlanParts<'a> {
 impl Plan {
     pub(crate) fn new(config: &Config, parts: PlanParts<'_>) -> Plan {
         let names = parts.relations.iter().map(|relation| &relation.table);
-        let names = names.chain(parts.sequences.iter().map(|sequence| &sequence.table));
+        let names = names.chain(parts.joined.iter().map(|joined| &joined.table));
         let (program, connection, encoding) = (parts.pg_dump, &config.connection, parts.encoding);
         let prelude = || pg::command::pg_dump_prelude(program, connection, encoding);
         Plan {
@@ -61,7 +61,7 @@ impl Plan {
             tables: parts.tables,
             recipients: parts.recipients,
             relations: parts.relations,
-            sequences: parts.sequences,
+            joined: parts.joined,
         }
     }
 

@@ -1,7 +1,8 @@
 //! What the target tables need around them, as the catalog tells it: what a prelude can create
-//! before them, which sequences join their dump, and what neither brings along.
+//! before them or between them, which sequences and views join their dump, and what nothing brings along.
 
 use crate::base::names::TableName;
+use crate::pg::catalog::RelationKind;
 use serde::{Deserialize, Serialize};
 
 /// Three statements, in the form that psql reads: each gives the next its answer in variables, so
@@ -62,8 +63,9 @@ pub(crate) struct Closure {
     pub missing: Vec<TableName>,
     /// What can be created before the tables, or between them.
     pub objects: Vec<Object>,
-    /// Sequences that no table owns and that a table's default, or the like, names.
-    pub sequences: Vec<Sequence>,
+    /// Sequences that no table owns and that a table's default, or the like, names; and views that
+    /// show the tables alone, where something that comes along reads them.
+    pub joined: Vec<JoinedRelation>,
     /// What a restore would miss, prelude or not.
     external: Vec<ExternalReference>,
 }
@@ -80,6 +82,9 @@ pub(crate) struct Object {
     pub part_of: Option<u32>,
     /// A function whose body is text: what it names is not known.
     pub opaque: bool,
+    /// Its statements, where pg_dump writes none: in UTF-8.
+    #[serde(default)]
+    pub sql: Option<Vec<String>>,
     /// The tables behind which alone it can be created. None: before them all.
     #[serde(default)]
     pub needs: Vec<TableName>,
@@ -88,8 +93,9 @@ pub(crate) struct Object {
 
 /// To be dumped with the tables.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct Sequence {
+pub(crate) struct JoinedRelation {
     pub oid: u32,
+    pub kind: RelationKind,
     /// Place of the first target that needs it among the configured tables.
     pub target: usize,
     #[serde(flatten)]
@@ -108,18 +114,17 @@ impl Object {
     fn references(&self) -> impl Iterator<Item = ExternalReference> + '_ {
         let kind = self.kind.replace(' ', "_");
         // What rests on the tables cannot be there before them.
-        let rests = self.needs.iter();
+        let rests = self.needs.iter().filter(|_| kind != "statistics");
         let rests = rests.map(|table| (format!("dependent_{kind}"), format!("table {table}")));
         let needed = self.needed_by.iter().cloned();
         let needed: Vec<_> = needed.map(|by| (kind.clone(), by)).chain(rests).collect();
-        let told = needed
+        needed
             .into_iter()
             .map(|(kind, needed_by)| ExternalReference {
                 kind,
                 name: self.name.clone(),
                 needed_by,
-            });
-        told
+            })
     }
 }
 
@@ -152,11 +157,11 @@ mod tests {
                 {"class":2615,"oid":2200,"kind":"schema","name":"public","part_of":null,"opaque":false,"needed_by":["table public.a"]},
                 {"class":1247,"oid":20000,"kind":"type","name":"public.t","part_of":null,"opaque":false,"needed_by":["table public.a","table public.b"]},
                 {"class":2606,"oid":20001,"kind":"domain constraint","name":"c on public.t","part_of":20000,"opaque":false,"needed_by":["type public.t"]}],
-              "sequences":[{"oid":1,"target":0,"schema":"a","name":"B.c"}],
+              "joined":[{"oid":1,"target":0,"kind":"S","schema":"a","name":"B.c"}],
               "external":[{"kind":"role","name":"r","needed_by":"owner of table public.a"}]}"#,
         )
         .unwrap();
-        assert_eq!(closure.sequences[0].table.pattern(), r#""a"."B.c""#);
+        assert_eq!(closure.joined[0].table.pattern(), r#""a"."B.c""#);
         let with = closure.external_references(&[]);
         assert_eq!(with.len(), 1);
         assert_eq!(with[0].lack(), Lack::OfHost);

@@ -28,7 +28,17 @@ pub(crate) struct Prelude {
 
 /// `dump`: the output of [`pg_dump_prelude`](crate::pg::command::pg_dump_prelude).
 pub(crate) fn prelude(dump: &[u8], closure: &Closure) -> Result<Prelude, String> {
-    let Dump { settings, entries } = split::split(dump)?;
+    let Dump {
+        settings,
+        mut entries,
+    } = split::split(dump)?;
+    let there: BTreeSet<(u32, u32)> = entries.iter().map(|entry| entry.object).collect();
+    let lacking = closure.objects.iter();
+    let lacking = lacking.filter(|object| !there.contains(&(object.class, object.oid)));
+    for object in lacking {
+        let number = entries.iter().map(|entry| entry.number).max();
+        entries.extend(own(object, number.unwrap_or_default() + 1, &settings));
+    }
     let late = late::Needs::new(&entries, closure);
     let kept = kept(&entries, closure);
     let there: BTreeSet<(u32, u32)> = kept.iter().map(|entry| entry.object).collect();
@@ -49,6 +59,22 @@ pub(crate) fn prelude(dump: &[u8], closure: &Closure) -> Result<Prelude, String>
     let late = render::late(&between, &parents, &late);
     let sql = render::render(&settings, &before, &parents, late.as_deref());
     Ok(Prelude { sql, late, absent })
+}
+
+/// An entry of our own, where its text is one in the dump's encoding too.
+fn own<'a>(object: &'a Object, number: u32, settings: &[&[u8]]) -> Option<Entry<'a>> {
+    let statements = object.sql.as_ref()?;
+    let utf8 = settings.contains(&&b"SET client_encoding = 'UTF8'"[..]);
+    let ascii = statements.iter().all(|statement| statement.is_ascii());
+    (utf8 || ascii).then(|| Entry {
+        number,
+        object: (object.class, object.oid),
+        hangs_on: Vec::new(),
+        name: object.name.as_bytes(),
+        kind: object.kind.to_uppercase(),
+        schema: b"",
+        statements: statements.iter().map(String::as_bytes).collect(),
+    })
 }
 
 /// A prelude's SQL.

@@ -32,7 +32,7 @@ fn closure() -> Closure {
         object(1247, 5, "type"),
     ];
     let answer =
-        serde_json::json!({"missing": [], "objects": objects, "sequences": [], "external": []});
+        serde_json::json!({"missing": [], "objects": objects, "joined": [], "external": []});
     serde_json::from_value(answer).unwrap()
 }
 
