@@ -107,7 +107,7 @@ impl HostAnswers {
         let encoding = encoding.unwrap_or_else(|| Encoding::for_database(database));
         let relations = catalog.relations(&tables, &config.connection)?.to_vec();
         let names = relations.iter().map(|rel| &rel.table);
-        let names = names.chain(closure.sequences.iter().map(|seq| &seq.table));
+        let names = names.chain(closure.joined.iter().map(|seq| &seq.table));
         spelled_alike(names, encoding, database)?;
         let restorability = Restorability::foreseen(config, &closure);
         restorability.check(&config.restorable)?;
@@ -118,7 +118,7 @@ impl HostAnswers {
                 run_id,
                 connection: &connection,
                 relations,
-                sequences: closure.sequences.clone(),
+                joined: closure.joined.clone(),
                 tables,
                 recipients,
                 encoding,

@@ -7,7 +7,7 @@ use crate::gnupg::command::Gpg;
 use crate::gnupg::compression::Compression;
 use crate::pg;
 use crate::pg::catalog::Relation;
-use crate::pg::closure::Sequence;
+use crate::pg::closure::JoinedRelation;
 use crate::pg::connection::Connection;
 use crate::pg::encoding::Encoding;
 use crate::process::command::CommandSpec;
@@ -26,7 +26,7 @@ pub(crate) struct Plan {
     pub encoding: Encoding,
     pub relations: Vec<Relation>,
     /// Dumped with the relations.
-    pub sequences: Vec<Sequence>,
+    pub joined: Vec<JoinedRelation>,
     pub dump: CommandSpec,
     /// The dump of which the prelude is made.
     pub prelude: Option<CommandSpec>,
@@ -39,7 +39,7 @@ pub(crate) struct PlanParts<'a> {
     pub tables: Vec<TableName>,
     pub recipients: Vec<Fingerprint>,
     pub relations: Vec<Relation>,
-    pub sequences: Vec<Sequence>,
+    pub joined: Vec<JoinedRelation>,
     pub encoding: Encoding,
     /// To the server that was asked.
     pub connection: &'a Connection,
@@ -51,7 +51,7 @@ pub(crate) struct PlanParts<'a> {
 impl Plan {
     pub(crate) fn new(config: &Config, parts: PlanParts<'_>) -> Plan {
         let names = parts.relations.iter().map(|relation| &relation.table);
-        let names = names.chain(parts.sequences.iter().map(|sequence| &sequence.table));
+        let names = names.chain(parts.joined.iter().map(|joined| &joined.table));
         let (program, connection, encoding) = (parts.pg_dump, parts.connection, parts.encoding);
         let prelude = || pg::command::pg_dump_prelude(program, connection, encoding);
         Plan {
@@ -64,7 +64,7 @@ impl Plan {
             tables: parts.tables,
             recipients: parts.recipients,
             relations: parts.relations,
-            sequences: parts.sequences,
+            joined: parts.joined,
         }
     }
 
@@ -74,6 +74,10 @@ impl Plan {
 
     pub(crate) fn prelude_name(&self) -> String {
         RunFile::Prelude.of(&self.run_id)
+    }
+
+    pub(crate) fn late_name(&self) -> String {
+        RunFile::Late.of(&self.run_id)
     }
 
     pub(crate) fn dry_run(&self, artifact_ref: String) -> DryRun {

@@ -2,6 +2,7 @@
 
 use crate::backup::encrypt::{DumpJob, encrypt_dump};
 use crate::backup::gather::{Gathered, gather};
+use crate::backup::late::encrypt_late;
 use crate::backup::manifest::{Began, Encrypted, manifest};
 use crate::backup::prelude::encrypt_prelude;
 use crate::backup::restorability::Restorability;
@@ -126,6 +127,7 @@ impl PreparedBackup {
         let unsynced = Unsynced {
             artifact: encrypted.dump.written.file,
             prelude: encrypted.prelude.map(|prelude| prelude.written.file),
+            late: encrypted.late.map(|late| late.file),
         };
         let (synced, same) = thread::scope(|scope| {
             let same = threads::spawn(scope, || still_the_same(&gathered, cancel));
@@ -186,6 +188,7 @@ fn encrypt_both(
         return Ok(Encrypted {
             dump,
             prelude: None,
+            late: None,
         });
     };
     let binding = PreludeBinding::random()?;
@@ -199,8 +202,13 @@ fn encrypt_both(
         encrypt_prelude(&job, &gathered.closure, &binding, file, cancel)
     };
     let (dump, prelude) = pair::pair(cancel, dump, prelude)?;
+    let late = prelude.late.as_ref().map(|text| {
+        let file = store.partial(&plan.late_name())?;
+        encrypt_late(&job(&plan.dump), text, &binding, file, cancel)
+    });
     Ok(Encrypted {
         dump,
+        late: late.transpose()?,
         prelude: Some(prelude),
     })
 }
@@ -209,6 +217,7 @@ fn encrypt_both(
 struct Unsynced {
     artifact: Partial,
     prelude: Option<Partial>,
+    late: Option<Partial>,
 }
 
 /// All files of a run on disk, and still without their names.
@@ -227,7 +236,9 @@ impl Unsynced {
         cancel: &Cancel,
     ) -> Result<AllSynced> {
         let mut files = vec![self.artifact.sync()?];
-        files.extend(self.prelude.map(Partial::sync).transpose()?);
+        for file in [self.prelude, self.late].into_iter().flatten() {
+            files.push(file.sync()?);
+        }
         let bytes = print::json_pretty(manifest)?.into_bytes();
         let written = |file: RunFile, bytes: &[u8]| {
             let mut file = store.partial(&file.of(&manifest.run_id))?;

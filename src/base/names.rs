@@ -160,7 +160,7 @@ impl RunId {
             ));
         }
         // `x.prelude` would name its artifact as the prelude of run `x` is named.
-        for ending in [".gpg", ".json", ".partial", ".prelude"] {
+        for ending in [".gpg", ".json", ".partial", ".prelude", ".late"] {
             if text.ends_with(ending) {
                 return Err(format!("run id {text:?} may not end in {ending}"));
             }

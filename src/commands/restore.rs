@@ -15,7 +15,7 @@ use crate::report::restore::{Place, RestoreReport, Rows};
 use crate::restore::run::{RestoreOptions, RestoreOutcome, Restored, plan, restore};
 use crate::restore::stream::Compared;
 use crate::restore::target::TargetDatabase;
-use crate::verify::verification::{Verification, open_prelude};
+use crate::verify::verification::{Verification, open_surrounding};
 
 impl Rows {
     fn of(compared: &Compared) -> Rows {
@@ -69,12 +69,12 @@ pub(crate) fn run(
     )?;
     let key = key(config, given.passphrase, cancel)?;
     let untouched = "nothing was changed: psql was given nothing";
-    let prelude =
-        open_prelude(&mut verification, &key).map_err(|error| error.on_disk(untouched))?;
+    let surrounding =
+        open_surrounding(&mut verification, &key).map_err(|error| error.on_disk(untouched))?;
     let restored = match restore(
         plan,
         &verification.verified()?,
-        prelude,
+        surrounding,
         &key,
         &config.connection,
     )? {

@@ -4,11 +4,11 @@
 use crate::base::error::Result;
 use crate::process::cancel::Cancel;
 use crate::report::findings::Findings;
-use crate::store::manifest::{LARGEST_MANIFEST, Manifest, Prelude};
+use crate::store::manifest::{LARGEST_MANIFEST, Manifest, SealedSql};
 use crate::store::run_files::RunFile;
 use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::consistency;
-use crate::verify::judging::{self, Recorded};
+use crate::verify::judging::{self, FileChecks, Recorded};
 use crate::verify::open_file::{BlockDigests, MISSING, OpenFile, Outside, Unopened, too_large};
 use crate::verify::origin::{Found, Origin, OriginProof};
 use crate::verify::signature::{Signature, signature};
@@ -41,21 +41,11 @@ pub(crate) fn verify_files(
         };
         proof = origin.judge(&found, &mut findings);
     }
-    let named = manifest.as_ref();
-    let prelude = match named.and_then(|m| Some((m, m.prelude.as_ref()?))) {
-        Some((manifest, said)) => prelude(&subject, manifest, said, cancel, &mut findings)?,
-        None => {
-            // One that no manifest vouches for is not part of the backup.
-            let stray = subject
-                .beside(RunFile::Prelude)
-                .filter(|path| path.exists());
-            if let (Some(path), true) = (stray, manifest.is_some()) {
-                let why = format!("`{}` is there, the manifest names none", path.display());
-                findings.record("prelude", Err(why));
-            }
-            None
-        }
-    };
+    let (mut prelude, mut late) = (None, None);
+    if let Some(manifest) = &manifest {
+        prelude = PRELUDE.look(&subject, manifest, cancel, &mut findings)?;
+        late = LATE.look(&subject, manifest, cancel, &mut findings)?;
+    }
     let again = ["verify", "--decrypt", &subject.given].map(String::from);
     let again = again.into_iter().chain(origin.options.iter().cloned());
     Ok(Verification {
@@ -67,6 +57,7 @@ pub(crate) fn verify_files(
         manifest_bytes,
         artifact,
         prelude,
+        late,
     })
 }
 
@@ -142,36 +133,67 @@ fn artifact(
     Ok(Some(sealed(opened, read)))
 }
 
-fn prelude(
-    subject: &ArtifactFiles,
-    manifest: &Manifest,
-    said: &Prelude,
-    cancel: &Cancel,
-    findings: &mut Findings,
-) -> Result<Option<EncryptedFile>> {
-    // By its own name: the manifest's word for it may lead anywhere.
-    let path = subject.beside(RunFile::Prelude).unwrap_or_default();
-    let mut wrong = |why: &str| {
-        findings.record("prelude", Err(format!("`{}`: {why}", path.display())));
-        Ok(None)
-    };
-    let opened = match OpenFile::open(&path) {
-        Ok(opened) => opened,
-        Err(Unopened::Unread(error)) => return Err(error),
-        Err(Unopened::Missing) => return wrong(MISSING),
-        Err(Unopened::Wrong(why)) => return wrong(why),
-    };
-    if let Err(why) = &opened.access {
-        return wrong(why);
+/// A file that a run may have beside its artifact, and the checks of it.
+struct Beside {
+    file: RunFile,
+    check: &'static str,
+    checks: FileChecks,
+    said: fn(&Manifest) -> Option<&SealedSql>,
+}
+
+const PRELUDE: Beside = Beside {
+    file: RunFile::Prelude,
+    check: "prelude",
+    checks: judging::PRELUDE,
+    said: |manifest| manifest.prelude.as_ref(),
+};
+const LATE: Beside = Beside {
+    file: RunFile::Late,
+    check: "late",
+    checks: judging::LATE,
+    said: |manifest| manifest.late.as_ref(),
+};
+
+impl Beside {
+    fn look(
+        &self,
+        subject: &ArtifactFiles,
+        manifest: &Manifest,
+        cancel: &Cancel,
+        findings: &mut Findings,
+    ) -> Result<Option<EncryptedFile>> {
+        // By its own name: the manifest's word for it may lead anywhere.
+        let path = subject.beside(self.file).unwrap_or_default();
+        let Some(said) = (self.said)(manifest) else {
+            // One that no manifest vouches for is not part of the backup.
+            if path.exists() {
+                let why = format!("`{}` is there, the manifest names none", path.display());
+                findings.record(self.check, Err(why));
+            }
+            return Ok(None);
+        };
+        let mut wrong = |why: &str| {
+            findings.record(self.check, Err(format!("`{}`: {why}", path.display())));
+            Ok(None)
+        };
+        let opened = match OpenFile::open(&path) {
+            Ok(opened) => opened,
+            Err(Unopened::Unread(error)) => return Err(error),
+            Err(Unopened::Missing) => return wrong(MISSING),
+            Err(Unopened::Wrong(why)) => return wrong(why),
+        };
+        if let Err(why) = &opened.access {
+            return wrong(why);
+        }
+        let read = opened.outside(Some(said.size_bytes), cancel)?;
+        let recorded = Recorded {
+            bytes: said.size_bytes,
+            sha256: &said.sha256,
+            recipients: consistency::key_ids(manifest),
+        };
+        self.checks.judge(&read, Some(&recorded), findings);
+        Ok(Some(sealed(opened, read)))
     }
-    let read = opened.outside(Some(said.size_bytes), cancel)?;
-    let recorded = Recorded {
-        bytes: said.size_bytes,
-        sha256: &said.sha256,
-        recipients: consistency::key_ids(manifest),
-    };
-    judging::PRELUDE.judge(&read, Some(&recorded), findings);
-    Ok(Some(sealed(opened, read)))
 }
 
 fn sealed(opened: OpenFile, read: Outside) -> EncryptedFile {
