@@ -51,6 +51,8 @@ impl Generator {
             (11, _) => format!("GRANT SELECT (k), INSERT ON {name} TO PUBLIC"),
             (12, _) => format!("CREATE STATISTICS {made} ON k, {column} FROM {name}"),
             (13, _) => format!("ALTER TABLE {name} ADD COLUMN {made} text DEFAULT 'late'"),
+            // Bodies read k, and what they name a server lets go without a word.
+            (14, _) if column == "k" => format!("COMMENT ON TABLE {name} IS '{n}'"),
             (14, _) => format!("ALTER TABLE {name} DROP COLUMN {column}"),
             (15, _) => format!("ALTER TABLE {name} REPLICA IDENTITY FULL"),
             (16, _) => format!("ALTER TABLE {name} ALTER k SET STATISTICS 7"),

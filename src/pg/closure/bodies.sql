@@ -22,9 +22,9 @@ base(classid, objid) AS (
   FROM base b JOIN edge e ON e.fclass = b.classid AND e.fobj = b.objid
   WHERE e.relid IS NULL AND NOT e.in_text AND NOT e.mine
 ),
--- cannot be made before the tables, or not without what is neither theirs nor the prelude's
+-- cannot be made without what is neither theirs nor the prelude's
 unfit(classid, objid) AS (
-  SELECT fclass, fobj FROM edge WHERE relid IS NULL AND NOT in_text AND (mine OR beyond)
+  SELECT fclass, fobj FROM edge WHERE relid IS NULL AND NOT in_text AND beyond
   UNION
   SELECT e.tclass, e.tobj
   FROM edge e JOIN pg_proc p ON p.oid = e.tobj JOIN pg_language l ON l.oid = p.prolang
