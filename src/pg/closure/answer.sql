@@ -260,6 +260,10 @@ ref(kind, name, classid, objid, objsubid, why, byclass, byobj) AS (
   CROSS JOIN LATERAL pg_identify_object('pg_class'::regclass, p.oid, 0) i
   WHERE a.grantor <> p.owner
   UNION ALL
+  SELECT 'statistics', NULL, 'pg_statistic_ext'::regclass, x.oid, 0, '', 'pg_class'::regclass, x.stxrelid
+  FROM scope s JOIN pg_statistic_ext x ON x.stxrelid = s.oid
+  WHERE x.oid NOT IN (SELECT oid FROM counted)
+  UNION ALL
   SELECT CASE classid WHEN 'pg_statistic_ext'::regclass THEN 'statistics' ELSE 'dependent' END,
     NULL, classid, objid, 0, '', 'pg_class'::regclass, relid
   FROM dependent
