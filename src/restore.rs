@@ -3,7 +3,6 @@
 pub(crate) mod answers;
 pub(crate) mod composites;
 pub(crate) mod editor;
-pub(crate) mod locks;
 pub(crate) mod missing;
 pub(crate) mod omissions;
 pub(crate) mod outcome;
