@@ -12,6 +12,7 @@ pub(crate) mod fitness;
 pub(crate) mod identifier;
 pub(crate) mod keywords;
 pub(crate) mod lexer;
+pub(crate) mod locks;
 pub(crate) mod mark;
 pub(crate) mod partition_root;
 pub(crate) mod place;

@@ -21,4 +21,5 @@ pub(crate) mod scope;
 pub(crate) mod sign;
 pub(crate) mod signing_package;
 pub(crate) mod style;
+pub(crate) mod table_lines;
 pub(crate) mod verify;

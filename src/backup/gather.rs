@@ -21,6 +21,7 @@ use crate::pg::scan::Scan;
 use crate::pg::server::{self, DatabaseAnswer, FittingPgDump};
 use crate::process::cancel::Cancel;
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::thread;
 
 /// The answers, each with its own refusal.
@@ -218,6 +219,19 @@ impl Gathered {
             Ok(Expected { primary, subkey })
         });
         expected.collect()
+    }
+
+    /// So many suffice for the dump: a restore takes them too.
+    pub(crate) fn locks(&self) -> u64 {
+        self.plan.relations.iter().map(|rel| rel.locks).sum()
+    }
+
+    /// The configured tables, by those that they come with.
+    pub(crate) fn targets(&self) -> BTreeMap<TableName, TableName> {
+        let (tables, relations) = (&self.plan.tables, self.plan.relations.iter());
+        relations
+            .filter_map(|rel| Some((rel.table.clone(), tables.get(rel.target)?.clone())))
+            .collect()
     }
 
     /// A scan of the planned dump.

@@ -105,6 +105,8 @@ impl PreparedBackup {
                 [table] => format!("cannot back up `{table}` ({place})"),
                 _ => format!("cannot back up {count} tables ({place})"),
             };
+            let locks = gathered.locks();
+            let error = gathered.catalog.server.lock_table.explained(locks, error);
             error.while_doing(&what).on_disk(nothing.clone())
         };
         let tick = &mut |progress: &Progress| show(progress, estimate);

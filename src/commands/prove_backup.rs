@@ -3,6 +3,7 @@
 use crate::backup::manifest::Began;
 use crate::backup::run::{new_run_id, prepare};
 use crate::base::error::{Error, Result};
+use crate::base::names::TableName;
 use crate::base::text::counted;
 use crate::commands::artifact::verify_sealed;
 use crate::config::cli;
@@ -13,12 +14,15 @@ use crate::pg::table_digest::{self, NamedDigest};
 use crate::process::cancel::Cancel;
 use crate::report::print::{self, Answer};
 use crate::report::prove_backup::{Observed, ProveBackupReport, SessionFacts};
+use std::collections::BTreeMap;
 
 pub(crate) fn run(args: &cli::ProveBackup, config: &Config, cancel: &Cancel) -> Result<Answer> {
     let run_id = args.run_id.clone().map_or_else(new_run_id, Ok)?;
     let mut prepared = prepare(run_id.clone(), config, cancel)?;
     let gathered = &prepared.gathered;
     let (dump, scan) = (gathered.plan.dump.clone(), gathered.scan());
+    let (targets, locks) = (gathered.targets(), gathered.locks());
+    let lock_table = gathered.catalog.server.lock_table.clone();
     // Of a session that is started as the dump's is: same tool options, same server.
     let session = SessionFacts::of(&gathered.catalog.session);
     let place = gathered.catalog.place();
@@ -26,7 +30,7 @@ pub(crate) fn run(args: &cli::ProveBackup, config: &Config, cancel: &Cancel) -> 
     let look = |when: &str, before: &[NamedDigest]| {
         let taken = table_digest::take(&dump, scan.clone(), digest_key, before, cancel);
         taken.map_err(|error| {
-            error.while_doing(&format!(
+            lock_table.explained(locks, error).while_doing(&format!(
                 "cannot read the tables {when} the backup ({place})"
             ))
         })
@@ -41,7 +45,10 @@ pub(crate) fn run(args: &cli::ProveBackup, config: &Config, cancel: &Cancel) -> 
     let mut checks = verification.findings;
 
     let quiet = checks.record("our writes", our_writes(&session));
-    let tables: Vec<Observed> = before.iter().map(|one| looked(one, &after)).collect();
+    let tables: Vec<Observed> = before
+        .iter()
+        .map(|one| looked(one, &after, &targets))
+        .collect();
     checks.record("rows unchanged", unchanged(&tables));
     let report = ProveBackupReport {
         schema: "pgseal/prove-backup/1",
@@ -87,10 +94,17 @@ fn our_writes(session: &SessionFacts) -> std::result::Result<String, String> {
     }
 }
 
-fn looked(before: &NamedDigest, after: &[NamedDigest]) -> Observed {
+fn looked(
+    before: &NamedDigest,
+    after: &[NamedDigest],
+    targets: &BTreeMap<TableName, TableName>,
+) -> Observed {
     let found = after.iter().find(|after| after.table == before.table);
     Observed {
         table: before.table.to_string(),
+        target: targets
+            .get(&before.table)
+            .map_or_else(String::new, TableName::to_string),
         rows_before: before.digest.rows,
         rows_after: found.map(|after| after.digest.rows),
         rows_changed: (found == Some(before)).then_some(0),

@@ -3,7 +3,7 @@
 use crate::base::error::{Code, Error, Result};
 use crate::base::version;
 use crate::commands::artifact::{CallerInput, examine, given, key};
-use crate::commands::restore::{NothingCompared, checks, equal};
+use crate::commands::restore::{NothingCompared, checks, equal, target};
 use crate::config::cli;
 use crate::config::settings::Config;
 use crate::pg;
@@ -25,15 +25,16 @@ use crate::verify::decrypt::Decryptor;
 use crate::verify::verification::{Verification, open_surrounding};
 use std::cell::RefCell;
 
-impl Equality {
-    fn of(compared: &Compared) -> Equality {
-        Equality {
-            table: compared.table.to_string(),
-            sealed_rows: compared.sealed_rows,
-            restored_rows: compared.restored_rows,
-            content_equal: compared.equal,
-        }
-    }
+fn equalities(compared: &[Compared], manifest: Option<&Manifest>) -> Vec<Equality> {
+    let targets = manifest.map(Manifest::targets).unwrap_or_default();
+    let tables = compared.iter().map(|compared| Equality {
+        table: compared.table.to_string(),
+        target: target(compared, &targets),
+        sealed_rows: compared.sealed_rows,
+        restored_rows: compared.restored_rows,
+        content_equal: compared.equal,
+    });
+    tables.collect()
 }
 
 pub(crate) fn run(args: &cli::ProveRestore, config: &Config, cancel: &Cancel) -> Result<Answer> {
@@ -76,7 +77,7 @@ impl RestoreProof {
         let mut checks = verification.findings.clone();
         checks.record("restored", equal(&compared));
         RestoreProof {
-            tables: compared.iter().map(Equality::of).collect(),
+            tables: equalities(&compared, verification.manifest.as_ref()),
             notes: error.hints.lines(),
             checks,
             ..RestoreProof::default()
@@ -145,7 +146,7 @@ fn prove(
             return Ok(RestoreProof::differs(verification, compared, error));
         }
     };
-    let tables = restored.tables.iter().map(Equality::of).collect();
+    let tables = equalities(&restored.tables, Some(&manifest));
     let mut checks = checks(verification, &restored, NothingCompared::Fails);
     let mut notes = cluster.notes.clone();
     let path = cluster.path().display().to_string();

@@ -1,6 +1,7 @@
 //! `pgseal restore`: back into a database that has none of these tables.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::names::TableName;
 use crate::base::text::counted;
 use crate::commands::artifact::{given, key, require_origin, sound};
 use crate::config::cli;
@@ -16,11 +17,13 @@ use crate::restore::run::{RestoreOptions, RestoreOutcome, Restored, plan, restor
 use crate::restore::stream::Compared;
 use crate::restore::target::TargetDatabase;
 use crate::verify::verification::{Verification, open_surrounding};
+use std::collections::BTreeMap;
 
 impl Rows {
-    fn of(compared: &Compared) -> Rows {
+    fn of(compared: &Compared, targets: &BTreeMap<TableName, &str>) -> Rows {
         Rows {
             table: compared.table.to_string(),
+            target: target(compared, targets),
             rows: compared.restored_rows,
         }
     }
@@ -81,7 +84,8 @@ pub(crate) fn run(
         RestoreOutcome::Committed(restored) => *restored,
         RestoreOutcome::Differs(_, error) => return Err(error),
     };
-    let notes = restored.target.notes(verification.verified()?.manifest);
+    let manifest = verification.verified()?.manifest;
+    let (notes, targets) = (restored.target.notes(manifest), manifest.targets());
     let report = RestoreReport {
         schema: "pgseal/restore/1",
         result: Verdict::Pass,
@@ -90,7 +94,11 @@ pub(crate) fn run(
         target: Place::of(&restored.target),
         prelude: restored.prelude,
         checks: checks(&verification, &restored, NothingCompared::Passes),
-        tables: restored.tables.iter().map(Rows::of).collect(),
+        tables: restored
+            .tables
+            .iter()
+            .map(|table| Rows::of(table, &targets))
+            .collect(),
         skipped: restored.omitted,
         not_restored: restored.not_restored,
         notes,
@@ -99,6 +107,12 @@ pub(crate) fn run(
         undelivered: Some("the tables are restored, and committed".into()),
         ..Answer::of(&report)?
     })
+}
+
+/// The configured table that it is, or is a part of.
+pub(crate) fn target(compared: &Compared, targets: &BTreeMap<TableName, &str>) -> String {
+    let target = targets.get(&compared.table).copied();
+    target.unwrap_or_default().into()
 }
 
 /// What it means where no table holds rows, as a partitioned one without partitions.
@@ -156,7 +170,6 @@ pub(crate) fn equal(tables: &[Compared]) -> std::result::Result<String, String> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::names::TableName;
 
     #[test]
     fn one_table_that_differs_is_a_no() {

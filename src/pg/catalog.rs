@@ -3,6 +3,7 @@
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::TableName;
 use crate::pg::connection::Connection;
+use crate::pg::locks::LockTable;
 use crate::pg::mark::Mark;
 use crate::pg::place::Place;
 use crate::pg::session;
@@ -76,6 +77,7 @@ pub(crate) struct Server {
     pub lc_ctype: Option<String>,
     /// Of this session, and so of pg_dump's.
     pub lc_monetary: String,
+    pub lock_table: LockTable,
 }
 
 impl Server {

@@ -91,7 +91,11 @@ SELECT pg_catalog.json_build_object(
       'superuser', pg_catalog.pg_get_userbyid(10),
       'lc_collate', d.datcollate,
       'lc_ctype', d.datctype,
-      'lc_monetary', pg_catalog.current_setting('lc_monetary'))
+      'lc_monetary', pg_catalog.current_setting('lc_monetary'),
+      'lock_table', pg_catalog.json_build_object(
+        'max_locks_per_transaction', pg_catalog.current_setting('max_locks_per_transaction')::int,
+        'transactions', pg_catalog.current_setting('max_connections')::int
+          + pg_catalog.current_setting('max_prepared_transactions')::int))
     FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()
   ),
   'targets', (

@@ -4,6 +4,7 @@
 //! set `lc_messages`), so what is not known is taken for the server's.
 
 use crate::base::hint::{Hint, Hints};
+use crate::pg::locks::is_full;
 use crate::process::child::ChildExit;
 
 /// What libpq says where no server answered.
@@ -103,7 +104,7 @@ pub(crate) fn dump_hint(outcome: &ChildExit) -> Hints {
     let waited = said("statement timeout") && said("LOCK TABLE");
     if waited || said("lock timeout") || said("could not obtain lock") {
         "Another session holds a lock on a table: wait for it, or raise --lock-wait.".into()
-    } else if said("max_locks_per_transaction") || said("out of shared memory") {
+    } else if is_full(&outcome.stderr) {
         "The server's lock table is full, and pg_dump locks all tables at once: raise \
          max_locks_per_transaction in its postgresql.conf, and restart it."
             .into()

@@ -1,10 +1,11 @@
 //! The proof that a backup changes nothing.
 
 use crate::base::exit::Exit;
-use crate::base::text::{TABLE, counted, padded, plain, plural, thousands};
+use crate::base::text::{counted, plain};
 use crate::report::findings::Findings;
 use crate::report::print::Report;
 use crate::report::proof::Verdict;
+use crate::report::table_lines::{TableLine, table_lines};
 use crate::report::verify::findings;
 use crate::store::manifest::Envelope;
 use serde::Serialize;
@@ -35,6 +36,8 @@ pub(crate) struct SessionFacts {
 #[derive(Debug, Serialize)]
 pub(crate) struct Observed {
     pub table: String,
+    #[serde(skip)]
+    pub target: String,
     pub rows_before: u64,
     pub rows_after: Option<u64>,
     /// 0 where every row is as it was; null where some are not, for a sum of hashes does not tell
@@ -49,16 +52,15 @@ impl Report for ProveBackupReport {
             plain(&self.run_id),
             plain(&self.envelope.artifact_ref)
         );
-        for table in &self.tables {
-            let changed = match table.rows_changed {
+        out += &table_lines(self.tables.iter().map(|table| TableLine {
+            table: &table.table,
+            target: &table.target,
+            rows: table.rows_before,
+            note: match table.rows_changed {
                 Some(n) => format!("{} changed", counted(n, "row")),
                 None => "CHANGED by another session".into(),
-            };
-            let table_rows = table.rows_before;
-            let (table, rows) = (padded(&table.table, TABLE), thousands(table_rows));
-            let word = plural(&table_rows, "row");
-            out += &format!("  {table} {rows:>16} {word:<4}  {changed}\n");
-        }
+            },
+        }));
         out += "\n";
         out += &findings(&self.checks);
         out + &format!(

@@ -1,11 +1,12 @@
 //! The proof that an artifact comes back.
 
 use crate::base::exit::Exit;
-use crate::base::text::{TABLE, padded, plain, plural, thousands};
+use crate::base::text::plain;
 use crate::report::findings::Findings;
 use crate::report::print::Report;
 use crate::report::proof::Verdict;
 use crate::report::restore::not_restored;
+use crate::report::table_lines::{TableLine, table_lines};
 use crate::report::verify::ending;
 use serde::Serialize;
 
@@ -37,6 +38,8 @@ pub(crate) struct RestoreProof {
 #[derive(Debug, Serialize)]
 pub(crate) struct Equality {
     pub table: String,
+    #[serde(skip)]
+    pub target: String,
     pub sealed_rows: u64,
     pub restored_rows: u64,
     /// Every row came back, and no other: by a digest that is kept in memory only.
@@ -50,17 +53,19 @@ impl Report for ProveRestoreReport {
         if let Some(server) = &proof.server {
             out += &format!("into a throw-away PostgreSQL {}\n\n", plain(server));
         }
-        for table in &proof.tables {
+        out += &table_lines(proof.tables.iter().map(|table| {
             let equal = if table.content_equal {
                 "equal"
             } else {
                 "DIFFERS"
             };
-            let sealed = table.sealed_rows;
-            let (table, rows) = (padded(&table.table, TABLE), thousands(sealed));
-            let word = plural(&sealed, "row");
-            out += &format!("  {table} {rows:>16} {word:<4}  {equal}\n");
-        }
+            TableLine {
+                table: &table.table,
+                target: &table.target,
+                rows: table.sealed_rows,
+                note: equal.into(),
+            }
+        }));
         out += &not_restored(&proof.skipped, &proof.not_restored, &proof.notes);
         out + &ending(&proof.checks, "PROVE_RESTORE", self.result)
     }

@@ -1,9 +1,10 @@
 //! What was restored.
 
-use crate::base::text::{TABLE, padded, plain, plural, thousands};
+use crate::base::text::plain;
 use crate::report::findings::Findings;
 use crate::report::print::Report;
 use crate::report::proof::Verdict;
+use crate::report::table_lines::{TableLine, table_lines};
 use crate::report::verify::ending;
 use serde::Serialize;
 
@@ -35,6 +36,8 @@ pub(crate) struct Place {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Rows {
     pub table: String,
+    #[serde(skip)]
+    pub target: String,
     pub rows: u64,
 }
 
@@ -48,11 +51,12 @@ impl Report for RestoreReport {
             plain(&place.user),
             plain(&place.version)
         );
-        for table in &self.tables {
-            let word = plural(&table.rows, "row");
-            let (table, rows) = (padded(&table.table, TABLE), thousands(table.rows));
-            out += &format!("  {table} {rows:>16} {word}\n");
-        }
+        out += &table_lines(self.tables.iter().map(|table| TableLine {
+            table: &table.table,
+            target: &table.target,
+            rows: table.rows,
+            note: String::new(),
+        }));
         out += &not_restored(&self.skipped, &self.not_restored, &self.notes);
         out + &ending(&self.checks, "RESTORE", self.result)
     }

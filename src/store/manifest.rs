@@ -7,7 +7,7 @@ use crate::pg::encoding::Encoding;
 use crate::pg::mark::Mark;
 use crate::pg::scan::Scan;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) const SCHEMA: &str = "pgseal/manifest/1";
 /// A hostile file must not grow our memory.
@@ -73,6 +73,14 @@ impl Manifest {
     /// The relations whose rows the dump must hold.
     pub(crate) fn stored(&self) -> impl Iterator<Item = &Table> {
         self.tables.iter().filter(|table| table.stores_rows())
+    }
+
+    /// The configured tables, by those that they came with.
+    pub(crate) fn targets(&self) -> BTreeMap<TableName, &str> {
+        let tables = self.tables.iter();
+        tables
+            .map(|table| (table.table(), &*table.target))
+            .collect()
     }
 
     /// A scan of the dump that it describes.

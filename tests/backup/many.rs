@@ -85,3 +85,41 @@ fn a_restore_says_how_many_locks_it_takes() {
     let rows = rows.filter_map(|table| table["restored_rows"].as_u64());
     assert_eq!((&proof["result"], rows.sum()), (&Value::from("PASS"), 900));
 }
+
+#[test]
+fn every_report_names_the_first_partitions_and_counts_the_rest() {
+    let test = partitions(12);
+    let ran = test
+        .pgseal("prove-backup")
+        .arg("--table=public.ev")
+        .run()
+        .exits(0);
+    let more = "… and 8 more of public.ev ";
+    ran.check(ran.stdout.contains(more), "prove-backup counts");
+    let sealed = test.sealed(&test.backup(&["public.ev"]).run());
+    let target = Target::new();
+    for (what, command) in [
+        ("prove-restore", prove(&test, &sealed.path)),
+        ("restore", restore(&test, &sealed.path, &target)),
+    ] {
+        let ran = command.run().exits(0);
+        assert_eq!(ran.stdout.matches("public.ev_").count(), 4, "{what}");
+        ran.check(ran.stdout.contains(more), what);
+    }
+}
+
+/// The words of a real pg_dump; the number is of its server.
+#[test]
+fn a_dump_that_is_out_of_locks_says_how_many_it_takes() {
+    let test = Test::of("CREATE TABLE a (x int)");
+    test.shim(
+        "pg_dump",
+        "*--strict-names*",
+        "printf '%s\\n' 'pg_dump: error: query failed: ERROR:  out of shared memory' \
+         'HINT:  You might need to increase max_locks_per_transaction.' >&2; exit 1",
+    );
+    let hint = "In its postgresql.conf: max_locks_per_transaction = 65 (now 64); restart it.";
+    test.backup(&["public.a"]).run().fails(4, &[hint]);
+    let prove = test.pgseal("prove-backup").arg("--table=public.a");
+    prove.run().fails(4, &[hint]);
+}

@@ -1,4 +1,5 @@
-//! The server's lock table: a restore is one transaction, and keeps a lock on all that it creates.
+//! The server's lock table: a dump is one transaction and keeps a lock on all that it reads, a restore
+//! on all that it creates.
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::text::thousands;
@@ -36,12 +37,35 @@ impl LockTable {
             thousands(locks),
             thousands(room)
         );
-        Err(Error::new(Code::Database, what).hint(format!(
-            "In the target's postgresql.conf: max_locks_per_transaction = {} (now {}); restart it.",
-            suffices(locks, self.transactions),
-            self.max_locks_per_transaction
-        )))
+        let remedy = self.remedy(locks);
+        Err(Error::new(Code::Database, what).hint(format!("In the target's {remedy}")))
     }
+
+    fn remedy(&self, locks: u64) -> String {
+        // Others may hold what ours lacks, so it is more than there is.
+        let more = self.max_locks_per_transaction.saturating_add(1);
+        format!(
+            "postgresql.conf: max_locks_per_transaction = {} (now {}); restart it.",
+            suffices(locks, self.transactions).max(more),
+            self.max_locks_per_transaction
+        )
+    }
+
+    /// With the number that helps, where a dump was out of locks.
+    pub(crate) fn explained(&self, locks: u64, error: Error) -> Error {
+        if !error.said().any(|line| is_full(line)) {
+            return error;
+        }
+        error.hint(format!(
+            "The server's lock table is full, and pg_dump locks all tables at once. In its {}",
+            self.remedy(locks)
+        ))
+    }
+}
+
+/// The server's hint has the setting's name in every language.
+pub(crate) fn is_full(said: &str) -> bool {
+    said.contains("max_locks_per_transaction") || said.contains("out of shared memory")
 }
 
 /// A `max_locks_per_transaction` with which the restore ends.
