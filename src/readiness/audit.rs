@@ -121,10 +121,18 @@ pub(crate) fn refusal(error: &Error) -> Finding {
     let why = told(error);
     let finding = match error.code {
         _ if error.absent => Finding::missing(why),
-        Code::Timeout | Code::Interrupted(_) | Code::StageFailed => Finding::unknown(why),
+        _ if is_unanswered(error) => Finding::unknown(why),
         _ => Finding::failed(why),
     };
     finding.hint(error.hints.clone())
+}
+
+/// Nobody said no.
+pub(crate) fn is_unanswered(error: &Error) -> bool {
+    matches!(
+        error.code,
+        Code::Timeout | Code::Interrupted(_) | Code::StageFailed
+    )
 }
 
 /// Could not be checked, for this reason.

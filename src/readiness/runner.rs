@@ -4,7 +4,7 @@ use crate::backup::gather::{HostAnswers, gather};
 use crate::base::error::{Code, Result};
 use crate::base::hint::Hint;
 use crate::base::names::RunId;
-use crate::readiness::audit::{Host, first_above, refusal, told};
+use crate::readiness::audit::{Host, first_above, is_unanswered, refusal, told};
 use crate::report::matrix::{Evidence, Finding, Matrix};
 use crate::report::row_state::RowState;
 
@@ -85,6 +85,9 @@ pub(crate) fn judge(plan: Result<Planned>, again: Result<Planned>, matrix: &Matr
                 }
                 RowState::Failed | RowState::Unknown if others_ready => {
                     Finding::unknown(why).awaiting_key().hint(first_above())
+                }
+                RowState::Ready if others_ready && is_unanswered(&error) => {
+                    Finding::unknown(why).hint(error.hints)
                 }
                 RowState::Ready if others_ready => {
                     Finding::failed(why).hint(Hint::pgseal(&["backup", "--dry-run"]))
