@@ -123,17 +123,33 @@ def pre_write_backup(
 # --- the runner ---------------------------------------------------------------------------------
 
 
-def backup_runner(run_id: str, tables: Optional[Sequence[str]] = None) -> Envelope:
+def backup_runner(
+    run_id: str,
+    tables: Optional[Sequence[str]] = None,
+    *,
+    recipients: Optional[Sequence[str]] = None,
+    timeout: Union[str, float, None] = None,
+    config: Union[str, "os.PathLike[str]", None] = None,
+) -> Envelope:
     """Run `pgseal backup` and return its envelope, or raise BackupFailed.
 
-    The program is $PGSEAL_BIN, else `pgseal` on PATH. Without `tables`, pgseal's configured scope
-    is backed up. The environment is inherited as it is.
+    The program is $PGSEAL_BIN, else `pgseal` on PATH. What is not given is as pgseal is configured:
+    its scope without `tables`, its recipients, its config file. `timeout` is seconds, or a duration
+    as pgseal writes it ("10m"). The environment is inherited as it is. Where a seam wants a runner
+    with settings: `functools.partial(backup_runner, timeout="10m")`.
     """
     try:
         _require_run_id(run_id)
         argv = [os.environ.get("PGSEAL_BIN") or "pgseal", "backup", f"--run-id={run_id}"]
+        if config is not None:
+            argv.append(f"--config={os.fspath(config)}")
+        if timeout is not None:
+            argv.append(f"--timeout={_duration(timeout)}")
         if tables is not None:
             argv += [f"--table={table}" for table in _texts("tables", tables)]
+        if recipients is not None:
+            given = _texts("recipients", recipients)
+            argv += [f"--recipient={_fingerprint(recipient)}" for recipient in given]
         child = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
@@ -155,7 +171,8 @@ def backup_runner(run_id: str, tables: Optional[Sequence[str]] = None) -> Envelo
         _end(child)
         raise
 
-    talk = "\n".join(stderr.kept.decode("utf-8", "replace").splitlines()[-_STDERR_LINES:])
+    said = stderr.kept.decode("utf-8", "replace").splitlines()
+    talk = "\n".join(said[-_STDERR_LINES:])
     if status != 0:
         raise BackupFailed(f"pgseal backup {_ending(status)}", status, talk)
     try:
@@ -165,9 +182,21 @@ def backup_runner(run_id: str, tables: Optional[Sequence[str]] = None) -> Envelo
     except ValueError as error:
         reason = f"pgseal backup exited with status 0, but not with one envelope: {error}"
         raise BackupFailed(reason, status, talk) from error
-    if talk:  # a warning must not be lost because all went well
-        _log.warning("pgseal backup %s:\n%s", run_id, talk)
+    # A warning must not be lost because all went well; the summary is none.
+    warnings = [line for line in said if line.startswith("warning: ")]
+    summary = [line for line in said if not line.startswith("warning: ")]
+    if warnings:
+        _log.warning("pgseal backup %s:\n%s", run_id, "\n".join(warnings))
+    _log.info("%s", "\n".join([f"pgseal backup {run_id}: {envelope['artifact_ref']}", *summary]))
     return envelope
+
+
+def _duration(given: Union[str, float]) -> str:
+    if isinstance(given, str):
+        return given
+    if isinstance(given, bool) or not 0 < given < float("inf"):
+        raise ValueError(f"timeout is not a number of seconds above 0: {_shown(given)}")
+    return f"{max(1, round(given * 1000))}ms"
 
 
 class _Drain(threading.Thread):

@@ -13,6 +13,7 @@ pub(crate) mod leftovers;
 pub(crate) mod names;
 pub(crate) mod place;
 pub(crate) mod random;
+pub(crate) mod setting;
 pub(crate) mod text;
 pub(crate) mod threads;
 pub(crate) mod version;

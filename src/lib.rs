@@ -47,11 +47,11 @@ use base::env::Env;
 use base::error::{Code, Error, Result};
 use base::exit::Exit;
 use base::threads::caught;
-use clap::Parser;
 use config::cli::{self, Cli, Command};
+use config::grammar;
 use config::settings::{Broken, Config};
 use process::cancel::Cancel;
-use report::print::{self, Answer, Form};
+use report::print::{self, Answer, Form, Talk};
 use report::progress::ProgressLine;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -65,7 +65,7 @@ pub fn run(
     let ours = || args.iter().take_while(|arg| *arg != "--");
     let form = |json: bool| if json { Form::Json } else { Form::Text };
     let asked = form(ours().any(|arg| arg == "--json"));
-    let parsed = Cli::try_parse_from(&args);
+    let parsed = grammar::parse(&args);
     let asked_guard = match &parsed {
         Ok(cli) => matches!(cli.command, Command::Guard(_)),
         Err(_) => cli::is_guard(ours()),
@@ -74,7 +74,7 @@ pub fn run(
     let exit = caught(|| match parsed {
         Err(err) => print::usage(&err, asked),
         Ok(cli) => match dispatch(&cli, env) {
-            Ok(answer) => print::answer(&answer, form(cli.settings.json)),
+            Ok(answer) => print::answer(&answer, form(cli.settings.json), talk(&cli)),
             Err(error) => print::error(&error, form(cli.settings.json)),
         },
     })
@@ -86,6 +86,14 @@ pub fn run(
         exit => exit,
     };
     ExitCode::from(exit.code())
+}
+
+fn talk(cli: &Cli) -> Talk {
+    if cli.settings.quiet {
+        Talk::Nothing
+    } else {
+        Talk::All
+    }
 }
 
 fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
@@ -101,7 +109,7 @@ fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
     }
     // At once, since what goes wrong later may be due to it. A report has them as evidence.
     if connects && !reports {
-        print::notes(&print::warnings(&config.connection.passed_over));
+        print::notes(&print::warnings(&config.connection.passed_over), talk(cli));
     }
     let cancel = cancel.with_limit(config.timeout);
     act(cli, &config, &broken, &cancel).map_err(|error| error.given(&config.given))
@@ -110,7 +118,7 @@ fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
 fn act(cli: &Cli, config: &Config, broken: &[Broken], cancel: &Cancel) -> Result<Answer> {
     match &cli.command {
         Command::Backup(args) => {
-            let mut line = ProgressLine::new();
+            let mut line = ProgressLine::new(talk(cli));
             commands::backup::run(args, config, cancel, &mut |progress, estimate| {
                 line.show(progress, estimate);
             })
@@ -118,13 +126,13 @@ fn act(cli: &Cli, config: &Config, broken: &[Broken], cancel: &Cancel) -> Result
         Command::ProveMechanism(args) => commands::prove_mechanism::run(args, config, cancel),
         Command::Verify(args) => commands::verify::run(args, config, cancel),
         Command::Guard(args) => {
-            let mut line = ProgressLine::new();
+            let mut line = ProgressLine::new(talk(cli));
             let ready =
                 commands::guard::prepare(args, config, cancel, &mut |progress, estimate| {
                     line.show(progress, estimate);
                 })?;
             drop(line);
-            print::notes(&ready.notes);
+            print::notes(&ready.notes, talk(cli));
             Err(ready.hand_over(&args.command, &config.env, cancel))
         }
         Command::Restore(args) => commands::restore::run(args, &cli.settings, config, cancel),
@@ -133,9 +141,7 @@ fn act(cli: &Cli, config: &Config, broken: &[Broken], cancel: &Cancel) -> Result
         Command::List => commands::list::run(config),
         Command::Prune(args) => commands::prune::run(args, config, cancel),
         Command::Sign(args) => commands::sign::run(args, config, cancel),
-        Command::OperatorPackage(args) => {
-            commands::operator_package::run(args, &cli.settings, config)
-        }
+        Command::OperatorPackage(args) => Ok(commands::operator_package::run(args, config)),
         Command::Readiness(args) => {
             commands::readiness::run(args, &cli.settings, config, broken, cancel)
         }

@@ -255,6 +255,40 @@ class Runner(Scripted):
         argv = (self.dir / "argv").read_text().splitlines()
         self.assertEqual(argv, ["backup", "--run-id=r1"])
 
+    def test_settings_become_flags(self) -> None:
+        self.pgseal(
+            f'for a; do printf "%s\\n" "$a"; done >{shlex.quote(str(self.dir))}/argv\n'
+            + self.prints(json.dumps(GOOD))
+        )
+        fingerprint = "AB" * 20
+        for timeout, flag in (("10m", "10m"), (90, "90000ms"), (0.25, "250ms")):
+            ours.backup_runner(
+                "r1",
+                recipients=[fingerprint.lower()],
+                timeout=timeout,
+                config=self.dir / "my config.toml",
+            )
+            self.assertEqual(
+                (self.dir / "argv").read_text().splitlines(),
+                [
+                    "backup",
+                    "--run-id=r1",
+                    f"--config={self.dir}/my config.toml",
+                    f"--timeout={flag}",
+                    f"--recipient={fingerprint}",
+                ],
+            )
+        for wrong in (
+            {"recipients": ["AB"]},
+            {"recipients": []},
+            {"recipients": fingerprint},
+            {"timeout": 0},
+            {"timeout": float("nan")},
+            {"timeout": True},
+        ):
+            with self.subTest(wrong=wrong), self.assertRaisesRegex(ours.BackupFailed, "not started"):
+                ours.backup_runner("r1", **wrong)
+
     def test_path_is_the_fallback(self) -> None:
         self.pgseal(self.prints(json.dumps(GOOD)), name="pgseal")
         os.environ["PATH"] = f"{self.dir}:{os.environ['PATH']}"
@@ -284,6 +318,16 @@ class Runner(Scripted):
         with self.assertLogs("pgseal.backup_runner", "WARNING") as logs:
             ours.backup_runner("r1")
         self.assertEqual(logs.records[0].getMessage(), "pgseal backup r1:\nwarning: key expires")
+
+    def test_a_good_run_is_no_warning(self) -> None:
+        self.pgseal(
+            self.prints(json.dumps(GOOD)) + "\necho 'sealed run r1: 1 table' >&2\necho '  for key X' >&2"
+        )
+        with self.assertLogs("pgseal.backup_runner", "INFO") as logs:
+            ours.backup_runner("r1")
+        told = [(record.levelname, record.getMessage()) for record in logs.records]
+        text = f"pgseal backup r1: {GOOD['artifact_ref']}\nsealed run r1: 1 table\n  for key X"
+        self.assertEqual(told, [("INFO", text)])
 
     def test_stdout_is_not_one_line(self) -> None:
         good = json.dumps(GOOD)

@@ -103,9 +103,9 @@ impl Plan {
 #[derive(Debug, Serialize)]
 pub(crate) struct DryRun {
     mode: &'static str,
-    run_id: String,
+    pub run_id: String,
     pub backup_sha: String,
-    artifact_ref: String,
+    pub artifact_ref: String,
     pub plan: Argvs,
 }
 

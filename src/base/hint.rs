@@ -1,5 +1,6 @@
 //! What to do about a refusal, as data: a sentence for a person, or a command for a shell.
 
+use crate::base::setting::takes;
 use crate::base::text::{plain, shell_word};
 
 /// One line of a hint.
@@ -67,18 +68,6 @@ impl PgsealCommand {
             .note
             .map_or(String::new(), |note| format!("  # {note}"));
         words.join(" ") + &note
-    }
-}
-
-/// Whether a verb does something with a setting.
-fn takes(verb: &str, option: &str) -> bool {
-    let plans = ["backup", "guard", "preflight", "prove-backup", "readiness"];
-    match option {
-        "--config" => true,
-        "--store" => verb != "prove-mechanism",
-        "--gnupg-home" | "--sign-with" | "--signed-by" => !["list", "prune"].contains(&verb),
-        "--dbname" => plans.contains(&verb),
-        _ => plans.contains(&verb) || verb == "operator-package",
     }
 }
 

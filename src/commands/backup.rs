@@ -4,10 +4,11 @@ use crate::backup::gather::gather;
 use crate::backup::restorability::WHOLE;
 use crate::backup::run::{new_run_id, prepare};
 use crate::base::error::Result;
-use crate::base::names::RunId;
+use crate::base::names::{RunId, TableName};
 use crate::config::cli;
 use crate::config::settings::Config;
 use crate::process::cancel::Cancel;
+use crate::report::backup::Planned;
 use crate::report::print::{self, Answer};
 use crate::report::progress::Progress;
 use crate::store::folder::Store;
@@ -37,9 +38,21 @@ fn dry_run(run_id: RunId, config: &Config, cancel: &Cancel) -> Result<Answer> {
     let gathered = gather(config, run_id, cancel)?;
     let artifact = store.path(&gathered.plan.artifact_name());
     let plan = gathered.plan.dry_run(artifact.display().to_string());
-    let mut warnings = gathered.warnings;
+    let mut warnings = gathered.warnings.clone();
     warnings.extend(store.exposed());
     let mut notes = print::warnings(&warnings);
+    let text = |names: &[TableName]| names.iter().map(ToString::to_string).collect();
+    let planned = Planned {
+        run_id: &plan.run_id,
+        place: gathered.catalog.place().to_string(),
+        tables: text(&gathered.plan.tables),
+        relations: gathered.plan.relations.len(),
+        recipients: (gathered.plan.recipients.iter().map(ToString::to_string)).collect(),
+        artifact: &plan.artifact_ref,
+        dump: gathered.plan.dump.to_string(),
+        encrypt: gathered.plan.encrypt.to_string(),
+    };
+    notes.extend(planned.lines());
     notes.extend(gathered.restorability.notes(WHOLE));
     Ok(Answer {
         notes,

@@ -1,11 +1,9 @@
 //! `pgseal operator-package`: the operator's steps, filled in for this host. Runs none of them.
 
 use crate::base::env::hostname;
-use crate::base::error::{Code, Error, Result};
 use crate::base::names::RunId;
 use crate::base::random;
 use crate::config::cli::{self, Part};
-use crate::config::flags::Settings;
 use crate::config::settings::Config;
 use crate::report::operator_package::{self, Filled, KeyAlgorithm};
 use crate::report::print::Answer;
@@ -13,15 +11,7 @@ use crate::report::signing_package;
 use crate::store::run_files::RunFile;
 use jiff::Timestamp;
 
-pub(crate) fn run(
-    args: &cli::OperatorPackage,
-    settings: &Settings,
-    config: &Config,
-) -> Result<Answer> {
-    if settings.json {
-        let what = "operator-package prints scripts for a shell, and has no JSON";
-        return Err(Error::new(Code::Usage, what).hint("Leave out --json."));
-    }
+pub(crate) fn run(args: &cli::OperatorPackage, config: &Config) -> Answer {
     let algorithm = if args.rsa {
         KeyAlgorithm::Rsa
     } else {
@@ -33,7 +23,7 @@ pub(crate) fn run(
         (false, Some(Part::Operator)) => operator_package::on_the_operators_machine,
         (false, Some(Part::Host)) => operator_package::on_this_host,
     };
-    Ok(Answer::yes(filled(config, algorithm, script)))
+    Answer::yes(filled(config, algorithm, script))
 }
 
 /// Both scripts for a backup key; where the tables are not configured, it says so in their place.

@@ -2,6 +2,7 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::exit::Exit;
+use crate::base::hint::{Hint, Hints};
 use crate::commands::operator_package;
 use crate::config::cli::{self, Format, Gate};
 use crate::config::flags::Settings;
@@ -9,7 +10,7 @@ use crate::config::settings::{Broken, Config};
 use crate::process::cancel::Cancel;
 use crate::readiness::audit::{Audit, audit};
 use crate::report::judgement::F4;
-use crate::report::markdown;
+use crate::report::markdown::{self, Head};
 use crate::report::preflight::checklist;
 use crate::report::print::{self, Answer};
 use crate::report::proof::{Exposed, Readiness, Verdict};
@@ -32,11 +33,20 @@ pub(crate) fn run(
         .hint("Give one of them."));
     }
     let audit = audit("pgseal/readiness/1", config, broken, cancel)?;
-    let package = operator_package::parts(config);
+    let command = Hint::pgseal(&["readiness", "--format=markdown"]);
+    let command = Hints::from(command).completed(&config.given).lines();
+    let config_file = config.file.as_ref();
+    let head = Head {
+        uid: rustix::process::geteuid().as_raw(),
+        command: command.join(" "),
+        config: config_file
+            .map(|file| format!("{}, SHA-256 {}", file.display(), config.file_sha256)),
+        package: operator_package::parts(config),
+    };
     let style = TerminalStyle::of_stdout(&config.env);
     told(audit, args.gate, |found| match args.format {
         None | Some(Format::Table) => table(found, &style),
-        Some(Format::Markdown) => markdown::report(found, &package),
+        Some(Format::Markdown) => markdown::report(found, &head),
     })
 }
 

@@ -8,6 +8,7 @@ use crate::base::text::nearest;
 use crate::config::flags::Settings;
 use crate::config::trusted::read_trusted;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
@@ -49,9 +50,11 @@ pub(crate) struct File {
     pub postgres: Postgres,
     pub seam: Option<Seam>,
     pub operator: Operator,
-    /// The file itself, where there is one.
+    /// The file itself, where there is one, and the SHA-256 of its bytes.
     #[serde(skip)]
     pub path: Option<PathBuf>,
+    #[serde(skip)]
+    pub sha256: String,
     pub timeout: Option<String>,
 }
 
@@ -190,6 +193,7 @@ fn parse(text: &str, path: &Path) -> Result<File> {
         .map_err(|_| wrong(&wrong_type(text, &table)))?;
     file.shown = shown;
     file.path = Some(path.into());
+    file.sha256 = hex::encode(Sha256::digest(text));
     Ok(file)
 }
 

@@ -10,7 +10,7 @@ use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Settings that every command knows. A flag is above the environment, which is above the
+/// Settings of the command line; each verb shows those that it uses. A flag is above the environment, which is above the
 /// config file; a flag's list replaces the file's.
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Settings")]
@@ -67,6 +67,9 @@ pub(crate) struct Settings {
     /// file's known_external names [default: only say so]
     #[arg(long, global = true)]
     pub require_restorable: bool,
+    /// Say nothing on stderr but errors: no warning, no summary, no progress
+    #[arg(long, global = true)]
+    pub quiet: bool,
     /// One JSON document on stdout; an error is the last line of stderr, as JSON
     #[arg(long, global = true)]
     pub json: bool,

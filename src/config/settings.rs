@@ -42,8 +42,9 @@ pub(crate) struct Config {
     /// The config file has a section for it.
     pub seam_section: bool,
     pub operator: Operator,
-    /// The config file that was read.
+    /// The config file that was read, and the SHA-256 of its bytes.
     pub file: Option<PathBuf>,
+    pub file_sha256: String,
     /// The dotenv file that may set the recipients.
     pub env_file: Option<PathBuf>,
     pub env: Env,
@@ -182,6 +183,7 @@ impl Config {
             seam: file.seam.and_then(|seam| seam.command).unwrap_or_default(),
             operator,
             file: file.path.clone(),
+            file_sha256: file.sha256.clone(),
             env_file: settings
                 .env_file
                 .clone()

@@ -1,6 +1,6 @@
 //! The summary of a backup.
 
-use crate::base::few::{Shown, few};
+use crate::base::few::{Shown, few, joined};
 use crate::base::text::{TABLE, bytes, counted, padded, plain, plural, thousands};
 use crate::store::manifest::{Manifest, Table};
 
@@ -44,6 +44,43 @@ pub(crate) fn summary(manifest: &Manifest, place: &str) -> Vec<String> {
         plain(&manifest.envelope.artifact_ref)
     ));
     lines
+}
+
+/// What a dry run found, for a person; the whole of it is in its JSON.
+pub(crate) struct Planned<'a> {
+    pub run_id: &'a str,
+    pub place: String,
+    /// As configured.
+    pub tables: Vec<String>,
+    /// With partitions and children.
+    pub relations: usize,
+    pub recipients: Vec<String>,
+    pub artifact: &'a str,
+    pub dump: String,
+    pub encrypt: String,
+}
+
+impl Planned<'_> {
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let mut lines = vec![
+            format!(
+                "plan of run {}, of which nothing is dumped or written:",
+                self.run_id
+            ),
+            format!("  from {}", plain(&self.place)),
+            format!(
+                "  {}: {}",
+                counted(self.relations, "relation"),
+                plain(&joined(&self.tables, ", "))
+            ),
+        ];
+        let keys = self.recipients.iter();
+        lines.extend(keys.map(|fingerprint| format!("  for key {fingerprint}")));
+        lines.push(format!("  artifact {}", plain(self.artifact)));
+        lines.push(format!("  dump: {}", plain(&self.dump)));
+        lines.push(format!("  encrypt: {}", plain(&self.encrypt)));
+        lines
+    }
 }
 
 fn rows(of: &[&Table]) -> String {

@@ -5,18 +5,33 @@ use crate::base::text::{counted, plain};
 use crate::report::matrix::{Evidence, EvidenceKind, Row};
 use crate::report::proof::Readiness;
 
-/// `package` are the operator's scripts: for the operator's machine, and for this host.
-pub(crate) fn report(found: &Readiness, package: &[String; 2]) -> String {
+/// What a reader of the file must know to make it again.
+pub(crate) struct Head {
+    pub uid: u32,
+    /// A command line of ours.
+    pub command: String,
+    /// The config file and the SHA-256 of its bytes, where one was read.
+    pub config: Option<String>,
+    /// The operator's scripts: for the operator's machine, and for this host.
+    pub package: [String; 2],
+}
+
+pub(crate) fn report(found: &Readiness, head: &Head) -> String {
     let verdict = &found.verdict;
     let mut out = format!(
-        "# Backup readiness\n\n- date_utc: {}\n- host: {}\n- tool: pgseal {}\n\
-         - result: G3 {}, F4 {}\n\n## 1. Backup readiness matrix\n\n\
+        "# Backup readiness\n\n- date_utc: {}\n- host: {}\n- user: uid {}\n- tool: pgseal {}\n\
+         - command: {}\n- config: {}\n- result: G3 {}, F4 {}\n\n## Verdict\n\n{}\n\
+         ## 1. Backup readiness matrix\n\n\
          | Component | State | Evidence |\n|---|---|---|\n",
         found.created_at,
         cell(&found.host),
+        head.uid,
         found.pgseal_version,
+        cell(&head.command),
+        head.config.as_deref().map_or("none".into(), cell),
         verdict.g3.as_str(),
-        verdict.f4_status.as_str()
+        verdict.f4_status.as_str(),
+        fenced("text", &verdict.text())
     );
     for row in found.rows.rows() {
         out += &line(&row);
@@ -34,12 +49,26 @@ pub(crate) fn report(found: &Readiness, package: &[String; 2]) -> String {
         A field that is missing, empty or malformed raises `StopInvariantFailed`: no envelope, \
         no write.\n";
     out += "\n## 5. Operator command package (not executed)\n\n";
-    out += &package
-        .each_ref()
-        .map(|part| fenced("shell", part))
-        .join("\n");
-    out += "\n## 6. Verdict\n\n";
-    out + &fenced("text", &verdict.text())
+    out += &if key_is_ready(found) {
+        "The backup key is READY: none is to be made. `pgseal operator-package` has the scripts.\n"
+            .to_string()
+    } else {
+        head.package
+            .each_ref()
+            .map(|part| fenced("shell", part))
+            .join("\n")
+    };
+    out + "\n## 6. What this cannot tell\n\n\
+        - That a backup comes back: `pgseal prove-restore` answers that, for one backup.\n\
+        - That the secret key and its passphrase are where the operator put them.\n\
+        - What changes after this moment: tables, rights, keys, room on the disk.\n\
+        - That the rows are right.\n"
+}
+
+fn key_is_ready(found: &Readiness) -> bool {
+    let rows = found.rows.rows();
+    let mut rows = rows.iter();
+    rows.any(|row| row.component == "backup_key" && row.state.as_str() == "READY")
 }
 
 fn line(row: &Row) -> String {

@@ -59,9 +59,16 @@ pub(crate) enum Form {
     Json,
 }
 
+/// What goes to standard error beside errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Talk {
+    All,
+    Nothing,
+}
+
 /// Prints an answer. An envelope that does not reach the caller is a failure of its own.
-pub(crate) fn answer(answer: &Answer, form: Form) -> Exit {
-    notes(&answer.notes);
+pub(crate) fn answer(answer: &Answer, form: Form, talk: Talk) -> Exit {
+    notes(&answer.notes, talk);
     let out = match (form, &answer.json) {
         (Form::Json, Some(json)) => json,
         _ => &answer.out,
@@ -151,9 +158,11 @@ pub(crate) fn usage(err: &clap::Error, form: Form) -> Exit {
     Exit::Usage
 }
 
-pub(crate) fn notes(notes: &[String]) {
-    for note in notes {
-        note_line(note);
+pub(crate) fn notes(notes: &[String], talk: Talk) {
+    if talk == Talk::All {
+        for note in notes {
+            note_line(note);
+        }
     }
 }
 

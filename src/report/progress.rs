@@ -2,6 +2,7 @@
 
 use crate::base::names::TableName;
 use crate::base::text::{bytes, plain, plural, split_at_width, thousands};
+use crate::report::print::Talk;
 use std::io::{IsTerminal, Write};
 use std::time::{Duration, Instant};
 
@@ -23,9 +24,9 @@ pub(crate) struct ProgressLine {
 const EVERY: Duration = Duration::from_millis(200);
 
 impl ProgressLine {
-    pub(crate) fn new() -> ProgressLine {
+    pub(crate) fn new(talk: Talk) -> ProgressLine {
         ProgressLine {
-            active: std::io::stderr().is_terminal(),
+            active: talk == Talk::All && std::io::stderr().is_terminal(),
             started: Instant::now(),
             shown: None,
         }

@@ -12,8 +12,20 @@ fn it_prints_what_a_live_run_executes() {
         .args(["--dry-run", "--run-id", "x"])
         .run()
         .exits(0);
-    assert_eq!(dry.stderr, "");
     test.store_is_empty();
+    // For people; a script that wants none of it says so.
+    let told: Vec<&str> = dry.stderr.lines().map(str::trim).collect();
+    assert_eq!(
+        told[0],
+        "plan of run x, of which nothing is dumped or written:"
+    );
+    assert!(told[1].starts_with("from database `"), "{}", dry.stderr);
+    assert_eq!(told[2], "2 relations: public.t, public.\"it's \"\"T\"\"\"");
+    let quiet = test
+        .backup(&tables)
+        .args(["--dry-run", "--quiet", "--run-id=x"]);
+    let quiet = quiet.run().exits(0);
+    assert_eq!((quiet.stderr.as_str(), &quiet.stdout), ("", &dry.stdout));
     let plan = dry.json();
     let keys: Vec<&String> = plan.as_object().unwrap().keys().collect();
     assert_eq!(
@@ -23,6 +35,15 @@ fn it_prints_what_a_live_run_executes() {
     assert_eq!(plan["mode"], "dry-run");
     assert_eq!(plan["run_id"], "x");
     assert_eq!(dry.stdout.matches('\n').count(), 1);
+
+    each(["pg_dump", "gpg"], |tool| {
+        let argv = plan["plan"][tool].as_array().unwrap();
+        let words: Vec<&str> = argv[..4]
+            .iter()
+            .map(|word| word.as_str().unwrap())
+            .collect();
+        assert!(dry.stderr.contains(&words.join(" ")), "{}", dry.stderr);
+    });
 
     let live = test.sealed(&test.backup(&tables).args(["--run-id", "x"]).run());
     assert_eq!(
@@ -35,6 +56,27 @@ fn it_prints_what_a_live_run_executes() {
             "{tool}"
         );
     });
+}
+
+/// `--quiet` leaves the envelope and errors.
+#[test]
+fn quiet() {
+    let test = Test::of("CREATE TABLE t (a int)");
+    let quiet = |more: &[&str]| {
+        test.backup(&["public.t"])
+            .arg("--quiet")
+            .args(more.to_vec())
+            .run()
+    };
+    let ran = quiet(&[]);
+    ran.envelope();
+    assert_eq!(ran.stderr, "");
+    quiet(&["--recipient", &keys().expired]).fails(3, &["has expired"]);
+    let guard = test
+        .pgseal("guard")
+        .args(["--quiet", "--table=public.t", "--", "true"]);
+    let run = guard.env("BACKUP_GPG_FPR", &keys().good).run().exits(0);
+    assert_eq!(run.stderr, "");
 }
 
 /// It depends on what was asked for, and on nothing else.

@@ -1,7 +1,7 @@
 //! The seed's host, a ready one, and the forms of the report.
 
 use super::{Host, ROWS, Report};
-use crate::support::each;
+use crate::support::{each, sha256};
 
 #[test]
 fn the_seeds_host_has_the_seeds_verdict() {
@@ -62,13 +62,23 @@ fn the_seeds_host_has_the_seeds_verdict() {
             "## 3. Backup scope: 9 tables",
             "## 4. What backup_runner must return",
             "## 5. Operator command package",
-            "## 6. Verdict",
+            "## 6. What this cannot tell",
+            "for the operator's machine, never for",
+            "\n- user: uid ",
+            "\n- command: pgseal readiness --format=markdown\n",
         ],
-        |heading| {
-            assert!(markdown.contains(heading), "{markdown}");
+        |part| {
+            assert!(markdown.contains(part), "{markdown}");
         },
     );
-    assert!(markdown.contains(block), "{markdown}");
+    let config = std::fs::read(host.path("pgseal.toml")).unwrap();
+    let config = format!("pgseal.toml, SHA-256 {}\n", sha256(&config));
+    assert!(markdown.contains(&config), "{markdown}");
+    let (head, _) = markdown.split_once("## 1.").unwrap();
+    assert!(
+        head.contains(&format!("## Verdict\n\n```text\n{block}")),
+        "{head}"
+    );
 }
 
 #[test]
@@ -106,6 +116,15 @@ fn a_ready_host_is_ready() {
     );
     report.says("backup_runner", "READY", &["backup_sha", "twice the same"]);
     report.says("store", "READY", &["mode 0700", "no backup yet"]);
+
+    // Nobody files the making of a key that is there.
+    let markdown = host.run(&["readiness", "--format=markdown"]).exits(0);
+    let markdown = markdown.stdout;
+    assert!(
+        !markdown.contains("for the operator's machine, never for"),
+        "{markdown}"
+    );
+    assert!(markdown.contains("none is to be made"), "{markdown}");
 
     let list = host.run(&["preflight"]).exits(0).stdout;
     assert_eq!(list.matches("[x] ").count(), 10, "{list}");

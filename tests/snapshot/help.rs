@@ -3,7 +3,7 @@
 use super::compare;
 use crate::support::{Cases, Place};
 
-/// The settings stand under every verb; they are compared once, in `help`.
+/// Each verb shows the settings that it uses; their texts are compared once, in `help`.
 #[test]
 fn snapshot_help() {
     let place = Place::new();
@@ -17,17 +17,30 @@ fn snapshot_help() {
         .filter_map(|line| line.split_whitespace().next())
         .filter(|verb| *verb != "help");
     let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let settings = |help: &str| {
+    let settings = |help: &str, end: &str| {
         let (_, settings) = help.split_once("\nSettings:\n").unwrap();
-        words(settings.split("\n\nExit codes:").next().unwrap())
+        let (settings, end) = settings.split_once(end).unwrap();
+        let each = settings.split("\n      --").map(words);
+        let each: Vec<String> = each
+            .map(|one| one.trim_start_matches("--").into())
+            .collect();
+        (each, words(end))
     };
+    let (all, _) = settings(&help, "\n\nExit codes:");
     let mut cases = Cases::new();
     for verb in verbs {
         cases.check(verb, || {
             let own = place.pgseal(verb).arg("--help").run().exits(0).stdout;
-            assert_eq!(settings(&own), settings(&help));
+            let (used, example) = settings(&own, "\n\nExample: ");
+            assert!(used.iter().all(|one| all.contains(one)), "{used:#?}");
+            let names = used.iter().filter_map(|one| one.split(' ').next());
+            let names: Vec<&str> = names.collect();
             let (own, _) = own.split_once("\nSettings:\n").unwrap();
-            compare(&format!("help-{verb}"), own);
+            let used = names.join(" --");
+            compare(
+                &format!("help-{verb}"),
+                &format!("{own}\nSettings: --{used}\n\nExample: {example}\n"),
+            );
         });
     }
 }

@@ -1,0 +1,26 @@
+//! Which verb does something with which setting of the command line.
+
+/// Verbs that make a plan of a backup.
+const PLANS: [&str; 5] = ["backup", "guard", "preflight", "prove-backup", "readiness"];
+
+/// What a verb takes, its `--help` shows; what it does not, it refuses.
+pub(crate) fn takes(verb: &str, option: &str) -> bool {
+    let plans = PLANS.contains(&verb);
+    let is = |verbs: &[&str]| verbs.contains(&verb);
+    match option {
+        "--config" | "--quiet" => true,
+        // It prints scripts.
+        "--json" => verb != "operator-package",
+        "--store" => verb != "prove-mechanism",
+        "--timeout" => !is(&["list", "operator-package"]),
+        "--gnupg-home" => !is(&["list", "prune"]),
+        "--sign-with" | "--signed-by" => {
+            !is(&["list", "prune", "prove-mechanism", "operator-package"])
+        }
+        "--dbname" | "--lock-wait" | "--no-prelude" => plans || verb == "restore",
+        "--table" => plans || verb == "operator-package",
+        "--recipient" => plans || verb == "prove-mechanism",
+        "--env-file" | "--compress" => plans || is(&["prove-mechanism", "operator-package"]),
+        _ => plans,
+    }
+}
