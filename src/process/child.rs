@@ -6,7 +6,6 @@ use crate::process::leader::Leader;
 use crate::process::status_lines::StatusLines;
 use std::fmt;
 use std::io::{PipeReader, PipeWriter};
-use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -116,14 +115,15 @@ impl Child {
         stdout: PipeWriter,
         stderr: PipeWriter,
     ) -> Result<Child> {
-        let mut command = Command::new(&spec.program);
-        command
-            .args(&spec.args)
-            .env_clear()
-            .envs(spec.env.iter().cloned())
-            .stdin(stdin.map_or_else(Stdio::null, Stdio::from))
-            .stdout(stdout)
-            .stderr(stderr);
+        let command = duct::cmd(&spec.program, &spec.args)
+            .full_env(spec.env.iter().cloned())
+            .stdout_file(stdout)
+            .stderr_file(stderr)
+            .unchecked();
+        let command = match stdin {
+            None => command.stdin_null(),
+            Some(pipe) => command.stdin_file(pipe),
+        };
         let what = || format!("`{}` could not be started", spec.program);
         let leader = Leader::start(command).map_err(|err| Error::not_started(&what(), &err))?;
         Ok(Child {

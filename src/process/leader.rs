@@ -4,23 +4,33 @@
 //! nobody else's, and a signal to its group can reach no stranger.
 
 use crate::process::child::ExitKind;
+use duct::{Expression, Handle};
 use rustix::io::Errno;
 use rustix::process::{
     Pid, Signal, WaitId, WaitIdOptions, WaitIdStatus, kill_process_group, waitid,
 };
 use std::io;
 use std::os::unix::process::CommandExt;
-use std::process::Command;
 
 #[derive(Debug)]
-pub(crate) struct Leader(Pid);
+pub(crate) struct Leader {
+    pid: Pid,
+    handle: Handle,
+}
 
 impl Leader {
-    /// The command is dropped here: kept longer, it would hold the pipe ends open and nobody
+    /// The expression is dropped here: kept longer, it would hold the pipe ends open and nobody
     /// would see their end.
-    pub(crate) fn start(mut command: Command) -> io::Result<Leader> {
-        let child = command.process_group(0).spawn()?;
-        Ok(Leader(Pid::from_child(&child)))
+    pub(crate) fn start(command: Expression) -> io::Result<Leader> {
+        let command = command.before_spawn(|command| {
+            command.process_group(0);
+            Ok(())
+        });
+        let handle = command.start()?;
+        let pids = handle.pids();
+        let pid = pids.first().and_then(|pid| Pid::from_raw(*pid as i32));
+        let pid = pid.ok_or_else(|| io::Error::other("it has no process id"))?;
+        Ok(Leader { pid, handle })
     }
 
     /// How it ended, if it has.
@@ -38,7 +48,7 @@ impl Leader {
     }
 
     fn look(&self, options: WaitIdOptions) -> Option<ExitKind> {
-        match waitid(WaitId::Pid(self.0), options | WaitIdOptions::EXITED) {
+        match waitid(WaitId::Pid(self.pid), options | WaitIdOptions::EXITED) {
             Ok(status) => status.map(ended),
             Err(Errno::INTR) => None,
             Err(_) => Some(ExitKind::Lost),
@@ -49,7 +59,7 @@ impl Leader {
     pub(crate) fn signal(&self, signal: i32) {
         if let Some(signal) = Signal::from_named_raw(signal) {
             // Where nobody is left there is nobody to end.
-            let _ = kill_process_group(self.0, signal);
+            let _ = kill_process_group(self.pid, signal);
         }
     }
 
@@ -69,6 +79,6 @@ fn ended(status: WaitIdStatus) -> ExitKind {
 /// Collects it, where it has ended.
 impl Drop for Leader {
     fn drop(&mut self) {
-        self.look(WaitIdOptions::NOHANG);
+        let _ = self.handle.try_wait();
     }
 }
