@@ -221,7 +221,7 @@ fn what_is_not_in_the_backup_and_what_the_target_adds_are_told() {
         "CREATE TABLE a (x int, y int, big oid); CREATE STATISTICS st ON x, y FROM a;
          INSERT INTO a VALUES (1, 2, lo_from_bytea(0, 'x'))",
     );
-    let sealed = sealed(&test, &["public.a"]);
+    let sealed = test.sealed(&test.backup(&["public.a"]).arg("--no-prelude").run());
     let target = Target::new();
     let role = format!("reader_{}", target.db);
     target.sql(&format!(
