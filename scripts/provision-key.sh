@@ -56,8 +56,12 @@ esac
 command -v gpg >/dev/null || refuse 'missing: gpg' '  apt-get install gnupg'
 GPG_TTY=$(tty)
 export GPG_TTY
+[[ -r $GPG_TTY && -w $GPG_TTY ]] ||
+  refuse "$GPG_TTY is not yours, as after su, and pinentry could not open it: log in as this user," \
+    'or make a terminal of your own first: script -q /dev/null'
 
 home=$(gpgconf --list-dirs homedir)
+install -d -m 0700 "$home"
 if [[ $kind == signing ]]; then
   printf 'Is this the host that takes the backups, and are you the user who takes them?\n'
 else
@@ -125,8 +129,8 @@ fi
 cat <<NEXT
 
 On the host that takes the backups:
-  copy $public_key there, then run the second part of what
-  'pgseal operator-package' prints there, with
+  copy $public_key there, then run what
+  'pgseal operator-package --part=host' prints there, with
     fpr=$fpr
     public_key=WHERE_YOU_COPIED_IT
 NEXT

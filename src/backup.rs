@@ -2,6 +2,7 @@
 
 pub(crate) mod encrypt;
 pub(crate) mod gather;
+pub(crate) mod late;
 pub(crate) mod manifest;
 pub(crate) mod plan;
 pub(crate) mod prelude;

@@ -133,7 +133,9 @@ fn act(cli: &Cli, config: &Config, broken: &[Broken], cancel: &Cancel) -> Result
         Command::List => commands::list::run(config),
         Command::Prune(args) => commands::prune::run(args, config, cancel),
         Command::Sign(args) => commands::sign::run(args, config, cancel),
-        Command::OperatorPackage(args) => Ok(commands::operator_package::run(args, config)),
+        Command::OperatorPackage(args) => {
+            commands::operator_package::run(args, &cli.settings, config)
+        }
         Command::Readiness(args) => {
             commands::readiness::run(args, &cli.settings, config, broken, cancel)
         }

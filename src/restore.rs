@@ -3,6 +3,7 @@
 pub(crate) mod answers;
 pub(crate) mod composites;
 pub(crate) mod editor;
+pub(crate) mod late;
 pub(crate) mod missing;
 pub(crate) mod omissions;
 pub(crate) mod outcome;

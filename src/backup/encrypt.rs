@@ -122,18 +122,28 @@ pub(crate) fn through<T: Tap>(
         return Err(error);
     }
     let reports = || vec![piped.producer.report(), piped.consumer.report()];
-    let untrusted = |why: String| Error::new(Code::StageFailed, why).hint(gpg_hint());
-    status::encrypted(
-        &piped.consumer.status,
-        job.recipients.iter().map(|r| r.primary.as_str()),
-    )
-    .map_err(|why| untrusted(why).stages(reports()))?;
+    said_encrypted(&piped.consumer, job.recipients).map_err(|error| error.stages(reports()))?;
     let (Some((tap, _)), Some((sink, _))) = (piped.tap, piped.sink) else {
         return Err(untrusted("the stream was not read to its end".into()));
     };
+    Ok((tap, written(sink, job.recipients)?))
+}
+
+pub(crate) fn untrusted(why: String) -> Error {
+    Error::new(Code::StageFailed, why).hint(gpg_hint())
+}
+
+/// Fails unless gpg's status lines say that it encrypted, and to whom.
+pub(crate) fn said_encrypted(gpg: &ChildExit, recipients: &[Expected]) -> Result<()> {
+    let primaries = recipients.iter().map(|r| r.primary.as_str());
+    status::encrypted(&gpg.status, primaries).map_err(untrusted)
+}
+
+/// What was written, if it is a message to exactly these.
+pub(crate) fn written(sink: ArtifactSink, recipients: &[Expected]) -> Result<Written> {
     let message = sink.framing.finish().map_err(framing)?;
     let mut named = message.recipients;
-    let mut meant: Vec<KeyId> = job.recipients.iter().map(|r| r.subkey).collect();
+    let mut meant: Vec<KeyId> = recipients.iter().map(|r| r.subkey).collect();
     named.sort_unstable();
     meant.sort_unstable();
     if named != meant {
@@ -144,12 +154,11 @@ pub(crate) fn through<T: Tap>(
         )));
     }
     let size_bytes = sink.partial.size();
-    let written = Written {
+    Ok(Written {
         sha256: hex::encode(sink.hash.finalize()),
         size_bytes,
         file: sink.partial,
-    };
-    Ok((tap, written))
+    })
 }
 
 fn list(ids: &[KeyId]) -> String {

@@ -15,6 +15,7 @@ use crate::gnupg::keyring::{self, Recipient};
 use crate::gnupg::signer::{self, Signer};
 use crate::pg::catalog::{Catalog, RelationKind};
 use crate::pg::closure::Closure;
+use crate::pg::connection::Connection;
 use crate::pg::encoding::Encoding;
 use crate::pg::scan::Scan;
 use crate::pg::server::{self, DatabaseAnswer, FittingPgDump};
@@ -107,16 +108,18 @@ impl HostAnswers {
         let encoding = encoding.unwrap_or_else(|| Encoding::for_database(database));
         let relations = catalog.relations(&tables, &config.connection)?.to_vec();
         let names = relations.iter().map(|rel| &rel.table);
-        let names = names.chain(closure.sequences.iter().map(|seq| &seq.table));
+        let names = names.chain(closure.joined.iter().map(|seq| &seq.table));
         spelled_alike(names, encoding, database)?;
         let restorability = Restorability::foreseen(config, &closure);
         restorability.check(&config.restorable)?;
+        let connection = config.connection.pinned(&catalog.place());
         let plan = Plan::new(
             config,
             PlanParts {
                 run_id,
+                connection: &connection,
                 relations,
-                sequences: closure.sequences.clone(),
+                joined: closure.joined.clone(),
                 tables,
                 recipients,
                 encoding,
@@ -134,6 +137,7 @@ impl HostAnswers {
         let warnings = warnings.collect();
         Ok(Gathered {
             plan,
+            connection,
             catalog,
             closure,
             restorability,
@@ -183,6 +187,8 @@ fn spelled_alike<'a>(
 /// A plan, and what was asked to make it.
 pub(crate) struct Gathered {
     pub plan: Plan,
+    /// To the server that was asked.
+    pub connection: Connection,
     pub catalog: Catalog,
     pub closure: Closure,
     pub restorability: Restorability,

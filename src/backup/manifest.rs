@@ -1,12 +1,11 @@
 //! What is stored of a run: the plan, the answers and the counts, as its manifest.
 
-use crate::backup::encrypt::EncryptedDump;
+use crate::backup::encrypt::{EncryptedDump, Written};
 use crate::backup::gather::Gathered;
 use crate::backup::prelude::EncryptedPrelude;
 use crate::base::env::hostname;
 use crate::base::names::TableName;
 use crate::base::version::Version;
-use crate::pg::catalog::RelationKind;
 use crate::pg::scan::Block;
 use crate::store::manifest::{self, Envelope, Manifest};
 use jiff::Timestamp;
@@ -32,6 +31,7 @@ impl Began {
 pub(crate) struct Encrypted {
     pub dump: EncryptedDump,
     pub prelude: Option<EncryptedPrelude>,
+    pub late: Option<Written>,
 }
 
 pub(crate) fn manifest(
@@ -40,28 +40,30 @@ pub(crate) fn manifest(
     encrypted: &Encrypted,
     began: &Began,
 ) -> Manifest {
-    let Encrypted { dump, prelude } = encrypted;
+    let Encrypted {
+        dump,
+        prelude,
+        late,
+    } = encrypted;
     let plan = &gathered.plan;
     let blocks = dump.blocks.iter().map(|block| (&block.table, block));
     let blocks: BTreeMap<&TableName, &Block> = blocks.collect();
     let relations = plan.relations.iter();
     let relations = relations.map(|rel| (&rel.table, rel.kind, rel.oid, rel.target));
-    let sequences = plan.sequences.iter();
-    let sequences = sequences.map(|seq| (&seq.table, RelationKind::Sequence, seq.oid, seq.target));
-    let tables = relations
-        .chain(sequences)
-        .map(|(table, kind, oid, target)| {
-            let block = blocks.get(table);
-            manifest::Table {
-                schema: table.schema.clone(),
-                name: table.name.clone(),
-                kind: kind.as_str().into(),
-                oid,
-                target: plan.tables[target].to_string(),
-                rows: block.map_or(0, |block| block.rows),
-                bytes: block.map_or(0, |block| block.bytes),
-            }
-        });
+    let joined = plan.joined.iter();
+    let joined = joined.map(|rel| (&rel.table, rel.kind, rel.oid, rel.target));
+    let tables = relations.chain(joined).map(|(table, kind, oid, target)| {
+        let block = blocks.get(table);
+        manifest::Table {
+            schema: table.schema.clone(),
+            name: table.name.clone(),
+            kind: kind.as_str().into(),
+            oid,
+            target: plan.tables[target].to_string(),
+            rows: block.map_or(0, |block| block.rows),
+            bytes: block.map_or(0, |block| block.bytes),
+        }
+    });
     let closure = &gathered.closure;
     let external_references = match prelude {
         Some(prelude) => closure.external_references(&prelude.absent),
@@ -85,12 +87,11 @@ pub(crate) fn manifest(
         tables: tables.collect(),
         composites: gathered.catalog.composites.clone(),
         external_references,
-        restore_locks: Some(locks.sum::<u64>() + plan.sequences.len() as u64),
-        prelude: prelude.as_ref().map(|prelude| manifest::Prelude {
-            file: plan.prelude_name(),
-            sha256: prelude.written.sha256.clone(),
-            size_bytes: prelude.written.size_bytes,
-        }),
+        restore_locks: Some(locks.sum::<u64>() + plan.joined.len() as u64),
+        prelude: prelude
+            .as_ref()
+            .map(|prelude| prelude.written.stored(plan.prelude_name())),
+        late: late.as_ref().map(|late| late.stored(plan.late_name())),
         tools: gathered.stored_tools(),
         server: gathered.stored_server(),
         mark: Some(gathered.catalog.mark.clone()),
@@ -98,6 +99,16 @@ pub(crate) fn manifest(
             started_at: rfc3339(began.at),
             seconds: (began.clock.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,
         },
+    }
+}
+
+impl Written {
+    fn stored(&self, file: String) -> manifest::SealedSql {
+        manifest::SealedSql {
+            file,
+            sha256: self.sha256.clone(),
+            size_bytes: self.size_bytes,
+        }
     }
 }
 

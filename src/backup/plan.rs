@@ -7,7 +7,8 @@ use crate::gnupg::command::Gpg;
 use crate::gnupg::compression::Compression;
 use crate::pg;
 use crate::pg::catalog::Relation;
-use crate::pg::closure::Sequence;
+use crate::pg::closure::JoinedRelation;
+use crate::pg::connection::Connection;
 use crate::pg::encoding::Encoding;
 use crate::process::command::CommandSpec;
 use crate::store::run_files::RunFile;
@@ -25,7 +26,7 @@ pub(crate) struct Plan {
     pub encoding: Encoding,
     pub relations: Vec<Relation>,
     /// Dumped with the relations.
-    pub sequences: Vec<Sequence>,
+    pub joined: Vec<JoinedRelation>,
     pub dump: CommandSpec,
     /// The dump of which the prelude is made.
     pub prelude: Option<CommandSpec>,
@@ -38,8 +39,10 @@ pub(crate) struct PlanParts<'a> {
     pub tables: Vec<TableName>,
     pub recipients: Vec<Fingerprint>,
     pub relations: Vec<Relation>,
-    pub sequences: Vec<Sequence>,
+    pub joined: Vec<JoinedRelation>,
     pub encoding: Encoding,
+    /// To the server that was asked.
+    pub connection: &'a Connection,
     /// Path of the one that fits the server.
     pub pg_dump: &'a str,
     pub gpg: &'a Gpg,
@@ -48,8 +51,8 @@ pub(crate) struct PlanParts<'a> {
 impl Plan {
     pub(crate) fn new(config: &Config, parts: PlanParts<'_>) -> Plan {
         let names = parts.relations.iter().map(|relation| &relation.table);
-        let names = names.chain(parts.sequences.iter().map(|sequence| &sequence.table));
-        let (program, connection, encoding) = (parts.pg_dump, &config.connection, parts.encoding);
+        let names = names.chain(parts.joined.iter().map(|joined| &joined.table));
+        let (program, connection, encoding) = (parts.pg_dump, parts.connection, parts.encoding);
         let prelude = || pg::command::pg_dump_prelude(program, connection, encoding);
         Plan {
             dump: pg::command::pg_dump(program, connection, encoding, names),
@@ -61,7 +64,7 @@ impl Plan {
             tables: parts.tables,
             recipients: parts.recipients,
             relations: parts.relations,
-            sequences: parts.sequences,
+            joined: parts.joined,
         }
     }
 
@@ -71,6 +74,10 @@ impl Plan {
 
     pub(crate) fn prelude_name(&self) -> String {
         RunFile::Prelude.of(&self.run_id)
+    }
+
+    pub(crate) fn late_name(&self) -> String {
+        RunFile::Late.of(&self.run_id)
     }
 
     pub(crate) fn dry_run(&self, artifact_ref: String) -> DryRun {

@@ -1,7 +1,7 @@
 //! The second file: what the tables need around them, made of pg_dump's text on its way to gpg.
 
 use crate::backup::encrypt::{DumpJob, Written, through};
-use crate::backup::tap::Packet;
+use crate::backup::tap::{Packet, refuse_nul};
 use crate::base::error::{Code, Error, Result};
 use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::packet_writer::MessageWriter;
@@ -16,6 +16,8 @@ use std::io::{PipeWriter, Write};
 pub(crate) struct EncryptedPrelude {
     /// What it should hold and does not.
     pub absent: Vec<Object>,
+    /// What is for the late file, still in the clear.
+    pub late: Option<Vec<u8>>,
     pub written: Written,
 }
 
@@ -34,10 +36,12 @@ pub(crate) fn encrypt_prelude(
         },
         dump: Vec::new(),
         absent: Vec::new(),
+        late: None,
     };
     let (tap, written) = through(job, tap, partial, cancel, &mut || {})?;
     Ok(EncryptedPrelude {
         absent: tap.absent,
+        late: tap.late,
         written,
     })
 }
@@ -50,6 +54,7 @@ struct PreludeTap {
     packet: Packet,
     dump: Vec<u8>,
     absent: Vec<Object>,
+    late: Option<Vec<u8>>,
 }
 
 impl Tap for PreludeTap {
@@ -64,6 +69,7 @@ impl Tap for PreludeTap {
     }
 
     fn push(&mut self, bytes: &[u8], _: &mut Self::Stream) -> std::result::Result<(), StreamError> {
+        refuse_nul(bytes)?;
         self.dump.extend(bytes);
         if self.dump.len() <= LIMIT {
             Ok(())
@@ -74,10 +80,11 @@ impl Tap for PreludeTap {
 
     fn end(&mut self, mut to: Self::Stream) -> std::result::Result<(), StreamError> {
         let made = prelude(&self.dump, &self.closure).map_err(|why| unfit(&why))?;
-        if made.sql.len() > LARGEST {
+        let late = made.late.as_ref().map_or(0, Vec::len);
+        if made.sql.len().max(late) > LARGEST {
             return Err(unfit(&format!("it would have more than {LARGEST} bytes")));
         }
-        self.absent = made.absent;
+        (self.absent, self.late) = (made.absent, made.late);
         to.write_all(&made.sql).map_err(StreamError::broken)?;
         to.finish().map(drop).map_err(StreamError::broken)
     }

@@ -17,8 +17,10 @@ pub(crate) struct Restorability {
     pub acknowledged: Vec<String>,
     /// Acknowledged, and not there to be missed.
     pub stale: Vec<String>,
-    /// Functions whose body is text: what it names is not known.
+    /// Functions whose body is text: what it names is found by that text alone.
     pub opaque: Vec<String>,
+    /// What such a text names and the backup does not bring along.
+    pub passed_over: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,6 +81,7 @@ impl Restorability {
             acknowledged,
             stale,
             opaque: opaque.map(|object| object.name.clone()).collect(),
+            passed_over: closure.passed_over.clone(),
         }
     }
 
@@ -119,10 +122,15 @@ impl Restorability {
         let mut lines: Vec<String> = self.needed_and_lost(whole).into_iter().collect();
         let opaque = self.opaque.iter().map(String::as_str);
         let opaque = first(opaque, whole).map(|names| {
-            format!("what the text of a function's body names is not looked up: {names}")
+            format!("what the text of a function's body names is found by that text alone: {names}")
+        });
+        let passed_over = self.passed_over.iter().map(String::as_str);
+        let passed_over = first(passed_over, WHOLE).map(|names| {
+            let count = self.passed_over.len();
+            format!("passed over, though such a text names them, {count}: {names}")
         });
         lines.extend(
-            [self.in_rows(whole), opaque]
+            [self.in_rows(whole), opaque, passed_over]
                 .into_iter()
                 .flatten()
                 .reduce(|all, one| format!("{all}; {one}"))

@@ -2,6 +2,7 @@
 
 use crate::backup::encrypt::{DumpJob, encrypt_dump};
 use crate::backup::gather::{Gathered, gather};
+use crate::backup::late::encrypt_late;
 use crate::backup::manifest::{Began, Encrypted, manifest};
 use crate::backup::prelude::encrypt_prelude;
 use crate::backup::restorability::Restorability;
@@ -128,9 +129,10 @@ impl PreparedBackup {
         let unsynced = Unsynced {
             artifact: encrypted.dump.written.file,
             prelude: encrypted.prelude.map(|prelude| prelude.written.file),
+            late: encrypted.late.map(|late| late.file),
         };
         let (synced, same) = thread::scope(|scope| {
-            let same = threads::spawn(scope, || still_the_same(config, &gathered, cancel));
+            let same = threads::spawn(scope, || still_the_same(&gathered, cancel));
             let synced = unsynced.sync(&store, &manifest, gathered.signer.as_ref(), cancel);
             (synced, joined(same))
         });
@@ -188,6 +190,7 @@ fn encrypt_both(
         return Ok(Encrypted {
             dump,
             prelude: None,
+            late: None,
         });
     };
     let binding = PreludeBinding::random()?;
@@ -201,8 +204,13 @@ fn encrypt_both(
         encrypt_prelude(&job, &gathered.closure, &binding, file, cancel)
     };
     let (dump, prelude) = pair::pair(cancel, dump, prelude)?;
+    let late = prelude.late.as_ref().map(|text| {
+        let file = store.partial(&plan.late_name())?;
+        encrypt_late(&job(&plan.dump), text, &binding, file, cancel)
+    });
     Ok(Encrypted {
         dump,
+        late: late.transpose()?,
         prelude: Some(prelude),
     })
 }
@@ -211,6 +219,7 @@ fn encrypt_both(
 struct Unsynced {
     artifact: Partial,
     prelude: Option<Partial>,
+    late: Option<Partial>,
 }
 
 /// All files of a run on disk, and still without their names.
@@ -229,7 +238,9 @@ impl Unsynced {
         cancel: &Cancel,
     ) -> Result<AllSynced> {
         let mut files = vec![self.artifact.sync()?];
-        files.extend(self.prelude.map(Partial::sync).transpose()?);
+        for file in [self.prelude, self.late].into_iter().flatten() {
+            files.push(file.sync()?);
+        }
         let bytes = print::json_pretty(manifest)?.into_bytes();
         let written = |file: RunFile, bytes: &[u8]| {
             let mut file = store.partial(&file.of(&manifest.run_id))?;
@@ -255,8 +266,8 @@ impl Unsynced {
 }
 
 /// A partition attached, or a child created, while the dump ran is not in it.
-fn still_the_same(config: &Config, gathered: &Gathered, cancel: &Cancel) -> Result<()> {
-    let after = server::catalog(&config.connection, &gathered.plan.tables, cancel)?;
+fn still_the_same(gathered: &Gathered, cancel: &Cancel) -> Result<()> {
+    let after = server::catalog(&gathered.connection, &gathered.plan.tables, cancel)?;
     let before = &gathered.catalog;
     if !before.mark.may_precede(&after.mark) {
         return Err(Error::new(

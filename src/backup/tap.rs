@@ -70,6 +70,7 @@ impl Tap for DumpTap {
     }
 
     fn push(&mut self, bytes: &[u8], to: &mut MessageWriter<PipeWriter>) -> Passed {
+        refuse_nul(bytes)?;
         match self.token.push(bytes) {
             None => self.pass(bytes, to),
             Some(released) => self.pass(&released, to),
@@ -84,6 +85,14 @@ impl Tap for DumpTap {
         }
         // Not before the dump is known to be whole: a packet that is not closed cannot be opened.
         to.finish().map(drop).map_err(StreamError::broken)
+    }
+}
+
+/// PostgreSQL has none in a text, and psql takes none in a script.
+pub(crate) fn refuse_nul(bytes: &[u8]) -> Passed {
+    match memchr::memchr(0, bytes) {
+        None => Ok(()),
+        Some(_) => Err(incomplete("it holds a NUL byte".into())),
     }
 }
 

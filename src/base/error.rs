@@ -9,6 +9,8 @@ use serde::Serialize;
 pub(crate) enum Code {
     Usage,
     Setting,
+    /// A file that the command line names.
+    Input,
     ToolMissing,
     ToolUnfit,
     KeyUnfit,
@@ -33,6 +35,7 @@ impl Code {
         match self {
             Code::Usage => "usage",
             Code::Setting => "setting",
+            Code::Input => "input",
             Code::ToolMissing => "tool_missing",
             Code::ToolUnfit => "tool_unfit",
             Code::KeyUnfit => "key_unfit",
@@ -57,6 +60,7 @@ impl Code {
         match self {
             Code::Usage => Exit::Usage,
             Code::Setting
+            | Code::Input
             | Code::ToolMissing
             | Code::ToolUnfit
             | Code::KeyUnfit

@@ -5,11 +5,12 @@
 pub(crate) enum Exit {
     /// Yes.
     Yes,
-    /// The answer is no, or it could not be told.
+    /// The answer is no: it was looked at.
     No,
     /// The command line is wrong.
     Usage,
-    /// Cannot start: a tool, key, table, setting or the database is missing or unfit.
+    /// Cannot start, or could not look: a tool, key, table, setting or the database is missing or
+    /// unfit.
     Unfit,
     /// A stage failed while it ran.
     Stage,

@@ -68,6 +68,11 @@ impl TableName {
         Ok(TableName { schema, name })
     }
 
+    /// In a schema that initdb makes, and that no dump brings back.
+    pub(crate) fn is_systems(&self) -> bool {
+        ["pg_catalog", "information_schema", "pg_toast"].contains(&self.schema.as_str())
+    }
+
     /// The exact pattern for `pg_dump --table=`: quoted, so nothing in it is a wildcard and
     /// nothing is folded.
     pub(crate) fn pattern(&self) -> String {
@@ -155,7 +160,7 @@ impl RunId {
             ));
         }
         // `x.prelude` would name its artifact as the prelude of run `x` is named.
-        for ending in [".gpg", ".json", ".partial", ".prelude"] {
+        for ending in [".gpg", ".json", ".partial", ".prelude", ".late"] {
             if text.ends_with(ending) {
                 return Err(format!("run id {text:?} may not end in {ending}"));
             }

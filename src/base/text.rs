@@ -7,9 +7,12 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 /// the database and from gpg, and are nobody's friends.
 pub(crate) fn plain(text: &str) -> String {
     let hostile = |c: char| {
-        // Also the marks that reorder text (Unicode TR 36).
+        // Also the marks that reorder text (Unicode TR 36), those that end a line, and those that are
+        // not seen at all.
         c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+            || matches!(c,
+                '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+                    | '\u{2060}'..='\u{206f}' | '\u{feff}')
     };
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -137,6 +140,17 @@ mod tests {
             plain("a\x1b[2Jb\r\n\tc\u{9b}\u{202e}é"),
             "a\\u{1b}[2Jb\\u{d}\\n\\tc\\u{9b}\\u{202e}é"
         );
+    }
+
+    #[test]
+    fn marks_that_reorder_or_hide_are_shown() {
+        for mark in
+            "\u{61c}\u{200b}\u{200f}\u{2028}\u{2029}\u{202a}\u{2066}\u{2069}\u{feff}".chars()
+        {
+            assert_eq!(plain(&mark.to_string()), mark.escape_unicode().to_string());
+        }
+        // Joiners are letters' own.
+        assert_eq!(plain("a\u{200d}b\u{200c}c"), "a\u{200d}b\u{200c}c");
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::gnupg::{command, keyring};
 use crate::process::cancel::Cancel;
 use crate::process::interruptible::{self, ReadError};
 use crate::process::passphrase;
+use crate::store::manifest::Envelope;
 use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::decrypt::Decryptor;
 use crate::verify::origin::{self, Origin};
@@ -58,14 +59,7 @@ pub(crate) fn given(
         sha256: named.sha256.clone(),
         envelope: match &named.envelope {
             None => None,
-            Some(file) => match text_of(file, LARGEST_ENVELOPE, cancel) {
-                Ok(text) => Some(
-                    origin::envelope(&text).map_err(|why| format!("the envelope {file:?}: {why}")),
-                ),
-                // A doubt, which a report tells.
-                Err(ReadError::File(err)) => Some(Err(unreadable(file, &err))),
-                Err(ReadError::Stopped(error)) => return Err(error),
-            },
+            Some(file) => Some(Ok(envelope(file, cancel)?)),
         },
         options: options.collect(),
         ..Origin::default()
@@ -73,8 +67,21 @@ pub(crate) fn given(
     Ok(CallerInput { origin, passphrase })
 }
 
-pub(crate) fn unreadable(file: &str, err: &io::Error) -> String {
-    format!("the envelope {file:?} cannot be read: {err}")
+/// What cannot be read says nothing of the artifact: an error, and no check that failed.
+fn envelope(file: &str, cancel: &Cancel) -> Result<Envelope> {
+    const KEPT: &str =
+        "Give the file that holds the line that `pgseal backup` printed, or - for standard input.";
+    let text = text_of(file, LARGEST_ENVELOPE, cancel)
+        .map_err(|error| error.or(|err| unreadable(file, &err).hint(KEPT)))?;
+    origin::envelope(&text).map_err(|why| {
+        let what = format!("the envelope {file:?} cannot be read: {why}");
+        Error::new(Code::Input, what).hint(KEPT)
+    })
+}
+
+pub(crate) fn unreadable(file: &str, err: &io::Error) -> Error {
+    let what = format!("the envelope {file:?} cannot be read: {err}");
+    Error::new(Code::Input, what)
 }
 
 /// A file of envelopes, or standard input.

@@ -33,10 +33,13 @@ pub(crate) fn run(
 fn dry_run(run_id: RunId, config: &Config, cancel: &Cancel) -> Result<Answer> {
     let store = Store::open(&config.store)?;
     store.check_free(&run_id)?;
+    store.check_modes()?;
     let gathered = gather(config, run_id, cancel)?;
     let artifact = store.path(&gathered.plan.artifact_name());
     let plan = gathered.plan.dry_run(artifact.display().to_string());
-    let mut notes = print::warnings(&gathered.warnings);
+    let mut warnings = gathered.warnings;
+    warnings.extend(store.exposed());
+    let mut notes = print::warnings(&warnings);
     notes.extend(gathered.restorability.notes(WHOLE));
     Ok(Answer {
         notes,

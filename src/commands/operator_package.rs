@@ -1,9 +1,11 @@
 //! `pgseal operator-package`: the operator's steps, filled in for this host. Runs none of them.
 
 use crate::base::env::hostname;
+use crate::base::error::{Code, Error, Result};
 use crate::base::names::RunId;
 use crate::base::random;
-use crate::config::cli;
+use crate::config::cli::{self, Part};
+use crate::config::flags::Settings;
 use crate::config::settings::Config;
 use crate::report::operator_package::{self, Filled, KeyAlgorithm};
 use crate::report::print::Answer;
@@ -11,22 +13,36 @@ use crate::report::signing_package;
 use crate::store::run_files::RunFile;
 use jiff::Timestamp;
 
-pub(crate) fn run(args: &cli::OperatorPackage, config: &Config) -> Answer {
+pub(crate) fn run(
+    args: &cli::OperatorPackage,
+    settings: &Settings,
+    config: &Config,
+) -> Result<Answer> {
+    if settings.json {
+        let what = "operator-package prints scripts for a shell, and has no JSON";
+        return Err(Error::new(Code::Usage, what).hint("Leave out --json."));
+    }
     let algorithm = if args.rsa {
         KeyAlgorithm::Rsa
     } else {
         KeyAlgorithm::Ecc
     };
-    Answer::yes(if args.signing {
-        filled(config, algorithm, signing_package::script)
-    } else {
-        text(config, algorithm)
-    })
+    let script = match (args.signing, args.part) {
+        (true, _) => signing_package::script,
+        (false, None) => operator_package::overview,
+        (false, Some(Part::Operator)) => operator_package::on_the_operators_machine,
+        (false, Some(Part::Host)) => operator_package::on_this_host,
+    };
+    Ok(Answer::yes(filled(config, algorithm, script)))
 }
 
-/// The steps for a backup key; where the tables are not configured, it says so in their place.
-pub(crate) fn text(config: &Config, algorithm: KeyAlgorithm) -> String {
-    filled(config, algorithm, operator_package::script)
+/// Both scripts for a backup key; where the tables are not configured, it says so in their place.
+pub(crate) fn parts(config: &Config) -> [String; 2] {
+    [
+        operator_package::on_the_operators_machine,
+        operator_package::on_this_host,
+    ]
+    .map(|script| filled(config, KeyAlgorithm::Ecc, script))
 }
 
 fn filled(config: &Config, algorithm: KeyAlgorithm, script: fn(&Filled) -> String) -> String {

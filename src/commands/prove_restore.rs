@@ -22,7 +22,7 @@ use crate::restore::scratch::room;
 use crate::restore::stream::Compared;
 use crate::store::manifest::Manifest;
 use crate::verify::decrypt::Decryptor;
-use crate::verify::verification::{Verification, open_prelude};
+use crate::verify::verification::{Verification, open_surrounding};
 use std::cell::RefCell;
 
 fn equalities(compared: &[Compared], manifest: Option<&Manifest>) -> Vec<Equality> {
@@ -128,9 +128,9 @@ fn prove(
         cluster.create_roles(&roles(&manifest), cancel)?;
         let plan = plan(&manifest, &cluster.connection, options, cancel)?;
         // A small file may unfold to hours of work.
-        let prelude = open_prelude(verification, &key)?;
+        let surrounding = open_surrounding(verification, &key)?;
         let verified = verification.verified()?;
-        let outcome = restore(plan, &verified, prelude, &key, &cluster.connection);
+        let outcome = restore(plan, &verified, surrounding, &key, &cluster.connection);
         outcome.map_err(|error| {
             if trusted {
                 error

@@ -4,12 +4,12 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::exit::Exit;
 use crate::commands::operator_package;
 use crate::config::cli::{self, Format, Gate};
+use crate::config::flags::Settings;
 use crate::config::settings::{Broken, Config};
 use crate::process::cancel::Cancel;
 use crate::readiness::audit::{Audit, audit};
 use crate::report::judgement::F4;
 use crate::report::markdown;
-use crate::report::operator_package::KeyAlgorithm;
 use crate::report::preflight::checklist;
 use crate::report::print::{self, Answer};
 use crate::report::proof::{Exposed, Readiness, Verdict};
@@ -18,7 +18,7 @@ use crate::report::style::TerminalStyle;
 
 pub(crate) fn run(
     args: &cli::Readiness,
-    settings: &cli::Settings,
+    settings: &Settings,
     config: &Config,
     broken: &[Broken],
     cancel: &Cancel,
@@ -32,7 +32,7 @@ pub(crate) fn run(
         .hint("Give one of them."));
     }
     let audit = audit("pgseal/readiness/1", config, broken, cancel)?;
-    let package = operator_package::text(config, KeyAlgorithm::Ecc);
+    let package = operator_package::parts(config);
     let style = TerminalStyle::of_stdout(&config.env);
     told(audit, args.gate, |found| match args.format {
         None | Some(Format::Table) => table(found, &style),

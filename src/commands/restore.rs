@@ -5,6 +5,7 @@ use crate::base::names::TableName;
 use crate::base::text::counted;
 use crate::commands::artifact::{given, key, require_origin, sound};
 use crate::config::cli;
+use crate::config::flags::Settings;
 use crate::config::settings::Config;
 use crate::pg::closure::ExternalReference;
 use crate::process::cancel::Cancel;
@@ -15,7 +16,7 @@ use crate::report::restore::{Place, RestoreReport, Rows};
 use crate::restore::run::{RestoreOptions, RestoreOutcome, Restored, plan, restore};
 use crate::restore::stream::Compared;
 use crate::restore::target::TargetDatabase;
-use crate::verify::verification::{Verification, open_prelude};
+use crate::verify::verification::{Verification, open_surrounding};
 use std::collections::BTreeMap;
 
 impl Rows {
@@ -40,7 +41,7 @@ impl Place {
 
 pub(crate) fn run(
     args: &cli::Restore,
-    settings: &cli::Settings,
+    settings: &Settings,
     config: &Config,
     cancel: &Cancel,
 ) -> Result<Answer> {
@@ -71,12 +72,12 @@ pub(crate) fn run(
     )?;
     let key = key(config, given.passphrase, cancel)?;
     let untouched = "nothing was changed: psql was given nothing";
-    let prelude =
-        open_prelude(&mut verification, &key).map_err(|error| error.on_disk(untouched))?;
+    let surrounding =
+        open_surrounding(&mut verification, &key).map_err(|error| error.on_disk(untouched))?;
     let restored = match restore(
         plan,
         &verification.verified()?,
-        prelude,
+        surrounding,
         &key,
         &config.connection,
     )? {

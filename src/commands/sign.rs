@@ -75,12 +75,10 @@ pub(crate) fn run(args: &cli::Sign, config: &Config, cancel: &Cancel) -> Result<
 /// Every line of the file is one envelope. One that is none could be the one that matters.
 fn envelopes(file: &str, cancel: &Cancel) -> Result<Vec<Envelope>> {
     const MOST: usize = 16 * 1024 * 1024;
-    let unfit = |why: String| {
-        Error::new(Code::Setting, why)
-            .hint("Give the lines that `pgseal backup` printed, one for each run.")
-    };
+    const KEPT: &str = "Give the lines that `pgseal backup` printed, one for each run.";
+    let unfit = |why: String| Error::new(Code::Input, why).hint(KEPT);
     let text = text_of(file, MOST, cancel)
-        .map_err(|error| error.or(|err| unfit(unreadable(file, &err))))?;
+        .map_err(|error| error.or(|err| unreadable(file, &err).hint(KEPT)))?;
     let lines = text.lines().enumerate();
     let lines = lines.filter(|(_, line)| !line.trim().is_empty());
     let parsed = lines.map(|(at, line)| {

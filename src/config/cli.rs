@@ -4,9 +4,8 @@
 #![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
 
 use crate::base::duration;
-use crate::base::names::{self, RunId, RunOrPath, TableName};
-use crate::pg::encoding::Encoding;
-
+use crate::base::names::{self, RunId, RunOrPath};
+use crate::config::flags::Settings;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -26,7 +25,7 @@ pub(crate) struct Cli {
 }
 
 const EXITS: &str = "\
-Exit codes: 0 yes · 1 no, or could not tell · 2 the command line is wrong · 3 cannot start: a \
+Exit codes: 0 yes · 1 no · 2 the command line is wrong · 3 cannot start, or could not look: a \
 tool, key, table, setting or the database is missing or unfit · 4 a stage failed while it ran · \
 5 local file trouble · 125 guard's own failures · 128+n ended by signal n, after clean-up";
 
@@ -105,6 +104,17 @@ pub(crate) struct OperatorPackage {
     /// The steps that make a signing key, on this host
     #[arg(long)]
     pub signing: bool,
+    /// The script of one machine. Without it: which is for which
+    #[arg(long, value_enum, conflicts_with = "signing")]
+    pub part: Option<Part>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// For the operator's machine: makes the key
+    Operator,
+    /// For this host: imports the public key and publishes its fingerprint
+    Host,
 }
 
 /// Which artifact, and what its origin is held against.
@@ -222,68 +232,6 @@ pub(crate) struct ProveMechanism {
     /// Give the throw-away key the algorithm and size of the configured recipient's
     #[arg(long)]
     pub like_recipient: bool,
-}
-
-/// Settings that every command knows. A flag is above the environment, which is above the
-/// config file; a flag's list replaces the file's.
-#[derive(Debug, Default, Args)]
-#[command(next_help_heading = "Settings")]
-pub(crate) struct Settings {
-    /// Config file [default: $PGSEAL_CONFIG, else /etc/pgseal/pgseal.toml]
-    #[arg(long, global = true, value_name = "FILE")]
-    pub config: Option<PathBuf>,
-    /// A table to back up, as the catalog spells it; repeat for more
-    #[arg(long = "table", global = true, value_name = "SCHEMA.TABLE", value_parser = TableName::parse)]
-    pub tables: Vec<TableName>,
-    /// Primary fingerprint to encrypt to; repeat for more [env: BACKUP_GPG_FPR]
-    #[arg(long = "recipient", global = true, value_name = "FPR", value_parser = names::Fingerprint::parse)]
-    pub recipients: Vec<names::Fingerprint>,
-    /// Primary fingerprint of the key that signs each backup's manifest [env: PGSEAL_SIGNING_KEY]
-    /// [default: not signed]
-    #[arg(long, global = true, value_name = "FPR", value_parser = names::Fingerprint::parse)]
-    pub sign_with: Option<names::Fingerprint>,
-    /// Primary fingerprint of a key whose signature of the manifest proves the origin; repeat for
-    /// more [default: the signing key]
-    #[arg(long, global = true, value_name = "FPR", value_parser = names::Fingerprint::parse)]
-    pub signed_by: Vec<names::Fingerprint>,
-    /// A dotenv file of which only BACKUP_GPG_FPR is read
-    #[arg(long, global = true, value_name = "FILE")]
-    pub env_file: Option<PathBuf>,
-    /// Folder of the artifacts [env: PGSEAL_STORE] [default: /var/lib/pgseal]
-    #[arg(long, global = true, value_name = "DIR")]
-    pub store: Option<PathBuf>,
-    /// Connection, without secrets. What it leaves open, PGHOST, PGUSER, … may not say either [env:
-    /// PGSEAL_DBNAME] [default: libpq's own, PGHOST, PGSERVICE, …]
-    #[arg(long, global = true, value_name = "CONNINFO")]
-    pub dbname: Option<String>,
-    /// deflate, zstd[:LEVEL], gpg[:LEVEL] or none [default: deflate]
-    #[arg(long, global = true, value_name = "METHOD")]
-    pub compress: Option<String>,
-    /// Encoding of the dump, one that a server can have [default: UTF8; SQL_ASCII where the database
-    /// has that]
-    #[arg(long, global = true, value_name = "NAME", value_parser = Encoding::parse)]
-    pub encoding: Option<Encoding>,
-    /// How long to wait for a table's lock [default: 30s]
-    #[arg(long, global = true, value_name = "DUR", value_parser = duration::duration)]
-    pub lock_wait: Option<Duration>,
-    /// Limit of the whole run [default: none]
-    #[arg(long, global = true, value_name = "DUR", value_parser = duration::duration)]
-    pub timeout: Option<Duration>,
-    /// Folder of the keyring [env: GNUPGHOME] [default: ~/.gnupg]
-    #[arg(long, global = true, value_name = "DIR")]
-    pub gnupg_home: Option<PathBuf>,
-    /// Do not seal, beside the dump, the schemas, types and functions that its tables need in an
-    /// empty database. What a plpgsql or text body names is not known, and never in it. With
-    /// restore: do not run the prelude
-    #[arg(long, global = true)]
-    pub no_prelude: bool,
-    /// Take no backup that would not come back whole in an empty database, but for what the config
-    /// file's known_external names [default: only say so]
-    #[arg(long, global = true)]
-    pub require_restorable: bool,
-    /// One JSON document on stdout; an error is the last line of stderr, as JSON
-    #[arg(long, global = true)]
-    pub json: bool,
 }
 
 /// Whether `guard` is meant to be the verb of a command line that is wrong. Before the verb only

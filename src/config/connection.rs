@@ -5,8 +5,8 @@ use crate::base::env::Env;
 use crate::base::error::{Code, Error, Result};
 use crate::base::hint::{Hint, Hints};
 use crate::base::text::shell_word;
-use crate::config::cli::Settings;
 use crate::config::file::File;
+use crate::config::flags::Settings;
 use crate::pg::conninfo::ConnInfo;
 use crate::pg::surroundings::{self, Surroundings};
 

@@ -1,7 +1,7 @@
 //! A dotenv file, of which one value is read and no other is kept.
 
 use crate::base::error::{Code, Error, Result};
-use crate::config::file::read_trusted;
+use crate::config::trusted::read_trusted;
 use std::path::Path;
 
 pub(crate) const VARIABLE: &str = "BACKUP_GPG_FPR";

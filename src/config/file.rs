@@ -1,17 +1,16 @@
-//! `pgseal.toml`, and the rule by which a file of settings is trusted.
+//! `pgseal.toml`: its keys, and what is wrong with one that cannot be used.
 
 use crate::base::env::Env;
 use crate::base::error::{Code, Error, Result};
-use crate::base::hint::Hint;
 use crate::base::names::TableName;
 use crate::base::place;
-use crate::base::text::{nearest, shell_word};
-use crate::config::cli::Settings;
-use crate::process::interruptible;
+use crate::base::text::nearest;
+use crate::config::flags::Settings;
+use crate::config::trusted::read_trusted;
 use serde::Deserialize;
-use std::io::{ErrorKind, Read};
-use std::os::unix::fs::MetadataExt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use toml::de::{DeTable, DeValue};
 
 /// Every key that a config file may hold.
 const KNOWN: &[(&str, &[&str])] = &[
@@ -156,29 +155,35 @@ fn parse(text: &str, path: &Path) -> Result<File> {
     let shown = path.display().to_string();
     let wrong = |why: &str| Error::new(Code::Setting, format!("{shown}: {why}"));
     // The parser's own message quotes the line, which may hold somebody's password.
-    let table: toml::Table = toml::from_str(text).map_err(|err: toml::de::Error| {
-        let at = err.span().map_or(0, |span| span.start);
-        let line = 1 + text[..at.min(text.len())].matches('\n').count();
-        wrong(&format!("line {line}: {}", err.message()))
+    let parsed = DeTable::parse(text).map_err(|err| {
+        let at = line(text, err.span());
+        wrong(&format!("line {at}: {}", err.message()))
     })?;
-    for (name, value) in &table {
-        let keys = KNOWN.iter().find(|(section, _)| section == name);
-        match (keys, value) {
-            (Some((_, keys)), toml::Value::Table(section)) => {
-                for key in section.keys() {
-                    if !keys.contains(&key.as_str()) {
-                        return Err(unknown(&shown, &format!("[{name}] "), key, keys.iter()));
-                    }
+    for (name, value) in parsed.get_ref() {
+        let at = line(text, Some(name.span()));
+        let name: &str = name.get_ref();
+        let keys = KNOWN.iter().find(|(section, _)| *section == name);
+        match (keys, value.get_ref()) {
+            (Some((_, keys)), DeValue::Table(section)) => {
+                let known = |key: &str| keys.contains(&key);
+                if let Some(key) = section.keys().find(|key| !known(key.get_ref())) {
+                    let at = line(text, Some(key.span()));
+                    let section = format!("{shown}: line {at}: [{name}] ");
+                    return Err(unknown(&section, key.get_ref(), keys.iter()));
                 }
             }
-            (Some(_), _) => return Err(wrong(&format!("`{name}` is a section, write [{name}]"))),
-            (None, _) if TOP.contains(&name.as_str()) => {}
+            (Some(_), _) => {
+                let what = format!("line {at}: `{name}` is a section, write [{name}]");
+                return Err(wrong(&what));
+            }
+            (None, _) if TOP.contains(&name) => {}
             (None, _) => {
                 let known = KNOWN.iter().map(|(section, _)| section).chain(TOP);
-                return Err(unknown(&shown, "", name, known));
+                return Err(unknown(&format!("{shown}: line {at}: "), name, known));
             }
         }
     }
+    let table: toml::Table = toml::from_str(text).unwrap_or_default();
     let mut file: File = table
         .clone()
         .try_into()
@@ -186,6 +191,12 @@ fn parse(text: &str, path: &Path) -> Result<File> {
     file.shown = shown;
     file.path = Some(path.into());
     Ok(file)
+}
+
+/// The number of the line in which something stands.
+fn line(text: &str, span: Option<Range<usize>>) -> usize {
+    let start = span.map_or(0, |span| span.start.min(text.len()));
+    1 + text[..start].matches('\n').count()
 }
 
 /// Which key has a value of the wrong type, and on which line. The parser's own words quote the
@@ -217,23 +228,18 @@ fn wrong_type(text: &str, table: &toml::Table) -> String {
     let at = toml::from_str::<File>(text)
         .err()
         .and_then(|err| err.span());
-    let line = 1 + text[..at.map_or(0, |at| at.start.min(text.len()))]
-        .matches('\n')
-        .count();
+    let line = line(text, at);
     let expected = expected.as_deref().unwrap_or("another");
     format!("line {line}: {key} has the wrong type, expected {expected}")
 }
 
+/// `place` is the file, the line and the section.
 fn unknown<'a>(
-    shown: &str,
-    section: &str,
+    place: &str,
     key: &str,
     known: impl Iterator<Item = &'a &'static str> + Clone,
 ) -> Error {
-    let error = Error::new(
-        Code::Setting,
-        format!("{shown}: {section}unknown key `{key}`"),
-    );
+    let error = Error::new(Code::Setting, format!("{place}unknown key `{key}`"));
     match nearest(key, known.clone().copied()) {
         Some(near) => error.hint(format!("Did you mean `{near}`?")),
         None => {
@@ -241,51 +247,6 @@ fn unknown<'a>(
             error.hint(format!("Known here: {}.", all.join(", ")))
         }
     }
-}
-
-/// Reads a file of settings, if nobody but us and root could have written it.
-pub(crate) fn read_trusted(path: &Path) -> Result<String> {
-    let trouble = |action: &str, err: &std::io::Error| {
-        let hint = match err.kind() {
-            ErrorKind::PermissionDenied => "Run as a user who may read it, or name another file.",
-            _ => "Check the path, or name another file.",
-        };
-        Error::io(Code::Setting, action, path, err).hint(hint)
-    };
-    // Asked of the open file, so that it cannot be swapped between the look and the read.
-    let mut file = interruptible::open(path).map_err(|err| trouble("open", &err))?;
-    let meta = file.metadata().map_err(|err| trouble("look at", &err))?;
-    let shown = path.display();
-    let word = shell_word(&shown.to_string());
-    if !meta.is_file() {
-        return Err(
-            Error::new(Code::Setting, format!("`{shown}` is not a regular file"))
-                .hint("Name one: its owner and its mode tell who may have written it."),
-        );
-    }
-    let us = rustix::process::geteuid().as_raw();
-    if meta.uid() != us && meta.uid() != 0 {
-        return Err(Error::new(
-            Code::Setting,
-            format!("`{shown}` belongs to uid {}, not to us or root", meta.uid()),
-        )
-        .hint(Hint::run(format!("chown root {word}"))));
-    }
-    if meta.mode() & 0o022 != 0 {
-        return Err(Error::new(
-            Code::Setting,
-            format!(
-                "others may write `{shown}` (mode {:04o})",
-                meta.mode() & 0o7777
-            ),
-        )
-        .hint(Hint::run(format!("chmod go-w {word}"))));
-    }
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes)
-        .map_err(|err| trouble("read", &err))?;
-    String::from_utf8(bytes)
-        .map_err(|_| Error::new(Code::Setting, format!("`{shown}` is not UTF-8 text")))
 }
 
 #[cfg(test)]

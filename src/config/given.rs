@@ -1,7 +1,7 @@
 //! The settings of this command line, for hints that are commands of ours.
 
 use crate::base::hint::Given;
-use crate::config::cli::Settings;
+use crate::config::flags::Settings;
 use std::fmt::Display;
 use std::path::PathBuf;
 

@@ -3,7 +3,7 @@
 use crate::base::env::Env;
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::Fingerprint;
-use crate::config::cli::Settings;
+use crate::config::flags::Settings;
 use crate::config::settings::once_each;
 use crate::config::{dotenv, file};
 

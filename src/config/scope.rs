@@ -1,8 +1,8 @@
 //! What must come back of the backup: `--require-restorable`, and `[scope]` in the config file.
 
 use crate::base::error::{Code, Error, Result};
-use crate::config::cli::Settings;
 use crate::config::file::File;
+use crate::config::flags::Settings;
 use crate::config::settings::once_each;
 
 /// The default requires nothing and knows nothing.

@@ -7,8 +7,8 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::hint::Given;
 use crate::base::names::TableName;
 use crate::base::place;
-use crate::config::cli::Settings;
 use crate::config::connection::{Whole, connection};
+use crate::config::flags::Settings;
 use crate::config::operator::Operator;
 use crate::config::recipients::{self, Recipients};
 use crate::config::scope::{self, Restorable};
@@ -80,6 +80,11 @@ impl Config {
             (Ok(settings.tables.clone()), Code::Usage)
         };
         let tables = tables.and_then(|tables| {
+            if let Some(table) = tables.iter().find(|table| table.is_systems()) {
+                let what = format!("table `{table}` is the system's: every database has its own");
+                return Err(Error::new(Code::TableUnfit, what)
+                    .hint("Name tables of yours: what a restore brings back is theirs alone."));
+            }
             once_each(tables, |table| {
                 Error::new(code, format!("table `{table}` is named twice"))
                     .hint("Name each table once.")

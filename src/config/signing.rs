@@ -4,8 +4,8 @@
 use crate::base::env::Env;
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::Fingerprint;
-use crate::config::cli::Settings;
 use crate::config::file;
+use crate::config::flags::Settings;
 use crate::config::settings::once_each;
 
 const VARIABLE: &str = "PGSEAL_SIGNING_KEY";

@@ -137,6 +137,14 @@ impl Gpg {
         self.spec("version", &self.program).arg("--version")
     }
 
+    /// An agent of this home that ends a few seconds after the command that it becomes has.
+    pub(crate) fn agent(&self, gpg_agent: &str, until: &str) -> CommandSpec {
+        self.spec("agent", gpg_agent)
+            // It would hold our pipe.
+            .arg("--log-file=/dev/null")
+            .args(["--daemon", "--", until])
+    }
+
     /// Ends the daemons of this home.
     pub(crate) fn kill_daemons(&self, gpgconf: &str) -> CommandSpec {
         self.spec("clean-up", gpgconf).args(["--kill", "all"])

@@ -2,10 +2,13 @@
 
 use crate::base::env::Env;
 use crate::base::error::{Code, Error, Result};
+use crate::base::leftovers::{self, Kind};
 use crate::gnupg::command::Gpg;
 use crate::process::cancel::Cancel;
 use crate::process::find::{self, Tool};
 use crate::process::run::{Input, run};
+use crate::process::tether::Tether;
+use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -15,13 +18,22 @@ use tempfile::TempDir;
 /// their names leaves 86 for the home (tried on 2.2.40 and 2.4.7).
 const LONGEST_HOME: usize = 86;
 
+/// How its folder begins.
+const PREFIX: &str = "pgs-gpg-";
+
+/// Protecting a key is made slow on purpose; for a key that lives a second it need not be.
+const CONF: &str = "s2k-count 65536\n";
+
 /// A `GNUPGHOME` of our own, with an agent of its own while it lives.
-#[derive(Debug)]
 pub(crate) struct EphemeralHome {
     pub gpg: Gpg,
     gpgconf: String,
+    /// None where gpg starts it, when it needs one.
+    agent: Option<Tether>,
     dir: Option<TempDir>,
     path: PathBuf,
+    /// Held while we live.
+    _lock: Option<File>,
 }
 
 /// What was left when a home had been removed.
@@ -34,27 +46,69 @@ pub(crate) struct Removed {
 impl EphemeralHome {
     /// In memory where the host has `/dev/shm`, unless TMPDIR says otherwise: the throw-away
     /// secret need not reach a disk.
-    pub(crate) fn new(gpg: &str, env: &Env) -> Result<EphemeralHome> {
+    pub(crate) fn new(gpg: &str, env: &Env, cancel: &Cancel) -> Result<EphemeralHome> {
         let gpgconf = find::find(Tool::Gpgconf, env)?;
         let dir = roots(env)
             .iter()
             .filter(|root| root.as_os_str().len() + 16 <= LONGEST_HOME)
-            .find_map(|root| tempfile::Builder::new().prefix("pgs").tempdir_in(root).ok())
+            .find_map(|root| {
+                tempfile::Builder::new()
+                    .prefix(PREFIX)
+                    .tempdir_in(root)
+                    .ok()
+            })
             .ok_or_else(|| {
                 Error::new(Code::Store, "no folder for a temporary GnuPG home")
                     .hint("Set TMPDIR to a folder with a path of 70 characters at most.")
             })?;
         let path = dir.path().to_path_buf();
-        // Protecting a key is made slow on purpose; for a key that lives a second it need not be.
+        let lock = leftovers::lock(&path);
         let conf = path.join("gpg-agent.conf");
-        std::fs::write(&conf, "s2k-count 65536\n")
-            .map_err(|err| Error::io(Code::Store, "write", &conf, &err))?;
-        Ok(EphemeralHome {
+        std::fs::write(&conf, CONF).map_err(|err| Error::io(Code::Store, "write", &conf, &err))?;
+        let mut home = EphemeralHome {
             gpg: Gpg::new(gpg, &path, env),
             gpgconf,
+            agent: None,
             dir: Some(dir),
             path,
-        })
+            _lock: lock,
+        };
+        home.agent = home.start_agent(env, cancel)?;
+        Ok(home)
+    }
+
+    /// One that ends with us, even where we are killed. The one that gpg starts would stay for
+    /// ever.
+    fn start_agent(&self, env: &Env, cancel: &Cancel) -> Result<Option<Tether>> {
+        let (agent, cat) = (find::find(Tool::GpgAgent, env), find::find(Tool::Cat, env));
+        let (Ok(agent), Ok(cat)) = (agent, cat) else {
+            return Ok(None);
+        };
+        let started = Tether::start(&self.gpg.agent(&agent, &cat), cancel);
+        cancel.check()?;
+        // gpg starts one itself, and says what is wrong with it.
+        Ok(started.ok())
+    }
+
+    /// Ends the agents and removes the folders of homes whose pgseal is gone, and says which.
+    pub(crate) fn sweep(gpg: &str, env: &Env) -> Result<Vec<PathBuf>> {
+        let gpgconf = find::find(Tool::Gpgconf, env)?;
+        let us = rustix::process::geteuid().as_raw();
+        let ours = |path: &Path| {
+            let conf = std::fs::read(path.join("gpg-agent.conf"));
+            conf.is_ok_and(|conf| conf == CONF.as_bytes())
+        };
+        let homes = Kind {
+            prefix: PREFIX,
+            is_owner: &|uid| uid == us,
+            is_ours: &ours,
+        };
+        let remove = |path: &Path| clean(&Gpg::new(gpg, path, env), &gpgconf, path);
+        let roots = roots(env);
+        Ok(roots
+            .iter()
+            .flat_map(|root| homes.sweep(root, remove))
+            .collect())
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -72,27 +126,28 @@ impl EphemeralHome {
 
     fn clean(&mut self) {
         let Some(dir) = self.dir.take() else { return };
-        let cancel = Cancel::none().with_limit(Some(Duration::from_secs(10)));
-        run(&self.gpg.kill_daemons(&self.gpgconf), Input::Null, &cancel);
-        let since = Instant::now();
-        // The kill returns before the daemon is gone.
-        while !processes(&self.path).is_empty() && since.elapsed() < Duration::from_secs(5) {
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        for pid in processes(&self.path) {
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-        }
-        run(
-            &self.gpg.remove_sockets(&self.gpgconf),
-            Input::Null,
-            &cancel,
-        );
-        // A file that appears meanwhile is no reason to give up at once.
-        let path = dir.keep();
-        for _ in 0..3 {
-            if std::fs::remove_dir_all(&path).is_ok() {
-                break;
-            }
+        self.agent = None;
+        clean(&self.gpg, &self.gpgconf, &dir.keep());
+    }
+}
+
+/// Ends all that runs for a home, and removes it.
+fn clean(gpg: &Gpg, gpgconf: &str, path: &Path) {
+    let cancel = Cancel::none().with_limit(Some(Duration::from_secs(10)));
+    run(&gpg.kill_daemons(gpgconf), Input::Null, &cancel);
+    let since = Instant::now();
+    // The kill returns before the daemon is gone.
+    while !processes(path).is_empty() && since.elapsed() < Duration::from_secs(5) {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    for pid in processes(path) {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    }
+    run(&gpg.remove_sockets(gpgconf), Input::Null, &cancel);
+    // A file that appears meanwhile is no reason to give up at once.
+    for _ in 0..3 {
+        if std::fs::remove_dir_all(path).is_ok() {
+            break;
         }
     }
 }

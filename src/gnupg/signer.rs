@@ -83,8 +83,13 @@ impl Signer {
         let what = format!("cannot sign with {}", self.fingerprint());
         let ran = run(&self.spec, Input::Bytes(bytes.to_vec()), cancel);
         let reason = status::cannot_sign(&ran.outcome.status).filter(|_| !ran.ok());
+        let no_agent = status::no_agent(&ran.outcome.stderr).map(String::from);
         let ran = answered(ran, Code::KeyUnfit, &what).map_err(|error| match reason {
-            None => error,
+            Some(_) if no_agent.is_some() => Error {
+                message: format!("{what}: {}", no_agent.unwrap_or_default()),
+                ..error
+            },
+            None | Some(Locked::NoAnswer) => error,
             Some(Locked::NoSecretKey) => Error {
                 message: format!("{what}: its secret key is not on this host"),
                 ..error.hint(

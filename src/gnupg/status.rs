@@ -80,9 +80,10 @@ pub(crate) enum Locked {
     /// The key is protected, and nobody could be asked.
     NobodyToAsk,
     Cancelled,
+    /// The agent, its pinentry or a card could not be asked, or did not answer as it should.
+    NoAnswer,
 }
 
-/// The codes are libgpg-error's: the lower 16 bits of the number.
 pub(crate) fn locked(status: &[String]) -> Option<Locked> {
     match failed(status, "ERROR pkdecrypt_failed ") {
         Some(code) => reason(code),
@@ -101,18 +102,49 @@ pub(crate) fn cannot_sign(status: &[String]) -> Option<Locked> {
 fn failed(status: &[String], prefix: &str) -> Option<u32> {
     status.iter().find_map(|line| {
         let number = line.strip_prefix(prefix)?.split_whitespace().next()?;
-        Some(number.parse::<u32>().ok()? & 0xffff)
+        number.parse::<u32>().ok()
     })
 }
 
-fn reason(code: u32) -> Option<Locked> {
-    match code {
+/// Numbers are libgpg-error's: who reports it in the upper byte, the code in the lower 16 bits, of
+/// which the highest marks an error of the system.
+fn reason(number: u32) -> Option<Locked> {
+    const AGENT: u32 = 4;
+    const PINENTRY: u32 = 5;
+    const CARD: u32 = 6;
+    const ASSUAN: u32 = 15;
+    let source = number >> 24 & 0x7f;
+    match number & 0xffff {
         11 => Some(Locked::BadPassphrase),
         85 | 86 | 177 => Some(Locked::NobodyToAsk),
         99 | 198 => Some(Locked::Cancelled),
         17 => Some(Locked::NoSecretKey),
-        _ => None,
+        code if code & 0x8000 != 0 => Some(Locked::NoAnswer),
+        // What is wrong with the message is reported by gpg itself, or by libgcrypt.
+        _ => [AGENT, PINENTRY, CARD, ASSUAN]
+            .contains(&source)
+            .then_some(Locked::NoAnswer),
     }
+}
+
+/// The line of gpg's standard error that says why it could not ask its agent.
+pub(crate) fn no_agent(stderr: &str) -> Option<&str> {
+    const TELLING: [&str; 3] = [
+        "gpg: error running ",
+        "gpg: failed to start agent ",
+        "gpg: can't connect to the agent: ",
+    ];
+    let lines = || stderr.lines().map(str::trim);
+    let mut found = TELLING
+        .iter()
+        .filter_map(|start| lines().find(|line| line.starts_with(start)));
+    found.next()
+}
+
+/// Whether gpg looked at the message at all.
+pub(crate) fn looked_at(status: &[String]) -> bool {
+    let word = |line: &String| line.starts_with("BEGIN_DECRYPTION") || line.starts_with("NODATA");
+    status.iter().any(word)
 }
 
 /// The subkey that opened the message, and its primary key, where this gpg tells.
@@ -142,107 +174,4 @@ pub(crate) fn created(status: &[String]) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::base::cases::each;
-
-    fn lines(text: &str) -> Vec<String> {
-        text.split('|').map(String::from).collect()
-    }
-
-    #[test]
-    fn encryption() {
-        let good = "KEY_CONSIDERED AA 0|KEY_CONSIDERED AA 0|BEGIN_ENCRYPTION 2 9|END_ENCRYPTION";
-        assert_eq!(encrypted(&lines(good), ["AA"]), Ok(()));
-        each(
-            [
-                (
-                    "KEY_CONSIDERED AA 0|BEGIN_ENCRYPTION 2 9",
-                    "did not report the end",
-                ),
-                (
-                    "KEY_CONSIDERED BB 0|BEGIN_ENCRYPTION 2 9|END_ENCRYPTION",
-                    "BB, not AA",
-                ),
-                (
-                    "KEY_CONSIDERED AA 0|KEY_CONSIDERED BB 0|END_ENCRYPTION",
-                    "AA, BB",
-                ),
-                (
-                    "KEY_CONSIDERED AA 0|BEGIN_ENCRYPTION 0 9|END_ENCRYPTION",
-                    "integrity",
-                ),
-                (
-                    "KEY_CONSIDERED AA 0|END_ENCRYPTION|FAILURE gpg-exit 1",
-                    "FAILURE",
-                ),
-                ("INV_RECP 10 AA|END_ENCRYPTION", "INV_RECP"),
-                (
-                    "KEY_CONSIDERED AA 0|END_ENCRYPTION|END_ENCRYPTION",
-                    "did not report",
-                ),
-            ],
-            |(text, words)| {
-                let said = encrypted(&lines(text), ["AA"]).unwrap_err();
-                assert!(said.contains(words), "{said}");
-            },
-        );
-    }
-
-    #[test]
-    fn decryption() {
-        let good = "BEGIN_DECRYPTION|PLAINTEXT 62 0 |DECRYPTION_OKAY|GOODMDC|END_DECRYPTION";
-        assert_eq!(decrypted(&lines(good)), Ok(()));
-        // With the key of another recipient.
-        let other = format!("NO_SECKEY AA|ERROR pkdecrypt_failed 67108949|{good}");
-        assert_eq!(decrypted(&lines(&other)), Ok(()));
-        each(
-            [
-                "PLAINTEXT 62 0 |END_DECRYPTION".to_string(),
-                format!("{good}|BADMDC"),
-                format!("{good}|NODATA 3"),
-                format!("{good}|ERROR proc_pkt.plaintext 89"),
-                String::new(),
-            ],
-            |bad| {
-                assert!(decrypted(&lines(&bad)).is_err(), "{bad}");
-            },
-        );
-    }
-
-    #[test]
-    fn the_name_of_the_one_literal_packet() {
-        let name = |text: &str| literal_name(&lines(text)).map(String::from);
-        let line = "PLAINTEXT 62 0 a=b|PLAINTEXT_LENGTH 5|DECRYPTION_OKAY";
-        assert_eq!(name(line).as_deref(), Some("a=b"));
-        each(
-            [
-                "",
-                "PLAINTEXT 62 0 ",
-                "PLAINTEXT 62 0",
-                "PLAINTEXT 62 0 a|PLAINTEXT 62 0 a",
-            ],
-            |none| {
-                assert_eq!(name(none), None, "{none}");
-            },
-        );
-    }
-
-    #[test]
-    fn what_keeps_gpg_from_signing() {
-        let sign = |text: &str| cannot_sign(&lines(text));
-        let locked = "KEY_CONSIDERED AA 2|BEGIN_SIGNING H8|FAILURE sign 67108949";
-        assert_eq!(sign(locked), Some(Locked::NobodyToAsk));
-        let elsewhere = "INV_SGNR 9 AA|FAILURE sign 17";
-        assert_eq!(sign(elsewhere), Some(Locked::NoSecretKey));
-        assert_eq!(sign("INV_SGNR 9 AA|FAILURE sign 54"), None);
-        assert_eq!(sign("SIG_CREATED D 22 8 00 1795620589 AA"), None);
-    }
-
-    #[test]
-    fn a_new_key() {
-        let status = lines("KEY_CONSIDERED X 0|KEY_CREATED B ABCDEF");
-        assert_eq!(created(&status).as_deref(), Some("ABCDEF"));
-        assert_eq!(created(&lines("KEY_CREATED P ABCDEF")), None);
-    }
-}
+mod tests;

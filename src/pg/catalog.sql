@@ -147,23 +147,28 @@ SELECT pg_catalog.json_build_object(
             (SELECT db.datdba FROM pg_catalog.pg_database db WHERE sn.nspowner = 6171
               AND db.datname = pg_catalog.current_database()), sn.nspowner)))
           ORDER BY sn.nspname, s.relname), '[]')
-        FROM pg_catalog.pg_class s
-        JOIN pg_catalog.pg_namespace sn ON sn.oid = s.relnamespace
-        WHERE s.relkind = 'S' AND s.oid IN (
+        FROM (
           SELECT x.objid FROM pg_catalog.pg_depend x
           WHERE x.classid = 'pg_catalog.pg_class'::regclass AND x.deptype IN ('a', 'i')
             AND x.refclassid = 'pg_catalog.pg_class'::regclass AND x.refobjid = c.oid
             AND x.refobjsubid > 0
           UNION
-          SELECT x.refobjid FROM pg_catalog.pg_attrdef d
-          JOIN pg_catalog.pg_depend x ON x.classid = 'pg_catalog.pg_attrdef'::regclass
-            AND x.objid = d.oid AND x.refclassid = 'pg_catalog.pg_class'::regclass
-          WHERE d.adrelid = c.oid AND NOT EXISTS (
+          -- OFFSET 0 keeps each step apart: else all defaults of the database are read for each table
+          SELECT x.refobjid
+          FROM (SELECT d.oid FROM pg_catalog.pg_attrdef d WHERE d.adrelid = c.oid OFFSET 0) d
+          CROSS JOIN LATERAL (
+            SELECT x.refobjid FROM pg_catalog.pg_depend x
+            WHERE x.classid = 'pg_catalog.pg_attrdef'::regclass AND x.objid = d.oid
+              AND x.refclassid = 'pg_catalog.pg_class'::regclass OFFSET 0) x
+          WHERE NOT EXISTS (
             SELECT FROM pg_catalog.pg_depend o
             WHERE o.classid = 'pg_catalog.pg_class'::regclass AND o.objid = x.refobjid
-              AND o.refclassid = 'pg_catalog.pg_class'::regclass AND o.deptype IN ('a', 'i')))
-          AND NOT (pg_catalog.has_table_privilege(s.oid, 'SELECT')
-            AND pg_catalog.has_schema_privilege(sn.oid, 'USAGE'))),
+              AND o.refclassid = 'pg_catalog.pg_class'::regclass AND o.deptype IN ('a', 'i'))
+        ) AS q(oid)
+        JOIN pg_catalog.pg_class s ON s.oid = q.oid AND s.relkind = 'S'
+        JOIN pg_catalog.pg_namespace sn ON sn.oid = s.relnamespace
+        WHERE NOT (pg_catalog.has_table_privilege(s.oid, 'SELECT')
+          AND pg_catalog.has_schema_privilege(sn.oid, 'USAGE'))),
       -- each takes a lock where it is created: the table, its TOAST table with its index, indexes, sequences
       'locks', 1 + CASE WHEN c.reltoastrelid <> 0 THEN 2 ELSE 0 END
         + (SELECT count(*) FROM pg_catalog.pg_index x WHERE x.indrelid = c.oid)

@@ -1,14 +1,16 @@
 //! What the target tables need around them, as the catalog tells it: what a prelude can create
-//! before them, which sequences join their dump, and what neither brings along.
+//! before them or between them, which sequences and views join their dump, and what nothing brings along.
 
 use crate::base::names::TableName;
+use crate::pg::catalog::RelationKind;
 use serde::{Deserialize, Serialize};
 
-/// Three statements, in the form that psql reads: each gives the next its answer in variables, so
+/// Four statements, in the form that psql reads: each gives the next its answer in variables, so
 /// that the server plans with the true numbers of partitions. The last one prints.
 pub(crate) const QUERY: &str = concat!(
     include_str!("closure/scope.sql"),
     include_str!("closure/edges.sql"),
+    include_str!("closure/bodies.sql"),
     include_str!("closure/answer.sql")
 );
 
@@ -49,6 +51,7 @@ impl ExternalReference {
         let kind = match self.kind.as_str() {
             "foreign_key" | "partitioned_table" => "table".into(),
             "object_names" => "object names in".into(),
+            "search_path" => "search path for".into(),
             "large_object" => "large objects in".into(),
             kind => kind.trim_start_matches("dependent_").replace('_', " "),
         };
@@ -60,10 +63,13 @@ impl ExternalReference {
 pub(crate) struct Closure {
     /// Targets that are not there.
     pub missing: Vec<TableName>,
-    /// What can be created before the tables.
+    /// What can be created before the tables, or between them.
     pub objects: Vec<Object>,
-    /// Sequences that no table owns and that a table's default, or the like, names.
-    pub sequences: Vec<Sequence>,
+    /// Sequences that no table owns and that a table's default, or the like, names; and views that
+    /// show the tables alone, where something that comes along reads them.
+    pub joined: Vec<JoinedRelation>,
+    /// Kind and name of what the text of a body names and what is not brought along.
+    pub passed_over: Vec<String>,
     /// What a restore would miss, prelude or not.
     external: Vec<ExternalReference>,
 }
@@ -78,15 +84,22 @@ pub(crate) struct Object {
     pub name: String,
     /// The type that it is made with, or after: it need not have a statement of its own.
     pub part_of: Option<u32>,
-    /// A function whose body is text: what it names is not known.
+    /// A function whose body is text: what it names is found by that text alone.
     pub opaque: bool,
+    /// Its statements, where pg_dump writes none: in UTF-8.
+    #[serde(default)]
+    pub sql: Option<Vec<String>>,
+    /// The tables behind which alone it can be created. None: before them all.
+    #[serde(default)]
+    pub needs: Vec<TableName>,
     needed_by: Vec<String>,
 }
 
 /// To be dumped with the tables.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct Sequence {
+pub(crate) struct JoinedRelation {
     pub oid: u32,
+    pub kind: RelationKind,
     /// Place of the first target that needs it among the configured tables.
     pub target: usize,
     #[serde(flatten)]
@@ -103,16 +116,24 @@ impl Object {
     }
 
     fn references(&self) -> impl Iterator<Item = ExternalReference> + '_ {
-        self.needed_by.iter().map(|needed_by| ExternalReference {
-            kind: self.kind.replace(' ', "_"),
-            name: self.name.clone(),
-            needed_by: needed_by.clone(),
-        })
+        let kind = self.kind.replace(' ', "_");
+        // What rests on the tables cannot be there before them.
+        let rests = self.needs.iter().filter(|_| kind != "statistics");
+        let rests = rests.map(|table| (format!("dependent_{kind}"), format!("table {table}")));
+        let needed = self.needed_by.iter().cloned();
+        let needed: Vec<_> = needed.map(|by| (kind.clone(), by)).chain(rests).collect();
+        needed
+            .into_iter()
+            .map(|(kind, needed_by)| ExternalReference {
+                kind,
+                name: self.name.clone(),
+                needed_by,
+            })
     }
 }
 
 impl Closure {
-    /// All that a restore would miss, where the prelude holds every object but these.
+    /// All that a restore would miss, where prelude and late file hold every object but these.
     pub(crate) fn external_references(&self, absent: &[Object]) -> Vec<ExternalReference> {
         let mut all = self.external.clone();
         all.extend(absent.iter().flat_map(Object::references));
@@ -122,7 +143,7 @@ impl Closure {
         all
     }
 
-    /// What a prelude has to hold.
+    /// What a prelude has to hold, and the late file behind it.
     pub(crate) fn standing_alone(&self) -> Vec<Object> {
         let objects = self.objects.iter().filter(|object| object.stands_alone());
         objects.cloned().collect()
@@ -140,11 +161,12 @@ mod tests {
                 {"class":2615,"oid":2200,"kind":"schema","name":"public","part_of":null,"opaque":false,"needed_by":["table public.a"]},
                 {"class":1247,"oid":20000,"kind":"type","name":"public.t","part_of":null,"opaque":false,"needed_by":["table public.a","table public.b"]},
                 {"class":2606,"oid":20001,"kind":"domain constraint","name":"c on public.t","part_of":20000,"opaque":false,"needed_by":["type public.t"]}],
-              "sequences":[{"oid":1,"target":0,"schema":"a","name":"B.c"}],
+              "joined":[{"oid":1,"target":0,"kind":"S","schema":"a","name":"B.c"}],
+              "passed_over":[],
               "external":[{"kind":"role","name":"r","needed_by":"owner of table public.a"}]}"#,
         )
         .unwrap();
-        assert_eq!(closure.sequences[0].table.pattern(), r#""a"."B.c""#);
+        assert_eq!(closure.joined[0].table.pattern(), r#""a"."B.c""#);
         let with = closure.external_references(&[]);
         assert_eq!(with.len(), 1);
         assert_eq!(with[0].lack(), Lack::OfHost);

@@ -160,9 +160,10 @@ pub(crate) fn version(program: &str, env: &Env) -> CommandSpec {
     about(program, env, "--version")
 }
 
-/// Asks a tool about itself.
+/// Asks a tool about itself: it connects to nothing, and needs no password.
 pub(crate) fn about(program: &str, env: &Env, option: &str) -> CommandSpec {
-    client("version", program, env).arg(option)
+    let env = env.without(|name| name == "PGPASSWORD");
+    client("version", program, &env).arg(option)
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ use crate::base::env::Env;
 use crate::base::hint::Hint;
 use crate::base::text::shell_word;
 use crate::pg::conninfo::ConnInfo;
+use crate::pg::place::Place;
+use std::borrow::Cow;
 use std::time::Duration;
 
 #[derive(Debug, Clone)]
@@ -32,6 +34,26 @@ impl Connection {
             None => vec![format!("--username={role}"), format!("--dbname={database}")],
         };
         by_hand(to, sql)
+    }
+
+    /// The same, to the one host of a list that has answered: the next session of a list may reach
+    /// another, which may lag behind.
+    pub(crate) fn pinned(&self, answered: &Place) -> Connection {
+        let said = |keyword: &str, variable: &str| {
+            let said = self.conninfo.as_ref().and_then(|info| info.get(keyword));
+            let set = || Some(self.env.value(variable)?.to_string_lossy());
+            said.map(Cow::Borrowed).or_else(set)
+        };
+        let list = said("host", "PGHOST").is_some_and(|host| host.contains(','));
+        // An address beside a name is not told.
+        if !list || said("hostaddr", "PGHOSTADDR").is_some() {
+            return self.clone();
+        }
+        let host = ConnInfo::at(self.conninfo.as_ref(), &answered.host, &answered.port);
+        Connection {
+            conninfo: Some(host),
+            ..self.clone()
+        }
     }
 
     /// The same for another server, with another environment.

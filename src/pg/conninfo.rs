@@ -65,6 +65,17 @@ impl ConnInfo {
         ConnInfo::of(pairs)
     }
 
+    /// One host, and all else that is said. An empty port is the one that libpq takes by default.
+    pub(crate) fn at(said: Option<&ConnInfo>, host: &str, port: &str) -> ConnInfo {
+        let mut pairs = said.map(|info| info.pairs.clone()).unwrap_or_default();
+        pairs.retain(|(key, _)| key != "host" && key != "port");
+        pairs.push(("host".into(), host.into()));
+        if !port.is_empty() {
+            pairs.push(("port".into(), port.into()));
+        }
+        ConnInfo::of(pairs)
+    }
+
     /// What it says of a keyword: its last word, as libpq has it.
     pub(crate) fn get(&self, key: &str) -> Option<&str> {
         let found = self.pairs.iter().rev().find(|(k, _)| k == key)?;

@@ -59,12 +59,12 @@ const OF_CLIENTS: &[&str] = &[
 ];
 
 /// As the server compares names: `utf-8` is `UTF8`.
-fn same(a: &str, b: &str) -> bool {
+fn same(known: &str, text: &str) -> bool {
     let letters = |text: &str| -> String {
-        let letters = text.chars().filter(char::is_ascii_alphanumeric);
+        let letters = text.chars().filter(|c| !matches!(c, '-' | '_' | ' '));
         letters.map(|c| c.to_ascii_lowercase()).collect()
     };
-    letters(a) == letters(b)
+    letters(known) == letters(text)
 }
 
 impl Encoding {

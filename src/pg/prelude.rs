@@ -6,6 +6,7 @@
 //! exactly them; each is wrapped so that it cannot fail where the object is there already.
 
 use crate::pg::closure::{Closure, Object};
+pub(crate) mod late;
 mod render;
 mod split;
 
@@ -19,13 +20,26 @@ pub(crate) const LARGEST: usize = 16 * 1024 * 1024;
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Prelude {
     pub sql: Vec<u8>,
+    /// The [late file](late), where anything is late.
+    pub late: Option<Vec<u8>>,
     /// What it should hold and the dump did not have.
     pub absent: Vec<Object>,
 }
 
 /// `dump`: the output of [`pg_dump_prelude`](crate::pg::command::pg_dump_prelude).
 pub(crate) fn prelude(dump: &[u8], closure: &Closure) -> Result<Prelude, String> {
-    let Dump { settings, entries } = split::split(dump)?;
+    let Dump {
+        settings,
+        mut entries,
+    } = split::split(dump)?;
+    let there: BTreeSet<(u32, u32)> = entries.iter().map(|entry| entry.object).collect();
+    let lacking = closure.objects.iter();
+    let lacking = lacking.filter(|object| !there.contains(&(object.class, object.oid)));
+    for object in lacking {
+        let number = entries.iter().map(|entry| entry.number).max();
+        entries.extend(own(object, number.unwrap_or_default() + 1, &settings));
+    }
+    let late = late::Needs::new(&entries, closure);
     let kept = kept(&entries, closure);
     let there: BTreeSet<(u32, u32)> = kept.iter().map(|entry| entry.object).collect();
     let mut absent = closure.standing_alone();
@@ -40,18 +54,53 @@ pub(crate) fn prelude(dump: &[u8], closure: &Closure) -> Result<Prelude, String>
         .iter()
         .filter_map(|object| Some(((object.class, object.oid), number(object.part_of?)?)))
         .collect();
-    let sql = render::render(&settings, &kept, &parents);
-    Ok(Prelude { sql, absent })
+    let (between, before): (Vec<&Entry>, Vec<&Entry>) =
+        kept.iter().partition(|entry| late.of(entry).is_some());
+    let late = render::late(&between, &parents, &late);
+    let sql = render::render(&settings, &before, &parents, late.as_deref());
+    Ok(Prelude { sql, late, absent })
 }
 
-/// What is run before the tables' own dump, and what after it.
-pub(crate) fn parts(sql: &[u8]) -> Result<(&[u8], &[u8]), String> {
-    if !sql.ends_with(render::END.as_bytes()) {
+/// An entry of our own, where its text is one in the dump's encoding too.
+fn own<'a>(object: &'a Object, number: u32, settings: &[&[u8]]) -> Option<Entry<'a>> {
+    let statements = object.sql.as_ref()?;
+    let utf8 = settings.contains(&&b"SET client_encoding = 'UTF8'"[..]);
+    let ascii = statements.iter().all(|statement| statement.is_ascii());
+    (utf8 || ascii).then(|| Entry {
+        number,
+        object: (object.class, object.oid),
+        hangs_on: Vec::new(),
+        name: object.name.as_bytes(),
+        kind: object.kind.to_uppercase(),
+        schema: b"",
+        statements: statements.iter().map(String::as_bytes).collect(),
+    })
+}
+
+/// A prelude's SQL.
+pub(crate) struct Parts<'a> {
+    /// Is run before the tables' own dump.
+    pub before: &'a [u8],
+    /// And after it.
+    pub after: &'a [u8],
+    /// The SHA-256 of the late file that was made with it.
+    pub late: Option<String>,
+}
+
+pub(crate) fn parts(sql: &[u8]) -> Result<Parts<'_>, String> {
+    let Some(text) = sql.strip_suffix(render::END.as_bytes()) else {
         return Err("the last line of the prelude is missing".into());
-    }
+    };
     // The last one: a body may hold anything. Early preludes have none.
     let after = memchr::memmem::rfind(sql, render::AFTER.as_bytes());
-    Ok(sql.split_at(after.unwrap_or(sql.len())))
+    let (before, after) = sql.split_at(after.unwrap_or(sql.len()));
+    let last = text.trim_ascii_end().rsplit(|byte| *byte == b'\n').next();
+    let late = last.and_then(|line| line.strip_prefix(render::LATE.as_bytes()));
+    Ok(Parts {
+        before,
+        after,
+        late: late.map(|hash| String::from_utf8_lossy(hash).into_owned()),
+    })
 }
 
 const PG_TYPE: u32 = 1247;

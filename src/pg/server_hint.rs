@@ -72,9 +72,34 @@ pub(crate) fn connection_hint(talk: &str) -> &'static str {
     }
 }
 
+/// How pg_dump marks what is an error, from its early versions to the last. What else it begins with
+/// its name is a warning, or what it was doing.
+const MARKS: &[&str] = &[
+    "error:",
+    "fatal:",
+    "detail:",
+    "hint:",
+    "[",
+    "query ",
+    "Dumping the contents of table",
+    "Error message from server:",
+    "The command was:",
+];
+
+/// Without what --verbose tells: "reading row-level security policies" is no failure.
+fn errors(stderr: &str) -> String {
+    let is_error = |line: &&str| {
+        let own = line.strip_prefix("pg_dump: ");
+        own.is_none_or(|rest| MARKS.iter().any(|mark| rest.starts_with(mark)))
+    };
+    let lines: Vec<&str> = stderr.lines().filter(is_error).collect();
+    lines.join("\n")
+}
+
 /// What helps where pg_dump failed.
 pub(crate) fn dump_hint(outcome: &ChildExit) -> Hints {
-    let said = |words: &str| outcome.stderr.contains(words);
+    let errors = errors(&outcome.stderr);
+    let said = |words: &str| errors.contains(words);
     // pg_dump turns --lock-wait-timeout into a statement timeout while it locks.
     let waited = said("statement timeout") && said("LOCK TABLE");
     if waited || said("lock timeout") || said("could not obtain lock") {
@@ -110,6 +135,20 @@ pub(crate) fn dump_hint(outcome: &ChildExit) -> Hints {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hint_is_made_of_errors() {
+        let talk = "pg_dump: reading row-level security policies\npg_dump: terminated by user\n\
+                    pg_dump: warning: x: permission denied\nno matching tables\n\
+                    pg_dump: error: query failed: ERROR:  permission denied for table t\n\
+                    pg_dump: detail: Query was: LOCK TABLE t\n";
+        assert_eq!(
+            errors(talk),
+            "no matching tables\n\
+             pg_dump: error: query failed: ERROR:  permission denied for table t\n\
+             pg_dump: detail: Query was: LOCK TABLE t"
+        );
+    }
 
     #[test]
     fn a_hint_fits_what_was_said_in_any_language() {

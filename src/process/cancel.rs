@@ -1,6 +1,7 @@
 //! What may end a run from outside: a signal, or the limit of the whole run.
 
 use crate::base::error::{Code, Error, Result};
+use signal_hook::consts::SIGCHLD;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -36,7 +37,8 @@ const SIGXFSZ: i32 = 25;
 
 impl Cancel {
     /// Takes over the signals that end a process. One that was ignored when we started stays
-    /// ignored: `nohup` means it.
+    /// ignored: `nohup` means it. But for SIGCHLD, which a parent had ignored: then the kernel keeps
+    /// no status of our children, and none could be seen to end.
     pub(crate) fn install() -> std::io::Result<Cancel> {
         let cancel = Cancel::none();
         let ignored = ignored_signals();
@@ -47,6 +49,10 @@ impl Cancel {
                 let released = Arc::clone(&cancel.released);
                 signal_hook::flag::register_conditional_default(number, released)?;
             }
+        }
+        if ignored >> (SIGCHLD - 1) & 1 == 1 {
+            // A handler ends that, and does nothing; a program that is started has none.
+            signal_hook::flag::register(SIGCHLD, Arc::new(AtomicBool::new(false)))?;
         }
         Ok(cancel)
     }

@@ -2,23 +2,26 @@
 
 use crate::base::error::{Error, Result, StageReport};
 use crate::process::command::CommandSpec;
+use crate::process::leader::Leader;
 use crate::process::status_lines::StatusLines;
-use duct::Handle;
-use duct::unix::HandleExt;
 use std::fmt;
-use std::io::{self, PipeReader, PipeWriter};
-use std::os::unix::process::ExitStatusExt;
-use std::process::ExitStatus;
+use std::io::{PipeReader, PipeWriter};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long a child has between the signal that asks it to end and SIGKILL. pg_dump needs a
 /// SIGTERM, psql a SIGINT, to cancel what its backend is doing.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
-/// How long we wait for the ends of pipes after the children are gone: a grandchild may hold one.
+/// How long we wait for the ends of pipes after a child is gone: what it started may hold one.
 pub(crate) const GRACE: Duration = Duration::from_secs(3);
+/// How long a pipe may stay open behind SIGKILL.
+const MOMENT: Duration = Duration::from_millis(500);
 /// How often a waiting loop looks at signals and limits.
 pub(crate) const TICK: Duration = Duration::from_millis(20);
+
+/// What is told where the end of a pipe was not seen.
+pub(crate) const HELD_OPEN: &str = "a pipe was still held open by another process";
 
 /// How a child ended. Four kinds of failure stay four.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,22 +31,13 @@ pub(crate) enum ExitKind {
     Signal(i32),
     /// Killed, and still not gone when we stopped waiting.
     Lost,
+    /// It ended, but a process beyond our reach holds its output open.
+    HeldOpen,
 }
 
 impl ExitKind {
     pub(crate) fn ok(&self) -> bool {
         *self == ExitKind::Code(0)
-    }
-
-    fn from(status: io::Result<ExitStatus>) -> ExitKind {
-        match status {
-            Ok(status) => match (status.code(), status.signal()) {
-                (Some(code), _) => ExitKind::Code(code),
-                (None, Some(signal)) => ExitKind::Signal(signal),
-                (None, None) => ExitKind::Lost,
-            },
-            Err(_) => ExitKind::Lost,
-        }
     }
 }
 
@@ -57,6 +51,7 @@ impl fmt::Display for ExitKind {
                 write!(f, "signal {signal} ({name})")
             }
             ExitKind::Lost => f.write_str("did not end after SIGKILL"),
+            ExitKind::HeldOpen => f.write_str(HELD_OPEN),
         }
     }
 }
@@ -96,53 +91,59 @@ impl ChildExit {
 }
 
 pub(crate) struct Child {
-    pub handle: Arc<Handle>,
+    pub leader: Arc<Leader>,
     pub status_lines: StatusLines,
     /// Those by which it was not asked to end yet.
     signals: std::slice::Iter<'static, i32>,
     asked: Option<Instant>,
     killed: bool,
+    left: Left,
+}
+
+/// What a child that has ended left behind: processes that hold its pipes.
+enum Left {
+    Unknown,
+    Since(Instant),
+    Asked(Instant),
+    Killed(Instant),
 }
 
 impl Child {
-    /// Starts the command with exactly the environment of its spec. The expression lives in one
-    /// statement: kept longer, it would hold the pipe ends open and nobody would see their end.
+    /// Starts the command with exactly the environment of its spec.
     pub(crate) fn start(
         spec: &CommandSpec,
         stdin: Option<PipeReader>,
         stdout: PipeWriter,
         stderr: PipeWriter,
     ) -> Result<Child> {
-        let command = duct::cmd(&spec.program, &spec.args)
-            .full_env(spec.env.iter().cloned())
-            .stdout_file(stdout)
-            .stderr_file(stderr)
-            .unchecked();
-        let command = match stdin {
-            None => command.stdin_null(),
-            Some(pipe) => command.stdin_file(pipe),
-        };
-        let handle = command.start();
-        drop(command);
+        let mut command = Command::new(&spec.program);
+        command
+            .args(&spec.args)
+            .env_clear()
+            .envs(spec.env.iter().cloned())
+            .stdin(stdin.map_or_else(Stdio::null, Stdio::from))
+            .stdout(stdout)
+            .stderr(stderr);
         let what = || format!("`{}` could not be started", spec.program);
-        let handle = handle.map_err(|err| Error::not_started(&what(), &err))?;
+        let leader = Leader::start(command).map_err(|err| Error::not_started(&what(), &err))?;
         Ok(Child {
-            handle: Arc::new(handle),
+            leader: Arc::new(leader),
             status_lines: StatusLines::default(),
             signals: spec.ending.iter(),
             asked: None,
             killed: false,
+            left: Left::Unknown,
         })
     }
 
     /// How it ended, if it has.
     pub(crate) fn exit(&self) -> Option<ExitKind> {
-        let status = self.handle.try_wait().transpose()?;
-        Some(ExitKind::from(status.map(|output| output.status)))
+        self.leader.exit()
     }
 
-    /// Asks it to end, by one signal after the other with `PATIENCE` between them; then it is
-    /// killed. Called again and again while it lives. True once `GRACE` has passed since.
+    /// Asks it and its group to end, by one signal after the other with `PATIENCE` between them;
+    /// then they are killed. Called again and again while it lives. True once `GRACE` has passed
+    /// since.
     pub(crate) fn end(&mut self) -> bool {
         // What ended by itself was not ended by us, even if the news is still on its way: it may
         // be the cause of all the rest.
@@ -154,14 +155,35 @@ impl Child {
             return waited.is_some_and(|waited| waited > GRACE);
         }
         if waited.is_none_or(|waited| waited > PATIENCE) {
-            let _ = match self.signals.next() {
-                Some(signal) => self.handle.send_signal(*signal),
+            match self.signals.next() {
+                Some(signal) => self.leader.signal(*signal),
                 None => {
                     self.killed = true;
-                    self.handle.kill()
+                    self.leader.kill();
                 }
-            };
+            }
             self.asked = Some(Instant::now());
+        }
+        false
+    }
+
+    /// Asks the rest of its group to end, this long after the child itself has; `GRACE` later it is
+    /// killed. Called again and again while a pipe of the child is open. True once nobody of the
+    /// group can hold it: whoever does is beyond our reach.
+    pub(crate) fn end_rest(&mut self, after: Duration) -> bool {
+        let now = Instant::now();
+        match self.left {
+            Left::Unknown => self.left = Left::Since(now),
+            Left::Since(since) if since.elapsed() > after => {
+                self.leader.signal(signal_hook::consts::SIGTERM);
+                self.left = Left::Asked(now);
+            }
+            Left::Asked(asked) if asked.elapsed() > GRACE => {
+                self.leader.kill();
+                self.left = Left::Killed(now);
+            }
+            Left::Killed(killed) => return killed.elapsed() > MOMENT,
+            Left::Since(_) | Left::Asked(_) => {}
         }
         false
     }
@@ -179,15 +201,16 @@ mod tests {
     fn what_has_ended_is_not_asked_to_end() {
         let start = |program: &str, arg: &str| {
             let spec = CommandSpec::new("x", program).arg(arg);
-            let (out, err) = (io::pipe().unwrap().1, io::pipe().unwrap().1);
+            let (out, err) = (std::io::pipe().unwrap().1, std::io::pipe().unwrap().1);
             Child::start(&spec, None, out, err).unwrap()
         };
         let mut gone = start("/bin/true", "");
-        gone.handle.wait().unwrap();
+        gone.leader.wait();
         assert!(!gone.end() && !gone.was_asked());
         let mut lives = start("/bin/sleep", "60");
         assert!(!lives.end() && lives.was_asked());
-        let ended = lives.handle.wait().unwrap().status;
-        assert_eq!(ExitKind::from(Ok(ended)), ExitKind::Signal(15));
+        assert_eq!(lives.leader.wait(), ExitKind::Signal(15));
+        // As often as it is asked.
+        assert_eq!(lives.exit(), Some(ExitKind::Signal(15)));
     }
 }

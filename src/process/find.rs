@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 pub(crate) enum Tool {
     Gpg,
     Gpgconf,
+    GpgAgent,
     PgDump,
     Psql,
     PgConfig,
     Postgres,
     Setpriv,
+    Cat,
 }
 
 impl Tool {
@@ -21,21 +23,24 @@ impl Tool {
         match self {
             Tool::Gpg => "gpg",
             Tool::Gpgconf => "gpgconf",
+            Tool::GpgAgent => "gpg-agent",
             Tool::PgDump => "pg_dump",
             Tool::Psql => "psql",
             Tool::PgConfig => "pg_config",
             Tool::Postgres => "postgres",
             Tool::Setpriv => "setpriv",
+            Tool::Cat => "cat",
         }
     }
 
     fn package(self) -> &'static str {
         match self {
-            Tool::Gpg | Tool::Gpgconf => "gnupg",
+            Tool::Gpg | Tool::Gpgconf | Tool::GpgAgent => "gnupg",
             Tool::PgDump | Tool::Psql => "postgresql-client",
             Tool::PgConfig => "libpq-dev",
             Tool::Postgres => "postgresql",
             Tool::Setpriv => "util-linux",
+            Tool::Cat => "coreutils",
         }
     }
 }

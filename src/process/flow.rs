@@ -1,8 +1,9 @@
 //! What stands at the pipes: a source writes to a child, a tap stands between two, a sink reads.
 
 use crate::base::error::Error;
+use crate::process::output::Output;
 use crate::process::status_lines::StatusLines;
-use std::io::{self, PipeReader, PipeWriter, Read, Write};
+use std::io::{self, PipeWriter, Read, Write};
 
 /// Why a source, a tap or a sink did not reach its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +12,8 @@ pub(crate) enum StreamError {
     BrokenPipe(String),
     /// It refused what it saw, or could not keep it: the cause.
     Rejected(Error),
+    /// The child is gone, and its output has no end: a process beyond our reach holds it.
+    HeldOpen,
 }
 
 impl From<Error> for StreamError {
@@ -27,7 +30,7 @@ impl StreamError {
     /// An error only where it is the cause.
     pub(crate) fn rejected(self) -> Passed {
         match self {
-            StreamError::BrokenPipe(_) => Ok(()),
+            StreamError::BrokenPipe(_) | StreamError::HeldOpen => Ok(()),
             StreamError::Rejected(_) => Err(self),
         }
     }
@@ -65,13 +68,14 @@ pub(crate) trait Sink: Send + 'static {
 
 const BUFFER: usize = 128 * 1024;
 
-pub(crate) fn read_to_end(from: &mut PipeReader, mut push: impl FnMut(&[u8]) -> Passed) -> Passed {
+pub(crate) fn read_to_end(from: &mut Output, mut push: impl FnMut(&[u8]) -> Passed) -> Passed {
     let mut buffer = vec![0; BUFFER];
     loop {
         match from.read(&mut buffer) {
             Ok(0) => return Ok(()),
             Ok(n) => push(&buffer[..n])?,
             Err(err) if err.kind() == io::ErrorKind::Interrupted => {}
+            Err(err) if err.kind() == io::ErrorKind::TimedOut => return Err(StreamError::HeldOpen),
             Err(err) => return Err(StreamError::broken(err)),
         }
     }

@@ -5,11 +5,11 @@ use crate::process::cancel::{Cancel, StopReason};
 use crate::process::child::ChildExit;
 use crate::process::command::CommandSpec;
 use crate::process::flow::{Passed, Sink, Source, StreamError, Tap, read_to_end};
+use crate::process::output::Output;
 use crate::process::supervisor::{Pipes, Stdin, Supervisor, Worker, taken};
-use std::io::PipeReader;
 
-/// All that is known of one command at its end. `sink` is `None` where another process held the
-/// pipe open and the thread at it was left behind.
+/// All that is known of one command at its end. `sink` is `None` where the thread at its pipe was
+/// left behind.
 pub(crate) struct Streamed<S> {
     pub outcome: ChildExit,
     pub source: Option<Passed>,
@@ -108,22 +108,22 @@ fn feed<R: Source>(
 fn tapped<T: Tap>(
     supervisor: &mut Supervisor,
     tap: T,
-    from: PipeReader,
+    from: Output,
     to: Option<std::io::PipeWriter>,
 ) -> Option<Worker<T>> {
     let (to, producer) = (to?, supervisor.child(PRODUCER)?);
-    let (handle, status_lines) = (producer.handle.clone(), producer.status_lines.clone());
+    let (leader, status_lines) = (producer.leader.clone(), producer.status_lines.clone());
     supervisor.read(PRODUCER, tap, from, move |tap, from| {
         let mut stream = tap.open(to, status_lines)?;
         read_to_end(from, |bytes| tap.push(bytes, &mut stream))?;
-        if handle.wait().is_ok_and(|output| output.status.success()) {
+        if leader.wait().ok() {
             tap.end(stream)?;
         }
         Ok(())
     })
 }
 
-fn keep<S: Sink>(sink: &mut S, from: &mut PipeReader) -> Passed {
+fn keep<S: Sink>(sink: &mut S, from: &mut Output) -> Passed {
     let how = read_to_end(from, |bytes| sink.push(bytes));
     sink.end();
     how

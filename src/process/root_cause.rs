@@ -2,7 +2,7 @@
 
 use crate::base::error::{Code, Error};
 use crate::process::cancel::StopReason;
-use crate::process::child::{ChildExit, ExitKind};
+use crate::process::child::{ChildExit, ExitKind, HELD_OPEN};
 use crate::process::flow::{Passed, StreamError};
 use crate::process::pipe::Piped;
 
@@ -56,11 +56,14 @@ fn judge(
     }
     // A producer whose reader went away, or that we ended for it, is not the cause. One that
     // ignores SIGPIPE, as gpg does, tells of a broken pipe by a status of its own; but then the tap
-    // has met a broken pipe before it, at the consumer.
+    // has met a broken pipe before it, at the consumer. Where the tap has read all, the broken pipe
+    // was another than ours.
     let consequence = producer.stopped
-        || producer.end == ExitKind::Signal(SIGPIPE)
+        || producer.end == ExitKind::Signal(SIGPIPE) && tap != Some(&Ok(()))
         || matches!(tap, Some(Err(StreamError::BrokenPipe(_))));
+    let held = || Error::new(Code::StageFailed, HELD_OPEN);
     match (producer.end.ok(), consumer.end.ok()) {
+        (true, _) if tap == Some(&Err(StreamError::HeldOpen)) => Blame::Tap(held()),
         (true, false) => Blame::Consumer,
         (false, false) if consequence => Blame::Consumer,
         (false, false) => Blame::Both,
@@ -73,10 +76,7 @@ fn judge(
             (_, Some(Err(StreamError::BrokenPipe(why)))) => {
                 Blame::Sink(Error::new(Code::StageFailed, why))
             }
-            _ => Blame::Tap(Error::new(
-                Code::StageFailed,
-                "a pipe was still held open by another process",
-            )),
+            _ => Blame::Tap(held()),
         },
     }
 }
@@ -133,6 +133,14 @@ mod tests {
                     ok(),
                     None,
                     Blame::Consumer,
+                ),
+                (
+                    outcome(ExitKind::Signal(13), false),
+                    end(0),
+                    ok(),
+                    ok(),
+                    None,
+                    Blame::Producer,
                 ),
                 (stopped(), end(2), broken(), ok(), None, Blame::Consumer),
                 (stopped(), end(0), broken(), ok(), None, Blame::Consumer),

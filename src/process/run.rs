@@ -1,6 +1,6 @@
 //! One command whose answer is held in memory.
 
-use crate::base::error::{Code, Error};
+use crate::base::error::{Code, Error, Result};
 use crate::process::cancel::{Cancel, StopReason};
 use crate::process::child::{ChildExit, ExitKind};
 use crate::process::command::CommandSpec;
@@ -25,6 +25,14 @@ pub(crate) struct Output {
 impl Output {
     pub(crate) fn ok(&self) -> bool {
         self.outcome.end.ok() && self.stop.is_none()
+    }
+
+    /// An error where it was not started: then it has said neither yes nor no.
+    pub(crate) fn started(self) -> Result<Output> {
+        match &self.outcome.end {
+            ExitKind::NotStarted(error) => Err(error.clone()),
+            _ => Ok(self),
+        }
     }
 
     pub(crate) fn text(&self) -> String {
@@ -57,9 +65,10 @@ pub(crate) fn run(spec: &CommandSpec, input: Input, cancel: &Cancel) -> Output {
     let stdout = match streamed.sink {
         Some((Answer(bytes), Ok(()))) => bytes,
         _ => {
-            if !matches!(outcome.end, ExitKind::NotStarted(_)) {
-                outcome.end = ExitKind::Lost;
-            }
+            outcome.end = match outcome.end {
+                ExitKind::Code(0) => ExitKind::HeldOpen,
+                end => end,
+            };
             Vec::new()
         }
     };

@@ -6,7 +6,6 @@ use crate::process::child::ChildExit;
 use crate::process::command::CommandSpec;
 use crate::process::flow::read_to_end;
 use crate::process::supervisor::{Pipes, Stdin, Supervisor};
-use duct::unix::HandleExt;
 
 /// A server of ours. Ended when it is dropped.
 pub(crate) struct Service(Supervisor);
@@ -36,9 +35,11 @@ impl Service {
 
     /// What sends it a signal from another thread.
     pub(crate) fn signaller(&self) -> impl Fn(i32) + Send + Sync + use<> {
-        let handle = self.0.child(0).map(|child| child.handle.clone());
+        let leader = self.0.child(0).map(|child| child.leader.clone());
         move |signal| {
-            let _ = handle.as_ref().map(|handle| handle.send_signal(signal));
+            if let Some(leader) = &leader {
+                leader.signal(signal);
+            }
         }
     }
 }

@@ -1,8 +1,9 @@
 //! Standard error of a child: its status protocol, and the tail of the rest.
 
 use crate::process::command::CommandSpec;
+use crate::process::output::Output;
 use crate::process::status_lines::StatusLines;
-use std::io::{PipeReader, Read};
+use std::io::Read;
 
 const TEXT_KEPT: usize = 64 * 1024;
 const STATUS_KEPT: usize = 1024 * 1024;
@@ -15,7 +16,7 @@ pub(crate) struct Stderr {
 }
 
 /// Reads standard error to its end: status lines as they pass, and the tail of the rest.
-pub(crate) fn read(mut pipe: PipeReader, spec: &CommandSpec, status: &StatusLines) -> Stderr {
+pub(crate) fn read(mut pipe: Output, spec: &CommandSpec, status: &StatusLines) -> Stderr {
     let (prefix, expected) = (spec.status_prefix, spec.expected_talk);
     let mut filter = spec.stderr_filter.map(|new| new());
     let (mut stderr, mut line) = (Vec::new(), Vec::new());

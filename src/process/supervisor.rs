@@ -1,17 +1,22 @@
 //! The one place that waits: for the exits of children, for their standard error, and for the
 //! threads that feed and read them. And the one place that ends children.
 
-use crate::base::error::{Code, Error, Result};
+use crate::base::error::{Error, Result};
 use crate::base::threads::caught;
 use crate::process::cancel::{Cancel, StopReason};
 use crate::process::child::{Child, ChildExit, ExitKind, GRACE, TICK};
 use crate::process::command::CommandSpec;
 use crate::process::flow::{Passed, StreamError};
+use crate::process::output::Output;
+use crate::process::stage::Stage;
 use crate::process::stderr::{self, Stderr};
-use std::io::{self, PipeReader, PipeWriter};
+use std::io::{self, PipeWriter};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long a thread may still be busy when all children are gone. Readers end long before.
+const LEFT_BEHIND: Duration = Duration::from_secs(10);
 
 /// A list of stages, each a child with its pipes and the threads at them.
 pub(crate) struct Supervisor {
@@ -25,29 +30,18 @@ pub(crate) struct Supervisor {
     rx: Receiver<Event>,
 }
 
-struct Stage {
-    spec: CommandSpec,
-    child: Option<Child>,
-    /// Why it could not be started, or not be given what it needs.
-    not_started: Option<Error>,
-    end: Option<ExitKind>,
-    stderr: Stderr,
-    /// Its standard output was read to its end, or given up.
-    read: bool,
-}
-
 enum Event {
     Stderr(usize, Stderr),
     /// Wakes the supervisor, which looks at all children itself.
     Exited,
-    Fed(Passed),
+    Fed(usize, Passed),
     Read(usize, Passed),
 }
 
 /// Our ends of the pipes of a stage.
 pub(crate) struct Pipes {
     pub stdin: Option<PipeWriter>,
-    pub stdout: PipeReader,
+    pub stdout: Output,
 }
 
 /// What a stage reads.
@@ -81,16 +75,9 @@ impl Supervisor {
     /// the others.
     pub(crate) fn start(&mut self, spec: &CommandSpec, stdin: Stdin) -> Option<Pipes> {
         let at = self.stages.len();
-        let not_reached = || Error::new(Code::StageFailed, "it was not started");
-        self.stages.push(Stage {
-            spec: spec.clone(),
-            child: None,
-            not_started: self.failed.then(not_reached),
-            end: None,
-            stderr: Stderr::default(),
-            read: false,
-        });
+        self.stages.push(Stage::new(spec));
         if self.failed {
+            self.stages[at].not_reached();
             return None;
         }
         let started = self.try_start(spec, at, stdin);
@@ -109,19 +96,24 @@ impl Supervisor {
         }
         .unzip();
         let child = Child::start(spec, stdin, stdout.1, stderr.1)?;
-        let (handle, lines) = (child.handle.clone(), child.status_lines.clone());
+        let (leader, lines) = (child.leader.clone(), child.status_lines.clone());
         self.stages[at].child = Some(child);
         let (tx, to_read) = (self.tx.clone(), spec.clone());
+        let last_call = self.stages[at].last_call.clone();
+        let (stdout, stderr) = (
+            Output::new(stdout.0, last_call.clone()),
+            Output::new(stderr.0, last_call),
+        );
         self.thread(at, move || {
-            let read = stderr::read(stderr.0, &to_read, &lines);
+            let read = stderr::read(stderr, &to_read, &lines);
             // Nobody listens any more once the supervisor gave up: a failed send is no loss.
             let _ = tx.send(Event::Stderr(at, read));
-            let _ = handle.wait();
+            leader.wait();
             let _ = tx.send(Event::Exited);
         })?;
         Ok(Pipes {
             stdin: feed,
-            stdout: stdout.0,
+            stdout,
         })
     }
 
@@ -133,7 +125,9 @@ impl Supervisor {
         to: PipeWriter,
         work: impl FnOnce(&mut T, &mut PipeWriter) -> Passed + Send + 'static,
     ) -> Option<Worker<T>> {
-        self.work(at, value, to, work, Event::Fed)
+        let worker = self.work(at, value, to, work, move |how| Event::Fed(at, how))?;
+        self.stages[at].feeding = true;
+        Some(worker)
     }
 
     /// A thread that reads the standard output of a stage.
@@ -141,8 +135,8 @@ impl Supervisor {
         &mut self,
         at: usize,
         value: T,
-        from: PipeReader,
-        work: impl FnOnce(&mut T, &mut PipeReader) -> Passed + Send + 'static,
+        from: Output,
+        work: impl FnOnce(&mut T, &mut Output) -> Passed + Send + 'static,
     ) -> Option<Worker<T>> {
         self.work(at, value, from, work, move |how| Event::Read(at, how))
     }
@@ -211,19 +205,31 @@ impl Supervisor {
             let ended = self.have_ended();
             stop = stop.or_else(|| cancel.stop());
             self.failed |= stop.is_some();
-            if ended {
-                let since = *gone.get_or_insert_with(Instant::now);
-                // A tap may still be pushing what it holds, but only into a consumer that lives:
-                // with all of them gone, a pipe that stays open is a grandchild's.
-                if self.running == 0 || since.elapsed() > GRACE {
-                    return stop;
-                }
-            } else if self.end_children() {
-                return stop;
+            let since = ended.then(|| *gone.get_or_insert_with(Instant::now));
+            // A reader gives up by itself; one that writes to whom we cannot end is left behind.
+            let over = since.is_some_and(|gone| self.running == 0 || gone.elapsed() > LEFT_BEHIND);
+            if over || self.end_children() {
+                break;
             }
             match self.rx.recv_timeout(TICK) {
                 Ok(event) => self.take(event),
                 Err(_) => tick(),
+            }
+        }
+        self.end_groups();
+        stop
+    }
+
+    /// Nothing of a stage goes on in the background. It is asked to end; where one has failed it is
+    /// killed, since what is said then of the store must hold.
+    fn end_groups(&self) {
+        let fine = |stage: &Stage| stage.end.as_ref().is_some_and(ExitKind::ok);
+        let sound = !self.failed && self.stages.iter().all(fine);
+        for child in self.stages.iter().flat_map(|stage| &stage.child) {
+            if sound {
+                child.leader.signal(signal_hook::consts::SIGTERM);
+            } else {
+                child.leader.kill();
             }
         }
     }
@@ -233,13 +239,8 @@ impl Supervisor {
         while let Ok(event) = self.rx.try_recv() {
             self.take(event);
         }
-        for stage in &mut self.stages {
-            if let (None, Some(child)) = (&stage.end, &stage.child) {
-                stage.end = child.exit();
-            }
-        }
-        let ended = |stage: &Stage| stage.end.is_some() || stage.child.is_none();
-        self.stages.iter().all(ended)
+        self.stages.iter_mut().for_each(Stage::look);
+        self.stages.iter().all(Stage::has_ended)
     }
 
     fn take(&mut self, event: Event) {
@@ -247,10 +248,19 @@ impl Supervisor {
             Event::Exited => return,
             Event::Stderr(at, stderr) => {
                 self.stages[at].stderr = stderr;
+                self.stages[at].heard = true;
                 Ok(())
             }
             // A child that reads no further is a consequence: its status will say of what.
-            Event::Fed(how) => how.or_else(StreamError::rejected),
+            Event::Fed(at, how) => {
+                self.stages[at].feeding = false;
+                how.or_else(StreamError::rejected)
+            }
+            // With all that was to be had, its reader ends by itself.
+            Event::Read(at, Err(StreamError::HeldOpen)) => {
+                self.stages[at].read = true;
+                Ok(())
+            }
             Event::Read(at, how) => {
                 self.stages[at].read = true;
                 how
@@ -264,11 +274,17 @@ impl Supervisor {
     fn end_children(&mut self) -> bool {
         let mut given_up = false;
         let mut reader_ended = false;
-        for stage in &mut self.stages {
+        let after = if self.failed { Duration::ZERO } else { GRACE };
+        for at in 0..self.stages.len() {
+            // The tap that reads the next stage writes to this one.
+            let tapped = self.stages.get(at + 1).is_some_and(|next| !next.read);
+            let stage = &mut self.stages[at];
             let must = self.failed || (reader_ended && !stage.read);
             reader_ended = stage.end.is_some();
-            if let (true, None, Some(child)) = (must, &stage.end, &mut stage.child) {
-                given_up |= child.end();
+            if stage.end.is_none() {
+                given_up |= must && stage.end_child();
+            } else if tapped || stage.is_open() {
+                stage.end_rest(after);
             }
         }
         given_up
@@ -276,16 +292,6 @@ impl Supervisor {
 
     /// How a stage ended, and what it said.
     pub(crate) fn exit(&mut self, at: usize) -> ChildExit {
-        let not_started = self.not_started(at).map(ExitKind::NotStarted);
-        let stage = &mut self.stages[at];
-        let stderr = std::mem::take(&mut stage.stderr);
-        let end = not_started.or_else(|| stage.end.clone());
-        ChildExit {
-            spec: stage.spec.clone(),
-            end: end.unwrap_or(ExitKind::Lost),
-            stopped: stage.child.as_ref().is_some_and(Child::was_asked),
-            status: stderr.status,
-            stderr: stderr.text,
-        }
+        self.stages[at].exit()
     }
 }

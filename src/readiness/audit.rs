@@ -115,12 +115,13 @@ fn finding(check: Result<Task<'_, Finding>>) -> Finding {
     found.unwrap_or_else(|error| unasked(&error))
 }
 
-/// A refusal as a finding: absent is MISSING, what we stopped is UNKNOWN, the rest is FAILED.
+/// A refusal as a finding: absent is MISSING; what we stopped, or what a limit of the host or a
+/// signal kept from answering, is UNKNOWN; the rest is FAILED.
 pub(crate) fn refusal(error: &Error) -> Finding {
     let why = told(error);
     let finding = match error.code {
         _ if error.absent => Finding::missing(why),
-        Code::Timeout | Code::Interrupted(_) => Finding::unknown(why),
+        Code::Timeout | Code::Interrupted(_) | Code::StageFailed => Finding::unknown(why),
         _ => Finding::failed(why),
     };
     finding.hint(error.hints.clone())

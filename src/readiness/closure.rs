@@ -123,7 +123,13 @@ fn evidence(host: &Host, closure: &Closure, found: &Restorability) -> Vec<Eviden
     }));
     evidence.extend(found.opaque.iter().map(|name| {
         Evidence::warning(format!(
-            "the body of {name} is text: what it names is not tracked by the server"
+            "the body of {name} is text: what it names is found by that text alone"
+        ))
+    }));
+    evidence.extend(found.passed_over.iter().map(|what| {
+        Evidence::warning(format!(
+            "the text of a body names {what}, which is passed over: it needs what is not there \
+             before the tables, or is not written in a trusted language"
         ))
     }));
     evidence

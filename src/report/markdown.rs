@@ -5,8 +5,8 @@ use crate::base::text::{counted, plain};
 use crate::report::matrix::{Evidence, EvidenceKind, Row};
 use crate::report::proof::Readiness;
 
-/// `package` is the operator's script.
-pub(crate) fn report(found: &Readiness, package: &str) -> String {
+/// `package` are the operator's scripts: for the operator's machine, and for this host.
+pub(crate) fn report(found: &Readiness, package: &[String; 2]) -> String {
     let verdict = &found.verdict;
     let mut out = format!(
         "# Backup readiness\n\n- date_utc: {}\n- host: {}\n- tool: pgseal {}\n\
@@ -34,7 +34,10 @@ pub(crate) fn report(found: &Readiness, package: &str) -> String {
         A field that is missing, empty or malformed raises `StopInvariantFailed`: no envelope, \
         no write.\n";
     out += "\n## 5. Operator command package (not executed)\n\n";
-    out += &fenced("shell", package);
+    out += &package
+        .each_ref()
+        .map(|part| fenced("shell", part))
+        .join("\n");
     out += "\n## 6. Verdict\n\n";
     out + &fenced("text", &verdict.text())
 }

@@ -1,4 +1,4 @@
-//! The operator's package: a script in two parts, one for each machine.
+//! The operator's package: two scripts, one for each machine.
 
 use crate::base::text::plain;
 use crate::base::text::shell_word;
@@ -43,31 +43,58 @@ Subkey-Type: RSA
 Subkey-Length: 4096
 Subkey-Usage: encrypt";
 
-pub(crate) fn script(filled: &Filled) -> String {
-    let host = plain(filled.host);
-    let mut out = format!(
-        "#!/usr/bin/env bash\n\
-         # pgseal operator package for {host}, {}. pgseal printed it and ran none of it.\n\
-         # Two parts for two machines: the secret key never comes to {host}.\n\n",
+/// Which script is for which machine. Nothing of it can be run: as one file it would make the secret
+/// key on the host that may never have it.
+pub(crate) fn overview(filled: &Filled) -> String {
+    let (host, config) = (plain(filled.host), config_option(filled));
+    let rsa = match filled.algorithm {
+        KeyAlgorithm::Ecc => "",
+        KeyAlgorithm::Rsa => " --rsa",
+    };
+    format!(
+        "# pgseal operator package for {host}, {}: two scripts for two machines, since the secret key\n\
+         # never comes to {host}. Print each on {host}, and run it with bash, or paste it into one:\n\
+         #\n\
+         #   pgseal operator-package --part=operator{rsa}{config}\n\
+         #     on the operator's machine: makes the key, writes its public part to a file\n\
+         #   pgseal operator-package --part=host{config}\n\
+         #     on this host, with that file: imports it, publishes its fingerprint, looks what is missing\n",
         filled.date
-    );
-    out += &on_the_operators_machine(filled);
-    out.push('\n');
-    out += &on_this_host(filled);
-    out
+    )
 }
 
-fn on_the_operators_machine(filled: &Filled) -> String {
+/// A script's first lines, and all of it in a subshell: pasted into a login shell, its `set -e` and
+/// its `exit` must not end the session.
+fn script(filled: &Filled, place: &str, body: &str) -> String {
+    let host = plain(filled.host);
     format!(
-        r##"# on the operator's machine
+        "#!/usr/bin/env bash\n\
+         # pgseal operator package for {host}, {}: {place}.\n\
+         # pgseal printed it and ran none of it.\n\
+         (\n\
+         set -euo pipefail\n\
+         umask 077\n\n\
+         {body})\n",
+        filled.date
+    )
+}
 
-set -euo pipefail
-umask 077
+pub(crate) fn on_the_operators_machine(filled: &Filled) -> String {
+    let host = plain(filled.host);
+    let body = format!(
+        r##"# pinentry asks for the passphrase on this terminal.
 GPG_TTY=$(tty) || true
 export GPG_TTY
+if [[ $GPG_TTY == /dev/* && ! ( -r $GPG_TTY && -w $GPG_TTY ) ]]; then
+  echo "$GPG_TTY is not yours, as after su, and pinentry could not open it: log in as this user," >&2
+  echo 'or make a terminal of your own first: script -q /dev/null' >&2
+  exit 1
+fi
 
-# 1. A key of its own for the backups. pinentry asks for the passphrase: keep it in a vault, never
-#    in a file. Key and subkey expire after two years.
+# 1. A key of its own for the backups. Keep the passphrase in a vault, never in a file. Key and
+#    subkey expire after two years.
+home=$(gpgconf --list-dirs homedir)
+install -d -m 0700 "$home"
 created=$(gpg --batch --status-fd=1 --gen-key <<'PARAMETERS'
 {block}
 Name-Real: {name}
@@ -81,7 +108,7 @@ fpr=$(awk '$2 == "KEY_CREATED" {{ print $4 }}' <<<"$created")
 [[ $fpr =~ ^([0-9A-F]{{40}}|[0-9A-F]{{64}})$ ]] || {{ echo 'no key was made' >&2; exit 1; }}
 
 #    The revocation certificate: whoever has it can end the key. Move it off this machine.
-revocation=$(gpgconf --list-dirs homedir)/openpgp-revocs.d/$fpr.rev
+revocation=$home/openpgp-revocs.d/$fpr.rev
 test -s "$revocation"
 
 #    The public key: the only part that {host} may have.
@@ -96,17 +123,19 @@ printf 'fingerprint:             %s\npublic key:              %s\nrevocation cer
         },
         name = filled.name,
         email = filled.email,
-        host = plain(filled.host),
-    )
+    );
+    let place = format!("for the operator's machine, never for {host}");
+    script(filled, &place, &body)
 }
 
-fn on_this_host(filled: &Filled) -> String {
+pub(crate) fn on_this_host(filled: &Filled) -> String {
     let home = shell_word(filled.gnupg_home);
     let config = config_option(filled);
     let publish = match &filled.env_file {
         Some(file) => publish_in_file(&shell_word(file)),
-        None => "#    No env_file is configured: put the same line into the environment of the \
-                 writer.\nexport BACKUP_GPG_FPR=\"$fpr\"\n"
+        None => "#    No env_file is configured: the writer's environment needs this line.\n\
+                 export BACKUP_GPG_FPR=\"$fpr\"\n\
+                 echo \"export BACKUP_GPG_FPR=$fpr\"\n"
             .to_string(),
     };
     let tables: String = match filled.tables {
@@ -116,23 +145,20 @@ fn on_this_host(filled: &Filled) -> String {
             .map(|table| format!("#      {}\n", plain(table)))
             .collect(),
     };
-    format!(
-        r##"# on this host
-
-set -euo pipefail
-umask 077
-: "${{fpr:?set it to the fingerprint that the operator read out}}"
+    let body = format!(
+        r##": "${{fpr:?set it to the fingerprint that the operator read out}}"
 public_key=${{public_key:-$PWD/pgseal-$fpr.asc}}
+install -d -m 0700 {home}
+gnupg() {{ gpg --homedir {home} --batch --no-options "$@"; }}
 
 #    The public key alone: a file with a secret key in it is refused.
-packets=$(gpg --batch --no-options --list-packets "$public_key")
+packets=$(gnupg --list-packets "$public_key")
 if grep -q '^:secret' <<<"$packets"; then
   echo "$public_key holds a secret key: it does not belong on this host" >&2
   exit 1
 fi
-install -d -m 0700 {home}
-gpg --homedir {home} --batch --no-options --import "$public_key"
-imported=$(gpg --homedir {home} --batch --no-options --with-colons --list-keys "$fpr")
+gnupg --import "$public_key"
+imported=$(gnupg --with-colons --list-keys "$fpr")
 grep -q "^fpr:.*:$fpr:" <<<"$imported"
 
 # 3. Publish the fingerprint.
@@ -149,7 +175,8 @@ pgseal preflight{config}
 {tables}"##,
         run_id = filled.run_id,
         artifact = plain(filled.artifact),
-    )
+    );
+    script(filled, "for this host", &body)
 }
 
 /// ` --config=FILE`, where one was read.

@@ -21,6 +21,7 @@ pub(crate) fn script(filled: &Filled) -> String {
 # Either way it cannot decrypt, and losing it loses no backup: revoke it, make another, and sign the
 # runs anew by the envelopes that you kept (pgseal sign).
 
+(
 set -euo pipefail
 umask 077
 
@@ -59,6 +60,7 @@ PGSEAL_SIGNING_KEY="$fpr" pgseal preflight{config}
 #    and, in its config file, or as --signed-by FINGERPRINT:
 #      [signing]
 #      trusted = ["FINGERPRINT"]
+)
 "##,
         host = plain(filled.host),
         date = filled.date,

@@ -4,8 +4,10 @@ use crate::base::names::{TableName, quoted};
 use crate::base::text::shortened;
 use crate::pg::copy::CopyHeader;
 use crate::pg::lexer::{KEPT, Token};
+use crate::pg::prelude::late::Part;
 use crate::pg::row_digest::{DigestKey, RowDigest, TableDigest};
 use crate::pg::scan::{Listener, SqlByte};
+use crate::restore::late::LateParts;
 use crate::restore::omissions::{Omission, Omissions};
 use crate::restore::script::{Told, TransactionScript};
 use crate::restore::statement::{self, Statement};
@@ -61,6 +63,7 @@ pub(crate) struct DumpEditor {
     copied: Vec<Copied>,
     /// Whose rows pass, or passed last.
     current: usize,
+    late: LateParts,
     /// How many tables psql has been asked to tell again.
     compared: usize,
     /// What was left out, and why.
@@ -87,8 +90,30 @@ impl DumpEditor {
             grantor: None,
             copied: Vec::new(),
             current: 0,
+            late: LateParts::default(),
             compared: 0,
             omitted: Vec::new(),
+        }
+    }
+
+    pub(crate) fn with_late(self, parts: Vec<Part>) -> DumpEditor {
+        let late = LateParts::new(parts);
+        DumpEditor { late, ..self }
+    }
+
+    /// What is late and has not passed yet, at the end of the dump.
+    pub(crate) fn late(&mut self) -> Result<(), String> {
+        self.insert_late();
+        self.late.done()
+    }
+
+    /// All that is late and has the tables that it needs.
+    fn insert_late(&mut self) {
+        for sql in self.late.ready() {
+            // Its own warnings tell what it left out.
+            let level = |level| format!("SET LOCAL client_min_messages = {level};\n").into_bytes();
+            let text = [level("warning"), sql, level("error")].concat();
+            self.insert("the late part of the prelude", &text);
         }
     }
 
@@ -169,6 +194,7 @@ impl DumpEditor {
                     format!("ALTER TABLE ONLY {table} ALTER COLUMN {column} DROP DEFAULT;\n");
                 self.write(drop.as_bytes());
             }
+            Statement::CreateRelation(name) => self.late.created(name),
             statement if statement.hides_rows() => self.compare(),
             _ => {}
         }
@@ -223,6 +249,7 @@ impl Listener for DumpEditor {
             Token::Comment(text) => {
                 if let Some(label) = label(text) {
                     self.entry_omitted = false;
+                    self.insert_late();
                     self.begin_entry(label);
                 }
             }

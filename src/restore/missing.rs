@@ -57,6 +57,10 @@ fn remedy(MissingDependency { reference, why }: &MissingDependency<'_>) -> Strin
             "make the locale {name} on the server's host (Debian: apt-get install locales, \
              dpkg-reconfigure locales)"
         ),
+        ("search_path", _) => format!(
+            "the search_path of a restore is empty: where it was backed up, ALTER the {by} SET \
+             search_path = …, or name the schema in its body, and back it up again"
+        ),
         ("partitioned_table", _) => {
             format!("restore with --skip-external where there is no {name}, and attach it by hand")
         }

@@ -139,7 +139,7 @@ pub(crate) fn failure(
         | Blame::Tap(error) => error,
         Blame::Producer | Blame::Both => match opens(gpg) {
             Ok(Opening::Refused(no)) => {
-                sealed(format!("the artifact cannot be decrypted: {}", no.why)).hint(no.hints)
+                sealed(format!("the artifact cannot be decrypted: {}", no.why))
             }
             Ok(Opening::Opened) => sealed("gpg and psql failed".into()),
             Err(error) => error,

@@ -15,6 +15,7 @@ use crate::gnupg::compression::Compression;
 use crate::pg;
 use crate::pg::closure::ExternalReference;
 use crate::pg::connection::Connection;
+use crate::pg::prelude::late;
 use crate::pg::row_digest::DigestKey;
 use crate::pg::session::WrittenUnder;
 use crate::process::cancel::Cancel;
@@ -33,8 +34,7 @@ use crate::restore::target::{self, TargetDatabase};
 use crate::store::manifest::Manifest;
 use crate::verify::decrypt::{Ciphertext, Decryptor};
 use crate::verify::plaintext::{Content, plaintext_of};
-use crate::verify::verification::VerifiedArtifact;
-use crate::verify::with_key::Prelude;
+use crate::verify::verification::{Surrounding, VerifiedArtifact};
 use std::sync::mpsc::channel;
 
 /// What a restore did.
@@ -117,7 +117,7 @@ pub(crate) fn prelude_unproved() -> Error {
 pub(crate) fn restore(
     plan: RestorePlan,
     sound: &VerifiedArtifact<'_>,
-    prelude: Option<Prelude>,
+    surrounding: Surrounding,
     key: &Decryptor<'_>,
     connection: &Connection,
 ) -> Result<RestoreOutcome> {
@@ -134,11 +134,15 @@ pub(crate) fn restore(
     let digest_key = DigestKey::random()?;
     let (to, answers) = channel();
     let commit = Commit::default();
+    let Surrounding { prelude, late } = surrounding;
     let has_prelude = prelude.is_some();
+    let late = late.as_deref().map(late::parts).transpose();
+    let late = late.map_err(|why| Error::new(Code::NotVerified, why))?;
     let tap = RestoreTap {
         inflate: plaintext_of(compression)?,
         content: Some(Content::new(manifest)),
-        editor: DumpEditor::new(script.clone(), plan.omissions, digest_key),
+        editor: DumpEditor::new(script.clone(), plan.omissions, digest_key)
+            .with_late(late.unwrap_or_default()),
         script: script.clone(),
         manifest: manifest.clone(),
         without_prelude: manifest.prelude.is_some() && prelude.is_none(),

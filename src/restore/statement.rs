@@ -34,6 +34,8 @@ impl DependentKind {
 /// The statements that a restore must tell apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Statement {
+    /// It creates the table, or the view.
+    CreateRelation(TableName),
     /// It creates the object.
     Create(Dependent),
     /// It changes the object, which it needs not have created: `ENABLE TRIGGER`, `COMMENT ON`.
@@ -225,6 +227,10 @@ impl Reader<'_> {
     }
 
     fn create(&mut self) -> Option<Statement> {
+        let _ = self.eat("unlogged");
+        if self.eat("table") || self.eat("view") {
+            return Some(Statement::CreateRelation(self.relation()?));
+        }
         self.eat("constraint");
         let (kind, before) = match () {
             () if self.eat("trigger") => (DependentKind::Trigger, "on"),

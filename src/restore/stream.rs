@@ -143,8 +143,8 @@ impl RestoreTap {
             if *must_be_bound && !self.findings.proved(BINDING) {
                 return Err(crate::restore::run::prelude_unproved().into());
             }
-            let (before, _) = prelude::parts(&prelude.sql).map_err(rejected)?;
-            self.editor.insert("the prelude", before);
+            let parts = prelude::parts(&prelude.sql).map_err(rejected)?;
+            self.editor.insert("the prelude", parts.before);
         }
         let settings = self.script.settings();
         self.editor
@@ -258,10 +258,11 @@ impl Tap for RestoreTap {
     fn end(&mut self, mut to: PipeWriter) -> Passed {
         self.inflate.end()?;
         self.judge_artifact()?;
+        self.editor.late().map_err(rejected)?;
         self.editor.compare();
         if let Some(text) = &self.prelude {
-            let (_, after) = prelude::parts(&text.prelude.sql).map_err(rejected)?;
-            self.editor.insert("the end of the prelude", after);
+            let parts = prelude::parts(&text.prelude.sql).map_err(rejected)?;
+            self.editor.insert("the end of the prelude", parts.after);
         }
         let done = self
             .script

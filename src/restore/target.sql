@@ -75,6 +75,7 @@ SELECT json_build_object(
         SELECT (pg_identify_object('pg_type'::regclass, oid, 0)).identity FROM pg_type)
       WHEN 'function' THEN item->>'name' IN (
         SELECT (pg_identify_object('pg_proc'::regclass, oid, 0)).identity FROM pg_proc)
+      WHEN 'search_path' THEN false -- it is empty in every restore
       END ORDER BY ord), '[]')
     FROM json_array_elements(:'references'::json) WITH ORDINALITY AS t(item, ord))
 );

@@ -17,7 +17,7 @@ use std::io::Read;
 pub(crate) enum RunState {
     /// Manifest and files are there, of the sizes that the manifest says.
     Complete,
-    /// An artifact or a prelude without a manifest.
+    /// An artifact, or what belongs to one, without a manifest.
     Orphan,
     /// Only what an unfinished run has: it is under way, or it was killed.
     Partial,
@@ -172,8 +172,13 @@ fn complete(store: &Store, run: &Run) -> std::result::Result<Manifest, String> {
         None => Err(format!("`{name}` is missing")),
     };
     size(artifact, manifest.envelope.size_bytes)?;
-    if let Some(prelude) = &manifest.prelude {
-        size(&RunFile::Prelude.of(&run.id), prelude.size_bytes)?;
+    for (file, said) in [
+        (RunFile::Prelude, &manifest.prelude),
+        (RunFile::Late, &manifest.late),
+    ] {
+        if let Some(said) = said {
+            size(&file.of(&run.id), said.size_bytes)?;
+        }
     }
     Ok(manifest)
 }

@@ -34,7 +34,10 @@ pub(crate) struct Manifest {
     /// end. Early manifests do not say.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub restore_locks: Option<u64>,
-    pub prelude: Option<Prelude>,
+    pub prelude: Option<SealedSql>,
+    /// What the prelude could not hold, for it must stand between the tables.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub late: Option<SealedSql>,
     pub tools: Tools,
     pub server: Server,
     /// Taken before pg_dump started. Not told before it was recorded.
@@ -214,8 +217,9 @@ impl Table {
     }
 }
 
+/// A file of the run beside its artifact.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Prelude {
+pub(crate) struct SealedSql {
     pub file: String,
     pub sha256: String,
     pub size_bytes: u64,

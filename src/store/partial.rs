@@ -84,6 +84,21 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Whether a file could be made, and with the mode that was asked for: by one that never has a
+    /// name, where the file system knows such files.
+    pub(crate) fn check_modes(&self) -> Result<()> {
+        let flags = OFlags::WRONLY | OFlags::TMPFILE | OFlags::CLOEXEC;
+        let trouble =
+            |err: Errno| Error::io(Code::Store, "create a file in", &self.dir, &err.into());
+        match rustix::fs::openat(&self.handle, ".", flags, Mode::from(0o600)) {
+            Ok(file) => check_mode(fstat(file).map_err(trouble)?.st_mode & 0o7777, &self.dir),
+            Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL | Errno::NOENT) => Ok(()),
+            Err(err) => Err(trouble(err)),
+        }
+    }
+}
+
 /// Refuses a file system that gives files another mode than was asked for: no artifact in it would
 /// verify.
 fn check_mode(mode: u32, dir: &Path) -> Result<()> {

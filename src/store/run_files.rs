@@ -11,6 +11,8 @@ pub(crate) enum RunFile {
     /// An artifact of which gpg gives out a Zstandard frame.
     ZstdArtifact,
     Prelude,
+    /// What stands between the tables of the artifact.
+    Late,
     Manifest,
     /// A detached signature of the manifest. No run's other file can be called so, whatever the
     /// run's name ends in, since every other ending ends otherwise.
@@ -20,8 +22,12 @@ pub(crate) enum RunFile {
 impl RunFile {
     pub(crate) const ARTIFACTS: [RunFile; 2] = [RunFile::Artifact, RunFile::ZstdArtifact];
     /// What belongs to an artifact and is none.
-    pub(crate) const BESIDE: [RunFile; 3] =
-        [RunFile::Prelude, RunFile::Manifest, RunFile::Signature];
+    pub(crate) const BESIDE: [RunFile; 4] = [
+        RunFile::Prelude,
+        RunFile::Late,
+        RunFile::Manifest,
+        RunFile::Signature,
+    ];
 
     pub(crate) fn all() -> impl Iterator<Item = RunFile> {
         RunFile::ARTIFACTS.into_iter().chain(RunFile::BESIDE)
@@ -39,6 +45,7 @@ impl RunFile {
             RunFile::Artifact => ".sql.gpg",
             RunFile::ZstdArtifact => ".sql.zst.gpg",
             RunFile::Prelude => ".prelude.sql.gpg",
+            RunFile::Late => ".late.sql.gpg",
             RunFile::Manifest => ".manifest.json",
             RunFile::Signature => ".manifest.json.sig",
         }

@@ -67,10 +67,10 @@ impl ArtifactFiles {
 
     fn at(path: &Path) -> Result<ArtifactFiles> {
         let artifact = std::path::absolute(path)
-            .map_err(|err| Error::io(Code::NotFound, "resolve", path, &err))?;
+            .map_err(|err| Error::io(Code::Input, "resolve", path, &err))?;
         artifact
             .symlink_metadata()
-            .map_err(|err| Error::io(Code::NotFound, "look at", path, &err))?;
+            .map_err(|err| Error::io(Code::Input, "look at", path, &err))?;
         let name = artifact.file_name().and_then(|name| name.to_str());
         let name = name.unwrap_or_default();
         if RunFile::BESIDE.iter().any(|file| file.is(name)) {

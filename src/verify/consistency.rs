@@ -67,15 +67,19 @@ pub(crate) fn consistent(manifest: &Manifest, subject: &ArtifactFiles) -> Result
             must(spelt, format!("{fpr:?} is not a fingerprint"));
         }
     }
-    if let Some(prelude) = &manifest.prelude {
-        let name = RunFile::Prelude.of(&manifest.run_id);
+    for (what, file, said) in [
+        ("prelude", RunFile::Prelude, &manifest.prelude),
+        ("late file", RunFile::Late, &manifest.late),
+    ] {
+        let Some(said) = said else { continue };
+        let name = file.of(&manifest.run_id);
         must(
-            prelude.file == name,
-            format!("its prelude is {:?}, not {name}", prelude.file),
+            said.file == name,
+            format!("its {what} is {:?}, not {name}", said.file),
         );
         must(
-            is_sha256(&prelude.sha256),
-            format!("its prelude's sha256 is {:?}", prelude.sha256),
+            is_sha256(&said.sha256),
+            format!("its {what}'s sha256 is {:?}", said.sha256),
         );
     }
     must(!manifest.tables.is_empty(), "it names no table".into());

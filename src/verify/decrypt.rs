@@ -2,7 +2,6 @@
 //! its status lines and the bytes that it was fed all say so. Streaming; nothing is written.
 
 use crate::base::error::{Code, Error, Result};
-use crate::base::hint::Hints;
 use crate::base::text::last_line;
 use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::command::Gpg;
@@ -88,12 +87,10 @@ pub(crate) enum DecryptOutcome<S> {
     Refused(Refusal),
 }
 
-/// The check that failed, and why.
+/// The check that failed, and why: gpg looked at it, and it is wrong.
 pub(crate) struct Refusal {
     pub check: &'static str,
     pub why: String,
-    /// What helps, if that is known.
-    pub hints: Hints,
 }
 
 impl Refusal {
@@ -101,7 +98,6 @@ impl Refusal {
         Refusal {
             check,
             why: why.into(),
-            hints: Hints::default(),
         }
     }
 }
@@ -185,17 +181,28 @@ pub(crate) enum Opening {
     Refused(Refusal),
 }
 
-/// gpg's exit status and its status lines: neither is enough alone.
+/// gpg's exit status and its status lines: neither is enough alone. An error where gpg could not
+/// look: that is no word about the message.
 pub(crate) fn opens(outcome: &ChildExit) -> Result<Opening> {
     let word = status::decrypted(&outcome.status);
-    if (!outcome.end.ok() || word.is_err())
-        && let Some(why) = locked(outcome)?
-    {
-        return Ok(Opening::Refused(why));
+    let said = last_line(&outcome.stderr).unwrap_or("no message");
+    let why = format!("gpg ended with {}: {said}", outcome.end);
+    let could_not = |code, what: String| {
+        Error::new(code, format!("cannot decrypt: {what}")).stages(vec![outcome.report()])
+    };
+    if !matches!(outcome.end, ExitKind::Code(_)) {
+        return Err(could_not(Code::StageFailed, why));
+    }
+    if !outcome.end.ok() || word.is_err() {
+        if let Some(reason) = status::locked(&outcome.status) {
+            let locked = locked(reason, &outcome.stderr);
+            return Err(could_not(locked.code, locked.what).hint(locked.hint));
+        }
+        if !status::looked_at(&outcome.status) {
+            return Err(could_not(Code::ToolUnfit, why));
+        }
     }
     if !outcome.end.ok() {
-        let said = last_line(&outcome.stderr).unwrap_or("no message");
-        let why = format!("gpg ended with {}: {said}", outcome.end);
         return Ok(Opening::Refused(Refusal::of("decryption", why)));
     }
     Ok(match word {
@@ -226,29 +233,50 @@ pub(crate) fn opened_by_recipient(
 }
 
 const PASSPHRASE: &str = "Give the passphrase by --passphrase-fd N, or run it on a terminal.";
+const AGENT: &str = "gpg-agent must be installed, and able to make its socket: in a keyring's folder that this user owns and may write, of at most 86 bytes. Name another with --gnupg-home.";
+const PINENTRY: &str = "The pinentry must be able to open this terminal; after `su` it belongs to somebody else: log in as this user, or give the passphrase by --passphrase-fd N.";
 
-/// Why no key of the keyring could open it.
-fn locked(outcome: &ChildExit) -> Result<Option<Refusal>> {
-    let refusal = |why: &str, hint: &str| {
-        Some(Refusal {
-            hints: hint.into(),
-            ..Refusal::of("decryption", why)
-        })
+/// Why no key of the keyring could be used, and what helps.
+struct LockedKey {
+    code: Code,
+    what: String,
+    hint: &'static str,
+}
+
+fn locked(reason: Locked, stderr: &str) -> LockedKey {
+    let key = |what: &str, hint| LockedKey {
+        code: Code::KeyUnfit,
+        what: what.into(),
+        hint,
     };
-    Ok(match status::locked(&outcome.status) {
-        Some(Locked::NobodyToAsk) => {
-            return Err(Error::new(
-                Code::KeyUnfit,
-                "the secret key is protected, and there is no terminal to ask for its passphrase",
-            )
-            .hint(PASSPHRASE));
-        }
-        Some(Locked::BadPassphrase) => refusal("the passphrase is wrong", PASSPHRASE),
-        Some(Locked::Cancelled) => refusal("the passphrase was not given", PASSPHRASE),
-        Some(Locked::NoSecretKey) => refusal(
+    match (reason, status::no_agent(stderr)) {
+        (_, Some(line)) => LockedKey {
+            code: Code::ToolUnfit,
+            what: format!("gpg-agent, which holds the secret keys, cannot be asked: {line}"),
+            hint: AGENT,
+        },
+        (Locked::NobodyToAsk, _) => key(
+            "the secret key is protected, and there is no terminal to ask for its passphrase",
+            PASSPHRASE,
+        ),
+        (Locked::BadPassphrase, _) => key("the passphrase is wrong", PASSPHRASE),
+        (Locked::Cancelled, _) => key("the passphrase was not given", PASSPHRASE),
+        (Locked::NoSecretKey, _) => key(
             "the keyring has no secret key that opens it",
             "Name the keyring that has the secret key with --gnupg-home.",
         ),
-        None => None,
-    })
+        (Locked::NoAnswer, _) => {
+            let failed = "gpg: public key decryption failed: ";
+            let mut lines = stderr.lines().map(str::trim);
+            let line = lines.find(|line| line.starts_with(failed));
+            LockedKey {
+                code: Code::ToolUnfit,
+                what: format!(
+                    "the secret key cannot be used: {}",
+                    line.or(last_line(stderr)).unwrap_or("no message")
+                ),
+                hint: PINENTRY,
+            }
+        }
+    }
 }

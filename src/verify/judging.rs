@@ -25,6 +25,13 @@ pub(crate) const PRELUDE: FileChecks = FileChecks {
     recipients: "prelude recipients",
 };
 
+pub(crate) const LATE: FileChecks = FileChecks {
+    size: "late size",
+    sha256: "late sha256",
+    framing: "late framing",
+    recipients: "late recipients",
+};
+
 /// What a manifest says of a file.
 pub(crate) struct Recorded<'a> {
     pub bytes: u64,

@@ -28,6 +28,30 @@ pub(crate) struct OpenFile {
     pub access: std::result::Result<String, String>,
 }
 
+/// Why a file was not opened.
+#[derive(Debug)]
+pub(crate) enum Unopened {
+    Missing,
+    /// It was looked at.
+    Wrong(&'static str),
+    /// It could not be: that says nothing of the file.
+    Unread(Error),
+}
+
+const IRREGULAR: &str = "it is not a regular file";
+pub(crate) const MISSING: &str = "it is missing";
+
+/// What is said of a file of which a larger part than is meaningful would have to be read.
+pub(crate) fn too_large(bytes: u64) -> String {
+    format!("it has {bytes} bytes, too many to be one")
+}
+
+impl Unopened {
+    fn unread(action: &str, path: &Path, err: &io::Error) -> Unopened {
+        Unopened::Unread(Error::io(Code::Store, action, path, err))
+    }
+}
+
 /// What can be read of an encrypted file without any key.
 pub(crate) struct Outside {
     pub bytes: u64,
@@ -43,22 +67,23 @@ pub(crate) struct Content {
 
 impl OpenFile {
     /// A regular file, not through a symbolic link; a pipe would not make us wait.
-    pub(crate) fn open(path: &Path) -> std::result::Result<OpenFile, String> {
+    pub(crate) fn open(path: &Path) -> std::result::Result<OpenFile, Unopened> {
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
         let file = OpenOptions::new()
             .read(true)
             .custom_flags(flags.bits() as i32)
             .open(path)
             .map_err(|err| match path.symlink_metadata() {
-                Ok(meta) if meta.is_symlink() => "it is a symbolic link".to_string(),
-                _ if err.kind() == io::ErrorKind::NotFound => "it is missing".to_string(),
-                _ => format!("it cannot be opened: {err}"),
+                Ok(meta) if meta.is_symlink() => Unopened::Wrong("it is a symbolic link"),
+                Ok(meta) if !(meta.is_file() || meta.is_dir()) => Unopened::Wrong(IRREGULAR),
+                _ if err.kind() == io::ErrorKind::NotFound => Unopened::Missing,
+                _ => Unopened::unread("open", path, &err),
             })?;
         let meta = file
             .metadata()
-            .map_err(|err| format!("it cannot be looked at: {err}"))?;
+            .map_err(|err| Unopened::unread("look at", path, &err))?;
         if !meta.is_file() {
-            return Err("it is not a regular file".into());
+            return Err(Unopened::Wrong(IRREGULAR));
         }
         let folder = path.parent().and_then(|dir| dir.metadata().ok());
         let owners = [
@@ -92,15 +117,12 @@ impl OpenFile {
         })
     }
 
-    /// All of a small file.
-    pub(crate) fn bytes(&self, most: u64) -> std::result::Result<Vec<u8>, String> {
-        if self.size > most {
-            return Err(format!("it has {} bytes, too many to be one", self.size));
-        }
+    /// All of a small file, up to `most` bytes.
+    pub(crate) fn bytes(&self, most: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         self.reader()
             .and_then(|reader| reader.take(most).read_to_end(&mut bytes))
-            .map_err(|err| format!("it cannot be read: {err}"))?;
+            .map_err(|err| Error::io(Code::Store, "read", &self.path, &err))?;
         Ok(bytes)
     }
 

@@ -3,6 +3,7 @@
 use crate::base::error::{Code, Error};
 use crate::gnupg::compression::Compression;
 use crate::pg::scan::{Block, Listener, Nobody, Scan};
+use crate::process::child::HELD_OPEN;
 use crate::process::flow::{Sink, StreamError};
 use crate::store::manifest::Manifest;
 use sha2::{Digest, Sha256};
@@ -120,6 +121,7 @@ impl Plain {
         self.inflate.end().map_err(|halt| match halt {
             StreamError::Rejected(error) => error.message,
             StreamError::BrokenPipe(why) => why,
+            StreamError::HeldOpen => HELD_OPEN.into(),
         })?;
         Ok(self.content)
     }

@@ -12,7 +12,7 @@ use crate::gnupg::signer::{Checked, Signed};
 use crate::process::cancel::Cancel;
 use crate::store::run_files::RunFile;
 use crate::verify::artifact_files::ArtifactFiles;
-use crate::verify::open_file::OpenFile;
+use crate::verify::open_file::{MISSING, OpenFile, Unopened, too_large};
 
 /// One signature has about 100 bytes, or 600 with RSA 4096.
 const LARGEST: u64 = 64 * 1024;
@@ -63,15 +63,22 @@ pub(crate) fn signature(
             .map_err(|error| error.while_doing("cannot check the manifest's signature"))
     });
     let keys = keys.collect::<Result<Vec<_>>>()?;
-    let signature = match OpenFile::open(&path).and_then(|opened| opened.bytes(LARGEST)) {
-        Ok(signature) => signature,
-        Err(why) => {
-            return Ok(Signature::Judged(Err(NoProof {
-                why: format!("`{}`: {why}", path.display()),
-                hints: Hints::default(),
-            })));
-        }
+    let wrong = |why: &str| {
+        Ok(Signature::Judged(Err(NoProof {
+            why: format!("`{}`: {why}", path.display()),
+            hints: Hints::default(),
+        })))
     };
+    let opened = match OpenFile::open(&path) {
+        Ok(opened) => opened,
+        Err(Unopened::Unread(error)) => return Err(error),
+        Err(Unopened::Missing) => return wrong(MISSING),
+        Err(Unopened::Wrong(why)) => return wrong(why),
+    };
+    if opened.size > LARGEST {
+        return wrong(&too_large(opened.size));
+    }
+    let signature = opened.bytes(LARGEST)?;
     let signed = Signed {
         bytes: manifest,
         signature: &signature,

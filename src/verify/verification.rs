@@ -15,7 +15,7 @@ use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::decrypt::Decryptor;
 use crate::verify::open_file::{BlockDigests, OpenFile};
 use crate::verify::origin::OriginProof;
-use crate::verify::with_key::{self, BINDING, Prelude, judge_binding};
+use crate::verify::with_key::{self, BINDING, LATE_BINDING, Prelude, judge_binding, judge_late};
 
 /// The answers so far, and what was opened for them.
 pub(crate) struct Verification {
@@ -28,6 +28,7 @@ pub(crate) struct Verification {
     pub(crate) manifest_bytes: Vec<u8>,
     pub(crate) artifact: Option<EncryptedFile>,
     pub(crate) prelude: Option<EncryptedFile>,
+    pub(crate) late: Option<EncryptedFile>,
     /// The words of a `pgseal verify` that looks at all of it.
     pub(crate) again: Vec<String>,
 }
@@ -81,11 +82,15 @@ impl Verification {
         Hints::from("See all that is wrong:").then(Hint::pgseal(&words))
     }
 
-    /// Does without the prelude: it is neither opened nor restored.
+    /// Does without prelude and late file: they are neither opened nor restored.
     pub(crate) fn leave_out_prelude(&mut self) {
         if self.prelude.take().is_some() {
             self.findings
                 .record_not_checked(BINDING, "not looked at: the prelude is left out");
+        }
+        if self.late.take().is_some() {
+            self.findings
+                .record_not_checked(LATE_BINDING, "not looked at: the late file is left out");
         }
     }
 
@@ -119,6 +124,12 @@ impl Verification {
                 "not proved: not decrypted; the artifact may be another prelude's",
             );
         }
+        if self.late.is_some() {
+            self.findings.record_not_checked(
+                LATE_BINDING,
+                "not proved: not decrypted; it may be another prelude's",
+            );
+        }
     }
 
     pub(crate) fn record_not_restored(&mut self) {
@@ -147,25 +158,45 @@ pub(crate) fn verify_content(verification: &mut Verification, key: &Decryptor<'_
     if let Some(sealed) = &verification.prelude {
         prelude = with_key::prelude(sealed, manifest, key, findings)?;
     }
+    let mut late = None;
+    if let Some(sealed) = &verification.late {
+        late = with_key::late(sealed, manifest, key, findings)?;
+    }
     if findings.verdict() == Verdict::Pass {
         let other = prelude
             .as_ref()
             .and_then(|prelude| prelude.binding.as_ref());
         judge_binding(named.as_ref(), other, manifest, findings);
+        judge_late(prelude.as_ref(), late.as_deref(), findings);
     }
     Ok(())
 }
 
-/// Opens the prelude alone. None where there is none, or it is left out.
-pub(crate) fn open_prelude(
+/// What is run around the dump, in memory; none of it where it is not there, or left out.
+#[derive(Default)]
+pub(crate) struct Surrounding {
+    pub prelude: Option<Prelude>,
+    pub late: Option<Vec<u8>>,
+}
+
+/// Opens prelude and late file alone, which were made together. Whether they are the artifact's is
+/// told by the prelude's binding.
+pub(crate) fn open_surrounding(
     verification: &mut Verification,
     key: &Decryptor<'_>,
-) -> Result<Option<Prelude>> {
+) -> Result<Surrounding> {
     verification.verified()?;
-    let (Some(manifest), Some(sealed)) = (&verification.manifest, &verification.prelude) else {
-        return Ok(None);
-    };
-    let opened = with_key::prelude(sealed, manifest, key, &mut verification.findings)?;
+    let findings = &mut verification.findings;
+    let mut opened = Surrounding::default();
+    if let Some(manifest) = &verification.manifest {
+        if let Some(sealed) = &verification.prelude {
+            opened.prelude = with_key::prelude(sealed, manifest, key, findings)?;
+        }
+        if let Some(sealed) = &verification.late {
+            opened.late = with_key::late(sealed, manifest, key, findings)?;
+        }
+        judge_late(opened.prelude.as_ref(), opened.late.as_deref(), findings);
+    }
     verification.verified()?;
     Ok(opened)
 }

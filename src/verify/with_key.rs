@@ -5,16 +5,19 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::text::counted;
 use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::compression::Compression;
-use crate::pg::prelude::LARGEST;
+use crate::pg::prelude::{self, LARGEST};
 use crate::process::flow::{Sink, StreamError};
 use crate::report::findings::Findings;
 use crate::store::manifest::Manifest;
-use crate::verify::decrypt::{DecryptOutcome, Decryptor, decrypt};
+use crate::verify::decrypt::{DecryptOutcome, Decrypted, Decryptor, decrypt};
 use crate::verify::plaintext::{Content, Plain, Seen};
 use crate::verify::verification::EncryptedFile;
+use sha2::{Digest, Sha256};
 
 /// The check of what ties the prelude to the artifact.
 pub(crate) const BINDING: &str = "prelude bond";
+/// The check of what ties the late file to the prelude.
+pub(crate) const LATE_BINDING: &str = "late bond";
 
 /// A small plaintext, in memory.
 struct Kept(Vec<u8>);
@@ -50,7 +53,6 @@ pub(crate) fn artifact(
         DecryptOutcome::Opened(decrypted) => decrypted,
         DecryptOutcome::Refused(refusal) => {
             findings.record(refusal.check, Err(refusal.why));
-            findings.advise(refusal.hints);
             return Ok(None);
         }
     };
@@ -157,6 +159,30 @@ fn rows(seen: &Seen, manifest: &Manifest) -> std::result::Result<String, String>
     }
 }
 
+/// Judges whether the late file is the one that was made with the prelude, which names its hash.
+pub(crate) fn judge_late(prelude: Option<&Prelude>, late: Option<&[u8]>, findings: &mut Findings) {
+    let named = match prelude.map(|prelude| prelude::parts(&prelude.sql)) {
+        Some(Ok(parts)) => parts.late,
+        Some(Err(why)) => {
+            findings.record(LATE_BINDING, Err(why));
+            return;
+        }
+        None => None,
+    };
+    let how = match (named, late) {
+        (None, None) => return,
+        (Some(named), Some(late)) if named == hex::encode(Sha256::digest(late)) => {
+            prelude::late::parts(late).map(|_| {
+                "it is the one that was made with the prelude, which names its hash".into()
+            })
+        }
+        (Some(_), Some(_)) => Err("it is not the one that was made with the prelude".into()),
+        (Some(_), None) => Err("the prelude was made with one, the manifest names none".into()),
+        (None, Some(_)) => Err("the prelude was made without one".into()),
+    };
+    findings.record(LATE_BINDING, how);
+}
+
 /// A prelude that was opened: its SQL, and what it says of its artifact.
 pub(crate) struct Prelude {
     pub sql: Vec<u8>,
@@ -169,17 +195,38 @@ pub(crate) fn prelude(
     key: &Decryptor<'_>,
     findings: &mut Findings,
 ) -> Result<Option<Prelude>> {
+    let kept = kept("prelude decryption", sealed, manifest, key, findings)?;
+    Ok(kept.map(|Decrypted { sink, binding, .. }| Prelude {
+        sql: sink.0,
+        binding,
+    }))
+}
+
+/// The late file's SQL.
+pub(crate) fn late(
+    sealed: &EncryptedFile,
+    manifest: &Manifest,
+    key: &Decryptor<'_>,
+    findings: &mut Findings,
+) -> Result<Option<Vec<u8>>> {
+    let kept = kept("late decryption", sealed, manifest, key, findings)?;
+    Ok(kept.map(|decrypted| decrypted.sink.0))
+}
+
+fn kept(
+    check: &'static str,
+    sealed: &EncryptedFile,
+    manifest: &Manifest,
+    key: &Decryptor<'_>,
+    findings: &mut Findings,
+) -> Result<Option<Decrypted<Kept>>> {
     match decrypt(sealed, manifest, key, Kept(Vec::new()))? {
         DecryptOutcome::Opened(decrypted) => {
-            findings.record("prelude decryption", Ok(decrypted.detail));
-            Ok(Some(Prelude {
-                sql: decrypted.sink.0,
-                binding: decrypted.binding,
-            }))
+            findings.record(check, Ok(decrypted.detail.clone()));
+            Ok(Some(decrypted))
         }
         DecryptOutcome::Refused(refusal) => {
-            findings.record("prelude decryption", Err(refusal.why));
-            findings.advise(refusal.hints);
+            findings.record(check, Err(refusal.why));
             Ok(None)
         }
     }

@@ -4,12 +4,12 @@
 use crate::base::error::Result;
 use crate::process::cancel::Cancel;
 use crate::report::findings::Findings;
-use crate::store::manifest::{LARGEST_MANIFEST, Manifest, Prelude};
+use crate::store::manifest::{LARGEST_MANIFEST, Manifest, SealedSql};
 use crate::store::run_files::RunFile;
 use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::consistency;
-use crate::verify::judging::{self, Recorded};
-use crate::verify::open_file::{BlockDigests, OpenFile, Outside};
+use crate::verify::judging::{self, FileChecks, Recorded};
+use crate::verify::open_file::{BlockDigests, MISSING, OpenFile, Outside, Unopened, too_large};
 use crate::verify::origin::{Found, Origin, OriginProof};
 use crate::verify::signature::{Signature, signature};
 use crate::verify::verification::{EncryptedFile, Verification};
@@ -21,7 +21,7 @@ pub(crate) fn verify_files(
     cancel: &Cancel,
 ) -> Result<Verification> {
     let mut findings = Findings::default();
-    let (manifest, manifest_bytes) = match manifest(&subject, &mut findings) {
+    let (manifest, manifest_bytes) = match manifest(&subject, &mut findings)? {
         Some((manifest, bytes)) => (Some(manifest), bytes),
         None => (None, Vec::new()),
     };
@@ -41,21 +41,11 @@ pub(crate) fn verify_files(
         };
         proof = origin.judge(&found, &mut findings);
     }
-    let named = manifest.as_ref();
-    let prelude = match named.and_then(|m| Some((m, m.prelude.as_ref()?))) {
-        Some((manifest, said)) => prelude(&subject, manifest, said, cancel, &mut findings)?,
-        None => {
-            // One that no manifest vouches for is not part of the backup.
-            let stray = subject
-                .beside(RunFile::Prelude)
-                .filter(|path| path.exists());
-            if let (Some(path), true) = (stray, manifest.is_some()) {
-                let why = format!("`{}` is there, the manifest names none", path.display());
-                findings.record("prelude", Err(why));
-            }
-            None
-        }
-    };
+    let (mut prelude, mut late) = (None, None);
+    if let Some(manifest) = &manifest {
+        prelude = PRELUDE.look(&subject, manifest, cancel, &mut findings)?;
+        late = LATE.look(&subject, manifest, cancel, &mut findings)?;
+    }
     let again = ["verify", "--decrypt", &subject.given].map(String::from);
     let again = again.into_iter().chain(origin.options.iter().cloned());
     Ok(Verification {
@@ -67,37 +57,47 @@ pub(crate) fn verify_files(
         manifest_bytes,
         artifact,
         prelude,
+        late,
     })
 }
 
 /// The manifest, and the bytes of which it was made.
-fn manifest(subject: &ArtifactFiles, findings: &mut Findings) -> Option<(Manifest, Vec<u8>)> {
-    let path = subject.beside(RunFile::Manifest);
-    let read = || {
-        let path = path.ok_or(
-            "none can be looked up: the file's name is not <run id>.sql.gpg or .sql.zst.gpg",
-        )?;
-        if path.symlink_metadata().is_err() {
+fn manifest(
+    subject: &ArtifactFiles,
+    findings: &mut Findings,
+) -> Result<Option<(Manifest, Vec<u8>)>> {
+    let mut wrong = |why: String| {
+        findings.record("manifest", Err(why));
+        Ok(None)
+    };
+    let Some(path) = subject.beside(RunFile::Manifest) else {
+        let why = "none can be looked up: the file's name is not <run id>.sql.gpg or .sql.zst.gpg";
+        return wrong(why.into());
+    };
+    let opened = match OpenFile::open(&path) {
+        Ok(opened) => opened,
+        Err(Unopened::Unread(error)) => return Err(error),
+        Err(Unopened::Missing) => {
             let path = path.display();
-            return Err(format!(
+            return wrong(format!(
                 "`{path}` is not there: an orphan, a run that was never complete"
             ));
         }
-        let opened = OpenFile::open(&path)?;
-        opened.access.clone()?;
-        let bytes = opened.bytes(LARGEST_MANIFEST)?;
-        Ok((Manifest::parse(&bytes)?, bytes))
+        Err(Unopened::Wrong(why)) => return wrong(why.into()),
     };
-    let (manifest, bytes) = match read() {
-        Ok(read) => read,
-        Err(why) => {
-            findings.record("manifest", Err(why));
-            return None;
-        }
+    if let Err(why) = opened.access {
+        return wrong(why);
+    }
+    if opened.size > LARGEST_MANIFEST {
+        return wrong(too_large(opened.size));
+    }
+    let bytes = opened.bytes(LARGEST_MANIFEST)?;
+    let manifest = match Manifest::parse(&bytes) {
+        Ok(manifest) => manifest,
+        Err(why) => return wrong(why),
     };
-    let consistent = consistency::consistent(&manifest, subject);
-    findings.record("manifest", consistent);
-    Some((manifest, bytes))
+    findings.record("manifest", consistency::consistent(&manifest, subject));
+    Ok(Some((manifest, bytes)))
 }
 
 fn artifact(
@@ -108,13 +108,16 @@ fn artifact(
 ) -> Result<Option<EncryptedFile>> {
     let opened = match OpenFile::open(&subject.artifact) {
         Ok(opened) => opened,
-        Err(why) => {
-            findings.record("artifact", Err(why));
-            if subject.artifact.symlink_metadata().is_err() {
-                findings.advise(
-                    "Bring the file back to its manifest; no other proves or restores this run.",
-                );
-            }
+        Err(Unopened::Unread(error)) => return Err(error),
+        Err(Unopened::Wrong(why)) => {
+            findings.record("artifact", Err(why.into()));
+            return Ok(None);
+        }
+        Err(Unopened::Missing) => {
+            findings.record("artifact", Err(MISSING.into()));
+            findings.advise(
+                "Bring the file back to its manifest; no other proves or restores this run.",
+            );
             return Ok(None);
         }
     };
@@ -130,31 +133,67 @@ fn artifact(
     Ok(Some(sealed(opened, read)))
 }
 
-fn prelude(
-    subject: &ArtifactFiles,
-    manifest: &Manifest,
-    said: &Prelude,
-    cancel: &Cancel,
-    findings: &mut Findings,
-) -> Result<Option<EncryptedFile>> {
-    // By its own name: the manifest's word for it may lead anywhere.
-    let path = subject.beside(RunFile::Prelude).unwrap_or_default();
-    let opened = OpenFile::open(&path);
-    let opened = match opened.and_then(|opened| opened.access.clone().map(|_| opened)) {
-        Ok(opened) => opened,
-        Err(why) => {
-            findings.record("prelude", Err(format!("`{}`: {why}", path.display())));
+/// A file that a run may have beside its artifact, and the checks of it.
+struct Beside {
+    file: RunFile,
+    check: &'static str,
+    checks: FileChecks,
+    said: fn(&Manifest) -> Option<&SealedSql>,
+}
+
+const PRELUDE: Beside = Beside {
+    file: RunFile::Prelude,
+    check: "prelude",
+    checks: judging::PRELUDE,
+    said: |manifest| manifest.prelude.as_ref(),
+};
+const LATE: Beside = Beside {
+    file: RunFile::Late,
+    check: "late",
+    checks: judging::LATE,
+    said: |manifest| manifest.late.as_ref(),
+};
+
+impl Beside {
+    fn look(
+        &self,
+        subject: &ArtifactFiles,
+        manifest: &Manifest,
+        cancel: &Cancel,
+        findings: &mut Findings,
+    ) -> Result<Option<EncryptedFile>> {
+        // By its own name: the manifest's word for it may lead anywhere.
+        let path = subject.beside(self.file).unwrap_or_default();
+        let Some(said) = (self.said)(manifest) else {
+            // One that no manifest vouches for is not part of the backup.
+            if path.exists() {
+                let why = format!("`{}` is there, the manifest names none", path.display());
+                findings.record(self.check, Err(why));
+            }
             return Ok(None);
+        };
+        let mut wrong = |why: &str| {
+            findings.record(self.check, Err(format!("`{}`: {why}", path.display())));
+            Ok(None)
+        };
+        let opened = match OpenFile::open(&path) {
+            Ok(opened) => opened,
+            Err(Unopened::Unread(error)) => return Err(error),
+            Err(Unopened::Missing) => return wrong(MISSING),
+            Err(Unopened::Wrong(why)) => return wrong(why),
+        };
+        if let Err(why) = &opened.access {
+            return wrong(why);
         }
-    };
-    let read = opened.outside(Some(said.size_bytes), cancel)?;
-    let recorded = Recorded {
-        bytes: said.size_bytes,
-        sha256: &said.sha256,
-        recipients: consistency::key_ids(manifest),
-    };
-    judging::PRELUDE.judge(&read, Some(&recorded), findings);
-    Ok(Some(sealed(opened, read)))
+        let read = opened.outside(Some(said.size_bytes), cancel)?;
+        let recorded = Recorded {
+            bytes: said.size_bytes,
+            sha256: &said.sha256,
+            recipients: consistency::key_ids(manifest),
+        };
+        self.checks.judge(&read, Some(&recorded), findings);
+        Ok(Some(sealed(opened, read)))
+    }
 }
 
 fn sealed(opened: OpenFile, read: Outside) -> EncryptedFile {

@@ -139,6 +139,14 @@ fn pg_dump() {
             "$real \"$@\" | head -c 5000; kill -KILL $$",
             &["pg_dump ended with signal 9 (SIGKILL)"],
         ),
+        (
+            "$real \"$@\" | head -c 5000; kill -PIPE $$",
+            &["pg_dump ended with signal 13 (SIGPIPE)"],
+        ),
+        (
+            "$real \"$@\" | sed 's/^COPY/-- \\x00\\nCOPY/'",
+            &["the dump is not whole: it holds a NUL byte"],
+        ),
         ("exit 0", &["the dump is not whole"]),
         (
             "$real \"$@\" | head -c 5000; exit 0",
@@ -176,6 +184,23 @@ fn pg_dump() {
             assert_eq!(test.files(), [""; 0], "{script}");
         });
     }
+}
+
+/// What it tells of its work is no error, and what is killed is no unfit tool.
+#[test]
+fn a_hint_is_made_of_the_error() {
+    let test = table();
+    test.shim(
+        "pg_dump",
+        "*--schema-only*",
+        "$real \"$@\" >/dev/null; echo 'pg_dump: error: no luck' >&2; exit 3",
+    );
+    let ran = test.backup(&["public.t"]).run();
+    ran.fails(4, &["no luck", "hint: What pg_dump said is above"]);
+    test.shim("pg_dump", "nothing", "");
+    test.shim("gpg", "*--list-keys*", "kill -KILL $$");
+    let ran = test.backup(&["public.t"]).run();
+    ran.fails(4, &["signal 9 (SIGKILL)"]);
 }
 
 /// Nothing hangs: what does not end by itself is ended.
@@ -349,14 +374,4 @@ fn psql() {
             test.store_is_empty();
         });
     }
-}
-
-/// The thread that writes the file is left behind; its file is not.
-#[test]
-fn an_output_that_is_held_open_leaves_no_file() {
-    let test = table();
-    test.shim_encrypt("sleep 6 2>/dev/null </dev/null & exec $real \"$@\"");
-    let ran = test.backup(&["public.t"]).run();
-    ran.fails(4, &["held open by another process"]);
-    assert_eq!(test.files(), [""; 0]);
 }

@@ -62,6 +62,27 @@ fn a_full_disk() {
     assert_eq!((codes[0], codes[3]), (5, 0), "{codes:?}");
 }
 
+/// Not one file could be made: a dry run says so too, and makes none.
+#[test]
+fn no_room_for_a_file() {
+    let test = Test::of("CREATE TABLE t (a int)");
+    let script =
+        "mount -t tmpfs -o nr_inodes=1,mode=755 none \"$PGSEAL_STORE\" || exit 99; exec \"$@\"";
+    let wrapper = [unshare(), &["bash", "-c", script, "bash"]].concat();
+    each([&[][..], &["--dry-run"]], |more| {
+        let run = test.backup(&["public.t"]).args(more.iter().copied());
+        let ran = run.through(&wrapper).run();
+        ran.fails(5, &["cannot create", "No space left on device"]);
+    });
+    let room = script.replace("nr_inodes=1", "nr_inodes=100");
+    let wrapper = [unshare(), &["bash", "-c", &room, "bash"]].concat();
+    each([&[][..], &["--dry-run"]], |more| {
+        let run = test.backup(&["public.t"]).args(more.iter().copied());
+        let ran = run.through(&wrapper).run().exits(0);
+        ran.says(&["warning: others may read the store"]);
+    });
+}
+
 /// `ulimit -f`: SIGXFSZ must not end us before we have cleared up.
 #[test]
 fn a_limit_on_file_size() {

@@ -61,6 +61,7 @@ fn nine_tables() {
             "envelope",
             "external_references",
             "host",
+            "mark",
             "pgseal_version",
             "plaintext",
             "prelude",

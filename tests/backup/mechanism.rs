@@ -87,6 +87,23 @@ fn it_passes() {
     assert_eq!(proof["schema"], "pgseal/prove-mechanism/1");
     assert_eq!(proof["result"], "PASS");
     assert_eq!(proof["secrets_exposed"], "NONE");
+    // The homes, and not all that others write to the folder that they are in.
+    let tmp = format!("{}/", test.dir.join("tmp").display());
+    let searched: Vec<_> = proof["searched"].as_array().unwrap().iter().collect();
+    let homes = searched[..2].iter();
+    assert!(
+        homes
+            .clone()
+            .all(|place| place.as_str().unwrap().starts_with(&tmp)),
+        "{searched:?}"
+    );
+    assert_eq!(
+        searched[2..],
+        [
+            "/nowhere (0 files changed since)",
+            "our output and every argv"
+        ]
+    );
     assert_eq!(proof["key"], "ed25519 with cv25519 for encryption");
     assert!(proof["sample_bytes"].as_u64().unwrap() >= 65536);
     let steps = proof["steps"].as_array().unwrap();
@@ -252,6 +269,48 @@ fn a_gpg_that_is_broken() {
         .run()
         .fails(3, &["`gpg` is not on PATH", "hint: apt-get install gnupg"]);
     left_nothing(&test);
+}
+
+/// Nothing can be done about SIGKILL; but the agent ends by itself, and the next proof sweeps.
+#[test]
+fn what_a_kill_leaves_is_swept() {
+    let test = Test::new();
+    let (mine, tmp) = (test.dir.display().to_string(), test.dir.join("tmp"));
+    let running = "while kill -0 $PPID 2>/dev/null; do sleep 0.1; done";
+    each(["prove-mechanism", "preflight"], |verb| {
+        test.shim("gpg", "*\\ --decrypt\\ *", running);
+        let run = test.pgseal(verb).start();
+        eventually("it decrypts", || {
+            processes(&mine)
+                .iter()
+                .any(|line| line.contains("sleep 0.1"))
+        });
+        run.signal(Signal::KILL);
+        assert_eq!(run.wait().code(), -9);
+        eventually("its agents end by themselves", || {
+            processes(&mine).is_empty()
+        });
+        let left = names(&tmp);
+        assert_eq!(left.len(), 2, "{left:?}");
+        test.shim("gpg", "nothing", "");
+        // As young as this they may be another's, who has not locked them yet.
+        test.pgseal("prove-mechanism").run().exits(0);
+        assert_eq!(names(&tmp), left);
+        let old = std::time::SystemTime::now() - std::time::Duration::from_secs(120);
+        for name in &left {
+            let folder = std::fs::File::open(tmp.join(name)).unwrap();
+            folder.set_modified(old).unwrap();
+        }
+        let proof = test
+            .pgseal("prove-mechanism")
+            .arg("--json")
+            .run()
+            .exits(0)
+            .json();
+        let told = &proof["steps"][8];
+        assert_eq!(told["name"], "removed what a killed proof left");
+        left_nothing(&test);
+    });
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! A backup: what goes into it, what stops it, what it leaves.
 
+mod bodies;
 mod broken;
 mod compression;
 mod connection;
 mod disk;
 mod dry_run;
 mod envelope;
+mod groups;
 mod input;
 mod many;
 mod mechanism;

@@ -135,7 +135,7 @@ fn what_is_whole_is_not_refused() {
          CREATE TRIGGER stamp BEFORE INSERT ON alone FOR EACH ROW EXECUTE FUNCTION stamp()",
     );
     let run = test.backup(&["public.alone"]).arg("--require-restorable");
-    let partly = "only partly known: what the text of a function's body names is not looked up: public.stamp()";
+    let partly = "only partly known: what the text of a function's body names is found by that text alone: public.stamp()";
     let ran = run.run().exits(0).says(&[partly]);
     test.sealed(&ran);
     // Without its prelude it does not come back by itself.
@@ -246,7 +246,8 @@ fn a_prelude_that_lacks_something_is_no_whole_backup() {
     ran.fails(
         3,
         &[
-            "cannot back up `public.t`: not all would come back",
+            "cannot back up `public.t` (",
+            "): not all would come back",
             need,
             "nothing was written",
         ],

@@ -1,6 +1,6 @@
 //! Flag, then environment, then config file, then default; told by what a dry run would do.
 
-use crate::support::{Test, cluster, each, keys};
+use crate::support::{Cases, Test, cluster, each, keys};
 use serde_json::Value;
 
 fn plan(run: crate::support::Pgseal) -> Value {
@@ -178,6 +178,73 @@ fn the_cutters_file() {
     assert_eq!(test.sealed(&ran).rows().len(), 9);
 }
 
+/// Settings can name a command and a host: a folder in which others may put another file is as a
+/// file that they may write.
+#[test]
+fn a_folder_that_others_may_write() {
+    let test = Test::of("CREATE TABLE t (a int)");
+    for folder in ["open", "own"] {
+        std::fs::create_dir(test.path(folder)).unwrap();
+        test.write(&format!("{folder}/pgseal.toml"), "");
+        test.write(&format!("{folder}/.env"), "");
+    }
+    std::os::unix::fs::symlink("../open/pgseal.toml", test.path("own/link.toml")).unwrap();
+    std::os::unix::fs::symlink("../own/pgseal.toml", test.path("open/link.toml")).unwrap();
+    let run = |option: &str, file: &str| {
+        let run = test.backup(&["public.t"]).arg("--dry-run");
+        run.arg(format!("{option}={}", test.path(file).display()))
+            .run()
+    };
+    let mut cases = Cases::new();
+    for mode in [0o777, 0o770] {
+        test.mode(&test.path("open"), mode);
+        for file in ["open/pgseal.toml", "own/link.toml", "open/link.toml"] {
+            cases.check((mode, file), || {
+                let chmod = format!("chmod go-w {}", test.path("open").display());
+                run("--config", file).fails(3, &["others may write the folder", &chmod]);
+            });
+        }
+    }
+    run("--config", "own/pgseal.toml").exits(0);
+    let unset = |file: &str| {
+        let run = test
+            .backup(&["public.t"])
+            .unset("BACKUP_GPG_FPR")
+            .arg("--dry-run");
+        run.arg(format!("--env-file={}", test.path(file).display()))
+            .run()
+    };
+    unset("open/.env").fails(3, &["others may write the folder"]);
+    // As in /tmp: only the owner of a file can put another in its place.
+    test.mode(&test.path("open"), 0o1777);
+    run("--config", "open/pgseal.toml").exits(0);
+}
+
+/// What every database has is not for a backup of some tables.
+#[test]
+fn the_systems_tables() {
+    let test = Test::of("CREATE TABLE t (a int)");
+    let config = test.write(
+        "system.toml",
+        "[scope]\ntables = ['information_schema.sql_features']\n",
+    );
+    let mut cases = Cases::new();
+    for table in [
+        "pg_catalog.pg_class",
+        "information_schema.tables",
+        "pg_toast.pg_toast_1",
+    ] {
+        cases.check(table, || {
+            test.backup(&["public.t", table])
+                .run()
+                .fails(3, &[table, "is the system's"]);
+        });
+    }
+    let ran = test.pgseal("backup").env("PGSEAL_CONFIG", config).run();
+    ran.fails(3, &["information_schema.sql_features", "is the system's"]);
+    test.store_is_empty();
+}
+
 /// The children get what they need of our environment, and nothing else.
 #[test]
 fn what_the_children_inherit() {
@@ -185,7 +252,7 @@ fn what_the_children_inherit() {
     let log = test.dir.join("seen");
     for tool in ["gpg", "pg_dump", "psql"] {
         let line = format!(
-            "{{ echo \"{tool}: $(tr '\\0' ' ' </proc/$$/environ)\"; }} >> {}; exec $real \"$@\"",
+            "{{ echo \"{tool}: $* $(tr '\\0' ' ' </proc/$$/environ)\"; }} >> {}; exec $real \"$@\"",
             log.display()
         );
         test.shim(tool, "*", &line);
@@ -201,9 +268,11 @@ fn what_the_children_inherit() {
         !seen.contains("APP_SECRET") && !seen.contains("LD_DEBUG_X") && !seen.contains("TMPDIR")
     );
     each(seen.lines(), |line| {
-        let libpq =
-            line.contains("PGPASSWORD") && line.contains("KRB5CCNAME") && line.contains("HOME=");
+        let libpq = line.contains("KRB5CCNAME") && line.contains("HOME=");
         assert_eq!(line.starts_with("gpg: "), !libpq, "{line}");
+        // What connects to nothing needs no password.
+        let connects = libpq && !line.contains("--version");
+        assert_eq!(line.contains("PGPASSWORD"), connects, "{line}");
         assert_eq!(
             line.starts_with("gpg: "),
             line.contains("GNUPGHOME"),

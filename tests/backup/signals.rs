@@ -165,9 +165,18 @@ fn what_a_kill_leaves_is_swept() {
 #[test]
 fn a_deaf_child_is_killed() {
     let test = Test::of("CREATE TABLE t (a int)");
-    test.shim_dump("trap '' TERM; while :; do read -rt 1 <> <(:); done");
-    let ran = test.backup(&["public.t"]).arg("--timeout=500ms").run();
-    let ran = ran.fails(4, &["--timeout 500ms", "SIGKILL"]);
+    let deaf = test.dir.join("deaf");
+    test.shim_dump(&format!(
+        "trap '' TERM; touch {}; while :; do read -rt 1 <> <(:); done",
+        deaf.display()
+    ));
+    let backup = test.backup(&["public.t"]).arg("--no-prelude");
+    let run = backup.through(&DEFAULT).start();
+    eventually("it does not listen", || deaf.exists());
+    run.signal(Signal::TERM);
+    let ran = run
+        .wait()
+        .fails(143, &["interrupted by SIGTERM", "SIGKILL"]);
     ran.check(
         ran.took.as_secs() < 10,
         "it must be over in 5 s and a little",

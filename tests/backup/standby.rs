@@ -182,6 +182,15 @@ fn a_standby_that_lags_is_told_and_guarded_against() {
     );
     assert_eq!(pair.sql(primary, &lag), "t");
 
+    // The dump is taken where the questions were answered, not where a list leads the next time.
+    let backup = test.backup(&["public.t"]).arg(pair.dbname("5432,5433"));
+    backup.args(["--run-id", "l"]).run().exits(0);
+    let manifest = std::fs::read(test.store().join("l.manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_slice(&manifest).unwrap();
+    let argv = manifest["tools"]["pg_dump"]["argv"].to_string();
+    assert!(argv.contains("port='5432'"), "{argv}");
+    assert!(!argv.contains("5433"), "{argv}");
+
     // Promoted, it goes on under a timeline of its own, before any checkpoint.
     pair.sql(standby, "SELECT pg_wal_replay_resume()");
     pair.sql(standby, "SELECT pg_promote()");

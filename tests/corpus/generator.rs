@@ -2,9 +2,6 @@
 
 use super::dice::Dice;
 
-/// In a body that is text and names what else it needs.
-pub const TEXT_CALL: &str = "/* a call in text */";
-
 /// Statements, each for itself: one that fails is as if it were not there.
 pub fn statements(seed: u64) -> Vec<String> {
     let mut generator = Generator {
@@ -126,10 +123,8 @@ impl Generator {
             (0, _) => "sql BEGIN ATOMIC SELECT $1 + 1; END".into(),
             (1, _) => "plpgsql AS $$ BEGIN RETURN $1; END $$".into(),
             (2, Some(other)) => format!("sql RETURN {other}($1)"),
-            (3, Some(other)) => format!("sql AS $$ SELECT {other}($1) {TEXT_CALL} $$"),
-            (4, Some(other)) => {
-                format!("plpgsql AS $$ BEGIN RETURN {other}($1) {TEXT_CALL}; END $$")
-            }
+            (3, Some(other)) => format!("sql AS $$ SELECT {other}($1) $$"),
+            (4, Some(other)) => format!("plpgsql AS $$ BEGIN RETURN {other}($1); END $$"),
             _ => "sql AS 'SELECT $1 * 1'".into(),
         };
         self.say(head + &body);

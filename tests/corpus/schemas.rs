@@ -49,12 +49,6 @@ fn schemas() -> Vec<Schema> {
     all.map(|name| Schema::read(&folder.join(name))).collect()
 }
 
-/// The words of all of them.
-pub fn known_faults() -> Vec<String> {
-    let faults = schemas().into_iter().filter_map(|s| s.known_fault);
-    faults.map(|fault| fault.words).collect()
-}
-
 /// A fault that is known must be there, and be the one that is known.
 fn wrong(schema: &Schema, came: &Result<(), Failure>) -> Option<String> {
     match (&schema.known_fault, came) {

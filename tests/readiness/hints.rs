@@ -1,7 +1,7 @@
 //! Hints work as printed: in each state that prints commands they are run, and then the row is READY.
 
 use super::{BACKUP_RUNNER, Host, Report};
-use crate::support::{Cases, ECC, PAST, SIGN_ONLY, tool};
+use crate::support::{Cases, ECC, PAST, SIGN_ONLY, cluster, tool};
 
 /// A state of the host, and what is asked in it.
 struct State {
@@ -87,11 +87,8 @@ fn rights_are_granted_in_one_round() {
         "CREATE ROLE {owner} LOGIN; ALTER TABLE \"It's\".\"T x\" OWNER TO {owner};
          GRANT USAGE ON SCHEMA \"It's\" TO {owner}"
     ));
-    let to = format!(
-        "--dbname=host={} user=r_{}",
-        host.env["PGHOST"].display(),
-        host.db
-    );
+    let conninfo = cluster().conninfo(&host.db, &format!("r_{}", host.db));
+    let to = format!("--dbname={conninfo}");
     let args = [&tables[..], &[&to]].concat();
     State::of(host, "target_tables").args(&args).mended(2);
 }

@@ -27,6 +27,11 @@ fn gpg_is_missing_or_broken() {
         .says("gpg_binary", "FAILED", &["does not answer as GnuPG does"]);
     host.script("gpg", "exit 7");
     host.readiness().says("gpg_binary", "FAILED", &["status 7"]);
+    // One that was killed has not answered.
+    host.script("gpg", "kill -KILL $$");
+    let report = host.readiness();
+    report.says("gpg_binary", "UNKNOWN", &["signal 9 (SIGKILL)"]);
+    report.says("backup_key", "UNKNOWN", &["signal 9 (SIGKILL)"]);
 }
 
 #[test]

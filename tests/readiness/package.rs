@@ -1,7 +1,8 @@
 //! What the operator's package prints, run.
 
 use super::{BACKUP_RUNNER, Host};
-use crate::support::{ECC, each, names, tool};
+use crate::support::{ECC, each, end_agent, is_root, names, tool};
+use std::path::Path;
 
 /// A pinentry that answers: what the operator would type.
 const PINENTRY: &str = "echo OK; while read -r word _; do
@@ -15,10 +16,7 @@ done";
 #[test]
 fn what_the_operators_package_prints_ends_with_a_key_that_preflight_accepts() {
     each(
-        [
-            (&["operator-package"][..], "cv25519"),
-            (&["operator-package", "--rsa"], "rsa4096"),
-        ],
+        [(&[][..], "cv25519"), (&["--rsa"], "rsa4096")],
         |(args, algorithm)| {
             let host = Host::new();
             host.seam(&["python3", BACKUP_RUNNER, "accept"]);
@@ -27,21 +25,16 @@ fn what_the_operators_package_prints_ends_with_a_key_that_preflight_accepts() {
             "[operator]\nname = \"it's a `$backup` key\"\nemail = \"b@example.org\"\n\n[encryption]",
         );
             host.write(".env", "OTHER=1"); // and no newline
-            let script = host.run(args).exits(0).stdout;
-            host.write("package.sh", &script);
-            host.command(&["/bin/bash", "-n", "package.sh"])
-                .run()
-                .exits(0);
-            assert!(
-                std::fs::read_dir(host.path("gnupg"))
-                    .unwrap()
-                    .next()
-                    .is_none(),
-                "nothing was run"
-            );
-            let (first, second) = script.split_once("# on this host\n").unwrap();
-            host.write("operator.sh", first);
-            host.write("host.sh", second);
+            let print = |part: &[&str]| {
+                let words = [&["operator-package"], args, part].concat();
+                host.run(&words).exits(0).stdout
+            };
+            host.write("operator.sh", &print(&["--part=operator"]));
+            host.write("host.sh", &print(&["--part=host"]));
+            assert_eq!(names(&host.path("gnupg")), [""; 0], "nothing was run");
+            // All of it is comments, and no script.
+            let all = print(&[]);
+            assert!(all.lines().all(|line| line.starts_with('#')), "{all}");
 
             host.script("pinentry-test", PINENTRY);
             let conf = format!(
@@ -137,6 +130,117 @@ fn what_is_printed_for_a_signing_key_ends_with_one_that_signs() {
             assert!(!report.told("backup_key").contains("can also decrypt"));
         },
     );
+}
+
+/// Users without a keyring, who paste each part into a shell of their own.
+#[test]
+fn each_part_on_a_fresh_user() {
+    let host = Host::new();
+    let fresh = |name: &str| {
+        std::fs::create_dir(host.path(name)).unwrap();
+        if is_root() {
+            std::os::unix::fs::chown(host.path(name), Some(65534), Some(65534)).unwrap();
+        }
+        host.path(name)
+    };
+    let (operator, runner) = (fresh("the operator"), fresh("the runner"));
+    host.mode(&host.dir, 0o755);
+    let program = host.dir.join("pgseal");
+    std::fs::copy(env!("CARGO_BIN_EXE_pgseal"), &program).unwrap();
+    let user = [
+        "setpriv",
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+    ];
+    let user = if is_root() { &user[..] } else { &[] };
+    let as_user = |home: &Path, words: &[&str]| {
+        let run = host.command(&[user, words].concat()).env("HOME", home);
+        // Settings that say nothing of this user's.
+        run.unset("GNUPGHOME")
+            .env("PGSEAL_CONFIG", host.path("empty.toml"))
+    };
+    let print = |part: &str| {
+        let words = [program.to_str().unwrap(), "operator-package", part];
+        as_user(&runner, &words).run().exits(0).stdout
+    };
+    let paste = |home: &Path, before: &str, script: &str| {
+        let typed = format!("cd; {before}\n{script}\necho \"the session lives: $?\"\n");
+        let run = as_user(home, &["bash"]).input(typed.as_bytes());
+        run.run().exits(0)
+    };
+    host.script("pinentry-test", PINENTRY);
+    let conf = format!(
+        "pinentry-program {}",
+        host.path("bin/pinentry-test").display()
+    );
+    let agent = format!("install -d -m 700 ~/.gnupg; echo '{conf}' >~/.gnupg/gpg-agent.conf");
+    let made = paste(&operator, &agent, &print("--part=operator"));
+    made.check(
+        made.stdout.contains("the session lives: 0"),
+        "it made a key",
+    );
+    let word = |name: &str| {
+        let line = made.stdout.lines().find_map(|line| line.strip_prefix(name));
+        line.unwrap().trim().to_string()
+    };
+    let (fpr, public) = (word("fingerprint:"), word("public key:"));
+
+    let shim = format!("exec {} \"$@\"", program.display());
+    host.script("pgseal", &shim);
+    let script = print("--part=host");
+    let set = format!("fpr={fpr} public_key='{public}'");
+    let ran = paste(&runner, &set, &script);
+    ran.check(
+        !ran.stdout.contains("the session lives: 0"),
+        "no tables: not ready",
+    );
+    ran.check(ran.stdout.contains("the session lives: "), "it goes on");
+    for told in [
+        format!("export BACKUP_GPG_FPR={fpr}"),
+        "[x] backup_key: ".into(),
+    ] {
+        ran.check(ran.stdout.contains(&told), &told);
+    }
+    let lacks = paste(&runner, "unset fpr", &script);
+    lacks.check(lacks.stdout.contains("the session lives: "), "it goes on");
+    end_agent(&operator.join(".gnupg"));
+    end_agent(&runner.join(".gnupg"));
+}
+
+#[test]
+fn there_is_no_json_of_it() {
+    let host = Host::new();
+    for more in [&[][..], &["--part=host"], &["--signing"]] {
+        let ran = host.run(&[&["operator-package", "--json"], more].concat());
+        ran.exits(2).says(&["\"code\":\"usage\""]);
+    }
+}
+
+/// The terminal that `su` leaves to the one who logged in.
+#[test]
+fn a_terminal_of_somebody_elses() {
+    if !is_root() {
+        return;
+    }
+    let host = Host::new();
+    host.mode(&host.dir, 0o755);
+    let guided = include_str!("../../scripts/provision-key.sh");
+    host.write("guided.sh", guided);
+    host.write(
+        "part.sh",
+        &host.run(&["operator-package", "--part=operator"]).stdout,
+    );
+    for file in ["guided.sh", "part.sh"] {
+        host.mode(&host.path(file), 0o644);
+        let run = format!("setpriv --reuid=65534 --regid=65534 --clear-groups bash {file}");
+        let ran = host
+            .command(&["script", "-qec", &run, "/dev/null"])
+            .input(b"")
+            .run();
+        ran.check(ran.code() == 1, file);
+        ran.check(ran.stdout.contains("script -q /dev/null"), file);
+    }
 }
 
 /// Typed by an operator on a terminal.

@@ -56,6 +56,36 @@ fn both_parts_of_the_prelude_and_the_dump_in_one_session() {
     assert_eq!(target.sql(constraint), "c|f|late");
 }
 
+#[test]
+fn a_late_file_between_the_tables() {
+    let test = Test::of(
+        "CREATE SCHEMA \"S p\"; CREATE TABLE \"S p\".\"Kinds\" (k text); INSERT INTO \"S p\".\"Kinds\" VALUES ('a');
+         CREATE FUNCTION is_kind(t text) RETURNS boolean LANGUAGE sql STABLE
+           BEGIN ATOMIC SELECT EXISTS (SELECT FROM \"S p\".\"Kinds\" WHERE k = t); END;
+         CREATE UNLOGGED TABLE a (k text CHECK (is_kind(k))); INSERT INTO a VALUES ('a');
+         CREATE VIEW seen WITH (security_barrier) AS SELECT k FROM \"S p\".\"Kinds\";
+         CREATE FUNCTION both_of(a, \"S p\".\"Kinds\") RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+         CREATE FUNCTION sees(seen) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT true';
+         CREATE POLICY p ON a USING (both_of(a, NULL) AND EXISTS (SELECT FROM seen WHERE sees(seen)))",
+    );
+    let backup = test.backup(&["public.a", "\"S p\".\"Kinds\""]);
+    backup.arg("--run-id=r").run().exits(0);
+    assert!(test.store().join("r.late.sql.gpg").exists());
+    let target = Target::new();
+    let out = run(&test, &target, &block());
+    assert!(out.status.success(), "{out:?}");
+    assert_eq!(content(&test.db), content(&target.db));
+    let made = "SELECT count(*) FROM pg_proc WHERE pronamespace = 'public'::regnamespace;
+                SELECT count(*) FROM pg_policy";
+    assert_eq!(target.sql(made), "3\n1");
+
+    let target = Target::new();
+    test.shim("gpg", "*late*", "$real \"$@\" | head -c 900; exit 2");
+    let out = run(&test, &target, &block());
+    assert!(!out.status.success(), "{out:?}");
+    target.is_empty();
+}
+
 /// In sessions of their own the second part does nothing: that is why the page says one.
 #[test]
 fn a_session_for_each_loses_the_second_part() {

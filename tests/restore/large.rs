@@ -17,5 +17,5 @@ fn a_field_of_200_megabytes() {
     prove(&test, &path)
         .run()
         .exits(0)
-        .prints(&["PROVE_RESTORE: PASS", "2 rows in 1 tables, each equal"]);
+        .prints(&["PROVE_RESTORE: PASS", "2 rows in 1 table, each equal"]);
 }

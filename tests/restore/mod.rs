@@ -11,6 +11,7 @@ mod errors;
 pub mod forge;
 mod honest;
 mod large;
+mod late;
 mod missing;
 mod origin;
 mod prove;

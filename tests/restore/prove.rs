@@ -231,6 +231,22 @@ fn a_look_at_the_server_that_hangs() {
     running.wait().fails(143, &["interrupted by SIGTERM"]);
     std::fs::remove_file(&asked).unwrap();
 
+    // One that is killed while it makes the database is no server that has not the locale.
+    script(
+        "tools/psql",
+        &format!(
+            "input=$(cat)
+             case $input in *'CREATE DATABASE'*) [ -e {marker} ] || {{ touch {marker}; kill -KILL $$; }};; esac
+             printf '%s\\n' \"$input\" | exec {} \"$@\"",
+            bin().join("psql").display()
+        ),
+    );
+    prove().run().fails(
+        4,
+        &["cannot prepare the throw-away database: signal 9 (SIGKILL)"],
+    );
+    std::fs::remove_file(&asked).unwrap();
+
     let real = bin().join("psql");
     let once = format!(
         "[ -e {marker} ] && exec {} \"$@\"\ntouch {marker}; exec sleep 100",

@@ -2,7 +2,7 @@
 
 use super::site::{CERTIFY_ONLY, Site, check, origin};
 use crate::restore::forge::{Prints, Target, forge, forge_prelude, prove, restore_proved, secret};
-use crate::support::{Cases, Home, Ring, SIGN_ONLY, each, keys, tool};
+use crate::support::{Cases, Home, Ring, SIGN_ONLY, cluster, each, keys, tool};
 use serde_json::{Value, json};
 
 /// Once there is something to hold signatures against, a run that nobody signed is a "no".
@@ -187,7 +187,8 @@ fn keys_that_ended() {
         "is by a key that is revoked",
     );
     let trust = format!("--signed-by={revoked}");
-    let restore = site.pgseal("restore").args(["r", "--dbname=x", &trust]);
+    let dbname = format!("--dbname={}", cluster().conninfo("x", "postgres"));
+    let restore = site.pgseal("restore").args(["r", &dbname, &trust]);
     let sign = format!("pgseal sign r --envelope=FILE --sign-with=NEW_FPR {trust}");
     restore.run().fails(
         1,

@@ -12,7 +12,7 @@ use crate::support::Ran;
 /// What differs from run to run and from host to host, and the word that stands for it.
 const FILTERS: &[(&str, &str)] = &[
     (r"/tmp/pgs-it-\w+", "[DIR]"),
-    (r"\[DIR\]/tmp/pgs\w+", "[HOME]"),
+    (r"\[DIR\]/tmp/pgs-gpg-\w+", "[HOME]"),
     (r"/[\w./-]*/scripts/backup_runner\.py", "[BACKUP_RUNNER]"),
     (
         r"(\[DIR\])?(/[\w.-]+)+/(gpg|pg_dump|psql|python3)\b",

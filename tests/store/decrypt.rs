@@ -18,6 +18,27 @@ fn yes_with_the_key() {
     assert_eq!(bench.names(), ["a.manifest.json", "a.sql.gpg"]);
 }
 
+/// gpg's group is not the terminal's foreground one; its agent's pinentry reads the terminal all the
+/// same.
+#[test]
+fn a_passphrase_typed_on_a_terminal() {
+    let bench = Bench::new(&["p"], &taken().protected);
+    let conf = bench.home.path.join("gpg-agent.conf");
+    fs::write(conf, "pinentry-program /usr/bin/pinentry-curses\n").unwrap();
+    let log = bench.place.path("log");
+    let script = format!(
+        "(until grep --quiet --ignore-case 'passphrase' {log}; do sleep 0.1; done
+          sleep 1; printf '%s\\r' '{PASSPHRASE}'; sleep 5) |
+         exec script --quiet --return --flush \
+             --command \"stty rows 40 cols 100; $(printf '%q ' \"$@\")\" {log}",
+        log = log.display()
+    );
+    let verify = bench.place.pgseal("verify").args(["p", "--decrypt"]);
+    let ran = verify.env("TERM", "xterm").shell(&script).run().exits(0);
+    let said = ran.stdout.contains("304 in 4 tables");
+    ran.check(said, "it must be opened");
+}
+
 #[test]
 fn every_compression() {
     let bench = Bench::new(&["deflate", "none", "zstd"], &taken().ring);
@@ -130,10 +151,11 @@ fn lies_that_only_the_key_finds() {
 
 #[test]
 fn keys_and_passphrases() {
-    let bench = Bench::new(&["a"], &taken().public);
-    refused(&bench, &["a", "--decrypt"], "decryption", "no secret key");
-    let bench = Bench::new(&["a"], &taken().other);
-    refused(&bench, &["a", "--decrypt"], "decryption", "no secret key");
+    each([&taken().public, &taken().other], |ring| {
+        let bench = Bench::new(&["a"], ring);
+        let ran = bench.pgseal(&["verify", "a", "--decrypt"], b"");
+        ran.fails(3, &["no secret key"]);
+    });
     let bench = Bench::new(&["a"], &Ring::new());
     let ran = bench.pgseal(&["verify", "a", "--decrypt"], b"");
     assert_eq!(ran.code(), 3, "{}", ran.stderr);
@@ -145,9 +167,8 @@ fn keys_and_passphrases() {
     assert_eq!((ran.code(), ran.stdout.as_str()), (3, ""), "{}", ran.stderr);
     assert!(ran.stderr.contains("--passphrase-fd N"), "{}", ran.stderr);
     let by_fd = ["verify", "p", "--decrypt", "--passphrase-fd=0"];
-    let (code, report) = bench.json(&by_fd, b"wrong\n");
-    let why = check(&report, "decryption").unwrap();
-    assert_eq!((code, why), (1, ("FAILED", "the passphrase is wrong")));
+    let ran = bench.pgseal(&by_fd, b"wrong\n");
+    ran.fails(3, &["the passphrase is wrong"]);
     let mut cases = Cases::new();
     for (input, words) in [
         (&b""[..], "holds no passphrase"),

@@ -72,28 +72,6 @@ fn all_that_is_wrong_is_shown_by_a_command() {
 /// Where it is known what is lacking, nothing else is proposed.
 #[test]
 fn what_a_look_would_not_mend() {
-    let mut cases = Cases::new();
-    let name_it = "Name the keyring that has the secret key with --gnupg-home.";
-    let give_it = "Give the passphrase by --passphrase-fd N, or run it on a terminal.";
-    for (ring, run, why, hint) in [
-        (
-            &taken().public,
-            "a",
-            "has no secret key that opens it",
-            name_it,
-        ),
-        (&taken().protected, "p", "the passphrase is wrong", give_it),
-    ] {
-        cases.check(why, || {
-            let bench = Bench::new(&[run], ring);
-            let words = ["prove-restore", run, "--passphrase-fd=0", "--json"];
-            let ran = bench.pgseal(&words, b"wrong\n").exits(1);
-            let report = ran.json();
-            let notes = report["notes"].as_array().unwrap();
-            assert_eq!(notes[..], [hint], "{report:#}");
-            ran.check(ran.stdout.contains(why), why);
-        });
-    }
     let bench = Bench::new(&["a"], &taken().ring);
     fs::remove_file(bench.path("a.sql.gpg")).unwrap();
     let ran = bench.pgseal(&["restore", "a", "--dbname=x"], b"").exits(1);

@@ -2,7 +2,7 @@
 //! own, without a file and without a child.
 
 use super::bench::{Bench, SQL, TABLES, taken};
-use crate::support::{Place, Ran, Test, each, eventually, is_root, processes};
+use crate::support::{Place, Ran, Test, cluster, each, eventually, is_root, processes};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -38,8 +38,20 @@ struct World {
     bench: Bench,
     /// Where a stranger can execute it.
     program: PathBuf,
-    enough: [u32; 3],
+    enough: [u32; 5],
     refused: String,
+}
+
+/// A row that could not be looked at for a limit is no finding against the host.
+#[track_caller]
+fn no_row_is_failed_for_a_limit(ran: &Ran) {
+    let report = ran.json();
+    let limits = ["could not be started", "could not be made", "signal "];
+    each(report["rows"].as_array().unwrap(), |row| {
+        let text = row.to_string();
+        let failed = row["state"] == "FAILED" && limits.iter().any(|words| text.contains(words));
+        assert!(!failed, "{row:#}");
+    });
 }
 
 impl World {
@@ -51,12 +63,12 @@ impl World {
             program,
             test,
             bench: Bench::new(&["a"], &taken().ring),
-            enough: [0; 3],
+            enough: [0; 5],
             refused: String::new(),
         }
     }
 
-    /// A backup, a guard and a decryption, each below the limit that its wrapper sets.
+    /// Each verb of a kind, each below the limit that its wrapper sets.
     #[track_caller]
     fn run(&mut self, of_test: &[String], of_bench: &[String]) {
         let World {
@@ -70,10 +82,19 @@ impl World {
         let backup = test.pgseal("backup").args(TABLES);
         let guard = test.pgseal("guard").args(TABLES);
         let verify = bench.place.pgseal("verify").args(["a", "--decrypt"]);
-        let runs: [(_, _, &Place, _, &[i32]); 3] = [
+        let readiness = test.pgseal("readiness").args(TABLES);
+        let target = cluster().conninfo(&cluster().create("template0", ""), "postgres");
+        let restore = bench
+            .place
+            .pgseal("restore")
+            .args(["a", "--origin-unproved"]);
+        let restore = restore.arg(format!("--dbname={target}"));
+        let runs: [(_, _, &Place, _, &[i32]); 5] = [
             (backup, &[][..], test, of_test, &[3, 4, 5]),
             (guard, &["--", "true"], test, of_test, &[125]),
             (verify, &[], &bench.place, of_bench, &[3, 4, 5]),
+            (readiness, &[], test, of_test, &[3, 4, 5]),
+            (restore, &[], &bench.place, of_bench, &[1, 3, 4, 5]),
         ];
         for (at, (run, command, place, wrapper, codes)) in runs.into_iter().enumerate() {
             let wrapper: Vec<&str> = wrapper.iter().map(String::as_str).collect();
@@ -82,6 +103,9 @@ impl World {
             // A decryption that a child of gpg could not be had for is a finding.
             if at == 2 && ran.code() == 1 {
                 ran.check(ran.json()["checks"].is_array(), "a report");
+            } else if at == 3 && ran.code() == 1 {
+                no_row_is_failed_for_a_limit(&ran);
+                enough[at] += u32::from(ran.json()["verdict"]["backup_mechanism"] == "READY");
             } else if judged(&ran, place, codes) {
                 enough[at] += 1;
             } else {

@@ -7,4 +7,5 @@ mod guard;
 mod hints;
 mod limits;
 mod prune;
+mod unlooked;
 mod verify;

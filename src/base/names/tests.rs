@@ -88,6 +88,7 @@ fn run_ids() {
             "x.json",
             "x.partial",
             "x.prelude",
+            "x.late",
             "é",
             &"a".repeat(129),
         ],

@@ -7,7 +7,10 @@ fn parsed(text: &str) -> Result<File> {
 #[test]
 fn a_typo_is_named_with_the_nearest_key() {
     let error = parsed("[scope]\ntabels = []").unwrap_err();
-    assert!(error.message.contains("[scope] unknown key `tabels`"));
+    assert_eq!(
+        error.message,
+        "p.toml: line 2: [scope] unknown key `tabels`"
+    );
     assert_eq!(error.hints.text().unwrap(), "Did you mean `tables`?");
     assert!(
         parsed("[scop]\n")
@@ -25,7 +28,21 @@ fn a_typo_is_named_with_the_nearest_key() {
             .unwrap()
             .contains("dir")
     );
-    assert!(parsed("scope = 1").is_err());
+    for (text, told) in [
+        (
+            "timeout = '1s'\nscop = 1\n",
+            "p.toml: line 2: unknown key `scop`",
+        ),
+        ("[store]\n\n[scop]\n", "p.toml: line 3: unknown key `scop`"),
+        (
+            "[store]\ndir = 'a'\n\n  dirr = 'b'",
+            "line 4: [store] unknown key `dirr`",
+        ),
+        ("\nscope = 1", "line 2: `scope` is a section, write [scope]"),
+    ] {
+        let error = parsed(text).unwrap_err();
+        assert!(error.message.contains(told), "{}", error.message);
+    }
     assert!(parsed("[scope]\ntables = 1").is_err());
 }
 

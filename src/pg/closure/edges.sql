@@ -1,10 +1,13 @@
--- What hangs on what around the relations of scope.sql: second of the three statements.
--- Sets two tables, an array for each column, for answer.sql:
+-- What hangs on what around the relations of scope.sql: second of the four statements.
+-- Sets two tables, an array for each column, for bodies.sql and answer.sql:
 -- edge: "f needs t". relid: the relation of the scope that f is part of; null where f is not ours.
 --   mine: t is our own. beyond: t is a relation, and not our own. walk: what t needs is followed.
+--   in_text: nothing but the text of f's body names t; bodies.sql says which of these count.
 -- dependent: what needs something of ours and is none of it.
+-- And what bodies.sql sets, for the case that there are no functions; identifier: as a regular expression.
 -- Ours are up to a dozen objects a partition, so they are joined as sets. What is not ours is walked,
 -- each object once however many partitions need it.
+\set identifier '"(?:[^"]|"")+"|[^\\x01-\\x40\\x5b-\\x5e\\x60\\x7b-\\x7f][^\\x01-\\x23\\x25-\\x2f\\x3a-\\x40\\x5b-\\x5e\\x60\\x7b-\\x7f]*'
 WITH RECURSIVE rel(oid) AS MATERIALIZED (SELECT unnest(:'rel'::oid[])),
 -- All that the dump of these tables writes. Not a root: what comes with its parent.
 own(classid, objid, relid, root) AS MATERIALIZED (
@@ -31,15 +34,15 @@ needed(relid, fclass, fobj, xclass, xobj) AS MATERIALIZED (
 ),
 -- One step from an object to what it needs; or, where of_name, from a name in pg_depend to the object
 -- that it stands for.
-step(of_name, fclass, fobj, tclass, tobj, mine, beyond, walk) AS (
-  SELECT NULL::boolean, NULL::oid, NULL::oid, xclass, xobj, false, false, true
+step(of_name, fclass, fobj, tclass, tobj, mine, beyond, walk, in_text) AS (
+  SELECT NULL::boolean, NULL::oid, NULL::oid, xclass, xobj, false, false, true, false
   FROM (SELECT DISTINCT xclass, xobj FROM needed) n
   UNION
-  SELECT e.name, e.tclass, e.tobj, g.classid, g.objid, m.mine, g.beyond, g.walk
+  SELECT e.name, e.tclass, e.tobj, g.classid, g.objid, m.mine, g.beyond, g.walk, x.in_text
   FROM (SELECT DISTINCT fclass IS NULL AS name, tclass, tobj FROM step WHERE walk) e
   CROSS JOIN LATERAL (
-    SELECT e.tclass, e.tobj WHERE e.name
-    UNION ALL SELECT n.classid, n.objid FROM (
+    SELECT e.tclass, e.tobj, false WHERE e.name
+    UNION ALL SELECT n.classid, n.objid, false FROM (
       SELECT d.refclassid, d.refobjid FROM pg_depend d
         WHERE d.classid = e.tclass AND d.objid = e.tobj AND d.refobjid <> 0
       -- a composite type hangs its columns on its row in pg_class
@@ -60,7 +63,42 @@ step(of_name, fclass, fobj, tclass, tobj, mine, beyond, walk) AS (
       UNION ALL SELECT 'pg_cast'::regclass, k.oid FROM pg_cast k
         WHERE e.tclass = 'pg_proc'::regclass AND k.castfunc = e.tobj
     ) AS n(classid, objid) WHERE NOT e.name
-  ) AS x(classid, objid)
+    UNION ALL SELECT o.classid, o.objid, true
+    FROM pg_proc f JOIN pg_language l ON l.oid = f.prolang AND l.lanname NOT IN ('internal', 'c')
+    -- where a name without a schema may be: the function's own search_path, or whatever a caller may have
+    CROSS JOIN LATERAL (
+      SELECT COALESCE(
+        (SELECT substr(c, 13) FROM unnest(f.proconfig) c WHERE starts_with(c, 'search_path=')),
+        (SELECT concat_ws(', ', f.pronamespace::regnamespace, '"$user", public', string_agg(substr(c, 13), ', '))
+          FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) c
+          WHERE starts_with(c, 'search_path=') AND s.setrole IN (0, f.proowner) AND s.setdatabase
+            IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))))) AS set_path(list)
+    CROSS JOIN LATERAL (
+      SELECT array_agg(CASE i WHEN '$user' THEN pg_get_userbyid(f.proowner) ELSE i::name END)
+      FROM regexp_matches(set_path.list, format('(%s)', :'identifier'), 'g') m
+      CROSS JOIN unnest(parse_ident(m[1])) i) AS path(schemas)
+    -- a name with its schema, before a parenthesis, or where a type may stand
+    CROSS JOIN LATERAL (
+      SELECT parse_ident(m[1]) || parse_ident(COALESCE(m[2], m[3])), CASE WHEN m[1] IS NULL THEN false END
+      FROM regexp_matches(f.prosrc, format('(%1$s)\s*\.\s*(%1$s)|(%1$s)\s*\(', :'identifier'), 'g') m
+      UNION SELECT parse_ident(m[1]), true
+      FROM regexp_matches(f.prosrc, format('(?:::|\mas\M)\s*(%s)', :'identifier'), 'gi') m
+      UNION SELECT parse_ident(m[1]), true
+      FROM regexp_matches(f.prosrc, '\mdeclare\M(.*?)\mbegin\M', 'gi') d
+      CROSS JOIN regexp_matches(d[1], format('(?:^|;)\s*(?:%1$s)\s+(?:constant\s+)?(%1$s)', :'identifier'), 'gi') m
+    ) AS w(ident, as_type)
+    CROSS JOIN LATERAL (
+      SELECT 'pg_proc'::regclass::oid, p.oid, p.pronamespace FROM pg_proc p
+      WHERE w.as_type IS NOT TRUE AND p.proname = w.ident[cardinality(w.ident)]::name AND p.oid >= 16384
+      UNION ALL SELECT 'pg_type'::regclass, t.oid, t.typnamespace FROM pg_type t
+      WHERE w.as_type IS NOT FALSE AND t.typname = w.ident[cardinality(w.ident)]::name AND t.oid >= 16384
+        -- no row types: of relations, bodies.sql takes only what is read
+        AND NOT EXISTS (SELECT FROM pg_class c WHERE c.oid = t.typrelid AND c.relkind <> 'c')
+      OFFSET 0) AS o(classid, objid, schema)
+    JOIN pg_namespace s ON s.oid = o.schema
+      AND s.nspname = ANY (CASE cardinality(w.ident) WHEN 1 THEN path.schemas ELSE w.ident[1:1]::name[] END)
+    WHERE NOT e.name AND e.tclass = 'pg_proc'::regclass AND f.oid = e.tobj
+  ) AS x(classid, objid, in_text)
   -- an array stands for its element, a row type for its relation; OFFSET 0 keeps each step apart
   CROSS JOIN LATERAL (
     SELECT CASE WHEN x.classid = 'pg_type'::regclass THEN (
@@ -111,11 +149,11 @@ step(of_name, fclass, fobj, tclass, tobj, mine, beyond, walk) AS (
     AND NOT (e.name AND m.mine)
     AND NOT (NOT e.name AND g.classid = e.tclass AND g.objid = e.tobj)
 ),
-edge(relid, fclass, fobj, tclass, tobj, mine, beyond, walk) AS MATERIALIZED (
-  SELECT DISTINCT n.relid, n.fclass, n.fobj, s.tclass, s.tobj, s.mine, s.beyond, s.walk
+edge(relid, fclass, fobj, tclass, tobj, mine, beyond, walk, in_text) AS MATERIALIZED (
+  SELECT DISTINCT n.relid, n.fclass, n.fobj, s.tclass, s.tobj, s.mine, s.beyond, s.walk, false
   FROM needed n JOIN step s ON s.of_name AND s.fclass = n.xclass AND s.fobj = n.xobj
   UNION ALL
-  SELECT NULL, fclass, fobj, tclass, tobj, mine, beyond, walk FROM step WHERE NOT of_name
+  SELECT NULL, fclass, fobj, tclass, tobj, mine, beyond, walk, in_text FROM step WHERE NOT of_name
 ),
 dependent(classid, objid, relid) AS MATERIALIZED (
   SELECT DISTINCT CASE d.classid WHEN 'pg_rewrite'::regclass THEN 'pg_class'::regclass::oid ELSE d.classid END,
@@ -141,7 +179,9 @@ FROM (
     COALESCE(array_agg(fclass), '{}') AS edge_fclass, COALESCE(array_agg(fobj), '{}') AS edge_fobj,
     COALESCE(array_agg(tclass), '{}') AS edge_tclass, COALESCE(array_agg(tobj), '{}') AS edge_tobj,
     COALESCE(array_agg(mine), '{}') AS edge_mine, COALESCE(array_agg(beyond), '{}') AS edge_beyond,
-    COALESCE(array_agg(walk), '{}') AS edge_walk
+    COALESCE(array_agg(walk), '{}') AS edge_walk, COALESCE(array_agg(in_text), '{}') AS edge_in_text,
+    COALESCE(bool_or(tclass = 'pg_proc'::regclass), false) AS has_bodies,
+    '{}' AS bare_caller, '{}' AS bare_called, '[]' AS passed_over
   FROM edge) e,
 (
   SELECT COALESCE(array_agg(classid), '{}') AS dependent_class,

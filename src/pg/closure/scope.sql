@@ -1,4 +1,4 @@
--- Which relations the dump of the target tables writes: first of the three statements that closure.rs
+-- Which relations the dump of the target tables writes: first of the four statements that closure.rs
 -- names. In a transaction of session.rs: read only, pg_catalog only; no privileges needed.
 -- psql variables: as in catalog.sql. Sets scope_oid, scope_target (a relation for each target that
 -- it comes with), and rel: arrays, from whose lengths the later statements are planned.

@@ -2,7 +2,9 @@
 //! owners, privileges and comments apart, and only for what this run created.
 
 use crate::pg::identifier;
+use crate::pg::prelude::late::{self, Needs};
 use crate::pg::prelude::split::Entry;
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 
 const HEAD: &str = "\
@@ -29,29 +31,57 @@ const DUPLICATE: &str = "duplicate_schema OR duplicate_object OR duplicate_funct
                          OR duplicate_table OR unique_violation";
 const NO_ROLE: &str = "undefined_object OR insufficient_privilege OR invalid_parameter_value";
 
+/// Stands before the hash of the late file. A dollar-quoted body ends in another line.
+pub(crate) const LATE: &str = "-- pgseal prelude: it has a late file, SHA-256 ";
+
+/// `between`: the late file's text.
 pub(crate) fn render(
     settings: &[&[u8]],
     kept: &[&Entry],
     parents: &BTreeMap<(u32, u32), u32>,
+    between: Option<&[u8]>,
 ) -> Vec<u8> {
     let mut out = HEAD.as_bytes().to_vec();
     let needed = |s: &&&[u8]| SETTINGS.iter().any(|known| s.starts_with(known.as_bytes()));
     for setting in settings.iter().filter(needed) {
         out.extend([setting, &b";\n"[..]].concat());
     }
-    let late = late(kept, parents);
-    let (late, early): (Vec<&Entry>, Vec<&Entry>) =
-        kept.iter().partition(|entry| late.contains(&entry.number));
+    let last = last(kept, parents);
+    let (last, early): (Vec<&Entry>, Vec<&Entry>) =
+        kept.iter().partition(|entry| last.contains(&entry.number));
     entries(&mut out, &early, parents);
     out.extend(AFTER.as_bytes());
-    entries(&mut out, &late, parents);
+    entries(&mut out, &last, parents);
+    if let Some(text) = between {
+        let hash = hex::encode(Sha256::digest(text));
+        out.extend(format!("\n{LATE}{hash}\n").bytes());
+    }
     out.extend(END.as_bytes());
     out
 }
 
+/// The late file: each entry behind a line that names the tables it needs. None of no entries.
+pub(crate) fn late(
+    between: &[&Entry],
+    parents: &BTreeMap<(u32, u32), u32>,
+    needs: &Needs,
+) -> Option<Vec<u8>> {
+    let mut out = late::HEAD.as_bytes().to_vec();
+    for entry in between {
+        let mut text = Vec::new();
+        entries(&mut text, &[entry], parents);
+        if let (Some(needs), false) = (needs.of(entry), text.is_empty()) {
+            late::write(&mut out, needs, &text);
+        }
+    }
+    let any = out.len() > late::HEAD.len();
+    out.extend(late::END.as_bytes());
+    any.then_some(out)
+}
+
 /// Constraints that are written apart from their domain, and what hangs on them. They are NOT
 /// VALID: rows that are older than they are may break them.
-fn late(kept: &[&Entry], parents: &BTreeMap<(u32, u32), u32>) -> BTreeSet<u32> {
+fn last(kept: &[&Entry], parents: &BTreeMap<(u32, u32), u32>) -> BTreeSet<u32> {
     let is_late =
         |entry: &&&Entry| entry.object.0 == PG_CONSTRAINT && parents.contains_key(&entry.object);
     let mut late: BTreeSet<u32> = kept.iter().filter(is_late).map(|e| e.number).collect();

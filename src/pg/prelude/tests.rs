@@ -31,8 +31,8 @@ fn closure() -> Closure {
         object(1255, 24070, "function"),
         object(1247, 5, "type"),
     ];
-    let answer =
-        serde_json::json!({"missing": [], "objects": objects, "sequences": [], "external": []});
+    let answer = serde_json::json!({"missing": [], "objects": objects, "joined": [],
+            "passed_over": [], "external": []});
     serde_json::from_value(answer).unwrap()
 }
 

@@ -3,6 +3,7 @@
 use crate::base::error::Result;
 use crate::base::random;
 use crate::base::text::counted;
+use crate::process::cancel::Cancel;
 use crate::report::proof::Exposed;
 use std::io::Read;
 use std::os::unix::fs::MetadataExt;
@@ -61,7 +62,7 @@ impl Canary {
 
     /// Files of ours below these folders that changed since the canary was made. A folder that
     /// is not there holds nothing.
-    pub(crate) fn search(&self, folders: &[PathBuf]) -> Search {
+    pub(crate) fn search(&self, folders: &[PathBuf], cancel: &Cancel) -> Result<Search> {
         let mut search = Search {
             exposed: Exposed::None,
             places: Vec::new(),
@@ -69,20 +70,21 @@ impl Canary {
         };
         for folder in folders {
             let (mut seen, mut read) = (0, 0);
-            self.walk(folder, &mut seen, &mut read, &mut search);
+            self.walk(folder, &mut seen, &mut read, &mut search, cancel)?;
             let files = counted(read, "file");
             let place = format!("{} ({files} changed since)", folder.display());
             search.places.push(place);
         }
-        search
+        Ok(search)
     }
 
     /// In pieces that overlap, so that a large file is searched like any other.
-    fn is_in_file(&self, path: &Path) -> std::io::Result<bool> {
+    fn is_in_file(&self, path: &Path, cancel: &Cancel) -> std::io::Result<bool> {
         let wanted = self.text.as_bytes();
         let mut file = std::fs::File::open(path)?;
         let (mut window, mut kept) = (vec![0; PIECE], 0);
-        loop {
+        // Whoever stopped it is told by the caller.
+        while cancel.stop().is_none() {
             let n = file.read(&mut window[kept..])?;
             if n == 0 {
                 return Ok(false);
@@ -94,11 +96,20 @@ impl Canary {
             kept = end.min(wanted.len() - 1);
             window.copy_within(end - kept..end, 0);
         }
+        Ok(false)
     }
 
-    fn walk(&self, path: &Path, seen: &mut usize, read: &mut usize, search: &mut Search) {
+    fn walk(
+        &self,
+        path: &Path,
+        seen: &mut usize,
+        read: &mut usize,
+        search: &mut Search,
+        cancel: &Cancel,
+    ) -> Result<()> {
+        cancel.check()?;
         let Ok(meta) = path.symlink_metadata() else {
-            return;
+            return Ok(());
         };
         let us = rustix::process::geteuid().as_raw();
         *seen += 1;
@@ -109,7 +120,7 @@ impl Canary {
                 Ok(entries) => {
                     for entry in entries {
                         match entry {
-                            Ok(entry) => self.walk(&entry.path(), seen, read, search),
+                            Ok(entry) => self.walk(&entry.path(), seen, read, search, cancel)?,
                             Err(_) => search.unknown(),
                         }
                     }
@@ -124,7 +135,7 @@ impl Canary {
             && meta.uid() == us
             && meta.modified().is_ok_and(|at| at >= self.born)
         {
-            match self.is_in_file(path) {
+            match self.is_in_file(path, cancel) {
                 Ok(found) => {
                     *read += 1;
                     if found {
@@ -137,6 +148,7 @@ impl Canary {
                 Err(_) => search.unknown(),
             }
         }
+        cancel.check()
     }
 }
 
@@ -180,12 +192,13 @@ mod tests {
         let folders = [dir.path().to_path_buf()];
         std::fs::create_dir(dir.path().join("deep")).unwrap();
         std::fs::write(dir.path().join("deep/a"), "nothing").unwrap();
-        assert_eq!(canary.search(&folders).exposed, Exposed::None);
+        let search = || canary.search(&folders, &Cancel::none()).unwrap();
+        assert_eq!(search().exposed, Exposed::None);
         let text = format!("x{}y", canary.secret());
         std::fs::write(dir.path().join("deep/b"), &text).unwrap();
-        let search = canary.search(&folders);
-        assert_eq!(search.exposed, Exposed::Found);
-        assert!(search.detail().contains("deep/b"));
+        assert_eq!(search().exposed, Exposed::Found);
+        assert!(search().detail().contains("deep/b"));
+        assert!(canary.search(&folders, &Cancel::raised()).is_err());
         assert_eq!(canary.search_text("out", &text).exposed, Exposed::Found);
         assert_eq!(canary.search_text("out", "").exposed, Exposed::None);
     }

@@ -3,6 +3,7 @@
 use crate::base::error::Result;
 use crate::config::settings::Config;
 use crate::gnupg::command;
+use crate::gnupg::ephemeral_home::EphemeralHome;
 use crate::process::cancel::Cancel;
 use crate::readiness::mechanism::canary::Canary;
 use crate::readiness::mechanism::key_type::KeyType;
@@ -27,19 +28,29 @@ pub(crate) fn prove_with(
     let keyring = || keyring::look(&gpg, config, cancel);
     let before = keyring()?;
 
+    let swept = EphemeralHome::sweep(&gpg.program, &config.env)?;
     let mut trial = RoundTrip::new(&gpg.program, config, cancel, canary)?;
     let outcome = trial.round_trip(shape).and_then(|()| trial.controls());
     // A trial that was stopped from outside is no proof of anything; its homes go with it.
     outcome?;
     let homes = trial.homes();
-    let in_homes = canary.search(&homes);
-    // The temporary root that was used, and no other: on a busy host /tmp is full of what others
-    // write meanwhile, and not to be able to search that says nothing of gpg.
-    let mut roots: Vec<_> = homes.iter().filter_map(|home| home.parent()).collect();
-    roots.dedup();
-    let roots: Vec<_> = roots.into_iter().map(Into::into).collect();
+    // What gpg was given to write to, while it is there. Not the temporary folder that they are in:
+    // on a busy host it is full of what others write.
+    let in_homes = canary.search(&homes, cancel)?;
     let (mut steps, sizes) = trial.finish();
 
+    if !swept.is_empty() {
+        steps.push(Step {
+            name: "removed what a killed proof left",
+            passed: true,
+            detail: swept
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect::<Vec<_>>()
+                .join(", "),
+            argv: None,
+        });
+    }
     let after = keyring()?;
     steps.push(Step {
         name: "host keyring untouched",
@@ -64,8 +75,7 @@ pub(crate) fn prove_with(
         searched: Vec::new(),
     };
     let mut search = in_homes;
-    search.add(canary.search(&roots));
-    search.add(canary.search(std::slice::from_ref(&config.store)));
+    search.add(canary.search(std::slice::from_ref(&config.store), cancel)?);
     // Every argv is part of the report, and so of what is searched here.
     let output = proof.text() + &print::json_pretty(&proof)?;
     search.add(canary.search_text("our output and every argv", &output));

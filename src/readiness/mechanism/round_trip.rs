@@ -62,8 +62,8 @@ impl<'a> RoundTrip<'a> {
             config,
             cancel,
             canary,
-            home: EphemeralHome::new(program, &config.env)?,
-            other: EphemeralHome::new(program, &config.env)?,
+            home: EphemeralHome::new(program, &config.env, cancel)?,
+            other: EphemeralHome::new(program, &config.env, cancel)?,
             sample,
             ciphertext: Vec::new(),
             steps: Vec::new(),
@@ -198,7 +198,7 @@ impl<'a> RoundTrip<'a> {
         let ran = run(spec, input, self.cancel);
         match ran.stop {
             Some(stop) => Err(stopped(stop)),
-            None => Ok(ran),
+            None => ran.started(),
         }
     }
 

@@ -1,12 +1,14 @@
 //! A throw-away PostgreSQL cluster: a private folder, a socket in it, a server that is our child.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::leftovers::lock;
 use crate::base::names::literal;
 use crate::pg;
 use crate::pg::connection::Connection;
 use crate::pg::locks::{SCRATCH_TRANSACTIONS, suffices};
 use crate::process::ask;
-use crate::process::cancel::{Cancel, stopped};
+use crate::process::cancel::Cancel;
+use crate::process::child::ExitKind;
 use crate::process::command::CommandSpec;
 use crate::process::find::ServerTools;
 use crate::process::run::{Input, run};
@@ -24,6 +26,8 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const DATABASE: &str = "pgseal_scratch";
+
+const PREPARE: &str = "cannot prepare the throw-away database";
 
 /// How long one look at a server that starts may take: one that hangs is not the last.
 const LOOK: Duration = Duration::from_secs(5);
@@ -65,7 +69,7 @@ impl ScratchCluster {
             .tempdir_in(root);
         let dir = dir.map_err(|err| Error::io(Code::Store, "make a folder in", root, &err))?;
         let path = dir.path().to_path_buf();
-        let lock = leftovers::lock(&path);
+        let lock = lock(&path);
         let env = without_postgres(&connection.env);
         let names = Names::random()?;
         let memory = limits
@@ -215,20 +219,20 @@ impl ScratchCluster {
 
     fn sql(&self, script: &str, cancel: &Cancel) -> Result<()> {
         let spec = pg::command::writer(&self.tools.psql, &self.admin);
-        let what = "cannot prepare the throw-away database";
         let input = Input::Bytes(self.names.restricted(script).into());
-        ask::ask(&spec, input, cancel, Code::StageFailed, what).map(drop)
+        ask::ask(&spec, input, cancel, Code::StageFailed, PREPARE).map(drop)
     }
 
-    /// None where it says no.
+    /// None where the server says no: psql ends with 3 then. A psql that ended otherwise was killed,
+    /// not started, or lost the server.
     fn ask(&self, script: &str, cancel: &Cancel) -> Result<Option<String>> {
         let spec = pg::command::writer(&self.tools.psql, &self.admin);
         let script = self.names.restricted(script);
         let ran = run(&spec, Input::Bytes(script.into()), cancel);
-        match ran.stop {
-            Some(stop) => Err(stopped(stop)),
-            None => Ok(ran.ok().then(|| ran.text())),
+        if ran.stop.is_none() && ran.outcome.end == ExitKind::Code(3) {
+            return Ok(None);
         }
+        ask::answered(ran, Code::StageFailed, PREPARE).map(|ran| Some(ran.text()))
     }
 
     /// With nothing of our environment but the path.

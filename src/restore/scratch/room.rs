@@ -62,9 +62,9 @@ pub(crate) const ELSEWHERE: &str = "Name a folder with room for the throw-away c
 
 /// Bytes of SQL that are to be restored, as the manifest says.
 pub(crate) fn sql(manifest: &Manifest) -> u64 {
-    let prelude = manifest.prelude.as_ref();
-    let prelude = prelude.map_or(0, |prelude| prelude.size_bytes);
-    manifest.plaintext.size_bytes.saturating_add(prelude)
+    let beside = [&manifest.prelude, &manifest.late].into_iter().flatten();
+    let sizes = beside.map(|file| file.size_bytes);
+    sizes.fold(manifest.plaintext.size_bytes, u64::saturating_add)
 }
 
 /// What is still free where `folder` is, if it is less than what is to be kept. What is in memory

@@ -28,6 +28,14 @@ fn what_pg_dump_writes() {
                 Statement::Create(object(DependentKind::Trigger, "g")),
             ),
             (
+                "CREATE UNLOGGED TABLE public.t (\n    a integer\n)",
+                Statement::CreateRelation(table()),
+            ),
+            (
+                "CREATE VIEW public.t AS\n SELECT 1",
+                Statement::CreateRelation(table()),
+            ),
+            (
                 "ALTER TABLE public.t ENABLE ALWAYS TRIGGER g",
                 Statement::About(object(DependentKind::Trigger, "g")),
             ),
@@ -108,7 +116,10 @@ fn what_pg_dump_writes() {
                 "ALTER TABLE ONLY public.t FORCE ROW LEVEL SECURITY",
                 Statement::Other,
             ),
-            ("CREATE TABLE public.t (owner int)", Statement::Other),
+            (
+                "CREATE TABLE public.t (owner int)",
+                Statement::CreateRelation(table()),
+            ),
             (
                 "CREATE INDEX \"function\" ON public.t USING btree (begin)",
                 Statement::Other,

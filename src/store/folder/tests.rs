@@ -96,6 +96,7 @@ fn a_run_loses_its_manifest_first() {
         "x.manifest.json.sig",
         "x.sql.gpg",
         "x.prelude.sql.gpg",
+        "x.late.sql.gpg",
     ];
     for name in files.iter().chain(&["xy.sql.gpg"]) {
         std::fs::write(dir.path().join(name), "").unwrap();

@@ -1,0 +1,56 @@
+//! The third file: what stands between the tables, which is in memory when it goes to gpg.
+
+use crate::backup::encrypt::{DumpJob, Written, said_encrypted, untrusted, written};
+use crate::backup::sink::ArtifactSink;
+use crate::base::error::{Error, Result};
+use crate::gnupg::binding::PreludeBinding;
+use crate::gnupg::packet_writer::MessageWriter;
+use crate::process::cancel::{Cancel, stopped};
+use crate::process::child::ExitKind;
+use crate::process::flow::StreamError;
+use crate::process::pipe::stream;
+use crate::store::partial::Partial;
+use std::io::Write;
+
+pub(crate) fn encrypt_late(
+    job: &DumpJob<'_>,
+    text: &[u8],
+    binding: &PreludeBinding,
+    partial: Partial,
+    cancel: &Cancel,
+) -> Result<Written> {
+    let compression = job.compression.of_prelude();
+    let message = MessageWriter::new(Vec::new(), compression, &binding.name());
+    let message = message.and_then(|mut message| {
+        message.write_all(text)?;
+        message.finish()
+    });
+    let message = message.map_err(|err| untrusted(format!("the late file: {err}")))?;
+    let remover = partial.remover();
+    let [_, gpg] = job.specs;
+    let streamed = stream(gpg, Some(message), ArtifactSink::new(partial), cancel);
+    if streamed.sink.is_some() {
+        remover.disarm();
+    }
+    let outcome = streamed.outcome;
+    let failed = |error: Error| error.stages(vec![outcome.report()]);
+    if let Some(stop) = streamed.stop {
+        return Err(failed(stopped(stop)));
+    }
+    match (&outcome.end, &streamed.sink) {
+        (ExitKind::NotStarted(error), _) | (_, Some((_, Err(StreamError::Rejected(error))))) => {
+            return Err(failed(error.clone()));
+        }
+        (end, _) if !end.ok() => {
+            return Err(failed(untrusted(format!("gpg ended with {end}"))));
+        }
+        _ => {}
+    }
+    said_encrypted(&outcome, job.recipients).map_err(failed)?;
+    match (streamed.source, streamed.sink) {
+        (Some(Ok(())), Some((sink, Ok(())))) => written(sink, job.recipients),
+        _ => Err(failed(untrusted(
+            "the late file was not read to its end".into(),
+        ))),
+    }
+}
