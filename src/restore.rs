@@ -2,6 +2,7 @@
 
 pub(crate) mod answers;
 pub(crate) mod composites;
+pub(crate) mod copied;
 pub(crate) mod editor;
 pub(crate) mod late;
 pub(crate) mod missing;

@@ -5,11 +5,12 @@ use crate::base::text::shortened;
 use crate::pg::copy::CopyHeader;
 use crate::pg::lexer::{KEPT, Token};
 use crate::pg::prelude::late::Part;
-use crate::pg::row_digest::{DigestKey, RowDigest, TableDigest};
+use crate::pg::row_digest::DigestKey;
 use crate::pg::scan::{Listener, SqlByte};
+use crate::restore::copied::CopiedRows;
 use crate::restore::late::LateParts;
 use crate::restore::omissions::{Omission, Omissions};
-use crate::restore::script::{Told, TransactionScript};
+use crate::restore::script::TransactionScript;
 use crate::restore::statement::{self, Statement};
 
 /// What may be read in a report of a statement that was left out.
@@ -22,29 +23,10 @@ struct Entry {
     label: String,
 }
 
-/// A COPY statement and the rows behind it; where they are loaded through a partition root, those
-/// of all its partitions, for which of them a row comes into is the target's to say.
-#[derive(Debug)]
-struct Copied {
-    header: CopyHeader,
-    tables: Vec<TableName>,
-    rows: Vec<RowDigest>,
-}
-
-impl Copied {
-    fn told(&self) -> Told<'_> {
-        Told {
-            header: &self.header,
-            tables: &self.tables,
-        }
-    }
-}
-
 #[derive(Debug)]
 pub(crate) struct DumpEditor {
     script: TransactionScript,
     omissions: Omissions,
-    key: DigestKey,
     /// For psql, to be taken by the caller.
     pub out: Vec<u8>,
     /// Lines that psql has been given.
@@ -60,9 +42,7 @@ pub(crate) struct DumpEditor {
     entry_omitted: bool,
     /// Who grants, where it is not the owner: what follows takes a superuser to repeat.
     grantor: Option<String>,
-    copied: Vec<Copied>,
-    /// Whose rows pass, or passed last.
-    current: usize,
+    pub copied: CopiedRows,
     late: LateParts,
     /// How many tables psql has been asked to tell again.
     compared: usize,
@@ -79,7 +59,6 @@ impl DumpEditor {
         DumpEditor {
             script,
             omissions,
-            key,
             out: Vec::new(),
             lines: 0,
             pending: Vec::new(),
@@ -88,8 +67,7 @@ impl DumpEditor {
             entries: Vec::new(),
             entry_omitted: false,
             grantor: None,
-            copied: Vec::new(),
-            current: 0,
+            copied: CopiedRows::new(key),
             late: LateParts::default(),
             compared: 0,
             omitted: Vec::new(),
@@ -142,26 +120,12 @@ impl DumpEditor {
 
     /// Asks for the tables that have passed and were not told yet.
     pub(crate) fn compare(&mut self) {
-        let tables: Vec<_> = self.copied.iter().map(Copied::told).collect();
+        let tables = self.copied.told();
         if tables.len() > self.compared {
             let text = self.script.compare(self.compared, &tables);
-            self.compared = self.copied.len();
+            self.compared = tables.len();
             self.insert("the comparison of the rows", &text);
         }
-    }
-
-    /// The tables whose rows have passed.
-    pub(crate) fn tables(&self) -> impl Iterator<Item = &TableName> {
-        self.copied.iter().flat_map(|copied| &copied.tables)
-    }
-
-    /// What the artifact held, by table in its order; all of a partitioned table as one where it
-    /// was loaded as one.
-    pub(crate) fn digests(&self) -> impl Iterator<Item = (&TableName, TableDigest)> {
-        self.copied.iter().map(|copied| {
-            let rows = copied.rows.iter().map(RowDigest::digest).sum();
-            (&copied.header.table, rows)
-        })
     }
 
     /// Whether the statement goes on to psql.
@@ -269,31 +233,12 @@ impl Listener for DumpEditor {
     }
 
     fn copy(&mut self, header: &CopyHeader, table: &TableName) {
-        let mut copied = self.copied.iter();
-        let known = copied.position(|copied| copied.header.table == header.table);
-        self.current = known.unwrap_or(self.copied.len());
-        let Some(copied) = self.copied.get_mut(self.current) else {
-            self.copied.push(Copied {
-                header: header.clone(),
-                tables: vec![table.clone()],
-                rows: vec![RowDigest::new(self.key)],
-            });
-            return;
-        };
-        let order = header.order_of(&copied.header.columns);
-        copied.tables.push(table.clone());
-        copied.rows.push(match order {
-            Some(order) => RowDigest::reordered(self.key, order),
-            None => RowDigest::new(self.key),
-        });
+        self.copied.begin(header, table);
     }
 
     fn rows(&mut self, bytes: &[u8]) {
         self.write(bytes);
-        let copied = self.copied.get_mut(self.current);
-        if let Some(rows) = copied.and_then(|copied| copied.rows.last_mut()) {
-            rows.push(bytes);
-        }
+        self.copied.push(bytes);
     }
 }
 

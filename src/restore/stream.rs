@@ -177,7 +177,7 @@ impl RestoreTap {
     }
 
     fn compare(&mut self, told: &[TableDigest]) -> Passed {
-        let sealed = self.editor.digests();
+        let sealed = self.editor.copied.digests();
         let compared = sealed.enumerate().map(|(at, (table, sealed))| {
             let restored = told.get(at).copied().unwrap_or_default();
             Compared {
@@ -264,9 +264,10 @@ impl Tap for RestoreTap {
             let parts = prelude::parts(&text.prelude.sql).map_err(rejected)?;
             self.editor.insert("the end of the prelude", parts.after);
         }
-        let done = self
-            .script
-            .done(self.editor.tables(), &composites::moved(&self.manifest));
+        let done = self.script.done(
+            self.editor.copied.tables(),
+            &composites::moved(&self.manifest),
+        );
         self.editor
             .insert("the end of the transaction", done.as_bytes());
         self.write(&mut to)?;

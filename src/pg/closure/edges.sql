@@ -24,6 +24,8 @@ own(classid, objid, relid, root) AS MATERIALIZED (
     FROM rel JOIN pg_policy p ON p.polrelid = rel.oid
   UNION ALL SELECT 'pg_rewrite'::regclass, r.oid, r.ev_class, true
     FROM rel JOIN pg_rewrite r ON r.ev_class = rel.oid
+  UNION ALL SELECT 'pg_statistic_ext'::regclass, x.oid, x.stxrelid, true
+    FROM rel JOIN pg_statistic_ext x ON x.stxrelid = rel.oid
 ),
 -- What our own needs and is not our own, as pg_depend names it.
 needed(relid, fclass, fobj, xclass, xobj) AS MATERIALIZED (

@@ -41,7 +41,7 @@ fn statements_pass_as_they_are_but_for_colons() {
             assert_eq!(editor.entry_at(line), Some(label));
         },
     );
-    assert_eq!(editor.digests().next().unwrap().1.rows, 1);
+    assert_eq!(editor.copied.digests().next().unwrap().1.rows, 1);
 }
 
 #[test]
