@@ -227,7 +227,7 @@ fn only_one_room_starts_processes() {
     nowhere(&["duct::", "use duct"], &["src/process"]);
     // Not duct, but the exec by which guard becomes its COMMAND.
     nowhere(
-        &["process::Command", "Command::new("],
+        &["std::process::Command", "Command::new("],
         &["src/process/exec"],
     );
     nowhere(&["\"sh\"", "\"bash\"", "\"/bin/sh\"", "sh -c"], &[]);
