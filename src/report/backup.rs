@@ -85,5 +85,6 @@ impl Planned<'_> {
 
 fn rows(of: &[&Table]) -> String {
     let all = of.iter().map(|table| table.rows);
-    format!("{} rows", thousands(all.fold(0, u64::saturating_add)))
+    let all = all.fold(0, u64::saturating_add);
+    format!("{} {}", thousands(all), plural(&all, "row"))
 }
