@@ -171,8 +171,7 @@ fn list(ids: &[KeyId]) -> String {
 /// The error that names the cause, with both stages.
 fn failure<T, S>(piped: &Piped<T, S>) -> Option<Error> {
     let [producer, consumer] = [&piped.producer, &piped.consumer];
-    let ended =
-        |outcome: &ChildExit| format!("{} ended with {}", program(&outcome.spec), outcome.end);
+    let ended = |outcome: &ChildExit| format!("{} ended with {}", outcome.spec.tool(), outcome.end);
     let error = match root_cause::blame(piped) {
         Blame::Nobody => return None,
         Blame::Stopped(stop) => stopped(stop),
@@ -183,7 +182,7 @@ fn failure<T, S>(piped: &Piped<T, S>) -> Option<Error> {
         Blame::Producer => Error::new(Code::StageFailed, ended(producer)).hint(dump_hint(producer)),
         Blame::Consumer if consumer.end.ok() => Error::new(
             Code::StageFailed,
-            format!("{} ended before the dump did", program(&consumer.spec)),
+            format!("{} ended before the dump did", consumer.spec.tool()),
         )
         .hint(gpg_hint()),
         Blame::Consumer => Error::new(Code::StageFailed, ended(consumer)).hint(gpg_hint()),
@@ -197,9 +196,4 @@ fn failure<T, S>(piped: &Piped<T, S>) -> Option<Error> {
 
 fn gpg_hint() -> Hints {
     Hints::from("See whether gpg works on this host:").then(Hint::pgseal(&["prove-mechanism"]))
-}
-
-fn program(spec: &CommandSpec) -> &str {
-    let path = &spec.program;
-    path.rsplit('/').next().unwrap_or(path)
 }

@@ -17,7 +17,7 @@ pub(crate) fn takes(verb: &str, option: &str) -> bool {
         "--sign-with" | "--signed-by" => {
             !is(&["list", "prune", "prove-mechanism", "operator-package"])
         }
-        "--dbname" | "--lock-wait" | "--no-prelude" => plans || verb == "restore",
+        "--dbname" | "--container" | "--lock-wait" | "--no-prelude" => plans || verb == "restore",
         "--table" => plans || verb == "operator-package",
         "--recipient" => plans || verb == "prove-mechanism",
         "--env-file" | "--compress" => plans || is(&["prove-mechanism", "operator-package"]),

@@ -3,9 +3,10 @@
 use crate::base::env::Env;
 use crate::base::names::TableName;
 use crate::pg::connection::Connection;
+use crate::pg::container::Held;
 use crate::pg::encoding::Encoding;
 use crate::pg::{server_error, session};
-use crate::process::command::CommandSpec;
+use crate::process::command::{CommandSpec, Quit};
 use std::ffi::OsString;
 
 /// What libpq's tools take from our environment.
@@ -65,7 +66,38 @@ fn script(
         "--no-align",
         "--set=ON_ERROR_STOP=1",
     ]);
-    connected(spec.args(more).arg("--file=-"), connection).stop_with(&[signal_hook::consts::SIGINT])
+    session(
+        connected(spec.args(more).arg("--file=-"), connection),
+        connection,
+    )
+}
+
+/// A psql that is asked to end by SIGINT, with which it cancels its statement; in a container, where
+/// no signal reaches it, by the server.
+fn session(spec: CommandSpec, connection: &Connection) -> CommandSpec {
+    let Some(container) = &connection.container else {
+        return spec.stop_with(Quit::Signals(&[signal_hook::consts::SIGINT]));
+    };
+    let (env, name) = (&connection.env, container.session_name());
+    let end = format!(
+        "--command=SELECT pg_catalog.pg_terminate_backend(pid) \
+         FROM pg_catalog.pg_stat_activity WHERE application_name = '{name}'"
+    );
+    let ender = client("end", &spec.program, env).args(["--no-psqlrc", "--no-password"]);
+    let ender = container.exec(connected(ender.arg(end), connection), env, Held::No);
+    container.exec(
+        spec.env("PGAPPNAME", name),
+        env,
+        Held::Server(Box::new(ender)),
+    )
+}
+
+/// A pg_dump, which reads nothing.
+fn dump(spec: CommandSpec, connection: &Connection) -> CommandSpec {
+    match &connection.container {
+        Some(container) => container.exec(spec, &connection.env, Held::Lifeline),
+        None => spec,
+    }
 }
 
 /// A question.
@@ -132,7 +164,7 @@ pub(crate) fn pg_dump<'a>(
                 .into_iter()
                 .map(|name| format!("--table={}", name.pattern())),
         );
-    connected(spec, connection)
+    dump(connected(spec, connection), connection)
 }
 
 /// All that is no relation, as text in which comments name each entry's catalog row. Locks nothing.
@@ -152,15 +184,19 @@ pub(crate) fn pg_dump_prelude(
             "--no-subscriptions",
             "--verbose",
         ]);
-    connected(spec, connection)
+    dump(connected(spec, connection), connection)
 }
 
-/// Asks a tool for its version; needs no database.
-pub(crate) fn version(program: &str, env: &Env) -> CommandSpec {
-    about(program, env, "--version")
+/// Asks a client tool for its version; needs no database.
+pub(crate) fn version(program: &str, connection: &Connection) -> CommandSpec {
+    let spec = about(program, &connection.env, "--version");
+    match &connection.container {
+        Some(container) => container.exec(spec, &connection.env, Held::No),
+        None => spec,
+    }
 }
 
-/// Asks a tool about itself: it connects to nothing, and needs no password.
+/// Asks a tool of this host about itself: it connects to nothing, and needs no password.
 pub(crate) fn about(program: &str, env: &Env, option: &str) -> CommandSpec {
     let env = env.without(|name| name == "PGPASSWORD");
     client("version", program, &env).arg(option)

@@ -5,7 +5,7 @@ use crate::base::error::{Error, Result};
 use crate::base::threads::caught;
 use crate::process::cancel::{Cancel, StopReason};
 use crate::process::child::{Child, ChildExit, ExitKind, GRACE, TICK};
-use crate::process::command::CommandSpec;
+use crate::process::command::{CommandSpec, Quit};
 use crate::process::flow::{Passed, StreamError};
 use crate::process::output::Output;
 use crate::process::stage::Stage;
@@ -90,12 +90,14 @@ impl Supervisor {
             io::pipe().map_err(|err| Error::not_started(&what, &err))
         };
         let (stdout, stderr) = (pipe()?, pipe()?);
-        let (stdin, feed) = match stdin {
-            Stdin::Empty => None,
-            Stdin::Fed => Some(pipe()?),
+        let held = matches!(spec.quit, Quit::Lifeline);
+        let (stdin, to) = match stdin {
+            Stdin::Empty if !held => None,
+            Stdin::Empty | Stdin::Fed => Some(pipe()?),
         }
         .unzip();
-        let child = Child::start(spec, stdin, stdout.1, stderr.1)?;
+        let (feed, lifeline) = if held { (None, to) } else { (to, None) };
+        let child = Child::start(spec, stdin, lifeline, stdout.1, stderr.1)?;
         let (leader, lines) = (child.leader.clone(), child.status_lines.clone());
         self.stages[at].child = Some(child);
         let (tx, to_read) = (self.tx.clone(), spec.clone());

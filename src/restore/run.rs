@@ -19,7 +19,7 @@ use crate::pg::prelude::late;
 use crate::pg::row_digest::DigestKey;
 use crate::pg::session::WrittenUnder;
 use crate::process::cancel::Cancel;
-use crate::process::find::{self, Tool};
+use crate::process::find::Tool;
 use crate::process::pipe::pipe;
 use crate::process::status_lines::StatusLines;
 use crate::report::findings::Findings;
@@ -158,7 +158,7 @@ pub(crate) fn restore(
         server_started: plan.target.server_started.clone(),
         commit: commit.clone(),
     };
-    let psql = find::find(Tool::Psql, &connection.env)?;
+    let psql = connection.tool(Tool::Psql)?;
     let psql = pg::command::restorer(&psql, connection, encoding);
     let piped = pipe(
         Some(Ciphertext::new(sound.artifact, key)?),
