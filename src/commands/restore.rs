@@ -1,6 +1,7 @@
 //! `pgseal restore`: back into a database that has none of these tables.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::meter::Meter;
 use crate::base::names::TableName;
 use crate::base::text::counted;
 use crate::commands::artifact::{given, key, require_origin, sound};
@@ -44,6 +45,7 @@ pub(crate) fn run(
     settings: &Settings,
     config: &Config,
     cancel: &Cancel,
+    meter: &Meter,
 ) -> Result<Answer> {
     if settings.dbname.is_none() {
         return Err(
@@ -70,7 +72,7 @@ pub(crate) fn run(
         options,
         cancel,
     )?;
-    let key = key(config, given.passphrase, cancel)?;
+    let key = key(config, given.passphrase, meter, cancel)?;
     let untouched = "nothing was changed: psql was given nothing";
     let surrounding =
         open_surrounding(&mut verification, &key).map_err(|error| error.on_disk(untouched))?;

@@ -48,8 +48,11 @@ pub(crate) fn artifact(
             return Ok(None);
         }
     };
-    let sink = Plain::new(manifest, compression)?;
-    let decrypted = match decrypt(sealed, manifest, key, sink)? {
+    let sink = Plain::new(manifest, compression, &key.meter)?;
+    let outcome = decrypt(sealed, manifest, key, sink);
+    // What is opened next may ask for the passphrase again.
+    key.meter.silence();
+    let decrypted = match outcome? {
         DecryptOutcome::Opened(decrypted) => decrypted,
         DecryptOutcome::Refused(refusal) => {
             findings.record(refusal.check, Err(refusal.why));
