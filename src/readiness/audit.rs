@@ -37,7 +37,7 @@ pub(crate) fn audit(
         cancel,
     };
     let run_id = &new_run_id();
-    let (matrix, mechanism) = thread::scope(|scope| {
+    let (matrix, mechanism, estimates) = thread::scope(|scope| {
         // The longest first.
         let mechanism = threads::spawn(scope, || gpg::mechanism(host));
         // Asked all over again, so that two plans are two.
@@ -59,11 +59,12 @@ pub(crate) fn audit(
             backup_runner: Finding::unknown("not looked at"),
             gpg_mechanism: Finding::unknown("not looked at"),
         };
+        let estimates = database::estimates(host, catalog);
         let plan = runner::plan(host, run_id, Some(answers));
         matrix.backup_runner = runner::judge(plan, joined(again), &matrix);
         let mechanism = joined(mechanism);
         matrix.gpg_mechanism = gpg::judge(&mechanism);
-        (matrix, mechanism)
+        (matrix, mechanism, estimates)
     });
     // A report that was cut short is none.
     cancel.check()?;
@@ -77,6 +78,7 @@ pub(crate) fn audit(
         host: hostname(),
         pgseal_version: env!("CARGO_PKG_VERSION"),
         tables: tables.iter().map(ToString::to_string).collect(),
+        estimates,
         verdict: Judgement::of(&matrix, exposed),
         rows: matrix.given(&config.given),
         searched: made.map_or(Vec::new(), |proof| proof.searched.clone()),

@@ -18,11 +18,22 @@ pub(crate) struct Readiness {
     pub pgseal_version: &'static str,
     /// The configured tables.
     pub tables: Vec<String>,
+    /// Of those that are there.
+    pub estimates: Vec<TableEstimate>,
     pub rows: Matrix,
     pub verdict: Judgement,
     pub gpg_mechanism_proof: Option<MechanismProof>,
     /// Where a canary passphrase was looked for.
     pub searched: Vec<String>,
+}
+
+/// How large a table is, with its partitions and children, as the catalog has it from the last ANALYZE or
+/// VACUUM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct TableEstimate {
+    pub table: String,
+    pub rows: u64,
+    pub bytes: u64,
 }
 
 /// One thing that was tried, and whether it came out as it must.
