@@ -276,21 +276,16 @@ impl Tap for RestoreTap {
         self.meter
             .wait_for("the server builds indexes, and compares");
         // Where psql ends without an answer, it is the cause.
-        let ended = |_| StreamError::BrokenPipe("psql ended".into());
-        let before = self.answers.recv().map_err(ended)?;
+        let before = self.answers.recv();
+        let before = before.map_err(|_| StreamError::BrokenPipe("psql ended".into()))?;
         self.compare(&before.tables)?;
         before.check_settings()?;
-        let BeforeCommit {
-            changes,
-            moved,
-            transaction,
-            ..
-        } = before;
-        composites::check(moved.as_deref(), &self.manifest)?;
+        composites::check(before.moved.as_deref(), &self.manifest)?;
+        let transaction = before.transaction;
         if transaction.server_started != self.server_started {
             return Err(another_server().into());
         }
-        if changes != transaction.changes {
+        if before.changes != transaction.changes {
             return Err(changed_later().into());
         }
         let commit = self.script.commit(&transaction.id);
