@@ -51,6 +51,10 @@ fn dry_run(run_id: RunId, config: &Config, cancel: &Cancel) -> Result<Answer> {
         artifact: &plan.artifact_ref,
         dump: gathered.plan.dump.to_string(),
         encrypt: gathered.plan.encrypt.to_string(),
+        sign: gathered
+            .signer
+            .as_ref()
+            .map(|signer| signer.spec.to_string()),
     };
     notes.extend(planned.lines());
     notes.extend(gathered.restorability.notes(WHOLE));

@@ -6,6 +6,7 @@ use crate::base::error::{Error, Result};
 use crate::base::meter::{End, Meter};
 use crate::base::names::TableName;
 use crate::base::text::counted;
+use crate::base::version::PGSEAL;
 use crate::commands::artifact::verify_sealed;
 use crate::config::cli;
 use crate::config::settings::Config;
@@ -60,6 +61,7 @@ pub(crate) fn run(
     checks.record("rows unchanged", unchanged(&tables));
     let report = ProveBackupReport {
         schema: "pgseal/prove-backup/1",
+        pgseal_version: PGSEAL,
         result: checks.verdict(),
         run_id: run_id.to_string(),
         envelope: finished.manifest.envelope.clone(),

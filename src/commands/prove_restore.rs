@@ -3,6 +3,7 @@
 use crate::base::error::{Code, Error, Result};
 use crate::base::meter::Meter;
 use crate::base::version;
+use crate::base::version::PGSEAL;
 use crate::commands::artifact::{CallerInput, examine, given, key};
 use crate::commands::restore::{NothingCompared, checks, equal, target};
 use crate::config::cli;
@@ -56,6 +57,7 @@ pub(crate) fn run(
     };
     let report = ProveRestoreReport {
         schema: "pgseal/prove-restore/1",
+        pgseal_version: PGSEAL,
         result: proof.checks.verdict(),
         run_id: verification.subject.run_id(),
         artifact: verification.subject.artifact.display().to_string(),

@@ -4,6 +4,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::meter::Meter;
 use crate::base::names::TableName;
 use crate::base::text::counted;
+use crate::base::version::PGSEAL;
 use crate::commands::artifact::{given, key, require_origin, sound};
 use crate::config::cli;
 use crate::config::flags::Settings;
@@ -90,6 +91,7 @@ pub(crate) fn run(
     let (notes, targets) = (restored.target.notes(manifest), manifest.targets());
     let report = RestoreReport {
         schema: "pgseal/restore/1",
+        pgseal_version: PGSEAL,
         result: Verdict::Pass,
         run_id: verification.subject.run_id(),
         artifact: verification.subject.artifact.display().to_string(),

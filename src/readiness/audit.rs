@@ -8,6 +8,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::hint::{Hint, Hints};
 use crate::base::place;
 use crate::base::threads::{self, Task, joined};
+use crate::base::version;
 use crate::config::settings::{Broken, Config, refused};
 use crate::process::cancel::Cancel;
 use crate::readiness::mechanism::canary::Canary;
@@ -76,7 +77,7 @@ pub(crate) fn audit(
         schema,
         created_at: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         host: hostname(),
-        pgseal_version: env!("CARGO_PKG_VERSION"),
+        pgseal_version: version::PGSEAL,
         tables: tables.iter().map(ToString::to_string).collect(),
         estimates,
         verdict: Judgement::of(&matrix, exposed),

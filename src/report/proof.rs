@@ -6,6 +6,7 @@ use crate::base::version::Version;
 use crate::report::judgement::Judgement;
 use crate::report::matrix::Matrix;
 use crate::report::print::Report;
+use crate::report::verify::HEAD;
 use serde::Serialize;
 
 /// What `readiness` and `preflight` tell.
@@ -70,6 +71,7 @@ impl Exposed {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct MechanismProof {
     pub schema: &'static str,
+    pub pgseal_version: &'static str,
     pub result: Verdict,
     pub gpg: Version,
     pub libgcrypt: String,
@@ -88,7 +90,7 @@ pub(crate) struct MechanismProof {
 impl Report for MechanismProof {
     fn text(&self) -> String {
         let mut out = format!(
-            "gpg {} ({}), libgcrypt {}\nthrow-away key: {}\ncompression: {}\n\n",
+            "{HEAD}gpg {} ({}), libgcrypt {}\nthrow-away key: {}\ncompression: {}\n\n",
             plain(&self.gpg.version),
             plain(&self.gpg.path),
             plain(&self.libgcrypt),

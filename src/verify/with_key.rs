@@ -15,9 +15,9 @@ use crate::verify::verification::EncryptedFile;
 use sha2::{Digest, Sha256};
 
 /// The check of what ties the prelude to the artifact.
-pub(crate) const BINDING: &str = "prelude bond";
+pub(crate) const BINDING: &str = "prelude binding";
 /// The check of what ties the late file to the prelude.
-pub(crate) const LATE_BINDING: &str = "late bond";
+pub(crate) const LATE_BINDING: &str = "late binding";
 
 /// A small plaintext, in memory.
 struct Kept(Vec<u8>);
