@@ -38,7 +38,7 @@ pub(crate) fn encrypt_prelude(
         absent: Vec::new(),
         late: None,
     };
-    let (tap, written) = through(job, tap, partial, cancel, &mut || {})?;
+    let (tap, written) = through(job, tap, partial, cancel)?;
     Ok(EncryptedPrelude {
         absent: tap.absent,
         late: tap.late,

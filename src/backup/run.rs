@@ -7,6 +7,7 @@ use crate::backup::manifest::{Began, Encrypted, manifest};
 use crate::backup::prelude::encrypt_prelude;
 use crate::backup::restorability::Restorability;
 use crate::base::error::{Code, Error, Result};
+use crate::base::meter::{End, Meter};
 use crate::base::names::RunId;
 use crate::base::random;
 use crate::base::threads::{self, joined};
@@ -19,7 +20,6 @@ use crate::process::cancel::{self, Cancel};
 use crate::process::pair;
 use crate::report::backup::summary;
 use crate::report::print;
-use crate::report::progress::Progress;
 use crate::store::folder::Store;
 use crate::store::manifest::{Envelope, Manifest};
 use crate::store::partial::{Partial, Published, Synced};
@@ -86,7 +86,7 @@ impl PreparedBackup {
         self,
         config: &Config,
         cancel: &Cancel,
-        show: &mut dyn FnMut(&Progress, u64),
+        meter: &Meter,
     ) -> Result<FinishedBackup> {
         let PreparedBackup {
             began,
@@ -95,7 +95,6 @@ impl PreparedBackup {
             gathered,
         } = self;
         let place = gathered.catalog.place();
-        let estimate = gathered.catalog.bytes_estimate();
         let name = gathered.plan.artifact_name();
         let path = store.path(&name);
         let nothing = format!("nothing was written to `{}`", path.display());
@@ -109,8 +108,9 @@ impl PreparedBackup {
             let error = gathered.catalog.server.lock_table.explained(locks, error);
             error.while_doing(&what).on_disk(nothing.clone())
         };
-        let tick = &mut |progress: &Progress| show(progress, estimate);
-        let encrypted = encrypt_both(&gathered, &store, cancel, tick).map_err(&failed)?;
+        let estimate = gathered.catalog.bytes_estimate();
+        meter.begin(Some("waiting for pg_dump"), End::About(estimate));
+        let encrypted = encrypt_both(&gathered, &store, cancel, meter).map_err(&failed)?;
         let written = &encrypted.dump.written;
         let envelope = Envelope {
             sha256: written.sha256.clone(),
@@ -175,7 +175,7 @@ fn encrypt_both(
     gathered: &Gathered,
     store: &Store,
     cancel: &Cancel,
-    tick: &mut dyn FnMut(&Progress),
+    meter: &Meter,
 ) -> Result<Encrypted> {
     let (plan, expected) = (&gathered.plan, gathered.expected()?);
     let artifact = store.partial(&plan.artifact_name())?;
@@ -186,7 +186,7 @@ fn encrypt_both(
     };
     let Some(prelude) = &plan.prelude else {
         let (job, alone) = (job(&plan.dump), PreludeBinding::Alone);
-        let dump = encrypt_dump(&job, gathered.scan(), &alone, artifact, cancel, tick)?;
+        let dump = encrypt_dump(&job, gathered.scan(), &alone, artifact, cancel, meter)?;
         return Ok(Encrypted {
             dump,
             prelude: None,
@@ -197,7 +197,7 @@ fn encrypt_both(
     let file = store.partial(&plan.prelude_name())?;
     let dump = |cancel: &Cancel| {
         let job = job(&plan.dump);
-        encrypt_dump(&job, gathered.scan(), &binding, artifact, cancel, tick)
+        encrypt_dump(&job, gathered.scan(), &binding, artifact, cancel, meter)
     };
     let prelude = |cancel: &Cancel| {
         let job = job(prelude);

@@ -9,6 +9,8 @@ pub(crate) fn takes(verb: &str, option: &str) -> bool {
     let is = |verbs: &[&str]| verbs.contains(&verb);
     match option {
         "--config" | "--quiet" => true,
+        // They start nothing.
+        "--verbose" => !is(&["list", "operator-package", "prune"]),
         // It prints scripts.
         "--json" => verb != "operator-package",
         "--store" => verb != "prove-mechanism",

@@ -3,13 +3,13 @@
 use crate::backup::run::{self, FinishedBackup, new_run_id};
 use crate::base::env::Env;
 use crate::base::error::{Code, Error, Result};
+use crate::base::meter::Meter;
 use crate::commands::artifact::verify_sealed;
 use crate::config::cli;
 use crate::config::settings::Config;
 use crate::process::cancel::{Cancel, stopped};
 use crate::process::exec;
 use crate::report::print;
-use crate::report::progress::Progress;
 use crate::report::proof::Verdict;
 use std::ffi::OsString;
 
@@ -23,7 +23,7 @@ pub(crate) fn prepare(
     args: &cli::Guard,
     config: &Config,
     cancel: &Cancel,
-    show: &mut dyn FnMut(&Progress, u64),
+    meter: &Meter,
 ) -> Result<Ready> {
     let run_id = args.run_id.clone().map_or_else(new_run_id, Ok)?;
     let prepared = run::prepare(run_id.clone(), config, cancel)?;
@@ -34,7 +34,7 @@ pub(crate) fn prepare(
             .on_disk("nothing was written to the store")
             .hint("Connect to the primary, or accept what the standby has with --allow-standby."));
     }
-    let finished = prepared.run(config, cancel, show)?;
+    let finished = prepared.run(config, cancel, meter)?;
     let verification = verify_sealed(&run_id, &finished, config, cancel)
         .map_err(|error| error.on_disk(finished.kept()))?;
     if verification.verdict() != Verdict::Pass {

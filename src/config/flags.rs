@@ -74,6 +74,10 @@ pub(crate) struct Settings {
     /// Say nothing on stderr but errors: no warning, no summary, no progress
     #[arg(long, global = true)]
     pub quiet: bool,
+    /// Tell on stderr each command as it is started, with all its arguments. With readiness: all
+    /// evidence
+    #[arg(long, global = true)]
+    pub verbose: bool,
     /// One JSON document on stdout; an error is the last line of stderr, as JSON
     #[arg(long, global = true)]
     pub json: bool,

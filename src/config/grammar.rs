@@ -29,6 +29,11 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Cli, Error> {
     let mut command = command();
     let matches = command.try_get_matches_from_mut(args)?;
     let cli = Cli::from_arg_matches(&matches).map_err(|err| err.format(&mut command))?;
+    // clap sees no conflict where one of the two stands before the verb.
+    if cli.settings.quiet && cli.settings.verbose {
+        let what = "--quiet and --verbose contradict each other";
+        return Err(command.error(ErrorKind::ArgumentConflict, what));
+    }
     let given =
         |arg: &&Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
     let verb = matches.subcommand_name().unwrap_or_default();

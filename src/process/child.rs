@@ -1,6 +1,7 @@
 //! One child: started from its spec, asked to end, killed; and how it ended.
 
 use crate::base::error::{Error, Result, StageReport};
+use crate::process::announce::announce;
 use crate::process::command::{CommandSpec, Quit};
 use crate::process::leader::Leader;
 use crate::process::status_lines::StatusLines;
@@ -128,6 +129,7 @@ impl Child {
             Some(pipe) => command.stdin_file(pipe),
         };
         let what = || format!("`{}` could not be started", spec.program);
+        announce(spec);
         let leader = Leader::start(command).map_err(|err| Error::not_started(&what(), &err))?;
         Ok(Child {
             leader: Arc::new(leader),

@@ -196,12 +196,7 @@ impl Supervisor {
 
     /// Waits until all has ended, and ends what must not go on: all stages where a signal, the
     /// limit or one of our threads says so, and one whose reader is gone before it had read all.
-    /// `tick` is called a few times a second.
-    pub(crate) fn supervise(
-        &mut self,
-        cancel: &Cancel,
-        tick: &mut dyn FnMut(),
-    ) -> Option<StopReason> {
+    pub(crate) fn supervise(&mut self, cancel: &Cancel) -> Option<StopReason> {
         let (mut stop, mut gone) = (None, None::<Instant>);
         loop {
             let ended = self.have_ended();
@@ -213,9 +208,8 @@ impl Supervisor {
             if over || self.end_children() {
                 break;
             }
-            match self.rx.recv_timeout(TICK) {
-                Ok(event) => self.take(event),
-                Err(_) => tick(),
+            if let Ok(event) = self.rx.recv_timeout(TICK) {
+                self.take(event);
             }
         }
         self.end_groups();

@@ -15,6 +15,7 @@ use crate::pg::{self, server};
 use crate::process::command::CommandSpec;
 use crate::readiness::audit::{Host, first_above, refusal, told, unasked};
 use crate::report::matrix::{Evidence, Finding};
+use crate::report::proof::TableEstimate;
 
 pub(crate) fn asked(host: &Host) -> Option<CommandSpec> {
     server::catalog_query(&host.config.connection).ok()
@@ -169,6 +170,24 @@ pub(crate) fn tables(host: &Host, catalog: &Result<Catalog>) -> Finding {
         ))
         .with_all(rows)
         .hint(catalog.remedies(&problems, &host.config.connection))
+}
+
+pub(crate) fn estimates(host: &Host, catalog: &Result<Catalog>) -> Vec<TableEstimate> {
+    let (Ok(tables), Ok(catalog)) = (&host.config.tables, catalog) else {
+        return Vec::new();
+    };
+    let of_target = |(at, table): (usize, &TableName)| {
+        let parts = catalog.relations.iter().filter(|rel| rel.target == at);
+        let mut parts = parts.map(|rel| (rel.rows_estimate, rel.bytes_estimate));
+        let first = parts.next()?;
+        let (rows, bytes) = parts.fold(first, |all, part| (all.0 + part.0, all.1 + part.1));
+        Some(TableEstimate {
+            table: table.to_string(),
+            rows,
+            bytes,
+        })
+    };
+    tables.iter().enumerate().filter_map(of_target).collect()
 }
 
 fn name_them(host: &Host) -> Hints {

@@ -140,7 +140,7 @@ pub(crate) fn restore(
     let late = late.map_err(|why| Error::new(Code::NotVerified, why))?;
     let tap = RestoreTap {
         inflate: plaintext_of(compression)?,
-        content: Some(Content::new(manifest)),
+        content: Some(Content::new(manifest, &key.meter)),
         editor: DumpEditor::new(script.clone(), plan.omissions, digest_key)
             .with_late(late.unwrap_or_default()),
         script: script.clone(),
@@ -153,6 +153,7 @@ pub(crate) fn restore(
         answers,
         status: StatusLines::default(),
         begun: false,
+        meter: key.meter.clone(),
         findings: Findings::default(),
         compared: Vec::new(),
         server_started: plan.target.server_started.clone(),
@@ -166,7 +167,6 @@ pub(crate) fn restore(
         tap,
         AnswerReader::new(script, digest_key, to),
         key.cancel,
-        &mut || {},
     );
     if let Some(error) = outcome::failure(&piped, &commit, connection)? {
         let compared = piped.tap.map(|(tap, _)| tap.compared).unwrap_or_default();
