@@ -2,7 +2,6 @@
 
 pub(crate) mod encrypt;
 pub(crate) mod gather;
-pub(crate) mod late;
 pub(crate) mod manifest;
 pub(crate) mod plan;
 pub(crate) mod prelude;
@@ -10,3 +9,4 @@ pub(crate) mod restorability;
 pub(crate) mod run;
 pub(crate) mod sink;
 pub(crate) mod tap;
+pub(crate) mod text;
