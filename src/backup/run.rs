@@ -3,10 +3,11 @@
 use crate::backup::encrypt::{DumpJob, encrypt_dump};
 use crate::backup::finished::FinishedBackup;
 use crate::backup::gather::{Gathered, gather};
-use crate::backup::late::encrypt_late;
 use crate::backup::manifest::{Began, Encrypted, manifest};
-use crate::backup::prelude::encrypt_prelude;
+use crate::backup::plan::PreludePlan;
+use crate::backup::prelude::{encrypt_empty, encrypt_prelude};
 use crate::backup::restorability::Restorability;
+use crate::backup::text::{Text, encrypt_text};
 use crate::base::error::{Code, Error, Result};
 use crate::base::meter::{End, Meter};
 use crate::base::names::RunId;
@@ -159,7 +160,7 @@ fn encrypt_both(
         compression: plan.compression,
         recipients: &expected,
     };
-    let Some(prelude) = &plan.prelude else {
+    if matches!(plan.prelude, PreludePlan::None) {
         let (job, alone) = (job(&plan.dump), PreludeBinding::Alone);
         let dump = encrypt_dump(&job, gathered.scan(), &alone, artifact, cancel, meter)?;
         return Ok(Encrypted {
@@ -167,21 +168,28 @@ fn encrypt_both(
             prelude: None,
             late: None,
         });
-    };
+    }
     let binding = PreludeBinding::random()?;
     let file = store.partial(&plan.prelude_name())?;
     let dump = |cancel: &Cancel| {
         let job = job(&plan.dump);
         encrypt_dump(&job, gathered.scan(), &binding, artifact, cancel, meter)
     };
-    let prelude = |cancel: &Cancel| {
-        let job = job(prelude);
-        encrypt_prelude(&job, &gathered.closure, &binding, file, cancel)
+    let prelude = |cancel: &Cancel| match &plan.prelude {
+        PreludePlan::Of(dump) => {
+            let job = job(dump);
+            encrypt_prelude(&job, &gathered.closure, &binding, file, cancel)
+        }
+        PreludePlan::None | PreludePlan::Empty => {
+            encrypt_empty(&job(&plan.dump), &binding, file, cancel)
+        }
     };
     let (dump, prelude) = pair::pair(cancel, dump, prelude)?;
     let late = prelude.late.as_ref().map(|text| {
         let file = store.partial(&plan.late_name())?;
-        encrypt_late(&job(&plan.dump), text, &binding, file, cancel)
+        let what = "the late file";
+        let text = Text { what, sql: text };
+        encrypt_text(&job(&plan.dump), &text, &binding, file, cancel)
     });
     Ok(Encrypted {
         dump,

@@ -1,10 +1,11 @@
 //! PostgreSQL: the argv of its tools, what the catalog says, and the plain dump as it passes.
 
 use crate::base::env::Env;
-use crate::base::names::TableName;
+use crate::base::names::{TableName, quoted};
 use crate::pg::connection::Connection;
 use crate::pg::container::Held;
 use crate::pg::encoding::Encoding;
+use crate::pg::prelude::extent::Extent;
 use crate::pg::{server_error, session};
 use crate::process::command::{CommandSpec, Quit};
 use std::ffi::OsString;
@@ -167,24 +168,46 @@ pub(crate) fn pg_dump<'a>(
     dump(connected(spec, connection), connection)
 }
 
-/// All that is no relation, as text in which comments name each entry's catalog row. Locks nothing.
+/// All of this extent that is no relation, as text in which comments name each entry's catalog row.
+/// Locks nothing. None where nothing need be dumped.
 pub(crate) fn pg_dump_prelude(
     program: &str,
     connection: &Connection,
     encoding: Encoding,
-) -> CommandSpec {
+    extent: &Extent,
+) -> Option<CommandSpec> {
+    let extent = match extent {
+        Extent::Nothing => return None,
+        Extent::Everything => vec!["--exclude-table=*.*".to_string()],
+        Extent::Within {
+            schemas,
+            extensions,
+        } => {
+            let named = schemas.iter().map(|name| quoted(name)).flat_map(|name| {
+                [
+                    format!("--schema={name}"),
+                    format!("--exclude-table={name}.*"),
+                ]
+            });
+            // Without a schema that is named it would dump them all.
+            let none = schemas.is_empty().then(|| "--exclude-schema=*".to_string());
+            let extensions = extensions.iter();
+            let extensions = extensions.map(|name| format!("--extension={}", quoted(name)));
+            named.chain(none).chain(extensions).collect()
+        }
+    };
     let spec = client("prelude", program, &connection.env)
         .arg("--format=plain")
         .arg(format!("--encoding={encoding}"))
         .args([
             "--no-password",
             "--schema-only",
-            "--exclude-table=*.*",
             "--no-publications",
             "--no-subscriptions",
             "--verbose",
-        ]);
-    dump(connected(spec, connection), connection)
+        ])
+        .args(extent);
+    Some(dump(connected(spec, connection), connection))
 }
 
 /// Asks a client tool for its version; needs no database.
