@@ -1,0 +1,3 @@
+//! What changed since a backup, and back.
+
+mod diff;
