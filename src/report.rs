@@ -2,6 +2,8 @@
 
 pub(crate) mod backup;
 pub(crate) mod diff;
+pub(crate) mod diff_counts;
+pub(crate) mod diff_csv;
 pub(crate) mod findings;
 pub(crate) mod judgement;
 pub(crate) mod listing;

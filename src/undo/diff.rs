@@ -68,6 +68,14 @@ impl Conversation for Diff {
 }
 
 impl Diff {
+    pub(crate) fn new(rows: u32, values: Values) -> Diff {
+        Diff {
+            rows,
+            values,
+            tables: Vec::new(),
+        }
+    }
+
     fn rows(
         &self,
         session: &mut Session,

@@ -5,6 +5,7 @@ use crate::base::names::{TableName, quoted};
 use crate::pg;
 use crate::pg::connection::Connection;
 use crate::pg::encoding::Encoding;
+use crate::pg::mark::Mark;
 use crate::pg::place::Place;
 use crate::pg::server_hint::connection_hint;
 use crate::process::ask::ask;
@@ -26,7 +27,6 @@ pub(crate) struct LiveSession {
     pub version: String,
     pub version_num: u32,
     pub database: String,
-    pub database_oid: u32,
     pub encoding: String,
     /// Of several hosts, the one that answered.
     pub host: String,
@@ -39,8 +39,8 @@ pub(crate) struct LiveSession {
     pub temporary: bool,
     /// `on` where PGOPTIONS reached the server.
     pub options: Option<String>,
-    pub in_recovery: bool,
-    pub system_identifier: Option<String>,
+    /// Where the server stands now.
+    pub mark: Mark,
 }
 
 #[derive(Debug, Clone, Deserialize)]

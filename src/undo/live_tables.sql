@@ -26,7 +26,6 @@ WITH RECURSIVE named AS MATERIALIZED (
 )
 SELECT json_build_object(
   'session', json_build_object(
-    'database_oid', (SELECT oid::bigint FROM pg_database WHERE datname = current_database()),
     'version', current_setting('server_version'),
     'version_num', current_setting('server_version_num')::int,
     'database', current_database(),
@@ -34,14 +33,29 @@ SELECT json_build_object(
     'server_started', date_part('epoch', pg_postmaster_start_time())::text,
     'temporary', has_database_privilege(current_database(), 'TEMPORARY'),
     'options', current_setting('pgseal.options', true),
-    'in_recovery', pg_is_in_recovery(),
     'user', current_user,
     'superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
     'host', :'HOST',
     'port', :'PORT',
-    'system_identifier', CASE
-      WHEN has_function_privilege('pg_control_system()', 'EXECUTE')
-      THEN (SELECT system_identifier::text FROM pg_control_system()) END),
+    'mark', json_build_object(
+      'snapshot', pg_current_snapshot()::text,
+      'database_oid', (
+        SELECT oid::bigint FROM pg_database WHERE datname = current_database()),
+      'system_identifier', CASE
+        WHEN has_function_privilege('pg_control_system()', 'EXECUTE')
+        THEN (SELECT system_identifier::text FROM pg_control_system()) END,
+      -- The control file has a primary's timeline only after its first checkpoint.
+      'timeline', CASE WHEN NOT pg_is_in_recovery()
+        THEN ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint
+        WHEN has_function_privilege('pg_control_checkpoint()', 'EXECUTE')
+          AND has_function_privilege('pg_control_recovery()', 'EXECUTE')
+        THEN (
+          SELECT greatest(c.timeline_id, r.min_recovery_end_timeline)
+          FROM pg_control_checkpoint() c, pg_control_recovery() r) END,
+      'lsn', CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+        ELSE pg_current_wal_lsn() END,
+      'in_recovery', pg_is_in_recovery()
+    )),
   'tables', (SELECT coalesce(json_agg(json_build_object(
     'name', (SELECT r.name FROM relation r WHERE r.oid = t.oid),
     'oid', t.oid::bigint,

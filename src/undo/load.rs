@@ -18,6 +18,7 @@ use crate::pg::scan::{Listener, SqlByte};
 use crate::process::flow::{Passed, StreamError};
 use crate::undo::compared_table::ComparedTable;
 use crate::undo::live_tables::{LiveColumn, LiveTable};
+use crate::undo::sealed_types::SealedTypes;
 use crate::undo::session::{Mode, Session, Step};
 use std::collections::BTreeMap;
 
@@ -155,6 +156,7 @@ fn gone(at: usize) -> String {
 /// The rows on their way: which tables they are loaded for.
 pub(crate) struct Loader {
     encoding: Encoding,
+    types: SealedTypes,
     tables: Vec<Loading>,
     /// By the relation that stored the rows.
     stored: BTreeMap<TableName, usize>,
@@ -193,6 +195,7 @@ impl Loader {
             });
         Loader {
             encoding,
+            types: SealedTypes::default(),
             tables: tables.collect(),
             stored,
             copying: false,
@@ -212,7 +215,7 @@ impl Loader {
                     .iter()
                     .filter(|column| !column.generated);
                 let all: Vec<Vec<u8>> = all.filter_map(|c| hex::decode(&c.spelled).ok()).collect();
-                loading.create(&all, session)?;
+                loading.create(&all, &self.types, session)?;
             }
         }
         for Loading { loaded, .. } in &self.tables {
@@ -251,7 +254,7 @@ impl Loader {
             .map(|column| unquoted(column))
             .collect();
         if loading.names.is_none() {
-            loading.create(&raw, session)?;
+            loading.create(&raw, &self.types, session)?;
         }
         let names = loading.names.iter().flatten().count();
         let listed = raw
@@ -282,16 +285,17 @@ impl Loader {
 
 impl Loading {
     /// Makes its temporary tables. `sealed`: the names of the sealed columns.
-    fn create(&mut self, sealed: &[Vec<u8>], session: &mut Session) -> Passed {
+    fn create(&mut self, sealed: &[Vec<u8>], types: &SealedTypes, session: &mut Session) -> Passed {
         let loaded = &mut self.loaded;
         let mut names = BTreeMap::new();
         for column in &loaded.live.columns {
             let spelled = hex::decode(&column.spelled).unwrap_or_default();
             if sealed.contains(&spelled) {
+                let sealed_type = types.other(&loaded.table.name, &spelled, &column.type_name);
                 names.insert(spelled, column.name.clone());
                 loaded.columns.push(SharedColumn {
                     live: column.clone(),
-                    sealed_type: None,
+                    sealed_type,
                 });
             }
         }
@@ -354,7 +358,16 @@ impl Listener for Loads<'_> {
         }
     }
 
-    fn token(&mut self, _token: &Token) {}
+    fn token(&mut self, token: &Token) {
+        if let Token::Statement(text) = token {
+            let Loader { types, tables, .. } = &mut *self.loader;
+            types.statement(text, |name| {
+                tables
+                    .iter()
+                    .any(|loading| loading.loaded.table.name == *name)
+            });
+        }
+    }
 
     fn copy(&mut self, header: &CopyHeader, table: &TableName) {
         self.go_on(|loader, session| loader.begin_block(header, table, session));
