@@ -35,8 +35,7 @@ pub(crate) fn run(
         return counted(args, settings, &given, config, cancel);
     }
     let untouched = "nothing was changed: psql was given nothing";
-    let mut verification = sound(&args.named.target, &given, config, cancel)?;
-    verification.leave_out_prelude();
+    let verification = sound(&args.named.target, &given, config, cancel)?;
     let manifest = verification.verified()?.manifest.clone();
     let tables = compared_tables(&manifest, &settings.tables)?;
     let encoding = manifest.plaintext.encoding;
@@ -90,7 +89,10 @@ pub(crate) fn run(
         notes: diffs.iter().filter_map(note).collect(),
         checks,
     };
-    let answer = Answer::of(&report)?;
+    let answer = Answer {
+        notes: vec![format!("compared with {}", report.database)],
+        ..Answer::of(&report)?
+    };
     Ok(match args.format {
         None | Some(DiffFormat::Table) => answer,
         Some(DiffFormat::Json) => Answer {
@@ -139,7 +141,7 @@ fn counted(
     let all: Vec<CountedTable> = all.collect();
     let structure = structure::of_tables(&tables, &live, manifest);
     let unsure = all.iter().map(|table| table.unsure).sum();
-    Answer::of(&DiffCountsReport {
+    let report = DiffCountsReport {
         schema: "pgseal/diff-counts/1",
         result: DiffResult::same_if(structure.is_empty() && !all.iter().any(CountedTable::differs)),
         run_id: read.subject.run_id(),
@@ -150,6 +152,10 @@ fn counted(
         tables: all,
         structure: structure.into_iter().map(StructureLine::of).collect(),
         checks: read.findings,
+    };
+    Ok(Answer {
+        notes: vec![format!("counted in {}", report.database)],
+        ..Answer::of(&report)?
     })
 }
 

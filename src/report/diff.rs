@@ -2,10 +2,9 @@
 
 use crate::base::exit::Exit;
 use crate::base::text::{counted, plain, shortened, thousands};
-use crate::report::diff_counts::{Cell, columns, structure_lines};
+use crate::report::diff_counts::{Cell, columns, structure_lines, unproved};
 use crate::report::findings::Findings;
 use crate::report::print::Report;
-use crate::report::verify::findings;
 use serde::Serialize;
 
 #[derive(Debug, Serialize)]
@@ -168,7 +167,7 @@ impl Report for DiffReport {
         for note in &self.notes {
             out += &format!("note: {}\n", plain(note));
         }
-        out += &format!("\n{}\n", findings(&self.checks));
+        out += &unproved(&self.checks);
         let tables = format!(
             "in {} of {}",
             differ.len(),
@@ -227,7 +226,8 @@ fn rows(table: &DiffTable) -> String {
             .max()
             .unwrap_or_default();
         for (row, key) in rows.iter().zip(&keys) {
-            let text = format!("  {sign} {key:<width$}   {}", told(row));
+            let gap = if width == 0 { "" } else { "   " };
+            let text = format!("  {sign} {key:<width$}{gap}{}", told(row));
             out += text.trim_end();
             out.push('\n');
         }
@@ -291,6 +291,6 @@ fn shown(value: Option<&String>) -> String {
 fn quoted(field: &Field) -> String {
     match &field.value {
         None => "NULL".into(),
-        value => format!("'{}'", shown(value.as_ref())),
+        value => format!("'{}'", shown(value.as_ref()).replace('\'', "''")),
     }
 }

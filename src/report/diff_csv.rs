@@ -1,7 +1,7 @@
 //! The rows of a diff as CSV: one line for each column that is told of a row.
 
 use crate::report::diff::{DiffReport, DiffedRow, Field};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 const HEAD: &str = "table,action,key,column,then,now\n";
 
@@ -24,13 +24,13 @@ pub(crate) fn csv(report: &DiffReport) -> String {
     out
 }
 
-/// An object, so that it can be read again whatever stands in it.
+/// An object, so that it can be read again whatever stands in it; in the key's order.
 fn key(fields: &[Field]) -> String {
     let fields = fields.iter().map(|field| {
         let value = field.value.clone().map_or(Value::Null, Value::String);
-        (field.column.clone(), value)
+        format!("{}:{value}", Value::String(field.column.clone()))
     });
-    Value::Object(fields.collect::<Map<_, _>>()).to_string()
+    format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
 }
 
 /// Column, then, now.

@@ -103,18 +103,21 @@ impl Diff {
     fn query(&self, table: &LoadedTable, by: By, action: &str) -> String {
         // What the row is known by.
         let side = if action == "added" { "live" } else { "sealed" };
-        let key = match (&table.key, by) {
-            (Some(key), By::Key) => key
-                .columns
-                .iter()
-                .map(|column| quoted(&column.name))
-                .collect(),
+        let key: Vec<&str> = match (&table.key, by) {
+            (Some(key), By::Key) => key.columns.iter().map(|column| &*column.name).collect(),
             _ => Vec::new(),
         };
-        let order = key.iter().map(|column| format!("(d.{side}).{column}"));
+        let order = key.iter().map(|name| value(side, name));
         let order: Vec<String> = order.collect();
-        let names = table.columns.iter().map(|column| quoted(&column.live.name));
-        let names: Vec<String> = names.collect();
+        let order = match &order[..] {
+            [] => String::new(),
+            order => format!(" ORDER BY {}", order.join(", ")),
+        };
+        let names: Vec<&str> = table
+            .columns
+            .iter()
+            .map(|column| &*column.live.name)
+            .collect();
         let told = |side: &str, wanted: bool| match self.values {
             Values::Told if wanted => values(&names, side, action == "changed"),
             _ => "NULL".into(),
@@ -123,10 +126,6 @@ impl Diff {
             told("sealed", action != "added"),
             told("live", action != "gone"),
         );
-        let order = match &order[..] {
-            [] => String::new(),
-            order => format!(" ORDER BY {}", order.join(", ")),
-        };
         format!(
             "SELECT pg_catalog.json_build_object('action', d.action, 'columns', d.columns, 'key', {}, \
              'then', {then}, 'now', {now}) FROM {} AS d WHERE d.action = '{action}'{order} LIMIT {}",
@@ -137,26 +136,30 @@ impl Diff {
     }
 }
 
+fn value(side: &str, name: &str) -> String {
+    format!("(d.{side}).{}", quoted(name))
+}
+
 /// Names and values as JSON; `differing`: of those alone that the row's `columns` name.
-fn values(names: &[String], side: &str, differing: bool) -> String {
+fn values(names: &[&str], side: &str, differing: bool) -> String {
     if names.is_empty() {
         return "'[]'::pg_catalog.json".into();
     }
-    let all = names.iter().map(|name| {
-        let bare = name.trim_matches('"').replace("\"\"", "\"");
-        let name_literal = literal(&bare);
-        let text = format!("(d.{side}).{name}::pg_catalog.text");
-        format!("({name_literal}::pg_catalog.text, {text})")
+    let all = names.iter().enumerate().map(|(at, name)| {
+        let (name, value) = (literal(name), value(side, name));
+        format!("({at}, {name}::pg_catalog.text, {value}::pg_catalog.text)")
     });
     let all: Vec<String> = all.collect();
     let filter = if differing {
-        " WHERE v.n = ANY (d.columns)"
+        " WHERE v.name = ANY (d.columns)"
     } else {
         ""
     };
     format!(
-        "(SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(v.n, CASE WHEN pg_catalog.length(v.t) > {SHOWN} \
-         THEN pg_catalog.left(v.t, {SHOWN}) || '…' ELSE v.t END)), '[]') FROM (VALUES {}) AS v(n, t){filter})",
+        "(SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(v.name, \
+         CASE WHEN pg_catalog.length(v.value) > {SHOWN} \
+         THEN pg_catalog.left(v.value, {SHOWN}) || '…' ELSE v.value END) ORDER BY v.at), '[]') \
+         FROM (VALUES {}) AS v(at, name, value){filter})",
         all.join(", ")
     )
 }

@@ -14,7 +14,7 @@ WITH RECURSIVE named AS MATERIALIZED (
   UNION ALL
   SELECT t.root, i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid
   JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
-), relation AS (
+), relation AS NOT MATERIALIZED (
   SELECT c.oid, json_build_object('schema', n.nspname, 'name', c.relname) AS name
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'f', 'S')
 ), attributes AS (

@@ -37,8 +37,8 @@ const KINDS: &[Kind] = &[
     ),
     kind(
         "public.\"We.ird \"\"T* ü\"",
-        "CREATE TABLE \"We.ird \"\"T* ü\" (\"A b\" text PRIMARY KEY, \"select\" int, \"ü\"\"'\\x\" text, E int);
-         INSERT INTO \"We.ird \"\"T* ü\" SELECT 'k''' || g, g, E'a\\tb\\nc\\\\', 1 FROM generate_series(1, 9) g",
+        "CREATE TABLE \"We.ird \"\"T* ü\" (\"A b\" text PRIMARY KEY, \"select\" int, \"q\"\"\" int, \"ü\"\"'\\x\" text, E int);
+         INSERT INTO \"We.ird \"\"T* ü\" SELECT 'k''' || g, g, 1, E'a\\tb\\nc\\\\', 1 FROM generate_series(1, 9) g",
         "UPDATE \"We.ird \"\"T* ü\" SET \"ü\"\"'\\x\" = E'a\\tb\\nc\\\\.' WHERE \"select\" = 3;
          UPDATE \"We.ird \"\"T* ü\" SET \"A b\" = E'\\\\.' WHERE \"select\" = 4",
         [1, 1, 1],
