@@ -1,12 +1,13 @@
 //! pgseal: a sealed backup of a narrow set of PostgreSQL tables, just before a risky write.
 //!
-//! Twelve rooms on eight floors. A room imports only from the floors below it (`tests/tidy.rs` holds
+//! Thirteen rooms on eight floors. A room imports only from the floors below it (`tests/tidy.rs` holds
 //! every import against this table), so whoever reads from the bottom up never looks ahead.
 //!
 //! | floor | room | is for |
 //! |---|---|---|
 //! | 8 | [`commands`] | one verb a file: arguments in, the rooms in order, a report out |
 //! | 7 | [`restore`] | into a database: target, transaction, omitted statements; the throw-away cluster |
+//! | 7 | [`undo`] | a backup's rows beside the live ones: what changed since, and back to what it was |
 //! | 6 | [`readiness`] | the ten rows of the audit, and the proof of the encryption mechanism |
 //! | 6 | [`verify`] | what can be proved of an artifact: files, ciphertext, content, origin |
 //! | 5 | [`backup`] | gathered facts, the plan, the encrypted dump and prelude, the manifest |
@@ -41,6 +42,7 @@ mod readiness;
 mod report;
 mod restore;
 mod store;
+mod undo;
 mod verify;
 
 use base::env::Env;
@@ -143,6 +145,7 @@ fn act(cli: &Cli, config: &Config, broken: &[Broken], cancel: &Cancel) -> Result
         Command::Restore(args) => {
             commands::restore::run(args, &cli.settings, config, cancel, meter)
         }
+        Command::Diff(args) => commands::diff::run(args, &cli.settings, config, cancel, meter),
         Command::ProveRestore(args) => commands::prove_restore::run(args, config, cancel, meter),
         Command::ProveBackup(args) => commands::prove_backup::run(args, config, cancel, meter),
         Command::List => commands::list::run(config),

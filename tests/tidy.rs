@@ -113,6 +113,12 @@ const FLOORS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "undo",
+        &[
+            "backup", "base", "config", "gnupg", "pg", "process", "report", "store", "verify",
+        ],
+    ),
+    (
         "commands",
         &[
             "backup",
@@ -125,6 +131,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "report",
             "restore",
             "store",
+            "undo",
             "verify",
         ],
     ),

@@ -16,7 +16,7 @@ use crate::verify::decrypt::Decryptor;
 use crate::verify::origin::{self, Origin};
 use crate::verify::signature::TrustedKeys;
 use crate::verify::verification::Verification;
-use crate::verify::without_key;
+use crate::verify::without_key::{self, ManifestAlone};
 use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -160,6 +160,17 @@ pub(crate) fn sound(
         Ok(_) => Ok(verification),
         Err(error) => Err(error.on_disk(untouched)),
     }
+}
+
+/// The manifest by itself; nothing may be wrong with it.
+pub(crate) fn manifest_alone(
+    target: &names::RunOrPath,
+    given: &CallerInput,
+    config: &Config,
+    cancel: &Cancel,
+) -> Result<ManifestAlone> {
+    let origin = given.origin_trusting(config);
+    without_key::verify_manifest(ArtifactFiles::find(target, &config.store)?, &origin, cancel)
 }
 
 pub(crate) fn key<'a>(

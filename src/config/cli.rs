@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Restore into a database that has none of these tables; needs a proof of who sealed the artifact
     Restore(Restore),
+    /// Show what changed in the tables since the backup
+    Diff(Diff),
     /// Restore into a throw-away cluster and compare every row
     ProveRestore(ProveRestore),
     /// Take a backup between two looks at the tables: it verifies, and no row changed
@@ -62,10 +64,10 @@ pub(crate) enum Command {
 impl Command {
     /// It connects to the database that the settings name.
     pub(crate) fn connects(&self) -> bool {
-        use Command::{Backup, Guard, Preflight, ProveBackup, Readiness, Restore};
+        use Command::{Backup, Diff, Guard, Preflight, ProveBackup, Readiness, Restore};
         matches!(
             self,
-            Backup(_) | Guard(_) | ProveBackup(_) | Restore(_) | Readiness(_) | Preflight
+            Backup(_) | Diff(_) | Guard(_) | ProveBackup(_) | Restore(_) | Readiness(_) | Preflight
         )
     }
 }
@@ -159,6 +161,35 @@ pub(crate) struct Restore {
     /// Read the secret key's passphrase from this descriptor [default: the agent asks]
     #[arg(long, value_name = "N")]
     pub passphrase_fd: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    #[command(flatten)]
+    pub named: ArtifactArgs,
+    /// Only count, from the manifest and the live catalog: no secret key is needed, and no artifact
+    /// is read. What a clone of the cluster wrote is not told apart
+    #[arg(long, conflicts_with_all = ["rows", "values", "passphrase_fd", "format"])]
+    pub counts: bool,
+    /// Rows shown of each table, of those that were changed, are gone and were added
+    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub rows: u32,
+    /// Show what stood in the rows and what stands there now. Keys are shown without it
+    #[arg(long)]
+    pub values: bool,
+    /// Form of the report, not to be given with --json [default: table]
+    #[arg(long, value_enum)]
+    pub format: Option<DiffFormat>,
+    /// Read the secret key's passphrase from this descriptor [default: the agent asks]
+    #[arg(long, value_name = "N")]
+    pub passphrase_fd: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DiffFormat {
+    Table,
+    Json,
+    Csv,
 }
 
 #[derive(Debug, Args)]

@@ -128,11 +128,16 @@ pub(crate) fn writer(program: &str, connection: &Connection) -> CommandSpec {
     script(spec, [], connection)
 }
 
-/// The one session that may write: that of a restore's target. Its script has no variables, and
-/// nothing is committed that it does not commit.
-pub(crate) fn restorer(program: &str, connection: &Connection, encoding: Encoding) -> CommandSpec {
+/// A session that may write, in which nothing is committed that it does not commit. Its script has
+/// no variables.
+fn writing(
+    stage: &'static str,
+    program: &str,
+    connection: &Connection,
+    encoding: Encoding,
+) -> CommandSpec {
     let options = options(&connection.env, &[&session::options()]);
-    let spec = client("restore", program, &connection.env)
+    let spec = client(stage, program, &connection.env)
         .env("PGOPTIONS", options)
         .env("PGCLIENTENCODING", encoding.as_str());
     // Of an error it prints the names of objects, each on a line of its own.
@@ -142,6 +147,16 @@ pub(crate) fn restorer(program: &str, connection: &Connection, encoding: Encodin
         "--set=SHOW_CONTEXT=never",
     ];
     script(spec, more.map(String::from), connection).filter_stderr(server_error::filter)
+}
+
+/// The session of a restore's target.
+pub(crate) fn restorer(program: &str, connection: &Connection, encoding: Encoding) -> CommandSpec {
+    writing("restore", program, connection, encoding)
+}
+
+/// The session in which a backup is compared with its tables, and its rows are brought back.
+pub(crate) fn undoer(program: &str, connection: &Connection) -> CommandSpec {
+    writing("undo", program, connection, Encoding::UTF8)
 }
 
 /// The dump of exactly these relations, as text. Without `--strict-names` a table that is not

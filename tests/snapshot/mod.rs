@@ -2,6 +2,7 @@
 //! is seen there in review. After a change that is meant: `INSTA_UPDATE=always cargo test --test main
 //! -- snapshot`, then read the diff.
 
+mod diff;
 mod errors;
 mod help;
 mod json;
