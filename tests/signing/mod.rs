@@ -4,4 +4,4 @@ mod anew;
 mod backup;
 mod origin;
 mod page;
-mod site;
+pub mod site;

@@ -8,6 +8,7 @@ mod keys;
 mod pgseal;
 mod place;
 mod ran;
+mod strace;
 mod test;
 
 pub use cases::{Cases, each};
@@ -17,6 +18,7 @@ pub use keys::{decrypt, keys};
 pub use pgseal::{Pgseal, Running};
 pub use place::Place;
 pub use ran::Ran;
+pub use strace::{Call, Strace};
 pub use test::{Sealed, Test};
 
 use std::path::Path;
@@ -56,6 +58,7 @@ pub fn install(program: &str) -> String {
         "gpg" | "gpgconf" => "gnupg",
         "pgbouncer" => "pgbouncer",
         "jq" => "jq",
+        "strace" => "strace",
         "setpriv" | "unshare" | "mount" => "util-linux",
         _ => "postgresql",
     };
