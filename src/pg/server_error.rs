@@ -136,21 +136,20 @@ impl ErrorFilter {
             return None;
         };
         let (state, message) = rest.split_once(": ")?;
-        match severity {
-            "WARNING" => {
+        let class = state.get(..2)?;
+        let severity = match severity {
+            "FATAL" | "PANIC" => severity,
+            _ if is_warning(severity, class) => {
                 let ours = message.starts_with(OURS);
                 return ours.then(|| format!("line {at}: {message}"));
             }
-            "ERROR" | "FATAL" | "PANIC" => {
-                let class = state.get(..2)?;
-                self.error = Some(FirstError {
-                    told: format!("line {at}: {severity}"),
-                    state: Some(state.into()),
-                    text: WITHOUT_DATA.contains(&class).then(|| message.into()),
-                });
-            }
-            _ => {}
-        }
+            _ => "ERROR",
+        };
+        self.error = Some(FirstError {
+            told: format!("line {at}: {severity}"),
+            state: Some(state.into()),
+            text: WITHOUT_DATA.contains(&class).then(|| message.into()),
+        });
         None
     }
 
@@ -186,6 +185,16 @@ impl ErrorFilter {
                 None
             }
         };
+    }
+}
+
+/// Where the server speaks another language its word is not known, but the class of the SQLSTATE is:
+/// success, warning or no data.
+fn is_warning(severity: &str, class: &str) -> bool {
+    match severity {
+        "ERROR" => false,
+        "WARNING" | "NOTICE" | "INFO" | "LOG" | "DEBUG" => true,
+        _ => ["00", "01", "02"].contains(&class),
     }
 }
 
@@ -263,6 +272,19 @@ mod tests {
         let want = [
             "line 2: ERROR 42P01 undefined_table",
             "text: relation \"x\" does not exist",
+        ];
+        assert_eq!(kept(text), want);
+    }
+
+    #[test]
+    fn a_server_that_speaks_another_language() {
+        let text = "psql:<stdin>:1: WARNUNG:  01000: pgseal: left out: x\nLOCATION:  exec_stmt_raise, pl_exec.c:3893\n\
+            psql:<stdin>:1: WARNUNG:  01000: geheim\npsql:<stdin>:2: HINWEIS:  00000: geheim\n\
+            psql:<stdin>:3: FEHLER:  23514: geheim\nDETAIL:  geheim\nTABLE NAME:  t\nLOCATION:  f, n.c:4\n";
+        let want = [
+            "line 1: pgseal: left out: x",
+            "line 3: ERROR 23514 check_violation",
+            "table t",
         ];
         assert_eq!(kept(text), want);
     }
