@@ -227,7 +227,7 @@ impl DiffTable {
 }
 
 fn fields(values: &[Value]) -> Vec<Field> {
-    let field = |Value(column, value): &Value| Field {
+    let field = |Value { column, value }: &Value| Field {
         column: column.clone(),
         value: value.clone(),
     };

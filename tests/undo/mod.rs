@@ -1,6 +1,7 @@
 //! What changed since a backup, and back.
 
 pub mod counts;
+mod encodings;
 mod kinds;
 mod refused;
 
