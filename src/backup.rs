@@ -1,6 +1,7 @@
 //! A backup: gathered facts, the plan, the encrypted dump and prelude, the manifest.
 
 pub(crate) mod encrypt;
+pub(crate) mod finished;
 pub(crate) mod gather;
 pub(crate) mod late;
 pub(crate) mod manifest;
@@ -8,5 +9,6 @@ pub(crate) mod plan;
 pub(crate) mod prelude;
 pub(crate) mod restorability;
 pub(crate) mod run;
+pub(crate) mod second_mark;
 pub(crate) mod sink;
 pub(crate) mod tap;

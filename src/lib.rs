@@ -53,6 +53,7 @@ use config::cli::{self, Cli, Command};
 use config::grammar;
 use config::settings::{Broken, Config};
 use process::cancel::Cancel;
+use process::foreground;
 use report::print::{self, Answer, Form, Talk};
 use report::progress::ProgressLine;
 use std::ffi::OsString;
@@ -68,9 +69,12 @@ pub fn run(
     let form = |json: bool| if json { Form::Json } else { Form::Text };
     let asked = form(ours().any(|arg| arg == "--json"));
     let parsed = grammar::parse(&args);
-    let asked_guard = match &parsed {
-        Ok(cli) => matches!(cli.command, Command::Guard(_)),
-        Err(_) => cli::is_guard(ours()),
+    let refuses_with = match &parsed {
+        Ok(cli) => match &cli.command {
+            Command::Guard(guard) => Some(guard.refuse_exit),
+            _ => None,
+        },
+        Err(_) => cli::refuses_with(ours()),
     };
     let env = Env::new(vars);
     let exit = caught(|| match parsed {
@@ -82,11 +86,13 @@ pub fn run(
     })
     .unwrap_or_else(|bug| print::error(&bug, asked));
     // Whatever of our own kept guard's COMMAND from running has one code that is not COMMAND's.
-    let exit = match exit {
-        Exit::Yes => exit,
-        _ if asked_guard => Exit::NotRun,
-        exit => exit,
+    let exit = match (exit, refuses_with) {
+        (Exit::Yes | Exit::Command(_) | Exit::CommandKilled(_), _) | (_, None) => exit,
+        (_, Some(status)) => Exit::NotRun(status),
     };
+    if let Exit::CommandKilled(signal) = exit {
+        foreground::end_by(signal);
+    }
     ExitCode::from(exit.code())
 }
 
@@ -135,7 +141,7 @@ fn act(cli: &Cli, config: &Config, broken: &[Broken], cancel: &Cancel) -> Result
                 })?;
             drop(line);
             print::notes(&ready.notes, talk(cli));
-            Err(ready.hand_over(&args.command, &config.env, cancel))
+            ready.run(args.after, config, cancel)
         }
         Command::Restore(args) => commands::restore::run(args, &cli.settings, config, cancel),
         Command::Diff(args) => commands::diff::run(args, &cli.settings, config, cancel),

@@ -27,3 +27,4 @@ pub(crate) mod session;
 pub(crate) mod surroundings;
 pub(crate) mod table_digest;
 pub(crate) mod token;
+pub(crate) mod written_since;

@@ -7,6 +7,7 @@ pub(crate) mod command;
 pub(crate) mod exec;
 pub(crate) mod find;
 pub(crate) mod flow;
+pub(crate) mod foreground;
 pub(crate) mod interruptible;
 pub(crate) mod leader;
 pub(crate) mod output;

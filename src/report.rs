@@ -26,3 +26,4 @@ pub(crate) mod signing_package;
 pub(crate) mod style;
 pub(crate) mod table_lines;
 pub(crate) mod verify;
+pub(crate) mod written;

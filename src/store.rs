@@ -1,5 +1,7 @@
 //! The store folder: files that are whole or not there, manifests, runs and their retention.
 
+pub(crate) mod after;
+pub(crate) mod envelope_file;
 pub(crate) mod folder;
 pub(crate) mod listing;
 pub(crate) mod manifest;

@@ -7,6 +7,7 @@ pub(crate) mod judging;
 pub(crate) mod open_file;
 pub(crate) mod origin;
 pub(crate) mod plaintext;
+pub(crate) mod second_mark;
 pub(crate) mod signature;
 pub(crate) mod verification;
 pub(crate) mod with_key;

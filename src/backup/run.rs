@@ -1,6 +1,7 @@
 //! One backup from start to manifest: whole under its final name, or not there.
 
 use crate::backup::encrypt::{DumpJob, encrypt_dump};
+use crate::backup::finished::FinishedBackup;
 use crate::backup::gather::{Gathered, gather};
 use crate::backup::late::encrypt_late;
 use crate::backup::manifest::{Began, Encrypted, manifest};
@@ -13,11 +14,9 @@ use crate::base::threads::{self, joined};
 use crate::config::settings::Config;
 use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::signer::Signer;
-use crate::pg::place::Place;
 use crate::pg::server;
 use crate::process::cancel::{self, Cancel};
 use crate::process::pair;
-use crate::report::backup::summary;
 use crate::report::print;
 use crate::report::progress::Progress;
 use crate::store::folder::Store;
@@ -37,33 +36,6 @@ pub(crate) struct PreparedBackup {
     store: Store,
     swept: Vec<String>,
     pub gathered: Gathered,
-}
-
-/// A finished run, and what the operator should be warned of.
-pub(crate) struct FinishedBackup {
-    pub manifest: Manifest,
-    /// Where the rows are from.
-    place: Place,
-    pub warnings: Vec<String>,
-    pub restorability: Restorability,
-}
-
-impl FinishedBackup {
-    /// Warnings, the summary for an operator, and what a restore would miss.
-    pub(crate) fn notes(&self) -> Vec<String> {
-        let mut notes = print::warnings(&self.warnings);
-        notes.extend(summary(&self.manifest, &self.place.to_string()));
-        let whole = "external_references in the manifest lists all";
-        notes.extend(self.restorability.notes(whole));
-        notes
-    }
-
-    pub(crate) fn kept(&self) -> String {
-        format!(
-            "the backup is kept: `{}`",
-            self.manifest.envelope.artifact_ref
-        )
-    }
 }
 
 pub(crate) fn prepare(run_id: RunId, config: &Config, cancel: &Cancel) -> Result<PreparedBackup> {
@@ -164,6 +136,9 @@ impl PreparedBackup {
         Ok(FinishedBackup {
             manifest,
             place,
+            targets: gathered.plan.tables,
+            connection: gathered.connection,
+            signer: gathered.signer,
             warnings,
             restorability,
         })

@@ -16,8 +16,12 @@ pub(crate) enum Exit {
     Stage,
     /// Local file trouble: the store, the disk, a name, a lock, standard output.
     Local,
-    /// `guard` did not get as far as its COMMAND, which never ran.
-    NotRun,
+    /// `guard` did not get as far as its COMMAND, which never ran: 125, or what it was told.
+    NotRun(u8),
+    /// `guard`'s COMMAND ended with this status.
+    Command(u8),
+    /// `guard`'s COMMAND was ended by this signal.
+    CommandKilled(i32),
     /// Ended by this signal, after clean-up.
     Signal(i32),
 }
@@ -31,8 +35,8 @@ impl Exit {
             Exit::Unfit => 3,
             Exit::Stage => 4,
             Exit::Local => 5,
-            Exit::NotRun => 125,
-            Exit::Signal(n) => 128u8.saturating_add(n.clamp(0, 127) as u8),
+            Exit::NotRun(status) | Exit::Command(status) => status,
+            Exit::Signal(n) | Exit::CommandKilled(n) => 128u8.saturating_add(n.clamp(0, 127) as u8),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the verbs that open an artifact have in common: which one, whose word, whose key.
 
-use crate::backup::run::FinishedBackup;
+use crate::backup::finished::FinishedBackup;
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::{self, RunId};
 use crate::config::cli;

@@ -1,22 +1,29 @@
 //! `pgseal guard -- COMMAND`: a backup that verifies, and only then the risky write.
 
-use crate::backup::run::{self, FinishedBackup, new_run_id};
-use crate::base::env::Env;
+use crate::backup::finished::FinishedBackup;
+use crate::backup::run::{self, new_run_id};
+use crate::backup::second_mark;
 use crate::base::error::{Code, Error, Result};
+use crate::base::exit::Exit;
+use crate::base::threads::caught;
 use crate::commands::artifact::verify_sealed;
 use crate::config::cli;
 use crate::config::settings::Config;
 use crate::process::cancel::{Cancel, stopped};
-use crate::process::exec;
-use crate::report::print;
+use crate::process::exec::Program;
+use crate::process::foreground::{self, Ended};
+use crate::report::print::{self, Answer};
 use crate::report::progress::Progress;
 use crate::report::proof::Verdict;
-use std::ffi::OsString;
+use crate::store::envelope_file::EnvelopeFile;
 
 /// A backup is there and verifies: COMMAND may run.
 pub(crate) struct Ready {
     pub notes: Vec<String>,
     finished: FinishedBackup,
+    program: Program,
+    /// As `backup` prints it.
+    envelope: String,
 }
 
 pub(crate) fn prepare(
@@ -25,59 +32,89 @@ pub(crate) fn prepare(
     cancel: &Cancel,
     show: &mut dyn FnMut(&Progress, u64),
 ) -> Result<Ready> {
+    const NOTHING: &str = "nothing was written to the store";
+    let program = Program::find(&args.command, &config.env);
+    let program = program.map_err(|error| error.on_disk(NOTHING))?;
+    let envelope_file = args.envelope_file.as_deref().map(EnvelopeFile::create);
+    let envelope_file = envelope_file.transpose();
+    let envelope_file = envelope_file.map_err(|error| error.on_disk(NOTHING))?;
     let run_id = args.run_id.clone().map_or_else(new_run_id, Ok)?;
     let prepared = run::prepare(run_id.clone(), config, cancel)?;
     let replay = prepared.gathered.catalog.session.replay.as_ref();
     if let Some(replay) = replay.filter(|_| !args.allow_standby) {
         let what = format!("the server is a standby, which may lag behind its primary: {replay}");
         return Err(Error::new(Code::Database, what)
-            .on_disk("nothing was written to the store")
+            .on_disk(NOTHING)
             .hint("Connect to the primary, or accept what the standby has with --allow-standby."));
     }
     let finished = prepared.run(config, cancel, show)?;
-    let verification = verify_sealed(&run_id, &finished, config, cancel)
-        .map_err(|error| error.on_disk(finished.kept()))?;
+    let kept = |error: Error| error.on_disk(finished.kept());
+    let verification = verify_sealed(&run_id, &finished, config, cancel).map_err(kept)?;
     if verification.verdict() != Verdict::Pass {
         let what = format!(
             "the backup does not verify: {}",
             verification.failed().join("; ")
         );
-        return Err(Error::new(Code::NotVerified, what)
-            .on_disk(finished.kept())
+        return Err(kept(Error::new(Code::NotVerified, what))
             .hint("Look for a disk that loses writes, or for somebody else in the store."));
+    }
+    let envelope = print::json_line(&finished.manifest.envelope).map_err(kept)?;
+    if let Some(file) = envelope_file {
+        file.write(&envelope).map_err(kept)?;
     }
     let mut notes = finished.notes();
     notes.push("it verifies: what is in the store is what was sealed".into());
-    Ok(Ready { notes, finished })
+    Ok(Ready {
+        notes,
+        finished,
+        program,
+        envelope,
+    })
 }
 
 impl Ready {
-    /// Becomes COMMAND. Returns only where that failed, and then COMMAND did not run.
-    pub(crate) fn hand_over(self, command: &[OsString], env: &Env, cancel: &Cancel) -> Error {
-        let Some((program, args)) = command.split_first() else {
-            return Error::new(Code::Usage, "no COMMAND");
-        };
+    /// Runs COMMAND, and answers with its status. An error where COMMAND did not run.
+    pub(crate) fn run(self, after: cli::After, config: &Config, cancel: &Cancel) -> Result<Answer> {
+        let kept = |error: Error| error.on_disk(self.finished.kept());
+        match after {
+            cli::After::None => Err(kept(self.hand_over(config, cancel))),
+            cli::After::Mark => self.watch(config, cancel).map_err(kept),
+        }
+    }
+
+    fn told(&self) -> [(&str, &str); 3] {
         let manifest = &self.finished.manifest;
-        let envelope = match print::json_line(&manifest.envelope) {
-            Ok(envelope) => envelope,
-            Err(error) => return error,
-        };
-        let told = [
-            ("PGSEAL_RUN_ID", manifest.run_id.as_str()),
-            ("PGSEAL_ARTIFACT", manifest.envelope.artifact_ref.as_str()),
-            ("PGSEAL_ENVELOPE", envelope.trim_end()),
-        ];
+        [
+            ("PGSEAL_RUN_ID", &manifest.run_id),
+            ("PGSEAL_ARTIFACT", &manifest.envelope.artifact_ref),
+            ("PGSEAL_ENVELOPE", self.envelope.trim_end()),
+        ]
+    }
+
+    /// Becomes COMMAND. Returns only where that failed, and then COMMAND did not run.
+    fn hand_over(&self, config: &Config, cancel: &Cancel) -> Error {
         // A signal before this is seen by the look after it, one later ends us at once.
         cancel.restore_default_signals();
-        if let Some(stop) = cancel.stop() {
-            return stopped(stop).on_disk(self.finished.kept());
+        match cancel.stop() {
+            Some(stop) => stopped(stop),
+            None => self.program.hand_over(&config.env, self.told()),
         }
-        let err = exec::hand_over(program, args, env, told);
-        let what = format!("`{}` could not be started", program.display());
-        let error = Error::not_started(&what, &err).on_disk(self.finished.kept());
-        if error.code == Code::ToolUnfit {
-            return error.hint("Nothing was run: check the command's name and PATH.");
-        }
-        error
+    }
+
+    /// Stays COMMAND's parent, and tells what it wrote.
+    fn watch(&self, config: &Config, cancel: &Cancel) -> Result<Answer> {
+        let ended = foreground::run(&self.program, &config.env, self.told(), cancel)?;
+        // They were COMMAND's, and so was the time that it took.
+        cancel.forget_signals();
+        let cancel = cancel.with_limit(config.timeout);
+        let notes = caught(|| second_mark::take(&self.finished, config, &cancel));
+        Ok(Answer {
+            notes: notes.unwrap_or_else(|bug| print::warnings(&[bug.message])),
+            exit: match ended {
+                Ended::Code(code) => Exit::Command(code as u8),
+                Ended::Signal(signal) => Exit::CommandKilled(signal),
+            },
+            ..Answer::yes(String::new())
+        })
     }
 }

@@ -9,8 +9,8 @@ use crate::pg::place::Place;
 use crate::pg::session;
 use serde::{Deserialize, Serialize};
 
-/// One query, in the form that psql reads.
-pub(crate) const QUERY: &str = include_str!("catalog.sql");
+/// One question, in the form that psql reads.
+pub(crate) const QUERY: &str = concat!(include_str!("mark.sql"), include_str!("catalog.sql"));
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub(crate) struct Catalog {
@@ -212,12 +212,7 @@ impl Catalog {
     /// may have dropped, and one in which rows may be missing without an error.
     pub(crate) fn check_session(&self) -> Result<()> {
         let session = &self.session;
-        let read_only = &session.default_transaction_read_only;
-        if read_only != "on" {
-            return Err(session::dropped(&format!(
-                "the session is not read-only: default_transaction_read_only is `{read_only}`"
-            )));
-        }
+        session::check_read_only(&session.default_transaction_read_only)?;
         session::check_options(session.options.as_deref())?;
         match session.passes_over_damage.first() {
             None => Ok(()),

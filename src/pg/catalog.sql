@@ -2,7 +2,7 @@
 -- session.rs: read only, pg_catalog only (information_schema hides what the role may not see), and no size functions: those wait
 -- behind an exclusive lock, relpages does not.
 -- psql variables: targets, a JSON list of {"schema", "name"}; lock_timeout and
--- statement_timeout, in milliseconds; HOST and PORT, which psql sets itself.
+-- statement_timeout, in milliseconds; HOST and PORT, which psql sets itself; mark, by mark.sql.
 SET LOCAL lock_timeout = :lock_timeout;
 SET LOCAL statement_timeout = :statement_timeout;
 WITH RECURSIVE target AS (
@@ -60,25 +60,7 @@ SELECT pg_catalog.json_build_object(
         pg_catalog.pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),
       'paused', pg_catalog.pg_is_wal_replay_paused()) END
   ),
-  'mark', pg_catalog.json_build_object(
-    'snapshot', pg_catalog.pg_current_snapshot()::text,
-    'database_oid', (
-      SELECT oid::bigint FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()),
-    'system_identifier', CASE
-      WHEN pg_catalog.has_function_privilege('pg_catalog.pg_control_system()', 'EXECUTE')
-      THEN (SELECT system_identifier::text FROM pg_catalog.pg_control_system()) END,
-    -- The control file has a primary's timeline only after its first checkpoint.
-    'timeline', CASE WHEN NOT pg_catalog.pg_is_in_recovery()
-      THEN ('x' || left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8))::bit(32)::bigint
-      WHEN pg_catalog.has_function_privilege('pg_catalog.pg_control_checkpoint()', 'EXECUTE')
-        AND pg_catalog.has_function_privilege('pg_catalog.pg_control_recovery()', 'EXECUTE')
-      THEN (
-        SELECT greatest(c.timeline_id, r.min_recovery_end_timeline)
-        FROM pg_catalog.pg_control_checkpoint() c, pg_catalog.pg_control_recovery() r) END,
-    'lsn', CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
-      ELSE pg_catalog.pg_current_wal_lsn() END,
-    'in_recovery', pg_catalog.pg_is_in_recovery()
-  ),
+  'mark', :'mark'::json,
   'server', (
     SELECT pg_catalog.json_build_object(
       'version', pg_catalog.current_setting('server_version'),

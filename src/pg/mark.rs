@@ -1,6 +1,7 @@
 //! The mark: where a server stood before pg_dump started. It tells rows that were written since from
 //! those that were there.
 
+use crate::base::error::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,7 +19,47 @@ pub(crate) struct Mark {
     pub in_recovery: bool,
 }
 
+/// `pg_snapshot`, with ids that do not wrap.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Snapshot {
+    /// All ids below it had ended.
+    pub xmin: u64,
+    /// None from it on had ended.
+    pub xmax: u64,
+    /// Between them, not ended. Subtransactions are not told.
+    pub open: Vec<u64>,
+}
+
+impl Snapshot {
+    fn parse(text: &str) -> Option<Snapshot> {
+        let mut parts = text.split(':');
+        let mut number = || parts.next()?.parse().ok();
+        let (xmin, xmax) = (number()?, number()?);
+        let open = parts.next()?.split(',').filter(|id| !id.is_empty());
+        let open = open
+            .map(|id| id.parse().ok())
+            .collect::<Option<Vec<u64>>>()?;
+        let known = 0 < xmin && xmin <= xmax && parts.next().is_none();
+        known.then_some(Snapshot { xmin, xmax, open })
+    }
+}
+
 impl Mark {
+    /// An error where it is not what a server writes.
+    pub(crate) fn snapshot(&self) -> Result<Snapshot> {
+        Snapshot::parse(&self.snapshot).ok_or_else(|| {
+            let what = format!("the mark's snapshot {:?} cannot be read", self.snapshot);
+            Error::new(Code::NotVerified, what).hint("Find out who changed the manifest.")
+        })
+    }
+
+    /// The position in the write-ahead log as a number.
+    pub(crate) fn position(&self) -> Option<u64> {
+        let (high, low) = self.lsn.as_deref()?.split_once('/')?;
+        let part = |digits| u64::from_str_radix(digits, 16).ok();
+        Some(part(high)? << 32 | part(low)?)
+    }
+
     /// Whether a later answer can be of the server that gave this one, in a state that follows it:
     /// a list of hosts may lead to another the next time. A standby may become a primary.
     pub(crate) fn may_precede(&self, later: &Mark) -> bool {

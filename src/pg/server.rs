@@ -24,7 +24,8 @@ pub(crate) fn catalog(
     tables: &[TableName],
     cancel: &Cancel,
 ) -> Result<Catalog> {
-    let QueryAnswer { text, ended } = query(connection, tables, &[catalog::QUERY], cancel)?;
+    let variables = catalog_variables(connection, tables);
+    let QueryAnswer { text, ended } = query(connection, &variables, &[catalog::QUERY], cancel)?;
     ended?;
     let catalog = Catalog::parse(&text)?;
     catalog.check_session()?;
@@ -53,7 +54,8 @@ pub(crate) fn catalog_and_closure(
     cancel: &Cancel,
 ) -> DatabaseAnswer {
     let both = [catalog::QUERY, closure::QUERY];
-    let QueryAnswer { text, ended } = match query(connection, tables, &both, cancel) {
+    let variables = catalog_variables(connection, tables);
+    let QueryAnswer { text, ended } = match query(connection, &variables, &both, cancel) {
         Ok(answer) => answer,
         Err(error) => return DatabaseAnswer::neither(error),
     };
@@ -74,23 +76,28 @@ pub(crate) fn catalog_and_closure(
 
 /// What psql wrote, and whether it answered all: an error in one question leaves the answers to
 /// those before it.
-struct QueryAnswer {
-    text: String,
-    ended: Result<()>,
+pub(crate) struct QueryAnswer {
+    pub text: String,
+    pub ended: Result<()>,
 }
 
-fn query(
+fn catalog_variables(connection: &Connection, tables: &[TableName]) -> [(&'static str, String); 3] {
+    [
+        ("targets", serde_json::json!(tables).to_string()),
+        ("lock_timeout", connection.lock_wait.as_millis().to_string()),
+        ("statement_timeout", QUERY_LIMIT_MS.to_string()),
+    ]
+}
+
+/// Asks all in one session, each in a transaction of its own.
+pub(crate) fn query(
     connection: &Connection,
-    tables: &[TableName],
+    variables: &[(&str, String)],
     sql: &[&str],
     cancel: &Cancel,
 ) -> Result<QueryAnswer> {
     let spec = catalog_query(connection)?;
-    let variables = command::variables(&[
-        ("targets", serde_json::json!(tables).to_string()),
-        ("lock_timeout", connection.lock_wait.as_millis().to_string()),
-        ("statement_timeout", QUERY_LIMIT_MS.to_string()),
-    ]);
+    let variables = command::variables(variables);
     let questions = sql.iter().map(|sql| session::question(sql));
     let script: Vec<String> = [variables].into_iter().chain(questions).collect();
     let input = Input::Bytes(script.concat().into());

@@ -86,6 +86,16 @@ pub(crate) fn options() -> String {
         .join(" ")
 }
 
+/// Refuses a session whose default_transaction_read_only is another than we asked for.
+pub(crate) fn check_read_only(default: &str) -> Result<()> {
+    match default {
+        "on" => Ok(()),
+        other => Err(dropped(&format!(
+            "the session is not read-only: default_transaction_read_only is `{other}`"
+        ))),
+    }
+}
+
 /// Refuses a server that says otherwise of the marker.
 pub(crate) fn check_options(marker: Option<&str>) -> Result<()> {
     match marker {

@@ -97,6 +97,11 @@ impl Cancel {
         self.released.store(true, Ordering::SeqCst);
     }
 
+    /// As if none of the signals so far had come: they were another's.
+    pub(crate) fn forget_signals(&self) {
+        self.signal.store(0, Ordering::Relaxed);
+    }
+
     /// The same, and no longer than this from now.
     pub(crate) fn with_timeout(&self, limit: Duration) -> Cancel {
         let mine = self.with_limit(Some(limit));
@@ -134,7 +139,7 @@ impl Cancel {
 }
 
 /// The mask of ignored signals, proc(5) `SigIgn`.
-fn ignored_signals() -> u64 {
+pub(crate) fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     status
         .lines()

@@ -40,6 +40,8 @@ pub(crate) struct Line {
     pub scope: Option<RunScope>,
     /// Whether a signature lies beside the manifest; whose it is, and of what, was not looked at.
     pub signed: bool,
+    /// Whether a second mark lies beside it; whether it is proved was not looked at.
+    pub second_mark: bool,
 }
 
 impl Line {
@@ -65,6 +67,7 @@ impl Line {
                 .map(|name| store.path(name).display().to_string()),
             scope: run.scope(),
             signed: run.signed(),
+            second_mark: run.has_second_mark(),
         }
     }
 }

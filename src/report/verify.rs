@@ -19,6 +19,8 @@ pub(crate) struct VerifyReport {
     /// As read now; null where it is larger than the manifest says, and so was not.
     pub sha256: Option<String>,
     pub size_bytes: Option<u64>,
+    /// RFC 3339, UTC; null where there is no second mark that can be relied on.
+    pub command_ended_at: Option<String>,
     pub checks: Findings,
 }
 

@@ -65,6 +65,11 @@ impl Run {
         self.files.contains_key(&RunFile::Signature.of(&self.id))
     }
 
+    /// Whether `guard` kept where its COMMAND ended.
+    pub(crate) fn has_second_mark(&self) -> bool {
+        self.files.contains_key(&RunFile::After.of(&self.id))
+    }
+
     /// None where no manifest tells.
     pub(crate) fn scope(&self) -> Option<RunScope> {
         self.manifest.as_ref().map(Manifest::scope)

@@ -17,16 +17,22 @@ pub(crate) enum RunFile {
     /// A detached signature of the manifest. No run's other file can be called so, whatever the
     /// run's name ends in, since every other ending ends otherwise.
     Signature,
+    /// Where the server stood when `guard`'s COMMAND had ended.
+    After,
+    /// A detached signature of that.
+    AfterSignature,
 }
 
 impl RunFile {
     pub(crate) const ARTIFACTS: [RunFile; 2] = [RunFile::Artifact, RunFile::ZstdArtifact];
     /// What belongs to an artifact and is none.
-    pub(crate) const BESIDE: [RunFile; 4] = [
+    pub(crate) const BESIDE: [RunFile; 6] = [
         RunFile::Prelude,
         RunFile::Late,
         RunFile::Manifest,
         RunFile::Signature,
+        RunFile::After,
+        RunFile::AfterSignature,
     ];
 
     pub(crate) fn all() -> impl Iterator<Item = RunFile> {
@@ -48,6 +54,8 @@ impl RunFile {
             RunFile::Late => ".late.sql.gpg",
             RunFile::Manifest => ".manifest.json",
             RunFile::Signature => ".manifest.json.sig",
+            RunFile::After => ".after.json",
+            RunFile::AfterSignature => ".after.json.sig",
         }
     }
 

@@ -1,4 +1,4 @@
-//! The signature beside a manifest, and whether a trusted key made it.
+//! A signature beside a file of a run, and whether a trusted key made it.
 
 use crate::base::error::Result;
 use crate::base::hint::Hints;
@@ -26,7 +26,25 @@ pub(crate) struct TrustedKeys {
     pub gpg: Result<Gpg>,
 }
 
-/// What the file beside the manifest says.
+/// A file that may be signed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct OfWhat {
+    signature: RunFile,
+    name: &'static str,
+}
+
+impl OfWhat {
+    pub(crate) const MANIFEST: OfWhat = OfWhat {
+        signature: RunFile::Signature,
+        name: "manifest",
+    };
+    pub(crate) const SECOND_MARK: OfWhat = OfWhat {
+        signature: RunFile::AfterSignature,
+        name: "second mark",
+    };
+}
+
+/// What the file beside it says.
 pub(crate) enum Signature {
     Absent,
     /// It is there, and no key is trusted.
@@ -40,14 +58,15 @@ pub(crate) struct NoProof {
     pub hints: Hints,
 }
 
-/// `manifest` is what was read and parsed: no other bytes are held against the signature.
+/// `bytes` are what was read and parsed: no others are held against the signature.
 pub(crate) fn signature(
     subject: &ArtifactFiles,
-    manifest: &[u8],
+    of: OfWhat,
+    bytes: &[u8],
     trusted: Option<&TrustedKeys>,
     cancel: &Cancel,
 ) -> Result<Signature> {
-    let path = subject.beside(RunFile::Signature);
+    let path = subject.beside(of.signature);
     let Some(path) = path.filter(|path| path.symlink_metadata().is_ok()) else {
         return Ok(Signature::Absent);
     };
@@ -59,8 +78,9 @@ pub(crate) fn signature(
     // signature's fault.
     let keys = trusted.fingerprints.iter();
     let keys = keys.map(|fingerprint| {
-        find_key(&gpg, fingerprint, cancel)
-            .map_err(|error| error.while_doing("cannot check the manifest's signature"))
+        find_key(&gpg, fingerprint, cancel).map_err(|error| {
+            error.while_doing(&format!("cannot check the {}'s signature", of.name))
+        })
     });
     let keys = keys.collect::<Result<Vec<_>>>()?;
     let wrong = |why: &str| {
@@ -80,7 +100,7 @@ pub(crate) fn signature(
     }
     let signature = opened.bytes(LARGEST)?;
     let signed = Signed {
-        bytes: manifest,
+        bytes,
         signature: &signature,
     };
     Ok(Signature::Judged(
@@ -93,7 +113,7 @@ pub(crate) fn signature(
                     }
                     _ => Hints::default(),
                 },
-                why: format!("the manifest's signature {why}"),
+                why: format!("the {}'s signature {why}", of.name),
             }),
         },
     ))

@@ -9,6 +9,7 @@ use crate::base::hint::{Hint, Hints};
 use crate::report::findings::Findings;
 use crate::report::proof::Verdict;
 use crate::report::verify::{SCHEMA, VerifyReport};
+use crate::store::after::After;
 use crate::store::manifest::Manifest;
 use crate::store::run_files::RunFile;
 use crate::verify::artifact_files::ArtifactFiles;
@@ -29,6 +30,8 @@ pub(crate) struct Verification {
     pub(crate) artifact: Option<EncryptedFile>,
     pub(crate) prelude: Option<EncryptedFile>,
     pub(crate) late: Option<EncryptedFile>,
+    /// Where `guard`'s COMMAND ended, if that can be relied on.
+    pub(crate) after: Option<After>,
     /// The words of a `pgseal verify` that looks at all of it.
     pub(crate) again: Vec<String>,
 }
@@ -108,6 +111,7 @@ impl Verification {
             manifest: manifest.map(|path| path.display().to_string()),
             sha256: sealed.and_then(|sealed| sealed.sha256.clone()),
             size_bytes: sealed.map(|sealed| sealed.bytes),
+            command_ended_at: self.after.map(|after| after.created_at),
             checks: self.findings,
         }
     }

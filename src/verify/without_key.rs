@@ -12,7 +12,8 @@ use crate::verify::consistency;
 use crate::verify::judging::{self, FileChecks, Recorded};
 use crate::verify::open_file::{BlockDigests, MISSING, OpenFile, Outside, Unopened, too_large};
 use crate::verify::origin::{Found, Origin, OriginProof};
-use crate::verify::signature::{Signature, signature};
+use crate::verify::second_mark::second_mark;
+use crate::verify::signature::{OfWhat, Signature, signature};
 use crate::verify::verification::{EncryptedFile, Verification};
 
 /// All that can be proved without a secret key.
@@ -26,11 +27,12 @@ pub(crate) fn verify_files(
         Some((manifest, bytes)) => (Some(manifest), bytes),
         None => (None, Vec::new()),
     };
+    let trusted = origin.trusted.as_ref();
     let mut proof = OriginProof::default();
     let artifact = artifact(&subject, manifest.as_ref(), cancel, &mut findings)?;
     if let Some(artifact) = &artifact {
         let signature = match &manifest {
-            Some(_) => signature(&subject, &manifest_bytes, origin.trusted.as_ref(), cancel)?,
+            Some(_) => signature(&subject, OfWhat::MANIFEST, &manifest_bytes, trusted, cancel)?,
             None => Signature::Absent,
         };
         let found = Found {
@@ -42,10 +44,11 @@ pub(crate) fn verify_files(
         };
         proof = origin.judge(&found, &mut findings);
     }
-    let (mut prelude, mut late) = (None, None);
+    let (mut prelude, mut late, mut after) = (None, None, None);
     if let Some(manifest) = &manifest {
         prelude = PRELUDE.look(&subject, manifest, cancel, &mut findings)?;
         late = LATE.look(&subject, manifest, cancel, &mut findings)?;
+        after = second_mark(&subject, manifest, trusted, cancel, &mut findings)?;
     }
     let again = ["verify", "--decrypt", &subject.given].map(String::from);
     let again = again.into_iter().chain(origin.options.iter().cloned());
@@ -59,6 +62,7 @@ pub(crate) fn verify_files(
         artifact,
         prelude,
         late,
+        after,
     })
 }
 

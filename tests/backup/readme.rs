@@ -89,8 +89,8 @@ fn nothing_is_written_without_a_backup() {
     assert_eq!(test.sql("SELECT count(*) FROM order_line"), "5");
     guarded().run().exits(0);
     assert_eq!(test.sql("SELECT count(*) FROM order_line"), "0");
-    // Artifact, prelude and manifest.
-    assert_eq!(test.files().len(), 3);
+    // Artifact, prelude, manifest and second mark.
+    assert_eq!(test.files().len(), 4);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod anew;
 mod backup;
+mod mark;
 mod origin;
 mod page;
 mod site;

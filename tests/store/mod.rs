@@ -1,6 +1,7 @@
 //! What becomes of runs in a store: verified, listed, pruned, guarded, and still open years later.
 
 mod bench;
+mod command;
 mod decrypt;
 mod frozen;
 mod guard;

@@ -8,6 +8,7 @@ mod keys;
 mod pgseal;
 mod place;
 mod ran;
+mod terminal;
 mod test;
 
 pub use cases::{Cases, each};
@@ -17,6 +18,7 @@ pub use keys::{decrypt, keys};
 pub use pgseal::{Pgseal, Running};
 pub use place::Place;
 pub use ran::Ran;
+pub use terminal::Terminal;
 pub use test::{Sealed, Test};
 
 use std::path::Path;

@@ -1,0 +1,50 @@
+-- How many rows tables have, and how many of them were written since a mark, in a transaction of
+-- session.rs: one document of the present mark, then one or more of each target.
+-- psql variables: lock_timeout and targets, as in catalog.sql; since, the earlier mark's snapshot;
+-- mark, by mark.sql.
+SET LOCAL lock_timeout = :lock_timeout;
+SELECT pg_catalog.json_build_object(
+  'default_transaction_read_only', pg_catalog.current_setting('default_transaction_read_only'),
+  'mark', :'mark'::json);
+WITH RECURSIVE since AS (
+  -- age() counts from one transaction id throughout a transaction, and wraps at 2^31
+  SELECT pg_catalog.age(pg_catalog.pg_snapshot_xmin(s)::xid) AS first,
+    pg_catalog.age(pg_catalog.pg_snapshot_xmax(s)::xid) AS next,
+    ARRAY(SELECT open::xid::text FROM pg_catalog.pg_snapshot_xip(s) AS open) AS open
+  FROM (SELECT :'since'::pg_snapshot) AS mark(s)
+), target AS (
+  SELECT t.ord::int AS ord, t.item->>'schema' AS schema, t.item->>'name' AS name
+  FROM jsonb_array_elements(:'targets'::jsonb) WITH ORDINALITY AS t(item, ord)
+), found AS (
+  SELECT target.ord, c.oid AS rel
+  FROM target
+  LEFT JOIN pg_catalog.pg_namespace n ON n.nspname::text = target.schema
+  LEFT JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = target.name::name
+    AND octet_length(target.name) < 64 AND c.relkind IN ('r', 'p')
+), tree(ord, rel) AS (
+  SELECT ord, rel FROM found WHERE rel IS NOT NULL
+  UNION
+  SELECT tree.ord, i.inhrelid FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.rel
+), part AS (
+  -- a child is its first target's, as in a backup, unless it is one itself
+  SELECT coalesce(min(found.ord), min(tree.ord)) AS ord, rel
+  FROM tree LEFT JOIN found USING (rel) GROUP BY rel
+), stored AS (
+  SELECT part.ord, n.nspname, c.relname FROM part
+  JOIN pg_catalog.pg_class c ON c.oid = part.rel AND c.relkind = 'r'
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+)
+SELECT CASE WHEN stored IS NULL THEN pg_catalog.format(
+  'SELECT pg_catalog.json_build_object(''target'', %s, ''there'', %L::boolean, '
+  '''rows'', 0, ''written'', 0, ''surely'', 0)', found.ord - 1, found.rel IS NOT NULL)
+-- without the lower bound a row that was frozen more than 2^31 ids ago would be one of today's
+ELSE pg_catalog.format(
+  'SELECT pg_catalog.json_build_object(''target'', %s, ''there'', true, ''rows'', count(*), '
+  '''written'', count(*) FILTER (WHERE pg_catalog.age(xmin) BETWEEN 0 AND %s), '
+  '''surely'', count(*) FILTER (WHERE pg_catalog.age(xmin) BETWEEN 0 AND %s '
+  'OR xmin::text = ANY (%L::text[]))) FROM ONLY %I.%I',
+  found.ord - 1, since.first, since.next, since.open, stored.nspname, stored.relname)
+END
+FROM found CROSS JOIN since LEFT JOIN stored USING (ord)
+ORDER BY found.ord, stored.nspname, stored.relname
+\gexec
