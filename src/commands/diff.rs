@@ -120,35 +120,28 @@ fn counted(
     let encoding = manifest.plaintext.encoding;
     let live = live_tables(&config.connection, &names(&tables), encoding, cancel)?;
     live.session.check(manifest)?;
-    let snapshot = counts::snapshot(manifest, &live, &read.subject.given)?;
     live.check_tables(&config.connection)?;
-    let found = tables.iter().filter_map(|table| live.find(&table.name));
-    let found: Vec<_> = found.collect();
-    let rows = counts::count(&found, &snapshot, &live, &config.connection, cancel)?;
-    let all = tables.iter().map(|table| {
-        let at = found.iter().position(|live| live.name == table.name);
-        let rows = at.and_then(|at| rows.get(at)).copied().unwrap_or_default();
-        CountedTable {
-            table: table.name.to_string(),
-            target: table.target.clone(),
-            then: table.rows,
-            now: rows.now,
-            written: rows.written(),
-            unsure: rows.unsure,
-            changed_or_gone: table.rows.saturating_sub(rows.untouched()),
-        }
+    let since = counts::count(manifest, &tables, &live, &config.connection, cancel)?;
+    let all = tables.iter().zip(&since.tables);
+    let all = all.map(|(table, rows)| CountedTable {
+        table: table.name.to_string(),
+        target: table.target.clone(),
+        then: table.rows,
+        now: rows.rows,
+        written: rows.written,
+        unsure: rows.unsure,
+        changed_or_gone: rows.changed_or_gone(table.rows),
     });
     let all: Vec<CountedTable> = all.collect();
     let structure = structure::of_tables(&tables, &live, manifest);
-    let unsure = all.iter().map(|table| table.unsure).sum();
     let report = DiffCountsReport {
         schema: "pgseal/diff-counts/1",
         result: DiffResult::same_if(structure.is_empty() && !all.iter().any(CountedTable::differs)),
         run_id: read.subject.run_id(),
         database: live.session.place().to_string(),
         since: manifest.timing.started_at.clone(),
-        open_transactions: snapshot.open.len(),
-        notes: counts::notes(&snapshot, unsure),
+        open_transactions: since.open,
+        notes: since.notes(),
         tables: all,
         structure: structure.into_iter().map(StructureLine::of).collect(),
         checks: read.findings,

@@ -19,31 +19,6 @@ pub(crate) struct Mark {
     pub in_recovery: bool,
 }
 
-/// `pg_snapshot`, with ids that do not wrap.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Snapshot {
-    /// All ids below it had ended.
-    pub xmin: u64,
-    /// None from it on had ended.
-    pub xmax: u64,
-    /// Between them, not ended. Subtransactions are not told.
-    pub open: Vec<u64>,
-}
-
-impl Snapshot {
-    fn parse(text: &str) -> Option<Snapshot> {
-        let mut parts = text.split(':');
-        let mut number = || parts.next()?.parse().ok();
-        let (xmin, xmax) = (number()?, number()?);
-        let open = parts.next()?.split(',').filter(|id| !id.is_empty());
-        let open = open
-            .map(|id| id.parse().ok())
-            .collect::<Option<Vec<u64>>>()?;
-        let known = 0 < xmin && xmin <= xmax && parts.next().is_none();
-        known.then_some(Snapshot { xmin, xmax, open })
-    }
-}
-
 impl Mark {
     /// An error where it is not what a server writes.
     pub(crate) fn snapshot(&self) -> Result<Snapshot> {
@@ -55,9 +30,7 @@ impl Mark {
 
     /// The position in the write-ahead log as a number.
     pub(crate) fn position(&self) -> Option<u64> {
-        let (high, low) = self.lsn.as_deref()?.split_once('/')?;
-        let part = |digits| u64::from_str_radix(digits, 16).ok();
-        Some(part(high)? << 32 | part(low)?)
+        self.lsn.as_deref().and_then(lsn)
     }
 
     /// Whether a later answer can be of the server that gave this one, in a state that follows it:
@@ -93,7 +66,8 @@ impl Snapshot {
             xmax: xmax.parse().ok()?,
             open: open.map(|id| id.parse().ok()).collect::<Option<_>>()?,
         };
-        (parts.next().is_none() && snapshot.xmin <= snapshot.xmax).then_some(snapshot)
+        let known = 0 < snapshot.xmin && snapshot.xmin <= snapshot.xmax;
+        (known && parts.next().is_none()).then_some(snapshot)
     }
 }
 

@@ -83,7 +83,13 @@ pub(crate) fn verify_manifest(
     let mut findings = Findings::default();
     let read = manifest(&subject, &mut findings)?;
     if let Some((manifest, bytes)) = &read {
-        let signature = signature(&subject, bytes, origin.trusted.as_ref(), cancel)?;
+        let signature = signature(
+            &subject,
+            OfWhat::MANIFEST,
+            bytes,
+            origin.trusted.as_ref(),
+            cancel,
+        )?;
         origin.judge_manifest(manifest, &signature, &mut findings);
     }
     let failed = findings.failed();
