@@ -3,6 +3,7 @@
 pub mod counts;
 mod encodings;
 mod kinds;
+mod memory;
 mod refused;
 
 use crate::restore::forge::secret;
