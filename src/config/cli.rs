@@ -151,6 +151,10 @@ pub(crate) struct Restore {
     /// of the restoring role: as a superuser it can read files and run programs on the server
     #[arg(long)]
     pub origin_unproved: bool,
+    /// Read the decrypted dump from standard input, as `gpg --decrypt RUN.sql.gpg` gives it out, where
+    /// the secret key stays on another host. Only a signed manifest proves it; no prelude is restored
+    #[arg(long, value_name = "-", value_enum, conflicts_with = "passphrase_fd")]
+    pub plaintext: Option<Plaintext>,
     /// Leave out what needs something that the target lacks: foreign keys, attachments to
     /// partitioned tables, triggers, policies, rules, owners, privileges, tablespaces. All of it
     /// is listed
@@ -159,6 +163,13 @@ pub(crate) struct Restore {
     /// Read the secret key's passphrase from this descriptor [default: the agent asks]
     #[arg(long, value_name = "N")]
     pub passphrase_fd: Option<u32>,
+}
+
+/// Where a decrypted dump is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Plaintext {
+    #[value(name = "-", hide = true)]
+    StandardInput,
 }
 
 #[derive(Debug, Args)]
