@@ -2,6 +2,7 @@
 
 pub(crate) mod artifact;
 pub(crate) mod backup;
+pub(crate) mod diff;
 pub(crate) mod guard;
 pub(crate) mod list;
 pub(crate) mod operator_package;

@@ -1,12 +1,13 @@
 //! pgseal: a sealed backup of a narrow set of PostgreSQL tables, just before a risky write.
 //!
-//! Twelve rooms on eight floors. A room imports only from the floors below it (`tests/tidy.rs` holds
+//! Thirteen rooms on eight floors. A room imports only from the floors below it (`tests/tidy.rs` holds
 //! every import against this table), so whoever reads from the bottom up never looks ahead.
 //!
 //! | floor | room | is for |
 //! |---|---|---|
 //! | 8 | [`commands`] | one verb a file: arguments in, the rooms in order, a report out |
 //! | 7 | [`restore`] | into a database: target, transaction, omitted statements; the throw-away cluster |
+//! | 7 | [`undo`] | a backup's rows beside the live ones: what changed since, and back to what it was |
 //! | 6 | [`readiness`] | the ten rows of the audit, and the proof of the encryption mechanism |
 //! | 6 | [`verify`] | what can be proved of an artifact: files, ciphertext, content, origin |
 //! | 5 | [`backup`] | gathered facts, the plan, the encrypted dump and prelude, the manifest |
@@ -41,15 +42,18 @@ mod readiness;
 mod report;
 mod restore;
 mod store;
+mod undo;
 mod verify;
 
 use base::env::Env;
 use base::error::{Code, Error, Result};
 use base::exit::Exit;
 use base::threads::caught;
-use config::cli::{self, Cli, Command};
+use config::cli::{Cli, Command};
 use config::grammar;
+use config::guard;
 use config::settings::{Broken, Config};
+use process::announce::announce_to;
 use process::cancel::Cancel;
 use process::foreground;
 use report::print::{self, Answer, Form, Talk};
@@ -72,7 +76,7 @@ pub fn run(
             Command::Guard(guard) => Some(guard.refuse_exit),
             _ => None,
         },
-        Err(_) => cli::refuses_with(ours()),
+        Err(_) => guard::refuses_with(ours()),
     };
     let env = Env::new(vars);
     let exit = caught(|| match parsed {
@@ -97,12 +101,17 @@ pub fn run(
 fn talk(cli: &Cli) -> Talk {
     if cli.settings.quiet {
         Talk::Nothing
+    } else if cli.settings.verbose {
+        Talk::Verbose
     } else {
         Talk::All
     }
 }
 
 fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
+    if talk(cli) == Talk::Verbose {
+        announce_to(print::started);
+    }
     let cancel = Cancel::install()
         .map_err(|err| Error::new(Code::StageFailed, format!("cannot take signals: {err}")))?;
     let (config, broken) = Config::load(&cli.settings, env)?;
@@ -122,28 +131,24 @@ fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
 }
 
 fn act(cli: &Cli, config: &Config, broken: &[Broken], cancel: &Cancel) -> Result<Answer> {
+    let line = ProgressLine::new(talk(cli));
+    let meter = &line.meter;
     match &cli.command {
-        Command::Backup(args) => {
-            let mut line = ProgressLine::new(talk(cli));
-            commands::backup::run(args, config, cancel, &mut |progress, estimate| {
-                line.show(progress, estimate);
-            })
-        }
+        Command::Backup(args) => commands::backup::run(args, config, cancel, meter),
         Command::ProveMechanism(args) => commands::prove_mechanism::run(args, config, cancel),
-        Command::Verify(args) => commands::verify::run(args, config, cancel),
+        Command::Verify(args) => commands::verify::run(args, config, cancel, meter),
         Command::Guard(args) => {
-            let mut line = ProgressLine::new(talk(cli));
-            let ready =
-                commands::guard::prepare(args, config, cancel, &mut |progress, estimate| {
-                    line.show(progress, estimate);
-                })?;
+            let ready = commands::guard::prepare(args, config, cancel, meter)?;
             drop(line);
             print::notes(&ready.notes, talk(cli));
             ready.run(args.after, config, cancel)
         }
-        Command::Restore(args) => commands::restore::run(args, &cli.settings, config, cancel),
-        Command::ProveRestore(args) => commands::prove_restore::run(args, config, cancel),
-        Command::ProveBackup(args) => commands::prove_backup::run(args, config, cancel),
+        Command::Restore(args) => {
+            commands::restore::run(args, &cli.settings, config, cancel, meter)
+        }
+        Command::Diff(args) => commands::diff::run(args, &cli.settings, config, cancel, meter),
+        Command::ProveRestore(args) => commands::prove_restore::run(args, config, cancel, meter),
+        Command::ProveBackup(args) => commands::prove_backup::run(args, config, cancel, meter),
         Command::List => commands::list::run(config),
         Command::Prune(args) => commands::prune::run(args, config, cancel),
         Command::Sign(args) => commands::sign::run(args, config, cancel),

@@ -1,6 +1,9 @@
 //! Every printed struct with its text beside it, and the only room that prints.
 
 pub(crate) mod backup;
+pub(crate) mod diff;
+pub(crate) mod diff_counts;
+pub(crate) mod diff_csv;
 pub(crate) mod findings;
 pub(crate) mod judgement;
 pub(crate) mod listing;

@@ -12,3 +12,4 @@ mod signing;
 mod snapshot;
 mod store;
 mod support;
+mod undo;

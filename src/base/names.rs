@@ -83,15 +83,16 @@ impl TableName {
 /// Quotes only what needs it, so that the text is unambiguous and reads as people write it.
 impl fmt::Display for TableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let spell = |part: &str| {
-            let plain = part
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-                && !part.starts_with(|c: char| c.is_ascii_digit());
-            if plain { part.into() } else { quoted(part) }
-        };
-        write!(f, "{}.{}", spell(&self.schema), spell(&self.name))
+        let [schema, name] = [&self.schema, &self.name].map(|part| readable(part));
+        write!(f, "{schema}.{name}")
     }
+}
+
+/// An identifier for people: in quotes where it needs them.
+pub(crate) fn readable(part: &str) -> String {
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    let plain = part.bytes().all(fits) && !part.starts_with(|c: char| c.is_ascii_digit());
+    if plain { part.into() } else { quoted(part) }
 }
 
 /// An identifier as SQL quotes it.

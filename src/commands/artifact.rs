@@ -2,6 +2,7 @@
 
 use crate::backup::finished::FinishedBackup;
 use crate::base::error::{Code, Error, Result};
+use crate::base::meter::Meter;
 use crate::base::names::{self, RunId};
 use crate::config::cli;
 use crate::config::settings::Config;
@@ -15,7 +16,7 @@ use crate::verify::decrypt::Decryptor;
 use crate::verify::origin::{self, Origin};
 use crate::verify::signature::TrustedKeys;
 use crate::verify::verification::Verification;
-use crate::verify::without_key;
+use crate::verify::without_key::{self, ManifestAlone};
 use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -161,9 +162,21 @@ pub(crate) fn sound(
     }
 }
 
+/// The manifest by itself; nothing may be wrong with it.
+pub(crate) fn manifest_alone(
+    target: &names::RunOrPath,
+    given: &CallerInput,
+    config: &Config,
+    cancel: &Cancel,
+) -> Result<ManifestAlone> {
+    let origin = given.origin_trusting(config);
+    without_key::verify_manifest(ArtifactFiles::find(target, &config.store)?, &origin, cancel)
+}
+
 pub(crate) fn key<'a>(
     config: &Config,
     passphrase: Option<Vec<u8>>,
+    meter: &Meter,
     cancel: &'a Cancel,
 ) -> Result<Decryptor<'a>> {
     let gpg = command::gpg(&config.gnupg_home, &config.env)?;
@@ -174,7 +187,7 @@ pub(crate) fn key<'a>(
                 .hint("Name the keyring that has the secret key with --gnupg-home."),
         );
     }
-    Ok(Decryptor::new(&gpg, passphrase, &config.env, cancel))
+    Ok(Decryptor::new(&gpg, passphrase, &config.env, cancel, meter))
 }
 
 /// Refuses an artifact of which nothing says who sealed it.

@@ -1,8 +1,10 @@
 //! `pgseal restore`: back into a database that has none of these tables.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::meter::Meter;
 use crate::base::names::TableName;
 use crate::base::text::counted;
+use crate::base::version::PGSEAL;
 use crate::commands::artifact::{self, given, require_origin, require_signed, sound};
 use crate::config::cli;
 use crate::config::flags::Settings;
@@ -46,6 +48,7 @@ pub(crate) fn run(
     settings: &Settings,
     config: &Config,
     cancel: &Cancel,
+    meter: &Meter,
 ) -> Result<Answer> {
     if settings.dbname.is_none() {
         return Err(
@@ -86,12 +89,12 @@ pub(crate) fn run(
     if args.plaintext.is_some() {
         let mut file = dump_source::given().map_err(untouched)?;
         if !args.origin_unproved {
-            file = held(&file, &manifest, cancel).map_err(untouched)?;
+            file = held(&file, &manifest, meter, cancel).map_err(untouched)?;
         }
         surrounding = Surrounding::default();
-        dump = DumpSource::decrypted(file, &config.env, cancel)?;
+        dump = DumpSource::decrypted(file, &config.env, meter, cancel)?;
     } else {
-        key = artifact::key(config, given.passphrase, cancel)?;
+        key = artifact::key(config, given.passphrase, meter, cancel)?;
         surrounding = open_surrounding(&mut verification, &key).map_err(untouched)?;
         dump = DumpSource::sealed(verification.verified()?.artifact, &key);
     }
@@ -102,6 +105,7 @@ pub(crate) fn run(
     let (notes, targets) = (restored.target.notes(&manifest), manifest.targets());
     let report = RestoreReport {
         schema: "pgseal/restore/1",
+        pgseal_version: PGSEAL,
         result: Verdict::Pass,
         run_id: verification.subject.run_id(),
         artifact: verification.subject.artifact.display().to_string(),

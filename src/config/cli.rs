@@ -6,8 +6,8 @@
 use crate::base::duration;
 use crate::base::names::{self, RunId, RunOrPath};
 use crate::config::flags::Settings;
+use crate::config::guard::Guard;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -45,6 +45,8 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Restore into a database that has none of these tables; needs a proof of who sealed the artifact
     Restore(Restore),
+    /// Show what changed in the tables since the backup
+    Diff(Diff),
     /// Restore into a throw-away cluster and compare every row
     ProveRestore(ProveRestore),
     /// Take a backup between two looks at the tables: it verifies, and no row changed
@@ -62,10 +64,10 @@ pub(crate) enum Command {
 impl Command {
     /// It connects to the database that the settings name.
     pub(crate) fn connects(&self) -> bool {
-        use Command::{Backup, Guard, Preflight, ProveBackup, Readiness, Restore};
+        use Command::{Backup, Diff, Guard, Preflight, ProveBackup, Readiness, Restore};
         matches!(
             self,
-            Backup(_) | Guard(_) | ProveBackup(_) | Restore(_) | Readiness(_) | Preflight
+            Backup(_) | Diff(_) | Guard(_) | ProveBackup(_) | Restore(_) | Readiness(_) | Preflight
         )
     }
 }
@@ -153,7 +155,13 @@ pub(crate) struct Restore {
     pub origin_unproved: bool,
     /// Read the decrypted dump from standard input, as `gpg --decrypt RUN.sql.gpg` gives it out, where
     /// the secret key stays on another host. Only a signed manifest proves it; no prelude is restored
-    #[arg(long, value_name = "-", value_enum, conflicts_with = "passphrase_fd")]
+    #[arg(
+        long,
+        value_name = "-",
+        value_enum,
+        hide_possible_values = true,
+        conflicts_with = "passphrase_fd"
+    )]
     pub plaintext: Option<Plaintext>,
     /// Leave out what needs something that the target lacks: foreign keys, attachments to
     /// partitioned tables, triggers, policies, rules, owners, privileges, tablespaces. All of it
@@ -173,6 +181,35 @@ pub(crate) enum Plaintext {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct Diff {
+    #[command(flatten)]
+    pub named: ArtifactArgs,
+    /// Only count, from the manifest and the live catalog: no secret key is needed, and no artifact
+    /// is read. What a clone of the cluster wrote is not told apart
+    #[arg(long, conflicts_with_all = ["rows", "values", "passphrase_fd", "format"])]
+    pub counts: bool,
+    /// Rows shown of each table, of those that were changed, are gone and were added
+    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub rows: u32,
+    /// Show what stood in the rows and what stands there now. Keys are shown without it
+    #[arg(long)]
+    pub values: bool,
+    /// Form of the report, not to be given with --json [default: table]
+    #[arg(long, value_enum)]
+    pub format: Option<DiffFormat>,
+    /// Read the secret key's passphrase from this descriptor [default: the agent asks]
+    #[arg(long, value_name = "N")]
+    pub passphrase_fd: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DiffFormat {
+    Table,
+    Json,
+    Csv,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ProveRestore {
     #[command(flatten)]
     pub named: ArtifactArgs,
@@ -189,37 +226,6 @@ pub(crate) struct ProveBackup {
     /// Name of the backup's run [default: <UTC time>-<8 hex digits>]
     #[arg(long, value_name = "ID", value_parser = RunId::parse)]
     pub run_id: Option<RunId>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct Guard {
-    /// Name of the backup's run [default: <UTC time>-<8 hex digits>]
-    #[arg(long, value_name = "ID", value_parser = RunId::parse)]
-    pub run_id: Option<RunId>,
-    /// Back up from a standby too. It may lag behind its primary, so that what COMMAND is about to
-    /// change may not be in the backup as it is now
-    #[arg(long)]
-    pub allow_standby: bool,
-    /// What guard does while COMMAND runs and when it has ended
-    #[arg(long, value_enum, default_value = "mark")]
-    pub after: After,
-    /// The status that says that COMMAND never ran, for callers that stop only on one of their own
-    #[arg(long, value_name = "N", default_value = "125", value_parser = clap::value_parser!(u8).range(1..))]
-    pub refuse_exit: u8,
-    /// Write the envelope into this file before COMMAND runs, mode 0600; an older one is replaced
-    #[arg(long, value_name = "FILE")]
-    pub envelope_file: Option<PathBuf>,
-    /// What runs if the backup verifies; finds PGSEAL_RUN_ID, PGSEAL_ARTIFACT, PGSEAL_ENVELOPE
-    #[arg(last = true, required = true, value_name = "COMMAND")]
-    pub command: Vec<OsString>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum After {
-    /// Stay, ask the server again, tell what COMMAND wrote, and keep where it ended for undo
-    Mark,
-    /// Become COMMAND: no process of ours is left, and nothing is told
-    None,
 }
 
 #[derive(Debug, Args)]
@@ -261,25 +267,3 @@ pub(crate) struct ProveMechanism {
     #[arg(long)]
     pub like_recipient: bool,
 }
-
-/// The status by which `guard` refuses, where it is the verb of a command line that is wrong. Before
-/// the verb only options of ours can stand, and an option's value that is a verb's name is unlikely.
-pub(crate) fn refuses_with<'a>(args: impl Iterator<Item = &'a OsString>) -> Option<u8> {
-    let cli = <Cli as clap::CommandFactory>::command();
-    let verbs: Vec<&str> = cli.get_subcommands().map(clap::Command::get_name).collect();
-    let words: Vec<&str> = args.skip(1).filter_map(|arg| arg.to_str()).collect();
-    let verb = words.iter().find(|word| verbs.contains(word))?;
-    if *verb != "guard" {
-        return None;
-    }
-    let pairs = words.iter().zip(words.iter().skip(1));
-    let apart = pairs.filter_map(|(option, value)| (*option == REFUSE_EXIT).then_some(*value));
-    let joined = words.iter();
-    let joined = joined.filter_map(|word| word.strip_prefix(REFUSE_EXIT)?.strip_prefix('='));
-    let given = apart.chain(joined).find_map(|value| value.parse().ok());
-    Some(given.filter(|status| *status > 0).unwrap_or(NOT_RUN))
-}
-
-const REFUSE_EXIT: &str = "--refuse-exit";
-/// COMMAND never ran.
-const NOT_RUN: u8 = 125;

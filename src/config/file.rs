@@ -31,7 +31,16 @@ const KNOWN: &[(&str, &[&str])] = &[
     ),
     ("signing", &["key", "trusted"]),
     ("store", &["dir"]),
-    ("postgres", &["dbname", "lock_wait"]),
+    (
+        "postgres",
+        &[
+            "dbname",
+            "lock_wait",
+            "container",
+            "container_engine",
+            "container_user",
+        ],
+    ),
     ("seam", &["command"]),
     ("operator", &["name", "email"]),
 ];
@@ -95,6 +104,9 @@ pub(crate) struct Store {
 pub(crate) struct Postgres {
     pub dbname: Option<String>,
     pub lock_wait: Option<String>,
+    pub container: Option<String>,
+    pub container_engine: Option<String>,
+    pub container_user: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

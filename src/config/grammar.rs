@@ -8,7 +8,7 @@ use clap::{Arg, CommandFactory, FromArgMatches};
 use std::ffi::OsString;
 
 /// One for each verb.
-const EXAMPLES: [&str; 13] = [
+const EXAMPLES: [&str; 14] = [
     "pgseal backup --dbname 'host=db1 dbname=shop' --table public.orders --table public.order_line",
     "pgseal prove-mechanism --like-recipient",
     "pgseal readiness --format markdown >readiness.md",
@@ -16,6 +16,7 @@ const EXAMPLES: [&str; 13] = [
     "pgseal operator-package --part=host >host.sh",
     "pgseal verify RUN_ID --decrypt --envelope kept.json",
     "pgseal restore RUN_ID --dbname 'host=db2 dbname=shop_new' --envelope kept.json",
+    "pgseal diff RUN_ID --counts",
     "pgseal prove-restore RUN_ID --envelope kept.json",
     "pgseal prove-backup --table public.orders",
     "pgseal guard --table public.orders -- psql -f migrate.sql",
@@ -29,6 +30,11 @@ pub(crate) fn parse(args: &[OsString]) -> Result<Cli, Error> {
     let mut command = command();
     let matches = command.try_get_matches_from_mut(args)?;
     let cli = Cli::from_arg_matches(&matches).map_err(|err| err.format(&mut command))?;
+    // clap sees no conflict where one of the two stands before the verb.
+    if cli.settings.quiet && cli.settings.verbose {
+        let what = "--quiet and --verbose contradict each other";
+        return Err(command.error(ErrorKind::ArgumentConflict, what));
+    }
     let given =
         |arg: &&Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
     let verb = matches.subcommand_name().unwrap_or_default();

@@ -7,7 +7,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::hint::Given;
 use crate::base::names::TableName;
 use crate::base::place;
-use crate::config::connection::{Whole, connection};
+use crate::config::connection::{Whole, connection, container};
 use crate::config::flags::Settings;
 use crate::config::operator::Operator;
 use crate::config::recipients::{self, Recipients};
@@ -99,6 +99,8 @@ impl Config {
             refused,
         } = connection(settings, &env, &file)?;
         mended(&mut broken, "dbname", refused, || ());
+        let container = container(settings, &file, &postgres_env, conninfo.as_ref());
+        let container = mended(&mut broken, "dbname", container, || None);
 
         let compression = match (&settings.compress, &file.encryption.compress) {
             (Some(text), _) => Compression::parse(text)
@@ -175,6 +177,7 @@ impl Config {
                 env: postgres_env,
                 passed_over,
                 lock_wait: lock_wait.unwrap_or(Duration::from_secs(30)),
+                container,
             },
             compression,
             timeout,

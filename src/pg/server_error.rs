@@ -247,11 +247,11 @@ mod tests {
         let text = "psql: error: connection to server on socket \"/x\" failed: No such file or directory\n\
             \tIs the server running locally and accepting connections on that socket?\n";
         assert_eq!(kept(text).len(), 2);
-        let text = "psql:<stdin>:1: WARNING:  01000: pgseal: left out: SCHEMA a (role \"x\" does not exist)\nLOCATION:  exec_stmt_raise, pl_exec.c:3893\n\
+        let text = "psql:<stdin>:1: WARNING:  01000: pgseal: left out: owner of SCHEMA a (role \"x\" does not exist)\nLOCATION:  exec_stmt_raise, pl_exec.c:3893\n\
             psql:<stdin>:1: WARNING:  01000: secret\nNOTICE:  secret\n\
             psql:<stdin>:7: error: invalid command \\secret\n";
         let want = [
-            "line 1: pgseal: left out: SCHEMA a (role \"x\" does not exist)",
+            "line 1: pgseal: left out: owner of SCHEMA a (role \"x\" does not exist)",
             "line 7: psql cannot read its input",
         ];
         assert_eq!(kept(text), want);

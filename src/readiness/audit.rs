@@ -8,6 +8,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::hint::{Hint, Hints};
 use crate::base::place;
 use crate::base::threads::{self, Task, joined};
+use crate::base::version;
 use crate::config::settings::{Broken, Config, refused};
 use crate::process::cancel::Cancel;
 use crate::readiness::mechanism::canary::Canary;
@@ -37,7 +38,7 @@ pub(crate) fn audit(
         cancel,
     };
     let run_id = &new_run_id();
-    let (matrix, mechanism) = thread::scope(|scope| {
+    let (matrix, mechanism, estimates) = thread::scope(|scope| {
         // The longest first.
         let mechanism = threads::spawn(scope, || gpg::mechanism(host));
         // Asked all over again, so that two plans are two.
@@ -59,11 +60,12 @@ pub(crate) fn audit(
             backup_runner: Finding::unknown("not looked at"),
             gpg_mechanism: Finding::unknown("not looked at"),
         };
+        let estimates = database::estimates(host, catalog);
         let plan = runner::plan(host, run_id, Some(answers));
         matrix.backup_runner = runner::judge(plan, joined(again), &matrix);
         let mechanism = joined(mechanism);
         matrix.gpg_mechanism = gpg::judge(&mechanism);
-        (matrix, mechanism)
+        (matrix, mechanism, estimates)
     });
     // A report that was cut short is none.
     cancel.check()?;
@@ -75,8 +77,9 @@ pub(crate) fn audit(
         schema,
         created_at: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         host: hostname(),
-        pgseal_version: env!("CARGO_PKG_VERSION"),
+        pgseal_version: version::PGSEAL,
         tables: tables.iter().map(ToString::to_string).collect(),
+        estimates,
         verdict: Judgement::of(&matrix, exposed),
         rows: matrix.given(&config.given),
         searched: made.map_or(Vec::new(), |proof| proof.searched.clone()),

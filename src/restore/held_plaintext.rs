@@ -2,6 +2,7 @@
 //! statements run with the restoring role's rights, and none may run on nobody's word.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::meter::Meter;
 use crate::base::text::bytes;
 use crate::gnupg::compression::Compression;
 use crate::process::cancel::Cancel;
@@ -20,7 +21,12 @@ use std::path::Path;
 const PIECE: usize = 128 * 1024;
 
 /// Reads it to its end. The file is on no disk, and is read from its beginning.
-pub(crate) fn held(from: &File, manifest: &Manifest, cancel: &Cancel) -> Result<File> {
+pub(crate) fn held(
+    from: &File,
+    manifest: &Manifest,
+    meter: &Meter,
+    cancel: &Cancel,
+) -> Result<File> {
     let (needed, free) = (manifest.plaintext.size_bytes, room::available_memory());
     if free.is_none_or(|free| needed > free / 2) {
         let what = format!(
@@ -44,7 +50,7 @@ pub(crate) fn held(from: &File, manifest: &Manifest, cancel: &Cancel) -> Result<
     let mut file = memfd_create("dump", MemfdFlags::CLOEXEC)
         .map(File::from)
         .map_err(|err| trouble(err.into()))?;
-    let mut plain = Plain::new(manifest, compression)?;
+    let mut plain = Plain::new(manifest, compression, meter)?;
     loop {
         let some = |bytes: &[u8]| !bytes.is_empty();
         let piece = interruptible::read(from, PIECE, some, cancel).map_err(|error| {

@@ -8,7 +8,7 @@ use crate::pg::connection::Connection;
 use crate::pg::server_error::{OURS, TEXT};
 use crate::process::cancel::{Cancel, stopped};
 use crate::process::child::ExitKind;
-use crate::process::find::{self, Tool};
+use crate::process::find::Tool;
 use crate::process::pipe::Piped;
 use crate::process::root_cause::{Blame, blame};
 use crate::process::run::{Input, run};
@@ -87,7 +87,7 @@ fn transaction(piped: &RestorePipe, commit: &Commit, connection: &Connection) ->
 /// The status by another session, if it reaches the same server in the same life: another one knows
 /// nothing of the transaction, and a server that crashed may have given its id out again.
 fn ask(transaction: &script::Transaction, connection: &Connection) -> Option<String> {
-    let psql = find::find(Tool::Psql, &connection.env).ok()?;
+    let psql = connection.tool(Tool::Psql).ok()?;
     let question = pg::session::question(&format!(
         "SELECT pg_xact_status('{}'), {SERVER_STARTED};\n",
         transaction.id

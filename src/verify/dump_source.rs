@@ -3,6 +3,7 @@
 
 use crate::base::env::Env;
 use crate::base::error::{Code, Error, Result};
+use crate::base::meter::Meter;
 use crate::gnupg::status;
 use crate::process::cancel::Cancel;
 use crate::process::child::ChildExit;
@@ -22,6 +23,7 @@ pub(crate) struct DumpSource<'a> {
     pub spec: CommandSpec,
     pub opened: Opened,
     pub cancel: &'a Cancel,
+    pub meter: Meter,
     ciphertext: Option<(&'a EncryptedFile, &'a Decryptor<'a>)>,
 }
 
@@ -40,18 +42,25 @@ impl<'a> DumpSource<'a> {
             spec: key.spec.clone(),
             opened: Opened::Here,
             cancel: key.cancel,
+            meter: key.meter.clone(),
             ciphertext: Some((artifact, key)),
         }
     }
 
     /// Decrypted elsewhere. The file is read by a program, which can be ended while it waits.
-    pub(crate) fn decrypted(file: File, env: &Env, cancel: &'a Cancel) -> Result<DumpSource<'a>> {
+    pub(crate) fn decrypted(
+        file: File,
+        env: &Env,
+        meter: &Meter,
+        cancel: &'a Cancel,
+    ) -> Result<DumpSource<'a>> {
         let cat = find::find(Tool::Cat, env)?;
         let spec = CommandSpec::new("plaintext", &cat);
         Ok(DumpSource {
             spec: spec.reading(Arc::new(file.into())),
             opened: Opened::Elsewhere,
             cancel,
+            meter: meter.clone(),
             ciphertext: None,
         })
     }

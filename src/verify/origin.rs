@@ -4,7 +4,7 @@
 
 use crate::base::names::sha256;
 use crate::report::findings::Findings;
-use crate::store::manifest::Envelope;
+use crate::store::manifest::{Envelope, Manifest};
 use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::signature::{Signature, TrustedKeys, told};
 use std::path::Path;
@@ -134,6 +134,48 @@ impl Origin {
             proof.artifact |= findings.record("origin", how);
         }
         proof
+    }
+}
+
+impl Origin {
+    /// Judges a manifest whose artifact is not read.
+    pub(crate) fn judge_manifest(
+        &self,
+        manifest: &Manifest,
+        signature: &Signature,
+        findings: &mut Findings,
+    ) {
+        let said = &manifest.envelope.sha256;
+        let kept = self.envelope.iter().flatten().map(|kept| &kept.sha256);
+        let mut other = kept
+            .chain(&self.sha256)
+            .filter(|kept| !kept.eq_ignore_ascii_case(said));
+        if let Some(other) = other.next() {
+            let why = format!("its artifact's SHA-256 is {said}, {other} was given");
+            findings.record("origin", Err(why));
+            return;
+        }
+        let why = match signature {
+            Signature::Judged(Ok(proof)) => {
+                findings.record("origin", Ok(told(proof)));
+                return;
+            }
+            Signature::Judged(Err(no)) => {
+                findings.record("origin", Err(no.why.clone()));
+                findings.advise(no.hints.clone());
+                return;
+            }
+            Signature::Absent => "the manifest is not signed",
+            Signature::NotChecked => {
+                "the manifest is signed, but no key is trusted, see --signed-by"
+            }
+        };
+        let why = format!("not proved: only a signature proves the mark and the counts, and {why}");
+        if self.trusted.is_some() && matches!(signature, Signature::Absent) && self.must_be_proved {
+            findings.record("origin", Err(why));
+        } else {
+            findings.record_not_checked("origin", &why);
+        }
     }
 }
 

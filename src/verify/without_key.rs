@@ -1,7 +1,8 @@
 //! What can be proved without a secret key: that the files are there, are ours, are the bytes that
 //! the manifest names, and are framed as one message to the right keys.
 
-use crate::base::error::Result;
+use crate::base::error::{Code, Error, Result};
+use crate::base::hint::{Hint, Hints};
 use crate::process::cancel::Cancel;
 use crate::report::findings::Findings;
 use crate::store::manifest::{LARGEST_MANIFEST, Manifest, SealedSql};
@@ -63,6 +64,52 @@ pub(crate) fn verify_files(
         late,
         after,
     })
+}
+
+/// A manifest by itself: nothing that it names was opened.
+pub(crate) struct ManifestAlone {
+    pub subject: ArtifactFiles,
+    pub manifest: Manifest,
+    pub findings: Findings,
+}
+
+/// What can be proved of the manifest alone, or all that is wrong with it. What the caller kept of the
+/// artifact is held against it, and proves nothing of the rest of it: only a signature does.
+pub(crate) fn verify_manifest(
+    subject: ArtifactFiles,
+    origin: &Origin,
+    cancel: &Cancel,
+) -> Result<ManifestAlone> {
+    let mut findings = Findings::default();
+    let read = manifest(&subject, &mut findings)?;
+    if let Some((manifest, bytes)) = &read {
+        let signature = signature(
+            &subject,
+            OfWhat::MANIFEST,
+            bytes,
+            origin.trusted.as_ref(),
+            cancel,
+        )?;
+        origin.judge_manifest(manifest, &signature, &mut findings);
+    }
+    let failed = findings.failed();
+    match read {
+        Some((manifest, _)) if failed.is_empty() => Ok(ManifestAlone {
+            subject,
+            manifest,
+            findings,
+        }),
+        _ => {
+            let shown = subject.artifact.display();
+            let what = format!(
+                "the manifest of `{shown}` is of no use: {}",
+                failed.join("; ")
+            );
+            let again = Hints::from("See all that is wrong:")
+                .then(Hint::pgseal(&["verify", &subject.given]));
+            Err(Error::new(Code::NotVerified, what).hint(again))
+        }
+    }
 }
 
 /// The manifest, and the bytes of which it was made.

@@ -202,3 +202,28 @@ fn a_standby_that_lags_is_told_and_guarded_against() {
             .unwrap();
     assert_eq!(manifest["mark"]["timeline"], 2, "{}", manifest["mark"]);
 }
+
+/// No temporary table can be made there, and what it has replayed is behind what was written.
+#[test]
+fn a_diff_refuses_a_standby() {
+    let test = Test::new();
+    let pair = Pair::start();
+    pair.sql("5432", "CREATE TABLE t AS SELECT 1 AS a");
+    let backup = test
+        .backup(&["public.t"])
+        .args(["--run-id=run", &pair.dbname("5432")]);
+    backup.run().exits(0);
+    eventually("it is replayed", || {
+        pair.sql("5433", "SELECT to_regclass('t') IS NOT NULL") == "t"
+    });
+    for option in ["--rows=1", "--counts"] {
+        let diff = |port: &str| {
+            let diff = test
+                .pgseal("diff")
+                .args(["run", option, &pair.dbname(port)]);
+            diff.env("GNUPGHOME", crate::restore::forge::secret()).run()
+        };
+        diff("5433").fails(3, &["is a standby", "port 5433", "side database"]);
+        diff("5432").exits(0);
+    }
+}

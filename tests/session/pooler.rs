@@ -160,3 +160,25 @@ fn a_restore_without_its_options_changes_nothing() {
     ran.fails(4, &["pgseal.options", "rolled back"]);
     target.is_empty();
 }
+
+/// Temporary tables of one transaction would not be there in the next.
+#[test]
+fn a_diff_refuses_a_pooler() {
+    let test = Test::of("CREATE TABLE t AS SELECT 1 AS a");
+    test.backup(&["public.t"])
+        .arg("--run-id=run")
+        .run()
+        .exits(0);
+    let pooler = Pooler::start();
+    let before = pooler.session(&test.db);
+    each(["--rows=1", "--counts"], |option| {
+        let diff = test.pgseal("diff").args(["run", option]);
+        let diff = diff.arg(format!("--dbname={}", pooler.to(&test.db)));
+        let said = [
+            "PGOPTIONS did not reach the server",
+            "Connect past the pooler",
+        ];
+        diff.env("GNUPGHOME", secret()).run().fails(3, &said);
+        assert_eq!(pooler.session(&test.db), before);
+    });
+}

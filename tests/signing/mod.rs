@@ -6,4 +6,4 @@ mod mark;
 mod origin;
 mod page;
 mod plaintext;
-mod site;
+pub mod site;

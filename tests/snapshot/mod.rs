@@ -2,8 +2,10 @@
 //! is seen there in review. After a change that is meant: `INSTA_UPDATE=always cargo test --test main
 //! -- snapshot`, then read the diff.
 
+mod diff;
 mod errors;
 mod help;
+mod json;
 mod readiness;
 mod store;
 
@@ -11,6 +13,7 @@ use crate::support::Ran;
 
 /// What differs from run to run and from host to host, and the word that stands for it.
 const FILTERS: &[(&str, &str)] = &[
+    (r"(?m)^pgseal \d[\d.]*$", "pgseal [VERSION]"),
     (r"/tmp/pgs-it-\w+", "[DIR]"),
     (r"\[DIR\]/tmp/pgs-gpg-\w+", "[HOME]"),
     (r"/[\w./-]*/scripts/backup_runner\.py", "[BACKUP_RUNNER]"),

@@ -44,7 +44,7 @@ fn has_room(dir: &Path) -> Result<()> {
                 Hints::from("Make it, or name another with --scratch-dir:")
                     .then(Hint::run(format!("install -d -m 0700 {word}"))),
             ),
-            _ => error.hint("Name a folder of this user with --scratch-dir."),
+            _ => error.or_hint("Name a folder of this user with --scratch-dir."),
         });
     }
     match shortage(dir) {

@@ -1,0 +1,250 @@
+//! `pgseal diff`: what changed in the tables since the backup.
+
+use crate::base::error::{Code, Error, Result};
+use crate::base::meter::Meter;
+use crate::commands::artifact::{CallerInput, given, key, manifest_alone, sound};
+use crate::config::cli::{self, DiffFormat};
+use crate::config::flags::Settings;
+use crate::config::settings::Config;
+use crate::process::cancel::Cancel;
+use crate::report::diff::{
+    Action, DiffReport, DiffResult, DiffTable, DiffedRow, Field, StructureLine,
+};
+use crate::report::diff_counts::{CountedTable, DiffCountsReport};
+use crate::report::diff_csv::csv;
+use crate::report::print::Answer;
+use crate::undo::compare::By;
+use crate::undo::compared_table::{ComparedTable, compared_tables};
+use crate::undo::converse::{Subject, converse, names};
+use crate::undo::counts;
+use crate::undo::diff::{Diff, DiffRow, TableDiff, Value, Values};
+use crate::undo::live_tables::live_tables;
+use crate::undo::structure::{self, Difference};
+
+pub(crate) fn run(
+    args: &cli::Diff,
+    settings: &Settings,
+    config: &Config,
+    cancel: &Cancel,
+    meter: &Meter,
+) -> Result<Answer> {
+    if settings.json && args.format.is_some() {
+        let what = "--json and --format are two forms of one report";
+        return Err(Error::new(Code::Usage, what).hint("Leave one of them out."));
+    }
+    let given = given(&args.named, args.passphrase_fd, cancel)?;
+    if args.counts {
+        return counted(args, settings, &given, config, cancel);
+    }
+    let untouched = "nothing was changed: psql was given nothing";
+    let verification = sound(&args.named.target, &given, config, cancel)?;
+    let manifest = verification.verified()?.manifest.clone();
+    let tables = compared_tables(&manifest, &settings.tables)?;
+    let encoding = manifest.plaintext.encoding;
+    let live = live_tables(&config.connection, &names(&tables), encoding, cancel)?;
+    live.check(&manifest, &config.connection)?;
+    let connection = config.connection.pinned(&live.session.place());
+    let key =
+        key(config, given.passphrase, meter, cancel).map_err(|error| error.on_disk(untouched))?;
+    let subject = Subject {
+        artifact: verification.verified()?,
+        key: &key,
+        connection: &connection,
+        live: &live,
+        tables: tables.clone(),
+    };
+    let values = if args.values {
+        Values::Told
+    } else {
+        Values::Kept
+    };
+    let conversed = converse(subject, Diff::new(args.rows, values));
+    let conversed = conversed.map_err(|error| error.on_disk("nothing was changed"))?;
+    let diffs = conversed.conversation.tables;
+    let mut structure = structure::of_tables(&tables, &live, &manifest);
+    structure.extend(
+        diffs
+            .iter()
+            .flat_map(|diff| structure::of_columns(&diff.table)),
+    );
+    let all = tables.iter().map(|table| {
+        let diff = diffs
+            .iter()
+            .find(|diff| diff.table.table.name == table.name);
+        diff.map_or_else(|| DiffTable::gone(table), DiffTable::of)
+    });
+    let all: Vec<DiffTable> = all.collect();
+    let rows = all
+        .iter()
+        .map(DiffTable::differ)
+        .fold(0, u64::saturating_add);
+    let mut checks = verification.findings.clone();
+    checks.extend(&conversed.findings);
+    let report = DiffReport {
+        schema: "pgseal/diff/1",
+        result: DiffResult::same_if(rows == 0 && structure.is_empty()),
+        run_id: verification.subject.run_id(),
+        artifact: verification.subject.artifact.display().to_string(),
+        database: live.session.place().to_string(),
+        rows,
+        tables: all,
+        structure: structure.into_iter().map(StructureLine::of).collect(),
+        notes: diffs.iter().filter_map(note).collect(),
+        checks,
+    };
+    let answer = Answer {
+        notes: vec![format!("compared with {}", report.database)],
+        ..Answer::of(&report)?
+    };
+    Ok(match args.format {
+        None | Some(DiffFormat::Table) => answer,
+        Some(DiffFormat::Json) => Answer {
+            out: answer.json.clone().unwrap_or_default(),
+            ..answer
+        },
+        Some(DiffFormat::Csv) => Answer {
+            out: csv(&report),
+            ..answer
+        },
+    })
+}
+
+/// By the mark, without key and artifact.
+fn counted(
+    args: &cli::Diff,
+    settings: &Settings,
+    given: &CallerInput,
+    config: &Config,
+    cancel: &Cancel,
+) -> Result<Answer> {
+    let read = manifest_alone(&args.named.target, given, config, cancel)?;
+    let manifest = &read.manifest;
+    let tables = compared_tables(manifest, &settings.tables)?;
+    let encoding = manifest.plaintext.encoding;
+    let live = live_tables(&config.connection, &names(&tables), encoding, cancel)?;
+    live.session.check(manifest)?;
+    live.check_tables(&config.connection)?;
+    let connection = config.connection.pinned(&live.session.place());
+    let counts = counts::count(manifest, &connection, &tables, &read.subject.given, cancel)?;
+    let all = tables
+        .iter()
+        .zip(&counts.tables)
+        .map(|(table, counts)| CountedTable {
+            table: table.name.to_string(),
+            target: table.target.clone(),
+            then: table.rows,
+            now: counts.rows,
+            written: counts.written,
+            unsure: counts.unsure,
+            changed_or_gone: counts.changed_or_gone(table.rows),
+        });
+    let all: Vec<CountedTable> = all.collect();
+    let structure = structure::of_tables(&tables, &live, manifest);
+    let report = DiffCountsReport {
+        schema: "pgseal/diff-counts/1",
+        result: DiffResult::same_if(structure.is_empty() && !all.iter().any(CountedTable::differs)),
+        run_id: read.subject.run_id(),
+        database: live.session.place().to_string(),
+        since: manifest.timing.started_at.clone(),
+        open_transactions: counts.open,
+        notes: counts.notes,
+        tables: all,
+        structure: structure.into_iter().map(StructureLine::of).collect(),
+        checks: read.findings,
+    };
+    Ok(Answer {
+        notes: vec![format!("counted in {}", report.database)],
+        ..Answer::of(&report)?
+    })
+}
+
+/// How rows were compared, where it was not by a key.
+fn note(diff: &TableDiff) -> Option<String> {
+    let (name, differ) = (&diff.table.table.name, diff.compared.counts.differ() > 0);
+    match (&diff.table.key, diff.compared.by) {
+        (None, By::Content) if differ => Some(format!(
+            "{name} has no primary key, and no unique one that is NOT NULL: a changed row is told as gone \
+             and added (undo refuses the table)"
+        )),
+        (Some(key), By::Content) => Some(format!(
+            "{name}: rows of the backup are not unique by {}, which is new since: a changed row is told as \
+             gone and added",
+            key.index
+        )),
+        _ => None,
+    }
+}
+
+impl StructureLine {
+    fn of(difference: Difference) -> StructureLine {
+        StructureLine {
+            object: difference.object,
+            what: difference.what,
+        }
+    }
+}
+
+impl DiffTable {
+    fn of(diff: &TableDiff) -> DiffTable {
+        let counts = diff.compared.counts;
+        let key = match (&diff.table.key, diff.compared.by) {
+            (Some(key), By::Key) => Some(
+                key.columns
+                    .iter()
+                    .map(|column| column.name.clone())
+                    .collect(),
+            ),
+            _ => None,
+        };
+        DiffTable {
+            table: diff.table.table.name.to_string(),
+            target: diff.table.table.target.clone(),
+            then: counts.then,
+            now: counts.now,
+            changed: counts.changed,
+            gone: counts.gone,
+            added: counts.added,
+            key,
+            rows: diff.rows.iter().map(DiffedRow::of).collect(),
+        }
+    }
+
+    /// One that was dropped.
+    fn gone(table: &ComparedTable) -> DiffTable {
+        DiffTable {
+            table: table.name.to_string(),
+            target: table.target.clone(),
+            then: table.rows,
+            now: 0,
+            changed: 0,
+            gone: table.rows,
+            added: 0,
+            key: None,
+            rows: Vec::new(),
+        }
+    }
+}
+
+fn fields(values: &[Value]) -> Vec<Field> {
+    let field = |Value(column, value): &Value| Field {
+        column: column.clone(),
+        value: value.clone(),
+    };
+    values.iter().map(field).collect()
+}
+
+impl DiffedRow {
+    fn of(row: &DiffRow) -> DiffedRow {
+        DiffedRow {
+            action: match row.action.as_str() {
+                "gone" => Action::Gone,
+                "added" => Action::Added,
+                _ => Action::Changed,
+            },
+            key: fields(&row.key),
+            columns: row.columns.clone(),
+            then: row.then.as_deref().map(fields),
+            now: row.now.as_deref().map(fields),
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! What changed in the tables since the backup.
+
+use crate::base::exit::Exit;
+use crate::base::text::{counted, plain, shortened, thousands};
+use crate::report::diff_counts::{Cell, columns, structure_lines, unproved};
+use crate::report::findings::Findings;
+use crate::report::print::Report;
+use serde::Serialize;
+
+#[derive(Debug, Serialize)]
+pub(crate) struct DiffReport {
+    pub schema: &'static str,
+    pub result: DiffResult,
+    pub run_id: Option<String>,
+    pub artifact: String,
+    pub database: String,
+    /// That differ, of all tables.
+    pub rows: u64,
+    pub tables: Vec<DiffTable>,
+    /// What is otherwise in the tables themselves.
+    pub structure: Vec<StructureLine>,
+    pub notes: Vec<String>,
+    pub checks: Findings,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum DiffResult {
+    Same,
+    Differs,
+}
+
+impl DiffResult {
+    pub(crate) fn same_if(same: bool) -> DiffResult {
+        if same {
+            DiffResult::Same
+        } else {
+            DiffResult::Differs
+        }
+    }
+
+    pub(crate) fn exit(self) -> Exit {
+        match self {
+            DiffResult::Same => Exit::Yes,
+            DiffResult::Differs => Exit::No,
+        }
+    }
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct DiffTable {
+    pub table: String,
+    /// The configured table that it is, or is a child of.
+    pub target: String,
+    /// Rows in the backup.
+    pub then: u64,
+    /// Rows in the live table.
+    pub now: u64,
+    pub changed: u64,
+    pub gone: u64,
+    pub added: u64,
+    /// Null where rows were compared as a multiset.
+    pub key: Option<Vec<String>>,
+    /// The first of each kind, by key.
+    pub rows: Vec<DiffedRow>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct DiffedRow {
+    pub action: Action,
+    pub key: Vec<Field>,
+    /// Of a changed row, those that differ.
+    pub columns: Option<Vec<String>>,
+    /// Null without --values.
+    pub then: Option<Vec<Field>>,
+    pub now: Option<Vec<Field>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Action {
+    Changed,
+    Gone,
+    Added,
+}
+
+impl Action {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Action::Changed => "changed",
+            Action::Gone => "gone",
+            Action::Added => "added",
+        }
+    }
+
+    fn sign(self) -> char {
+        match self {
+            Action::Changed => '~',
+            Action::Gone => '-',
+            Action::Added => '+',
+        }
+    }
+}
+
+/// A column's name, and its value in PostgreSQL's text form.
+#[derive(Debug, Serialize)]
+pub(crate) struct Field {
+    pub column: String,
+    pub value: Option<String>,
+}
+
+/// A difference that is none of rows.
+#[derive(Debug, Serialize)]
+pub(crate) struct StructureLine {
+    pub object: String,
+    pub what: String,
+}
+
+impl DiffTable {
+    pub(crate) fn differ(&self) -> u64 {
+        self.changed + self.gone + self.added
+    }
+}
+
+impl Report for DiffReport {
+    fn text(&self) -> String {
+        let head = ["table", "then", "now", "changed", "gone", "added"];
+        let differ: Vec<&DiffTable> = self
+            .tables
+            .iter()
+            .filter(|table| table.differ() > 0)
+            .collect();
+        let lines = differ.iter().map(|table| {
+            let numbers = [
+                table.then,
+                table.now,
+                table.changed,
+                table.gone,
+                table.added,
+            ];
+            Cell::line(&table.table, &numbers)
+        });
+        let lines: Vec<Vec<Cell>> = lines.collect();
+        let mut out = String::new();
+        let mut table_lines = columns(&head, &lines).into_iter();
+        if !differ.is_empty() {
+            out.extend(table_lines.next());
+        }
+        for (table, line) in differ.iter().zip(table_lines) {
+            out += &line;
+            out += &rows(table);
+        }
+        let same = self.tables.iter().filter(|table| table.differ() == 0);
+        let same_rows = same
+            .clone()
+            .map(|table| table.now)
+            .fold(0, u64::saturating_add);
+        if let n @ 1.. = same.count() {
+            let rows = format!(
+                "{} {}",
+                thousands(same_rows),
+                if same_rows == 1 { "row" } else { "rows" }
+            );
+            out += &format!("the same: {} with {rows}\n", counted(n, "table"));
+        }
+        out += &structure_lines(&self.structure);
+        for note in &self.notes {
+            out += &format!("note: {}\n", plain(note));
+        }
+        out += &unproved(&self.checks);
+        let tables = format!(
+            "in {} of {}",
+            differ.len(),
+            counted(self.tables.len(), "table")
+        );
+        let rows = if self.rows == 1 { "row" } else { "rows" };
+        out + &format!(
+            "DIFF: {} {rows} {tables}{}\n",
+            thousands(self.rows),
+            structure(&self.structure)
+        )
+    }
+
+    fn exit(&self) -> Exit {
+        self.result.exit()
+    }
+}
+
+fn structure(lines: &[StructureLine]) -> String {
+    match lines.len() {
+        0 => String::new(),
+        n => format!(", and {} of structure", counted(n, "difference")),
+    }
+}
+
+/// A line a changed row, and one for all that are gone or were added, by their keys; one a row where
+/// values are told.
+fn rows(table: &DiffTable) -> String {
+    let mut out = String::new();
+    for (action, all) in [
+        (Action::Changed, table.changed),
+        (Action::Gone, table.gone),
+        (Action::Added, table.added),
+    ] {
+        let rows = table.rows.iter().filter(|row| row.action == action);
+        let rows: Vec<&DiffedRow> = rows.collect();
+        let Some(first) = rows.first() else {
+            continue;
+        };
+        let more = all.saturating_sub(rows.len() as u64);
+        let sign = action.sign();
+        if action != Action::Changed && first.then.is_none() && first.now.is_none() {
+            let keys = rows
+                .iter()
+                .enumerate()
+                .map(|(at, row)| key(&row.key, at == 0));
+            let keys = keys.collect::<Vec<_>>().join(", ");
+            let more = if more > 0 { ", …" } else { "" };
+            out += &format!("  {sign} {keys}{more}\n");
+            continue;
+        }
+        let keys: Vec<String> = rows.iter().map(|row| key(&row.key, true)).collect();
+        let width = keys
+            .iter()
+            .map(|key| key.chars().count())
+            .max()
+            .unwrap_or_default();
+        for (row, key) in rows.iter().zip(&keys) {
+            let gap = if width == 0 { "" } else { "   " };
+            let text = format!("  {sign} {key:<width$}{gap}{}", told(row));
+            out += text.trim_end();
+            out.push('\n');
+        }
+        if more > 0 {
+            out += &format!("  {sign} … and {} more\n", thousands(more));
+        }
+    }
+    out
+}
+
+/// `id=7`, `7`, `(a, b)=(1, x)`
+fn key(fields: &[Field], named: bool) -> String {
+    let values: Vec<String> = fields
+        .iter()
+        .map(|field| shown(field.value.as_ref()))
+        .collect();
+    let names: Vec<String> = fields.iter().map(|field| plain(&field.column)).collect();
+    match (&names[..], named) {
+        ([], _) => String::new(),
+        ([name], true) => format!("{name}={}", values.concat()),
+        (_, true) => format!("({})=({})", names.join(", "), values.join(", ")),
+        ([_], false) => values.concat(),
+        (_, false) => format!("({})", values.join(", ")),
+    }
+}
+
+/// The columns that differ, or with values what stood and stands in them.
+fn told(row: &DiffedRow) -> String {
+    let fields = |fields: &[Field]| {
+        let one = |field: &Field| format!("{}={}", plain(&field.column), quoted(field));
+        fields.iter().map(one).collect::<Vec<_>>().join(", ")
+    };
+    match (&row.then, &row.now) {
+        (Some(then), Some(now)) => {
+            let pairs = then.iter().zip(now);
+            let pairs = pairs.map(|(then, now)| {
+                format!(
+                    "{}: {} → {}",
+                    plain(&then.column),
+                    quoted(then),
+                    quoted(now)
+                )
+            });
+            pairs.collect::<Vec<_>>().join(", ")
+        }
+        (Some(one), None) | (None, Some(one)) => fields(one),
+        (None, None) => {
+            let columns = row.columns.iter().flatten().map(|column| plain(column));
+            columns.collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+/// The most of a value that stands in a line.
+const SHOWN: usize = 60;
+
+fn shown(value: Option<&String>) -> String {
+    value.map_or("NULL".into(), |value| plain(&shortened(value, SHOWN)))
+}
+
+fn quoted(field: &Field) -> String {
+    match &field.value {
+        None => "NULL".into(),
+        value => format!("'{}'", shown(value.as_ref()).replace('\'', "''")),
+    }
+}

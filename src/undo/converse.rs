@@ -1,0 +1,223 @@
+//! An artifact's rows into temporary tables of one session, and a conversation with that session.
+//!
+//! ```text
+//!  artifact ──feed──▶ gpg ──pipe──▶ tap ──pipe──▶ psql ──▶ answers
+//!            hash      decrypts      inflate, hash, scan;     │
+//!                                    rows; then the talk ◀────┘
+//! ```
+
+use crate::base::error::{Code, Error, Result};
+use crate::base::names::TableName;
+use crate::base::random;
+use crate::gnupg::compression::Compression;
+use crate::gnupg::status;
+use crate::pg;
+use crate::pg::connection::Connection;
+use crate::pg::encoding::Encoding;
+use crate::pg::session::WrittenUnder;
+use crate::process::find::Tool;
+use crate::process::flow::{Passed, StreamError, Tap};
+use crate::process::pipe::pipe;
+use crate::process::status_lines::StatusLines;
+use crate::report::findings::Findings;
+use crate::store::manifest::Manifest;
+use crate::undo::compared_table::ComparedTable;
+use crate::undo::failure;
+use crate::undo::live_tables::{LiveTable, LiveTables};
+use crate::undo::load::{LoadedTable, Loader, Loads};
+use crate::undo::session::{AnswerReader, Session, SessionStart, Steps};
+use crate::verify::decrypt::{Ciphertext, Decryptor, opened_by_recipient};
+use crate::verify::plaintext::{Content, Inflate, plaintext_of};
+use crate::verify::verification::VerifiedArtifact;
+use crate::verify::with_key::judge_content;
+use std::io::PipeWriter;
+
+/// What a verb has to say to the session. It runs in the thread of the pipe, and what it learnt is
+/// in it when it comes back.
+pub(crate) trait Conversation: Send + 'static {
+    /// Called once all rows are loaded, committed into temporary tables and counted, and the artifact
+    /// was found to be what was sealed. No transaction is open; one that is when it returns is rolled
+    /// back. An error that it rejects with is told as it is; where psql went away, what psql said is.
+    fn talk(&mut self, session: &mut Session, tables: &[LoadedTable]) -> Passed;
+}
+
+/// A conversation that came to its end.
+pub(crate) struct Conversed<C> {
+    pub conversation: C,
+    /// What was proved of the artifact on the way.
+    pub findings: Findings,
+}
+
+/// What a conversation is about.
+pub(crate) struct Subject<'a> {
+    pub artifact: VerifiedArtifact<'a>,
+    pub key: &'a Decryptor<'a>,
+    pub connection: &'a Connection,
+    pub live: &'a LiveTables,
+    /// Those that are not in `live` are not loaded.
+    pub tables: Vec<ComparedTable>,
+}
+
+/// Loads, and talks. Says nothing of what is on disk or in the database: that is the caller's to add.
+pub(crate) fn converse<C: Conversation>(
+    subject: Subject<'_>,
+    conversation: C,
+) -> Result<Conversed<C>> {
+    let Subject {
+        artifact,
+        key,
+        connection,
+        live,
+        tables,
+    } = subject;
+    let manifest = artifact.manifest;
+    let compression = Compression::parse(&manifest.compression)
+        .map_err(|why| Error::new(Code::NotVerified, format!("the manifest: {why}")))?;
+    let under = WrittenUnder {
+        encoding: Encoding::UTF8,
+        lc_monetary: manifest.lc_monetary(),
+    };
+    let token = hex::encode(random::bytes::<16>()?);
+    let (reader, answers) = AnswerReader::new(&token);
+    let steps = Steps::default();
+    let found = |table: ComparedTable| {
+        let live = live.find(&table.name)?.clone();
+        Some((table, live))
+    };
+    let tables: Vec<(ComparedTable, LiveTable)> = tables.into_iter().filter_map(found).collect();
+    let tap = LoadTap {
+        inflate: plaintext_of(compression)?,
+        content: Some(Content::new(manifest, &key.meter)),
+        loader: Some(Loader::new(tables, manifest.plaintext.encoding)),
+        start: Some(SessionStart {
+            token,
+            pinned: pg::session::restoring(under, &live.session.user),
+            lock_wait: connection.lock_wait,
+            answers,
+            steps: steps.clone(),
+        }),
+        manifest: manifest.clone(),
+        status: StatusLines::default(),
+        findings: Findings::default(),
+        conversation,
+    };
+    let psql = connection.tool(Tool::Psql)?;
+    let psql = pg::command::undoer(&psql, connection);
+    let piped = pipe(
+        Some(Ciphertext::new(artifact.artifact, key)?),
+        [&key.spec, &psql],
+        tap,
+        reader,
+        key.cancel,
+    );
+    if let Some(error) = failure::of(&piped, &steps)? {
+        return Err(error);
+    }
+    match piped.tap {
+        Some((tap, Ok(()))) => Ok(Conversed {
+            conversation: tap.conversation,
+            findings: tap.findings,
+        }),
+        _ => Err(Error::new(
+            Code::StageFailed,
+            "the stream was not read to its end",
+        )),
+    }
+}
+
+/// Between gpg and psql.
+pub(crate) struct LoadTap<C> {
+    inflate: Inflate,
+    /// None once it was read to its end.
+    content: Option<Content>,
+    /// None once all is loaded.
+    loader: Option<Loader>,
+    /// None once the session is begun.
+    start: Option<SessionStart>,
+    manifest: Manifest,
+    status: StatusLines,
+    findings: Findings,
+    conversation: C,
+}
+
+fn rejected(why: impl std::fmt::Display) -> StreamError {
+    let what = format!("the artifact cannot be compared: {why}");
+    Error::new(Code::NotVerified, what).into()
+}
+
+impl<C> LoadTap<C> {
+    /// Nothing of the artifact is in doubt: its bytes, gpg's word, its content.
+    fn judge_artifact(&mut self) -> Passed {
+        let content = self
+            .content
+            .take()
+            .ok_or_else(|| rejected("it was read before"))?;
+        let lines = self.status.all();
+        let opened =
+            status::decrypted(&lines).and_then(|()| opened_by_recipient(&lines, &self.manifest));
+        self.findings.record("decryption", opened);
+        judge_content(content, &self.manifest, &mut self.findings);
+        match self.findings.failed() {
+            failed if failed.is_empty() => Ok(()),
+            failed => Err(rejected(failed.join("; "))),
+        }
+    }
+}
+
+impl<C: Conversation> Tap for LoadTap<C> {
+    type Stream = Session;
+
+    fn open(
+        &mut self,
+        to: PipeWriter,
+        producer: StatusLines,
+    ) -> std::result::Result<Session, StreamError> {
+        self.status = producer;
+        let start = self
+            .start
+            .take()
+            .ok_or_else(|| rejected("it was opened before"))?;
+        start.open(to)
+    }
+
+    fn push(&mut self, bytes: &[u8], session: &mut Session) -> Passed {
+        let LoadTap {
+            inflate,
+            content,
+            loader,
+            ..
+        } = self;
+        inflate.push(bytes, &mut |bytes| {
+            // psql would lose the rest of the line.
+            if memchr::memchr(0, bytes).is_some() {
+                return Err(rejected("it holds a NUL byte"));
+            }
+            let (Some(content), Some(loader)) = (content.as_mut(), loader.as_mut()) else {
+                return Err(rejected("it goes on behind its end"));
+            };
+            let mut loads = Loads {
+                loader,
+                session,
+                how: Ok(()),
+            };
+            let scanned = content.push(bytes, &mut loads);
+            loads.how.and(scanned)
+        })
+    }
+
+    fn end(&mut self, mut session: Session) -> Passed {
+        self.inflate.end()?;
+        self.judge_artifact()?;
+        let loader = self
+            .loader
+            .take()
+            .ok_or_else(|| rejected("it was loaded before"))?;
+        let tables = loader.finish(&mut session)?;
+        self.conversation.talk(&mut session, &tables)
+    }
+}
+
+/// The names to ask the catalog for.
+pub(crate) fn names(tables: &[ComparedTable]) -> Vec<TableName> {
+    tables.iter().map(|table| table.name.clone()).collect()
+}

@@ -1,0 +1,100 @@
+//! Why a conversation did not come to its end.
+
+use crate::base::error::{Code, Error, Result, StageReport};
+use crate::pg::server_error::{OURS, TEXT};
+use crate::process::cancel::stopped;
+use crate::process::child::ExitKind;
+use crate::process::pipe::Piped;
+use crate::process::root_cause::{Blame, blame};
+use crate::undo::converse::LoadTap;
+use crate::undo::session::{AnswerReader, Step, Steps};
+use crate::verify::decrypt::{Opening, opens};
+
+/// None where nothing failed.
+pub(crate) fn of<C>(
+    piped: &Piped<LoadTap<C>, AnswerReader>,
+    steps: &Steps,
+) -> Result<Option<Error>> {
+    let [gpg, psql] = [&piped.producer, &piped.consumer];
+    let step = failed_step(&psql.stderr, steps);
+    let report = without_rows(psql.report(), step.as_ref());
+    let sealed = |why: String| Error::new(Code::NotVerified, why);
+    let blame = blame(piped);
+    // First what failed: gpg's words on an artifact that it opened would stand above it.
+    let mut stages = vec![gpg.report(), report.clone()];
+    if blame == Blame::Consumer {
+        stages.reverse();
+    }
+    let error = match blame {
+        Blame::Nobody => return Ok(None),
+        Blame::Stopped(stop) => stopped(stop),
+        Blame::NotStarted(error)
+        | Blame::Source(error)
+        | Blame::Sink(error)
+        | Blame::Tap(error) => error,
+        Blame::Producer | Blame::Both => match opens(gpg) {
+            Ok(Opening::Refused(no)) => {
+                sealed(format!("the artifact cannot be decrypted: {}", no.why))
+            }
+            Ok(Opening::Opened) => sealed("gpg and psql failed".into()),
+            Err(error) => error,
+        },
+        Blame::Consumer => {
+            let at = match &step {
+                Some(Step::Names(what) | Step::Rows(what)) => format!(" while {}", during(what)),
+                None => String::new(),
+            };
+            let what = format!("psql ended with {}{at}", psql.end);
+            Error::new(Code::StageFailed, what).hint(hint(&psql.end, &report.said))
+        }
+    };
+    Ok(Some(error.stages(stages)))
+}
+
+/// A step is told as what it did, or by what it is.
+fn during(step: &str) -> String {
+    match step.strip_prefix("it ") {
+        Some(_) => step.into(),
+        None => format!("at {step}"),
+    }
+}
+
+fn hint(end: &ExitKind, said: &[String]) -> &'static str {
+    let says = |words: &[&str]| {
+        let mut words = words.iter();
+        words.any(|word| said.iter().any(|line| line.contains(word)))
+    };
+    // psql's status where its connection broke.
+    if *end == ExitKind::Code(2) {
+        "The connection was lost: see the server's log, then try again."
+    } else if says(&["55P03"]) {
+        "Another session holds a lock on the table: wait for it, or longer with --lock-wait."
+    } else if says(&["42501"]) {
+        "The role lacks a right, which is named above: it needs SELECT on the tables, and TEMPORARY on the database."
+    } else if says(&["53100"]) {
+        "The server's disk is full: the backup's rows need as much room as the tables, where temp_tablespaces says."
+    } else if says(&["53400"]) {
+        "A limit of the server's (temp_file_limit) is too low for a comparison of so many rows."
+    } else if says(&["ERROR:  53", "ERROR 53"]) {
+        "The server is out of room, memory or connections: see its log."
+    } else {
+        "What the server said is above, without values."
+    }
+}
+
+/// What psql said, without a text where a value of a row could stand in it.
+fn without_rows(mut report: StageReport, step: Option<&Step>) -> StageReport {
+    let names = matches!(step, Some(Step::Names(_)));
+    report.said.retain(|line| names || !line.starts_with(TEXT));
+    report
+}
+
+/// The step that psql's error names by its line.
+fn failed_step(stderr: &str, steps: &Steps) -> Option<Step> {
+    let mut lines = stderr.lines().filter_map(|line| {
+        let (at, text) = line.strip_prefix("line ")?.split_once(": ")?;
+        let line = at.parse::<u64>().ok()?;
+        (!text.starts_with(OURS)).then_some(line)
+    });
+    steps.at(lines.next_back()?)
+}

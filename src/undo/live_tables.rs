@@ -1,0 +1,297 @@
+//! The live tables as their catalog describes them, asked in one question before anything is loaded.
+
+use crate::base::error::{Code, Error, Result};
+use crate::base::names::{TableName, quoted};
+use crate::pg;
+use crate::pg::connection::Connection;
+use crate::pg::encoding::Encoding;
+use crate::pg::mark::Mark;
+use crate::pg::place::Place;
+use crate::pg::server_hint::connection_hint;
+use crate::process::cancel::Cancel;
+use crate::process::find::Tool;
+use crate::process::run::{Input, run};
+use serde::Deserialize;
+
+/// What the catalog answers. A table that is not there has no entry.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct LiveTables {
+    pub session: LiveSession,
+    pub tables: Vec<LiveTable>,
+}
+
+/// The server, the role and what it may do here.
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct LiveSession {
+    pub version: String,
+    pub version_num: u32,
+    pub database: String,
+    pub encoding: String,
+    /// Where it was asked from; the answer does not know.
+    #[serde(skip)]
+    container: Option<String>,
+    /// Of several hosts, the one that answered.
+    pub host: String,
+    pub port: String,
+    pub user: String,
+    pub superuser: bool,
+    /// When the server was started, in seconds.
+    pub server_started: String,
+    /// The role may create temporary tables.
+    pub temporary: bool,
+    /// `on` where PGOPTIONS reached the server.
+    pub options: Option<String>,
+    /// Where the server stands now.
+    pub mark: Mark,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct LiveTable {
+    pub name: TableName,
+    pub oid: u32,
+    pub kind: LiveKind,
+    pub owner: String,
+    pub privileges: Privileges,
+    /// Row security would filter what the role reads.
+    pub row_security: bool,
+    pub columns: Vec<LiveColumn>,
+    /// Unique indexes and exclusion constraints: a primary key first, then those of few columns.
+    pub uniques: Vec<Unique>,
+    pub rules: Vec<Rule>,
+    /// Users' triggers, of its partitions too.
+    pub triggers: Vec<Trigger>,
+    /// In which it or a partition of it refers to another table, or is referred to.
+    pub foreign_keys: Vec<ForeignKey>,
+    /// All partitions below it, at any depth.
+    pub partitions: Vec<TableName>,
+    /// What it is a partition or an inheritance child of.
+    pub parents: Vec<Parent>,
+    /// Inheritance children, which are compared by themselves.
+    pub children: Vec<TableName>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(crate) enum LiveKind {
+    #[serde(rename = "table")]
+    Table,
+    #[serde(rename = "partitioned table")]
+    Partitioned,
+}
+
+/// What the role may do with the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(crate) struct Privileges {
+    /// Of its schema.
+    pub usage: bool,
+    pub select: bool,
+    pub insert: bool,
+    pub update: bool,
+    pub delete: bool,
+    /// It has the owner's rights.
+    pub owner: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct LiveColumn {
+    pub name: String,
+    /// `attnum`
+    pub number: i16,
+    /// The name's bytes in the dump's encoding, as hex digits.
+    pub spelled: String,
+    /// As `format_type` writes it for a search path of `pg_catalog` alone, and so does pg_dump.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    /// Where it is not the type's own, as SQL spells it.
+    pub collation: Option<String>,
+    pub not_null: bool,
+    /// It has a DEFAULT; an identity and a generated column have none.
+    pub default: bool,
+    pub identity: Option<Identity>,
+    /// GENERATED ALWAYS AS … STORED: pg_dump writes no values of it.
+    pub generated: bool,
+    /// That belongs to it.
+    pub sequence: Option<TableName>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Identity {
+    Always,
+    ByDefault,
+}
+
+/// A unique index or an exclusion constraint.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Unique {
+    pub name: String,
+    pub primary: bool,
+    /// Not DEFERRABLE.
+    pub immediate: bool,
+    pub exclusion: bool,
+    /// Valid, of columns alone, and of all rows.
+    pub whole: bool,
+    /// Of an expression: number 0.
+    pub columns: Vec<UniqueColumn>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct UniqueColumn {
+    pub number: i16,
+    /// `OPERATOR(schema.=)` of its operator class; none where the index is no B-tree.
+    pub equals: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Rule {
+    pub name: String,
+    /// `INSERT`, `UPDATE`, `DELETE`
+    pub event: String,
+    pub instead: bool,
+    /// `O`, `D`, `A` or `R`, as of a trigger.
+    pub enabled: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Trigger {
+    /// The table itself, or a partition of it.
+    pub table: TableName,
+    pub name: String,
+    /// `tgenabled`: `O` origin, `D` disabled, `A` always, `R` replica.
+    pub enabled: String,
+    /// `BEFORE`, `AFTER`, `INSTEAD OF`
+    pub timing: String,
+    /// FOR EACH ROW.
+    pub row: bool,
+    /// Of `INSERT`, `DELETE`, `UPDATE`, `TRUNCATE`.
+    pub events: Vec<String>,
+    pub function: TableName,
+    /// A constraint trigger that may be put off.
+    pub deferrable: bool,
+    /// A partition's copy of its parent's trigger.
+    pub cloned: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct ForeignKey {
+    pub name: String,
+    pub from: TableName,
+    pub from_oid: u32,
+    pub from_columns: Vec<String>,
+    pub to: TableName,
+    pub to_oid: u32,
+    pub to_columns: Vec<String>,
+    /// `OPERATOR(schema.=)` by column: that one of `to` equals that one of `from`.
+    pub equals: Vec<String>,
+    pub on_delete: ForeignKeyAction,
+    pub on_update: ForeignKeyAction,
+    /// MATCH FULL.
+    pub full: bool,
+    pub deferrable: bool,
+    pub deferred: bool,
+    pub validated: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ForeignKeyAction {
+    NoAction,
+    Restrict,
+    Cascade,
+    SetNull,
+    SetDefault,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Parent {
+    pub name: TableName,
+    /// As a partition, and not by inheritance.
+    pub partition: bool,
+}
+
+/// Asks the database that was backed up. `encoding`: of the dump.
+pub(crate) fn live_tables(
+    connection: &Connection,
+    tables: &[TableName],
+    encoding: Encoding,
+    cancel: &Cancel,
+) -> Result<LiveTables> {
+    let psql = connection.tool(Tool::Psql)?;
+    let variables = pg::command::variables(&[
+        ("tables", serde_json::json!(tables).to_string()),
+        ("encoding", encoding.as_str().into()),
+        ("lock_timeout", connection.lock_wait.as_millis().to_string()),
+    ]);
+    let question = pg::session::question(include_str!("live_tables.sql"));
+    // A restricted psql does not set variables: the two lines only ask whether it knows the word.
+    let script = format!("\\restrict pgseal\n\\unrestrict pgseal\n{variables}{question}");
+    let spec = pg::command::psql(&psql, connection);
+    let what = "cannot ask the database";
+    let ran = run(&spec, Input::Bytes(script.into()), cancel);
+    let ran = connection.answered(ran, Code::Database, what);
+    let ran = ran.map_err(|error| {
+        let said = error
+            .said()
+            .fold(String::new(), |all, line| all + line + "\n");
+        if said.contains("invalid command \\restrict") {
+            return no_restrict(&psql);
+        }
+        if error.hints.is_empty() {
+            error.hint(connection_hint(&said))
+        } else {
+            error
+        }
+    })?;
+    let mut live: LiveTables = serde_json::from_str(ran.text().trim()).map_err(|err| {
+        let what = format!("the database's answer cannot be read: {err}");
+        Error::new(Code::Database, what)
+    })?;
+    live.session.container = connection.container_name();
+    Ok(live)
+}
+
+fn no_restrict(psql: &str) -> Error {
+    let what =
+        format!("`{psql}` has no \\restrict, so what stands in a dump could run commands here");
+    Error::new(Code::ToolUnfit, what).hint(
+        "Install a minor release of August 2025 or later: apt-get install --only-upgrade postgresql-client",
+    )
+}
+
+impl LiveSession {
+    pub(crate) fn place(&self) -> Place {
+        Place {
+            database: self.database.clone(),
+            host: self.host.clone(),
+            port: self.port.clone(),
+            role: self.user.clone(),
+            container: self.container.clone(),
+        }
+    }
+}
+
+impl LiveTables {
+    pub(crate) fn find(&self, name: &TableName) -> Option<&LiveTable> {
+        self.tables.iter().find(|table| table.name == *name)
+    }
+}
+
+impl LiveTable {
+    pub(crate) fn column(&self, number: i16) -> Option<&LiveColumn> {
+        self.columns.iter().find(|column| column.number == number)
+    }
+
+    /// After FROM, UPDATE and DELETE FROM: a table without its inheritance children, a partitioned
+    /// one with its partitions.
+    pub(crate) fn from(&self) -> String {
+        match self.kind {
+            LiveKind::Table => format!("ONLY {}", self.name.pattern()),
+            LiveKind::Partitioned => self.name.pattern(),
+        }
+    }
+}
+
+impl LiveColumn {
+    pub(crate) fn quoted(&self) -> String {
+        quoted(&self.name)
+    }
+}

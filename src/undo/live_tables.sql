@@ -1,0 +1,170 @@
+-- What diff and undo must know of the live tables, in a transaction of pg/session.rs: read only, pg_catalog only.
+-- psql variables: tables, a JSON list of {"schema", "name"}; encoding, the dump's; lock_timeout, in ms;
+-- HOST and PORT, which psql sets itself.
+SET LOCAL statement_timeout = '60s';
+SET LOCAL lock_timeout = :'lock_timeout';
+WITH RECURSIVE named AS MATERIALIZED (
+  SELECT t.ord, c.oid, c.relkind, c.relpersistence, c.relowner, c.relispartition, n.oid AS schema
+  FROM json_array_elements(:'tables'::json) WITH ORDINALITY AS t(item, ord)
+  JOIN pg_namespace n ON n.nspname::text = t.item->>'schema'
+  JOIN pg_class c ON c.relnamespace = n.oid AND c.relname::text = t.item->>'name'
+  WHERE c.relkind IN ('r', 'p')
+), tree(root, oid) AS (
+  SELECT oid, oid FROM named
+  UNION ALL
+  SELECT t.root, i.inhrelid FROM tree t JOIN pg_inherits i ON i.inhparent = t.oid
+  JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
+), relation AS NOT MATERIALIZED (
+  SELECT c.oid, json_build_object('schema', n.nspname, 'name', c.relname) AS name
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'f', 'S')
+), attributes AS (
+  SELECT attrelid AS oid, array_agg(attname::text) AS names, array_agg(attnum) AS numbers
+  FROM pg_attribute WHERE attrelid IN (
+    SELECT oid FROM tree UNION SELECT conrelid FROM pg_constraint WHERE confrelid IN (SELECT oid FROM tree)
+    UNION SELECT confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid IN (SELECT oid FROM tree))
+  AND attnum > 0 GROUP BY attrelid
+)
+SELECT json_build_object(
+  'session', json_build_object(
+    'version', current_setting('server_version'),
+    'version_num', current_setting('server_version_num')::int,
+    'database', current_database(),
+    'encoding', current_setting('server_encoding'),
+    'server_started', date_part('epoch', pg_postmaster_start_time())::text,
+    'temporary', has_database_privilege(current_database(), 'TEMPORARY'),
+    'options', current_setting('pgseal.options', true),
+    'user', current_user,
+    'superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
+    'host', :'HOST',
+    'port', :'PORT',
+    'mark', json_build_object(
+      'snapshot', pg_current_snapshot()::text,
+      'database_oid', (
+        SELECT oid::bigint FROM pg_database WHERE datname = current_database()),
+      'system_identifier', CASE
+        WHEN has_function_privilege('pg_control_system()', 'EXECUTE')
+        THEN (SELECT system_identifier::text FROM pg_control_system()) END,
+      -- The control file has a primary's timeline only after its first checkpoint.
+      'timeline', CASE WHEN NOT pg_is_in_recovery()
+        THEN ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint
+        WHEN has_function_privilege('pg_control_checkpoint()', 'EXECUTE')
+          AND has_function_privilege('pg_control_recovery()', 'EXECUTE')
+        THEN (
+          SELECT greatest(c.timeline_id, r.min_recovery_end_timeline)
+          FROM pg_control_checkpoint() c, pg_control_recovery() r) END,
+      'lsn', CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+        ELSE pg_current_wal_lsn() END,
+      'in_recovery', pg_is_in_recovery()
+    )),
+  'tables', (SELECT coalesce(json_agg(json_build_object(
+    'name', (SELECT r.name FROM relation r WHERE r.oid = t.oid),
+    'oid', t.oid::bigint,
+    'kind', CASE t.relkind WHEN 'p' THEN 'partitioned table' ELSE 'table' END,
+    'owner', pg_get_userbyid(t.relowner),
+    'privileges', json_build_object(
+      'usage', has_schema_privilege(t.schema, 'USAGE'),
+      'select', has_table_privilege(t.oid, 'SELECT'),
+      'insert', has_table_privilege(t.oid, 'INSERT'),
+      'update', has_table_privilege(t.oid, 'UPDATE'),
+      'delete', has_table_privilege(t.oid, 'DELETE'),
+      'owner', pg_has_role(t.relowner, 'USAGE')),
+    'row_security', row_security_active(t.oid),
+    'columns', (
+      SELECT coalesce(json_agg(json_build_object(
+        'name', a.attname,
+        'number', a.attnum,
+        'spelled', encode(convert_to(a.attname, :'encoding'), 'hex'),
+        'type', format_type(a.atttypid, a.atttypmod),
+        'collation', CASE WHEN a.attcollation <> y.typcollation THEN (
+          SELECT format('%I.%I', n.nspname, o.collname)
+          FROM pg_collation o JOIN pg_namespace n ON n.oid = o.collnamespace WHERE o.oid = a.attcollation) END,
+        'not_null', a.attnotnull,
+        'default', a.atthasdef AND a.attgenerated = '',
+        'identity', CASE a.attidentity WHEN 'a' THEN 'always' WHEN 'd' THEN 'by_default' END,
+        'generated', a.attgenerated <> '',
+        'sequence', (
+          SELECT r.name FROM pg_depend d JOIN relation r ON r.oid = d.objid
+          WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
+            AND d.refobjid = t.oid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i') LIMIT 1)
+        ) ORDER BY a.attnum), '[]')
+      FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
+      WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped),
+    -- primary keys first, then those of few columns
+    'uniques', (
+      SELECT coalesce(json_agg(json_build_object(
+        'name', c.relname,
+        'primary', i.indisprimary,
+        'immediate', i.indimmediate,
+        'exclusion', i.indisexclusion,
+        'whole', i.indpred IS NULL AND i.indexprs IS NULL AND i.indisvalid,
+        'columns', (
+          SELECT coalesce(json_agg(json_build_object(
+            'number', k.number,
+            'equals', (
+              SELECT format('OPERATOR(%I.%s)', n.nspname, p.oprname)
+              FROM pg_opclass x JOIN pg_amop m ON m.amopfamily = x.opcfamily AND m.amoplefttype = x.opcintype
+                AND m.amoprighttype = x.opcintype AND m.amopstrategy = 3 AND m.amopmethod = x.opcmethod
+              JOIN pg_operator p ON p.oid = m.amopopr JOIN pg_namespace n ON n.oid = p.oprnamespace
+              WHERE x.oid = i.indclass[k.ord - 1])) ORDER BY k.ord), '[]')
+          FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, ord) WHERE k.ord <= i.indnkeyatts)
+        ) ORDER BY i.indisprimary DESC, i.indnkeyatts, c.relname), '[]')
+      FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+      WHERE i.indrelid = t.oid AND (i.indisunique OR i.indisexclusion) AND i.indislive),
+    'rules', (
+      SELECT coalesce(json_agg(json_build_object('name', r.rulename, 'instead', r.is_instead,
+        'enabled', r.ev_enabled, 'event', CASE r.ev_type
+          WHEN '2' THEN 'UPDATE' WHEN '3' THEN 'INSERT' WHEN '4' THEN 'DELETE' ELSE 'SELECT' END)
+        ORDER BY r.rulename), '[]')
+      FROM pg_rewrite r WHERE r.ev_class = t.oid),
+    'triggers', (
+      SELECT coalesce(json_agg(json_build_object(
+        'table', r.name, 'name', g.tgname, 'enabled', g.tgenabled,
+        'timing', CASE WHEN g.tgtype & 2 <> 0 THEN 'BEFORE' WHEN g.tgtype & 64 <> 0 THEN 'INSTEAD OF' ELSE 'AFTER' END,
+        'row', g.tgtype & 1 <> 0,
+        'events', array_remove(ARRAY[
+          CASE WHEN g.tgtype & 4 <> 0 THEN 'INSERT' END, CASE WHEN g.tgtype & 8 <> 0 THEN 'DELETE' END,
+          CASE WHEN g.tgtype & 16 <> 0 THEN 'UPDATE' END, CASE WHEN g.tgtype & 32 <> 0 THEN 'TRUNCATE' END], NULL),
+        'function', (
+          SELECT json_build_object('schema', n.nspname, 'name', p.proname)
+          FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.oid = g.tgfoid),
+        'deferrable', g.tgdeferrable,
+        'cloned', coalesce((to_jsonb(g)->>'tgparentid')::bigint, 0) <> 0)
+        ORDER BY g.tgrelid <> t.oid, g.tgrelid, g.tgname), '[]')
+      FROM pg_trigger g JOIN tree m ON m.oid = g.tgrelid AND m.root = t.oid JOIN relation r ON r.oid = m.oid
+      WHERE NOT g.tgisinternal),
+    -- those of partitions are told once, by the table that declares them
+    'foreign_keys', (
+      SELECT coalesce(json_agg(json_build_object(
+        'name', k.conname,
+        'from', f.name, 'from_oid', k.conrelid::bigint,
+        'from_columns', (SELECT json_agg(a.names[array_position(a.numbers, u.n)] ORDER BY u.ord)
+          FROM attributes a, unnest(k.conkey) WITH ORDINALITY AS u(n, ord) WHERE a.oid = k.conrelid),
+        'to', r.name, 'to_oid', k.confrelid::bigint,
+        'to_columns', (SELECT json_agg(a.names[array_position(a.numbers, u.n)] ORDER BY u.ord)
+          FROM attributes a, unnest(k.confkey) WITH ORDINALITY AS u(n, ord) WHERE a.oid = k.confrelid),
+        'equals', (SELECT json_agg(format('OPERATOR(%I.%s)', n.nspname, p.oprname) ORDER BY u.ord)
+          FROM unnest(k.conpfeqop) WITH ORDINALITY AS u(op, ord) JOIN pg_operator p ON p.oid = u.op
+          JOIN pg_namespace n ON n.oid = p.oprnamespace),
+        'on_delete', CASE k.confdeltype WHEN 'a' THEN 'no_action' WHEN 'r' THEN 'restrict' WHEN 'c' THEN 'cascade'
+          WHEN 'n' THEN 'set_null' ELSE 'set_default' END,
+        'on_update', CASE k.confupdtype WHEN 'a' THEN 'no_action' WHEN 'r' THEN 'restrict' WHEN 'c' THEN 'cascade'
+          WHEN 'n' THEN 'set_null' ELSE 'set_default' END,
+        'full', k.confmatchtype = 'f',
+        'deferrable', k.condeferrable, 'deferred', k.condeferred, 'validated', k.convalidated)
+        ORDER BY k.conrelid, k.conname), '[]')
+      FROM pg_constraint k JOIN relation f ON f.oid = k.conrelid JOIN relation r ON r.oid = k.confrelid
+      WHERE k.contype = 'f' AND k.conparentid = 0
+        AND (k.conrelid IN (SELECT m.oid FROM tree m WHERE m.root = t.oid)
+          OR k.confrelid IN (SELECT m.oid FROM tree m WHERE m.root = t.oid))),
+    'partitions', (
+      SELECT coalesce(json_agg(r.name ORDER BY m.oid), '[]') FROM tree m JOIN relation r ON r.oid = m.oid
+      WHERE m.root = t.oid AND m.oid <> t.oid),
+    'parents', (
+      SELECT coalesce(json_agg(json_build_object('name', r.name, 'partition', t.relispartition) ORDER BY i.inhseqno), '[]')
+      FROM pg_inherits i JOIN relation r ON r.oid = i.inhparent WHERE i.inhrelid = t.oid),
+    'children', (
+      SELECT coalesce(json_agg(r.name ORDER BY i.inhrelid), '[]')
+      FROM pg_inherits i JOIN relation r ON r.oid = i.inhrelid JOIN pg_class c ON c.oid = i.inhrelid
+      WHERE i.inhparent = t.oid AND NOT c.relispartition)
+    ) ORDER BY t.ord), '[]') FROM named t)
+);

@@ -1,0 +1,399 @@
+//! Rows of the artifact's COPY blocks into temporary tables, as they pass.
+//!
+//! Only rows reach the server, behind COPY statements of our own making: no statement of the artifact
+//! is run, so a forged one can bring wrong rows and nothing else. For the table with number `n`:
+//!
+//! - `pg_temp.pgseal_sealed_n`: the rows of the backup. First the columns that it and the live table
+//!   both have, under their names and with the live table's types (`text` where the type is another
+//!   one since); then those that the live table lacks, as text.
+//! - `pg_temp.pgseal_row_n`: always empty. Its row type is of the columns that both have.
+//! - `pg_temp.pgseal_diff_n`: for `compare`.
+
+use crate::base::error::{Code, Error};
+use crate::base::names::{TableName, literal, quoted};
+use crate::pg::copy::CopyHeader;
+use crate::pg::encoding::Encoding;
+use crate::pg::lexer::Token;
+use crate::pg::scan::{Listener, SqlByte};
+use crate::process::flow::{Passed, StreamError};
+use crate::undo::compared_table::ComparedTable;
+use crate::undo::live_tables::{LiveColumn, LiveTable};
+use crate::undo::sealed_types::SealedTypes;
+use crate::undo::session::{Mode, Session, Step};
+use std::collections::BTreeMap;
+
+/// A table whose rows are loaded, and what it is compared by.
+#[derive(Debug, Clone)]
+pub(crate) struct LoadedTable {
+    /// In the names of the temporary tables.
+    pub number: usize,
+    pub table: ComparedTable,
+    pub live: LiveTable,
+    /// That the backup and the live table both have, in the live table's order.
+    pub columns: Vec<SharedColumn>,
+    /// Names of columns that only the backup has.
+    pub gone: Vec<String>,
+    /// None where the rows are compared as a multiset.
+    pub key: Option<Key>,
+}
+
+/// A column of the backup and of the live table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SharedColumn {
+    pub live: LiveColumn,
+    /// The type in the backup, where it is another one: then both are compared as text.
+    pub sealed_type: Option<String>,
+}
+
+/// The primary key, else an immediate unique index of all rows, of columns that are NOT NULL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Key {
+    pub index: String,
+    pub columns: Vec<KeyColumn>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeyColumn {
+    pub name: String,
+    /// `OPERATOR(schema.=)`
+    pub equals: String,
+}
+
+impl SharedColumn {
+    /// Of the live table `alias`, in the type that it is compared in.
+    pub(crate) fn of_live(&self, alias: &str) -> String {
+        let name = self.live.quoted();
+        match self.sealed_type {
+            None => format!("{alias}.{name}"),
+            Some(_) => format!("{alias}.{name}::pg_catalog.text"),
+        }
+    }
+}
+
+impl LoadedTable {
+    pub(crate) fn sealed(&self) -> String {
+        format!("pg_temp.pgseal_sealed_{}", self.number)
+    }
+
+    pub(crate) fn row_type(&self) -> String {
+        format!("pg_temp.pgseal_row_{}", self.number)
+    }
+
+    pub(crate) fn diff(&self) -> String {
+        format!("pg_temp.pgseal_diff_{}", self.number)
+    }
+
+    /// Of the live table, which the backup did not have and the server does not compute.
+    pub(crate) fn new_columns(&self) -> impl Iterator<Item = &LiveColumn> {
+        let shared = |column: &LiveColumn| {
+            let mut columns = self.columns.iter();
+            columns.any(|shared| shared.live.number == column.number)
+        };
+        let columns = self.live.columns.iter();
+        columns.filter(move |column| !column.generated && !shared(column))
+    }
+
+    fn find_key(&mut self) {
+        let usable = self.live.uniques.iter();
+        let mut usable =
+            usable.filter(|unique| unique.immediate && unique.whole && !unique.exclusion);
+        self.key = usable.find_map(|unique| {
+            let columns = unique.columns.iter().map(|column| {
+                let mut shared = self.columns.iter();
+                let shared = shared.find(|shared| shared.live.number == column.number)?;
+                let equals = match shared.sealed_type {
+                    Some(_) => "OPERATOR(pg_catalog.=)".into(),
+                    None => column.equals.clone()?,
+                };
+                shared.live.not_null.then(|| KeyColumn {
+                    name: shared.live.name.clone(),
+                    equals,
+                })
+            });
+            let columns: Vec<KeyColumn> = columns.collect::<Option<_>>()?;
+            (!columns.is_empty()).then(|| Key {
+                index: unique.name.clone(),
+                columns,
+            })
+        });
+    }
+
+    /// Makes the temporary tables, empty.
+    fn create(&self) -> String {
+        let shared = self.columns.iter().map(|column| match column.sealed_type {
+            None => format!("l.{}", column.live.quoted()),
+            Some(_) => format!("NULL::pg_catalog.text AS {}", column.live.quoted()),
+        });
+        let gone = (0..self.gone.len()).map(|at| format!("NULL::pg_catalog.text AS {}", gone(at)));
+        let all: Vec<String> = shared.chain(gone).collect();
+        let names = self
+            .columns
+            .iter()
+            .map(|column| format!("s.{}", column.live.quoted()));
+        let names: Vec<String> = names.collect();
+        let (sealed, row, diff, from) = (
+            self.sealed(),
+            self.row_type(),
+            self.diff(),
+            self.live.from(),
+        );
+        format!(
+            "CREATE TEMPORARY TABLE {sealed} AS SELECT {} FROM {from} AS l WITH NO DATA;\n\
+             CREATE TEMPORARY TABLE {row} AS SELECT {} FROM {sealed} AS s WITH NO DATA;\n\
+             CREATE TEMPORARY TABLE {diff} (action pg_catalog.text, columns pg_catalog.text[], \
+             sealed {row}, live {row}, xmin_live pg_catalog.xid);\n",
+            all.join(", "),
+            names.join(", "),
+        )
+    }
+}
+
+/// The name of a column that only the backup has: its own need not be one that can be told here.
+fn gone(at: usize) -> String {
+    format!("pgseal_gone_{at}")
+}
+
+/// The rows on their way: which tables they are loaded for.
+pub(crate) struct Loader {
+    encoding: Encoding,
+    types: SealedTypes,
+    tables: Vec<Loading>,
+    /// By the relation that stored the rows.
+    stored: BTreeMap<TableName, usize>,
+    /// Rows pass, and are loaded.
+    copying: bool,
+}
+
+struct Loading {
+    loaded: LoadedTable,
+    /// Names of the sealed columns as the first of its COPY statements has them, without quotes,
+    /// and their names in the temporary table.
+    names: Option<BTreeMap<Vec<u8>, String>>,
+}
+
+impl Loader {
+    /// `tables`: those that are there. Rows of others pass by.
+    pub(crate) fn new(tables: Vec<(ComparedTable, LiveTable)>, encoding: Encoding) -> Loader {
+        let mut stored = BTreeMap::new();
+        let tables = tables
+            .into_iter()
+            .enumerate()
+            .map(|(number, (table, live))| {
+                stored.extend(table.stored.iter().cloned().map(|name| (name, number)));
+                let loaded = LoadedTable {
+                    number,
+                    table,
+                    live,
+                    columns: Vec::new(),
+                    gone: Vec::new(),
+                    key: None,
+                };
+                Loading {
+                    loaded,
+                    names: None,
+                }
+            });
+        Loader {
+            encoding,
+            types: SealedTypes::default(),
+            tables: tables.collect(),
+            stored,
+            copying: false,
+        }
+    }
+
+    /// Ends what was loaded, makes the temporary tables of those that had no rows, and counts all of
+    /// them for the planner.
+    pub(crate) fn finish(mut self, session: &mut Session) -> Result<Vec<LoadedTable>, StreamError> {
+        self.end_block(session)?;
+        for loading in &mut self.tables {
+            if loading.names.is_none() {
+                let all = loading
+                    .loaded
+                    .live
+                    .columns
+                    .iter()
+                    .filter(|column| !column.generated);
+                let all: Vec<Vec<u8>> = all.filter_map(|c| hex::decode(&c.spelled).ok()).collect();
+                loading.create(&all, &self.types, session)?;
+            }
+        }
+        for Loading { loaded, .. } in &self.tables {
+            session.begin(Mode::Write)?;
+            let step = Step::Rows(format!("it counted the rows of {}", loaded.table.name));
+            session.run(step, &format!("ANALYZE {};\nCOMMIT;\n", loaded.sealed()))?;
+        }
+        Ok(self
+            .tables
+            .into_iter()
+            .map(|loading| loading.loaded)
+            .collect())
+    }
+
+    fn end_block(&mut self, session: &mut Session) -> Passed {
+        if std::mem::take(&mut self.copying) {
+            session.write(b"COMMIT;\n")?;
+        }
+        Ok(())
+    }
+
+    fn begin_block(
+        &mut self,
+        header: &CopyHeader,
+        table: &TableName,
+        session: &mut Session,
+    ) -> Passed {
+        self.end_block(session)?;
+        let at = self.stored.get(table);
+        let Some(loading) = at.and_then(|at| self.tables.get_mut(*at)) else {
+            return Ok(());
+        };
+        let raw: Vec<Vec<u8>> = header
+            .columns
+            .iter()
+            .map(|column| unquoted(column))
+            .collect();
+        if loading.names.is_none() {
+            loading.create(&raw, &self.types, session)?;
+        }
+        let names = loading.names.iter().flatten().count();
+        let listed = raw
+            .iter()
+            .map(|name| loading.names.as_ref()?.get(name).map(|n| quoted(n)));
+        let listed = listed.collect::<Option<Vec<String>>>();
+        let Some(listed) = listed.filter(|listed| listed.len() == names) else {
+            let what = format!(
+                "the artifact's rows of `{table}` have other columns than those before them"
+            );
+            return Err(Error::new(Code::NotVerified, what).into());
+        };
+        let list = match &listed[..] {
+            [] => String::new(),
+            listed => format!(" ({})", listed.join(", ")),
+        };
+        session.begin(Mode::Write)?;
+        let copy = format!(
+            "COPY {}{list} FROM STDIN WITH (ENCODING {});\n",
+            loading.loaded.sealed(),
+            literal(self.encoding.as_str())
+        );
+        session.run(Step::Rows(format!("it loaded the rows of {table}")), &copy)?;
+        self.copying = true;
+        Ok(())
+    }
+}
+
+impl Loading {
+    /// Makes its temporary tables. `sealed`: the names of the sealed columns.
+    fn create(&mut self, sealed: &[Vec<u8>], types: &SealedTypes, session: &mut Session) -> Passed {
+        let loaded = &mut self.loaded;
+        let mut names = BTreeMap::new();
+        for column in &loaded.live.columns {
+            let spelled = hex::decode(&column.spelled).unwrap_or_default();
+            if sealed.contains(&spelled) {
+                let sealed_type = types.other(&loaded.table.name, &spelled, &column.type_name);
+                names.insert(spelled, column.name.clone());
+                loaded.columns.push(SharedColumn {
+                    live: column.clone(),
+                    sealed_type,
+                });
+            }
+        }
+        for name in sealed {
+            if !names.contains_key(name) {
+                names.insert(name.clone(), gone(loaded.gone.len()));
+                loaded.gone.push(String::from_utf8_lossy(name).into_owned());
+            }
+        }
+        loaded.find_key();
+        self.names = Some(names);
+        session.begin(Mode::Write)?;
+        let step = Step::Names(format!(
+            "it made temporary tables for {}",
+            loaded.table.name
+        ));
+        session.run(step, &(loaded.create() + "COMMIT;\n"))
+    }
+}
+
+/// A name as a COPY statement spells it, without its quotes.
+fn unquoted(spelled: &[u8]) -> Vec<u8> {
+    let inner = spelled
+        .strip_prefix(b"\"")
+        .and_then(|rest| rest.strip_suffix(b"\""));
+    let Some(inner) = inner else {
+        return spelled.to_vec();
+    };
+    let mut name = Vec::with_capacity(inner.len());
+    let mut within = false;
+    for byte in inner {
+        within = *byte == b'"' && !within;
+        if !within {
+            name.push(*byte);
+        }
+    }
+    name
+}
+
+/// Follows the scan of one piece of the dump.
+pub(crate) struct Loads<'a> {
+    pub loader: &'a mut Loader,
+    pub session: &'a mut Session,
+    /// What ended it.
+    pub how: Passed,
+}
+
+impl Loads<'_> {
+    fn go_on(&mut self, work: impl FnOnce(&mut Loader, &mut Session) -> Passed) {
+        if self.how.is_ok() {
+            self.how = work(self.loader, self.session);
+        }
+    }
+}
+
+impl Listener for Loads<'_> {
+    fn sql(&mut self, _byte: SqlByte) {
+        if self.loader.copying {
+            self.go_on(Loader::end_block);
+        }
+    }
+
+    fn token(&mut self, token: &Token) {
+        if let Token::Statement(text) = token {
+            let Loader { types, tables, .. } = &mut *self.loader;
+            types.statement(text, |name| {
+                tables
+                    .iter()
+                    .any(|loading| loading.loaded.table.name == *name)
+            });
+        }
+    }
+
+    fn copy(&mut self, header: &CopyHeader, table: &TableName) {
+        self.go_on(|loader, session| loader.begin_block(header, table, session));
+    }
+
+    fn rows(&mut self, bytes: &[u8]) {
+        if self.loader.copying {
+            self.go_on(|_, session| session.write(bytes));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_without_its_quotes() {
+        for (spelled, name) in [
+            (&b"a"[..], &b"a"[..]),
+            (b"\"A b\"", b"A b"),
+            (b"\"a\"\"b\"", b"a\"b"),
+            (b"\"\"\"\"\"\"", b"\"\""),
+            (b"\"\xfc\"", b"\xfc"),
+        ] {
+            assert_eq!(unquoted(spelled), name);
+        }
+    }
+}

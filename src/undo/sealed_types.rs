@@ -1,0 +1,132 @@
+//! The types that columns had, by the dump's CREATE TABLE statements.
+//!
+//! Not a parser: a line is looked up by its column's name, and it is asked whether the live column's
+//! type follows. What cannot be read so is not told.
+
+use crate::base::names::TableName;
+use crate::pg::identifier;
+use std::collections::BTreeMap;
+
+/// What may follow a type in pg_dump's line of a column.
+const FOLLOWS: &[&str] = &[
+    " COLLATE ",
+    " COMPRESSION ",
+    " CONSTRAINT ",
+    " DEFAULT ",
+    " GENERATED ",
+    " NOT NULL",
+    " STORAGE ",
+];
+
+/// By table and by the column's name in the dump's encoding: what follows the name.
+#[derive(Debug, Default)]
+pub(crate) struct SealedTypes(BTreeMap<TableName, BTreeMap<Vec<u8>, String>>);
+
+impl SealedTypes {
+    /// A statement of the dump, of which all but CREATE TABLE pass by.
+    pub(crate) fn statement(&mut self, text: &[u8], wanted: impl Fn(&TableName) -> bool) {
+        if let Some((table, columns)) = create_table(text)
+            && wanted(&table)
+        {
+            self.0.entry(table).or_insert(columns);
+        }
+    }
+
+    /// The type in the backup, where it is not the live one.
+    pub(crate) fn other(&self, table: &TableName, column: &[u8], live: &str) -> Option<String> {
+        let line = self.0.get(table)?.get(column)?;
+        let rest = line.strip_prefix(live);
+        if rest.is_some_and(|rest| {
+            rest.is_empty() || FOLLOWS.iter().any(|word| rest.starts_with(word))
+        }) {
+            return None;
+        }
+        let ends = FOLLOWS.iter().filter_map(|word| line.find(word));
+        Some(line[..ends.min().unwrap_or(line.len())].to_string())
+    }
+}
+
+type Columns = BTreeMap<Vec<u8>, String>;
+
+fn create_table(text: &[u8]) -> Option<(TableName, Columns)> {
+    let heads = [&b"CREATE TABLE "[..], b"CREATE UNLOGGED TABLE "];
+    let rest = heads.iter().find_map(|head| text.strip_prefix(*head))?;
+    let (first, lines) = rest.split_at(memchr::memchr(b'(', rest)?);
+    let name = std::str::from_utf8(first).ok()?.trim_end();
+    let table = identifier::relation(name)?;
+    let lines = lines.split(|byte| *byte == b'\n').skip(1);
+    let lines = lines.take_while(|line| !line.starts_with(b")"));
+    let columns = lines.filter_map(|line| {
+        let (name, rest) = column(line.strip_prefix(b"    ")?)?;
+        // A type whose name is no UTF-8 here cannot be compared.
+        let rest = std::str::from_utf8(rest).ok()?;
+        Some((name, rest.strip_suffix(',').unwrap_or(rest).to_string()))
+    });
+    // Of a text in a default that looks like a line, the first, which is the column.
+    let columns = columns.fold(Columns::new(), |mut all, (name, rest)| {
+        all.entry(name).or_insert(rest);
+        all
+    });
+    Some((table, columns))
+}
+
+/// Its name without quotes, and what follows.
+fn column(line: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let Some(inner) = line.strip_prefix(b"\"") else {
+        let end = memchr::memchr(b' ', line)?;
+        return Some((line[..end].to_vec(), &line[end + 1..]));
+    };
+    let mut name = Vec::new();
+    let mut rest = inner;
+    loop {
+        let end = memchr::memchr(b'"', rest)?;
+        name.extend_from_slice(&rest[..end]);
+        rest = &rest[end + 1..];
+        match rest.strip_prefix(b"\"") {
+            Some(after) => {
+                name.push(b'"');
+                rest = after;
+            }
+            None => return Some((name, rest.strip_prefix(b" ")?)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::cases::each;
+
+    #[test]
+    fn a_type_that_is_another_one_now() {
+        let mut types = SealedTypes::default();
+        let text = "CREATE TABLE public.\"T t\" (\n    id bigint NOT NULL,\n    \"A \"\"b\" character varying(10) DEFAULT 'x\n    id text'::character varying,\n    at timestamp with time zone,\n    span interval day to second,\n    n numeric(10,2) GENERATED ALWAYS AS (1) STORED,\n    CONSTRAINT c CHECK ((id > 0))\n)\nPARTITION BY RANGE (id)";
+        types.statement(text.as_bytes(), |_| true);
+        let table = TableName::parse("public.T t").unwrap();
+        each(
+            [
+                ("id", "bigint", None),
+                ("id", "integer", Some("bigint")),
+                ("A \"b", "character varying(10)", None),
+                ("A \"b", "character varying", Some("character varying(10)")),
+                (
+                    "at",
+                    "timestamp without time zone",
+                    Some("timestamp with time zone"),
+                ),
+                ("span", "interval", Some("interval day to second")),
+                ("n", "numeric(10,2)", None),
+                ("n", "numeric", Some("numeric(10,2)")),
+                ("unknown", "text", None),
+            ],
+            |(column, live, other)| {
+                let told = types.other(&table, column.as_bytes(), live);
+                assert_eq!(told.as_deref(), other, "{column} {live}");
+            },
+        );
+        let mut none = SealedTypes::default();
+        none.statement(b"CREATE VIEW public.v AS\n SELECT 1", |_| true);
+        none.statement(text.as_bytes(), |_| false);
+        assert!(none.0.is_empty());
+    }
+}

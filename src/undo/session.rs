@@ -1,0 +1,335 @@
+//! One long-lived psql session, from its first line to its last: statements in, answers out.
+//!
+//! Whatever holds a row stays between the server and us: an answer is a line of JSON in COPY's text
+//! form, and an error is told by the line of psql's input, without values.
+
+use crate::base::error::{Code, Error};
+use crate::base::names::literal;
+use crate::pg::session::Pinned;
+use crate::process::flow::{Passed, Sink, StreamError};
+use serde::de::DeserializeOwned;
+use std::io::{PipeWriter, Write};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Lines of an answer that are read ahead.
+const AHEAD: usize = 16;
+
+/// What a part of the session is about, for errors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// The server looks at names and rights alone, so that its own sentence may be told.
+    Names(String),
+    /// Rows are read or written: an error's sentence could hold one.
+    Rows(String),
+}
+
+/// Where each step begins in psql's input. Clones share it: it is read where the session is gone.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Steps(Arc<Mutex<Vec<(u64, Step)>>>);
+
+impl Steps {
+    fn begin(&self, line: u64, step: Step) {
+        let mut steps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if steps.last().is_none_or(|(_, last)| *last != step) {
+            steps.push((line, step));
+        }
+    }
+
+    /// The step that this line of psql's input belongs to.
+    pub(crate) fn at(&self, line: u64) -> Option<Step> {
+        let steps = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let after = steps.partition_point(|(first, _)| *first <= line);
+        Some(steps.get(after.checked_sub(1)?)?.1.clone())
+    }
+}
+
+/// How a transaction reads and writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Every statement sees what is committed by then.
+    Write,
+    /// All statements see one moment. Temporary tables may be written to, but not made.
+    ReadOneMoment,
+}
+
+impl Mode {
+    fn sql(self) -> &'static str {
+        match self {
+            Mode::Write => "READ COMMITTED READ WRITE",
+            Mode::ReadOneMoment => "REPEATABLE READ READ ONLY",
+        }
+    }
+}
+
+/// Our end of the session. Dropped, psql ends, and an open transaction is rolled back.
+pub(crate) struct Session {
+    to: PipeWriter,
+    lines: u64,
+    steps: Steps,
+    token: String,
+    pinned: String,
+    lock_wait: Duration,
+    answers: Receiver<Line>,
+}
+
+/// What the session is begun with.
+pub(crate) struct SessionStart {
+    /// Random, so that no row and no statement can hold it.
+    pub token: String,
+    pub pinned: Pinned,
+    pub lock_wait: Duration,
+    pub answers: Receiver<Line>,
+    pub steps: Steps,
+}
+
+fn ended() -> StreamError {
+    StreamError::BrokenPipe("psql ended".into())
+}
+
+impl SessionStart {
+    /// psql's first line forbids every backslash command from then on.
+    pub(crate) fn open(self, to: PipeWriter) -> Result<Session, StreamError> {
+        let mut session = Session {
+            to,
+            lines: 0,
+            steps: self.steps,
+            token: self.token,
+            pinned: self.pinned.set,
+            lock_wait: self.lock_wait,
+            answers: self.answers,
+        };
+        let restrict = format!("\\restrict {}\n", session.token);
+        session.run(
+            Step::Names("the beginning of the session".into()),
+            &restrict,
+        )?;
+        Ok(session)
+    }
+}
+
+impl Session {
+    /// Begins a transaction, under settings of its own; no statement may stand outside of one.
+    pub(crate) fn begin(&mut self, mode: Mode) -> Passed {
+        let (pins, wait) = (&self.pinned, self.lock_wait.as_millis());
+        let sql = format!(
+            "BEGIN TRANSACTION ISOLATION LEVEL {};\n{pins}SET LOCAL client_min_messages = error;\n\
+             SET LOCAL lock_timeout = {wait};\n",
+            mode.sql()
+        );
+        self.run(Step::Names("the beginning of a transaction".into()), &sql)
+    }
+
+    /// Sends statements that answer nothing. One that fails ends the session: the next question
+    /// gets no answer.
+    pub(crate) fn run(&mut self, step: Step, sql: &str) -> Passed {
+        self.steps.begin(self.lines + 1, step);
+        self.write(sql.as_bytes())
+    }
+
+    /// Rows behind a COPY statement, in pieces.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Passed {
+        self.lines += memchr::memchr_iter(b'\n', bytes).count() as u64;
+        self.to.write_all(bytes).map_err(StreamError::broken)
+    }
+
+    /// Asks a query of one column, and gives each row's text as it comes; nothing is kept.
+    pub(crate) fn each(
+        &mut self,
+        step: Step,
+        query: &str,
+        row: &mut dyn FnMut(&str) -> Passed,
+    ) -> Passed {
+        let (begin, end) = (self.mark("begin"), self.mark("end"));
+        self.run(step, &format!("{begin}COPY ({query}) TO STDOUT;\n{end}"))?;
+        loop {
+            match self.answers.recv().map_err(|_| ended())? {
+                Line::End => return Ok(()),
+                Line::Row(text) => row(&text)?,
+            }
+        }
+    }
+
+    /// All rows of a query of one column of JSON; only for few and small ones.
+    pub(crate) fn all<T: DeserializeOwned>(
+        &mut self,
+        step: Step,
+        query: &str,
+    ) -> Result<Vec<T>, StreamError> {
+        let mut all = Vec::new();
+        self.each(step, query, &mut |text| {
+            all.push(parsed(text)?);
+            Ok(())
+        })?;
+        Ok(all)
+    }
+
+    /// The one row of a query of one column of JSON.
+    pub(crate) fn one<T: DeserializeOwned>(
+        &mut self,
+        step: Step,
+        query: &str,
+    ) -> Result<T, StreamError> {
+        let mut rows = self.all(step, query)?;
+        match (rows.pop(), rows.is_empty()) {
+            (Some(row), true) => Ok(row),
+            _ => Err(unreadable("it is not one row").into()),
+        }
+    }
+
+    /// Waits until the server has run all that it was sent.
+    pub(crate) fn settle(&mut self, step: Step) -> Passed {
+        self.each(step, "SELECT WHERE false", &mut |_| Ok(()))
+    }
+
+    fn mark(&self, word: &str) -> String {
+        format!(
+            "COPY (SELECT {}) TO STDOUT;\n",
+            literal(&format!("{} {word}", self.token))
+        )
+    }
+}
+
+fn parsed<T: DeserializeOwned>(text: &str) -> Result<T, StreamError> {
+    serde_json::from_str(text).map_err(|err| unreadable(&err.to_string()).into())
+}
+
+fn unreadable(why: &str) -> Error {
+    let what = format!("the database's answer cannot be read: {why}");
+    Error::new(Code::Database, what)
+}
+
+/// A line of psql's output between the marks of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Line {
+    Row(String),
+    End,
+}
+
+/// Reads psql's output: what stands outside of an answer is nothing.
+pub(crate) struct AnswerReader {
+    begin: Vec<u8>,
+    end: Vec<u8>,
+    /// None once psql's output has ended: whoever waits for more need not wait longer.
+    to: Option<SyncSender<Line>>,
+    inside: bool,
+    /// The line that is not whole yet.
+    open: Vec<u8>,
+}
+
+impl AnswerReader {
+    pub(crate) fn new(token: &str) -> (AnswerReader, Receiver<Line>) {
+        let (to, answers) = sync_channel(AHEAD);
+        let reader = AnswerReader {
+            begin: format!("{token} begin").into(),
+            end: format!("{token} end").into(),
+            to: Some(to),
+            inside: false,
+            open: Vec::new(),
+        };
+        (reader, answers)
+    }
+
+    fn line(&mut self) {
+        let line = std::mem::take(&mut self.open);
+        let told = if line == self.begin {
+            self.inside = true;
+            return;
+        } else if line == self.end {
+            self.inside = false;
+            Line::End
+        } else if self.inside {
+            Line::Row(unescaped(&line))
+        } else {
+            return;
+        };
+        // Nobody listens where the session was given up.
+        if let Some(to) = &self.to {
+            let _ = to.send(told);
+        }
+    }
+}
+
+impl Sink for AnswerReader {
+    fn push(&mut self, bytes: &[u8]) -> Passed {
+        for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
+            match piece.strip_suffix(b"\n") {
+                Some(last) => {
+                    self.open.extend_from_slice(last);
+                    self.line();
+                }
+                None => self.open.extend_from_slice(piece),
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        self.to = None;
+    }
+}
+
+/// A value of one column, as COPY writes it.
+fn unescaped(line: &[u8]) -> String {
+    let mut out = Vec::with_capacity(line.len());
+    let mut rest = line;
+    while let Some(at) = memchr::memchr(b'\\', rest) {
+        out.extend_from_slice(&rest[..at]);
+        let Some((byte, after)) = rest[at + 1..].split_first() else {
+            rest = &[];
+            break;
+        };
+        out.push(match byte {
+            b'b' => 8,
+            b't' => b'\t',
+            b'n' => b'\n',
+            b'v' => 11,
+            b'f' => 12,
+            b'r' => b'\r',
+            byte => *byte,
+        });
+        rest = after;
+    }
+    out.extend_from_slice(rest);
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::cases::each;
+
+    #[test]
+    fn an_answer_in_pieces_of_any_size() {
+        let output = b"\n\nx\nT begin\n{\"a\":\"\\\\n\"}\nb\\tc\n\n\nT end\nnothing\n";
+        each([1, 2, 7, 100], |size| {
+            let (mut reader, answers) = AnswerReader::new("T");
+            for piece in output.chunks(size) {
+                reader.push(piece).unwrap();
+            }
+            reader.end();
+            let told: Vec<Line> = answers.iter().collect();
+            let row = |text: &str| Line::Row(text.into());
+            let want = [
+                row("{\"a\":\"\\n\"}"),
+                row("b\tc"),
+                row(""),
+                row(""),
+                Line::End,
+            ];
+            assert_eq!(told, want);
+        });
+    }
+
+    #[test]
+    fn a_line_belongs_to_the_step_before_it() {
+        let steps = Steps::default();
+        let named = |text: &str| Step::Names(text.into());
+        steps.begin(1, named("a"));
+        steps.begin(4, named("b"));
+        let at = [0, 1, 3, 4, 99].map(|line| steps.at(line));
+        let (a, b) = (Some(named("a")), Some(named("b")));
+        assert_eq!(at, [None, a.clone(), a, b.clone(), b]);
+    }
+}
