@@ -1,6 +1,7 @@
 //! What changed in the tables since the backup.
 
 use crate::base::exit::Exit;
+use crate::base::names::TableName;
 use crate::base::text::{counted, plain, shortened, thousands};
 use crate::report::diff_counts::{Cell, columns, structure_lines, unproved};
 use crate::report::findings::Findings;
@@ -63,6 +64,14 @@ pub(crate) struct DiffTable {
     pub key: Option<Vec<String>>,
     /// The first of each kind, by key.
     pub rows: Vec<DiffedRow>,
+    #[serde(skip)]
+    pub name: TableName,
+    /// Without inheritance children.
+    #[serde(skip)]
+    pub only: bool,
+    /// It has a column that is GENERATED ALWAYS AS IDENTITY.
+    #[serde(skip)]
+    pub identity: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -107,6 +116,9 @@ impl Action {
 pub(crate) struct Field {
     pub column: String,
     pub value: Option<String>,
+    /// It is longer than what is shown.
+    #[serde(skip)]
+    pub cut: bool,
 }
 
 /// A difference that is none of rows.
