@@ -3,7 +3,6 @@
 pub(crate) mod encrypt;
 pub(crate) mod finished;
 pub(crate) mod gather;
-pub(crate) mod late;
 pub(crate) mod manifest;
 pub(crate) mod plan;
 pub(crate) mod prelude;
@@ -12,3 +11,4 @@ pub(crate) mod run;
 pub(crate) mod second_mark;
 pub(crate) mod sink;
 pub(crate) mod tap;
+pub(crate) mod text;

@@ -10,6 +10,7 @@ pub(crate) mod exit;
 pub(crate) mod few;
 pub(crate) mod hint;
 pub(crate) mod leftovers;
+pub(crate) mod meter;
 pub(crate) mod names;
 pub(crate) mod place;
 pub(crate) mod random;

@@ -52,6 +52,7 @@ use base::threads::caught;
 use config::cli::{self, Cli, Command};
 use config::grammar;
 use config::settings::{Broken, Config};
+use process::announce::announce_to;
 use process::cancel::Cancel;
 use process::foreground;
 use report::print::{self, Answer, Form, Talk};
@@ -99,12 +100,17 @@ pub fn run(
 fn talk(cli: &Cli) -> Talk {
     if cli.settings.quiet {
         Talk::Nothing
+    } else if cli.settings.verbose {
+        Talk::Verbose
     } else {
         Talk::All
     }
 }
 
 fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
+    if talk(cli) == Talk::Verbose {
+        announce_to(print::started);
+    }
     let cancel = Cancel::install()
         .map_err(|err| Error::new(Code::StageFailed, format!("cannot take signals: {err}")))?;
     let (config, broken) = Config::load(&cli.settings, env)?;
@@ -124,29 +130,24 @@ fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
 }
 
 fn act(cli: &Cli, config: &Config, broken: &[Broken], cancel: &Cancel) -> Result<Answer> {
+    let line = ProgressLine::new(talk(cli));
+    let meter = &line.meter;
     match &cli.command {
-        Command::Backup(args) => {
-            let mut line = ProgressLine::new(talk(cli));
-            commands::backup::run(args, config, cancel, &mut |progress, estimate| {
-                line.show(progress, estimate);
-            })
-        }
+        Command::Backup(args) => commands::backup::run(args, config, cancel, meter),
         Command::ProveMechanism(args) => commands::prove_mechanism::run(args, config, cancel),
-        Command::Verify(args) => commands::verify::run(args, config, cancel),
+        Command::Verify(args) => commands::verify::run(args, config, cancel, meter),
         Command::Guard(args) => {
-            let mut line = ProgressLine::new(talk(cli));
-            let ready =
-                commands::guard::prepare(args, config, cancel, &mut |progress, estimate| {
-                    line.show(progress, estimate);
-                })?;
+            let ready = commands::guard::prepare(args, config, cancel, meter)?;
             drop(line);
             print::notes(&ready.notes, talk(cli));
             ready.run(args.after, config, cancel)
         }
-        Command::Restore(args) => commands::restore::run(args, &cli.settings, config, cancel),
-        Command::Diff(args) => commands::diff::run(args, &cli.settings, config, cancel),
-        Command::ProveRestore(args) => commands::prove_restore::run(args, config, cancel),
-        Command::ProveBackup(args) => commands::prove_backup::run(args, config, cancel),
+        Command::Restore(args) => {
+            commands::restore::run(args, &cli.settings, config, cancel, meter)
+        }
+        Command::Diff(args) => commands::diff::run(args, &cli.settings, config, cancel, meter),
+        Command::ProveRestore(args) => commands::prove_restore::run(args, config, cancel, meter),
+        Command::ProveBackup(args) => commands::prove_backup::run(args, config, cancel, meter),
         Command::List => commands::list::run(config),
         Command::Prune(args) => commands::prune::run(args, config, cancel),
         Command::Sign(args) => commands::sign::run(args, config, cancel),

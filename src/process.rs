@@ -1,5 +1,6 @@
 //! The only room that starts processes: commands as data, pipes between them, signals and limits.
 
+pub(crate) mod announce;
 pub(crate) mod ask;
 pub(crate) mod cancel;
 pub(crate) mod child;

@@ -5,6 +5,7 @@ use crate::backup::sink::{ArtifactSink, framing};
 use crate::backup::tap::{DumpTap, Packet};
 use crate::base::error::{Code, Error, Result};
 use crate::base::hint::{Hint, Hints};
+use crate::base::meter::Meter;
 use crate::base::random;
 use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::compression::Compression;
@@ -18,35 +19,8 @@ use crate::process::command::CommandSpec;
 use crate::process::flow::Tap;
 use crate::process::pipe::{Piped, pipe};
 use crate::process::root_cause::{self, Blame};
-use crate::report::progress::Progress;
 use crate::store::partial::Partial;
-
 use sha2::Digest;
-use std::sync::{Arc, Mutex, PoisonError};
-
-/// Shared with the thread that reads the dump.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Shared(Arc<Mutex<Progress>>);
-
-impl Shared {
-    pub(crate) fn set(&self, bytes: u64, block: Option<&Block>) {
-        let mut progress = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        progress.bytes = bytes;
-        if let Some(block) = block {
-            progress.rows = block.rows;
-            if progress.table.as_ref() != Some(&block.table) {
-                progress.table = Some(block.table.clone());
-            }
-        }
-    }
-
-    fn get(&self) -> Progress {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-}
 
 /// What was sealed, and the file, written and not yet synced.
 pub(crate) struct EncryptedDump {
@@ -84,17 +58,14 @@ pub(crate) fn encrypt_dump(
     binding: &PreludeBinding,
     partial: Partial,
     cancel: &Cancel,
-    tick: &mut dyn FnMut(&Progress),
+    meter: &Meter,
 ) -> Result<EncryptedDump> {
-    let shared = Shared::default();
     let packet = Packet {
         compression: job.compression,
         name: binding.name(),
     };
-    let tap = DumpTap::new(scan, packet, random::bytes()?, shared.clone());
-    let (tap, written) = through(job, tap, partial, cancel, &mut || {
-        tick(&shared.get());
-    })?;
+    let tap = DumpTap::new(scan, packet, random::bytes()?, meter.clone());
+    let (tap, written) = through(job, tap, partial, cancel)?;
     Ok(EncryptedDump {
         blocks: tap.blocks,
         plaintext_sha256: hex::encode(tap.hash.finalize()),
@@ -109,11 +80,10 @@ pub(crate) fn through<T: Tap>(
     tap: T,
     partial: Partial,
     cancel: &Cancel,
-    tick: &mut dyn FnMut(),
 ) -> Result<(T, Written)> {
     let remover = partial.remover();
     let sink = ArtifactSink::new(partial);
-    let piped = pipe(None::<Vec<u8>>, job.specs, tap, sink, cancel, tick);
+    let piped = pipe(None::<Vec<u8>>, job.specs, tap, sink, cancel);
     // Where something holds gpg's output open, the sink is left behind with its file.
     if piped.sink.is_some() {
         remover.disarm();
@@ -171,8 +141,7 @@ fn list(ids: &[KeyId]) -> String {
 /// The error that names the cause, with both stages.
 fn failure<T, S>(piped: &Piped<T, S>) -> Option<Error> {
     let [producer, consumer] = [&piped.producer, &piped.consumer];
-    let ended =
-        |outcome: &ChildExit| format!("{} ended with {}", program(&outcome.spec), outcome.end);
+    let ended = |outcome: &ChildExit| format!("{} ended with {}", outcome.spec.tool(), outcome.end);
     let error = match root_cause::blame(piped) {
         Blame::Nobody => return None,
         Blame::Stopped(stop) => stopped(stop),
@@ -183,7 +152,7 @@ fn failure<T, S>(piped: &Piped<T, S>) -> Option<Error> {
         Blame::Producer => Error::new(Code::StageFailed, ended(producer)).hint(dump_hint(producer)),
         Blame::Consumer if consumer.end.ok() => Error::new(
             Code::StageFailed,
-            format!("{} ended before the dump did", program(&consumer.spec)),
+            format!("{} ended before the dump did", consumer.spec.tool()),
         )
         .hint(gpg_hint()),
         Blame::Consumer => Error::new(Code::StageFailed, ended(consumer)).hint(gpg_hint()),
@@ -197,9 +166,4 @@ fn failure<T, S>(piped: &Piped<T, S>) -> Option<Error> {
 
 fn gpg_hint() -> Hints {
     Hints::from("See whether gpg works on this host:").then(Hint::pgseal(&["prove-mechanism"]))
-}
-
-fn program(spec: &CommandSpec) -> &str {
-    let path = &spec.program;
-    path.rsplit('/').next().unwrap_or(path)
 }

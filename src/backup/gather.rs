@@ -119,11 +119,11 @@ impl HostAnswers {
                 run_id,
                 connection: &connection,
                 relations,
-                joined: closure.joined.clone(),
                 tables,
                 recipients,
                 encoding,
-                pg_dump: &pg_dump.path,
+                pg_dump: &pg_dump,
+                closure: &closure,
                 gpg: &gpg,
             },
         );

@@ -5,6 +5,7 @@ use crate::backup::gather::Gathered;
 use crate::backup::prelude::EncryptedPrelude;
 use crate::base::env::hostname;
 use crate::base::names::TableName;
+use crate::base::version;
 use crate::base::version::Version;
 use crate::pg::scan::Block;
 use crate::store::manifest::{self, Envelope, Manifest};
@@ -75,7 +76,7 @@ pub(crate) fn manifest(
         run_id: plan.run_id.to_string(),
         created_at: rfc3339(Timestamp::now()),
         host: hostname(),
-        pgseal_version: env!("CARGO_PKG_VERSION").into(),
+        pgseal_version: version::PGSEAL.into(),
         envelope,
         recipients: gathered.stored_recipients(),
         compression: plan.compression.to_string(),

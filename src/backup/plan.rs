@@ -2,14 +2,16 @@
 //! is `--dry-run`; executing it is a backup. Same input, same argv, byte for byte.
 
 use crate::base::names::{Fingerprint, RunId, TableName};
+use crate::base::version::{self, Version};
 use crate::config::settings::Config;
 use crate::gnupg::command::Gpg;
 use crate::gnupg::compression::Compression;
 use crate::pg;
 use crate::pg::catalog::Relation;
-use crate::pg::closure::JoinedRelation;
+use crate::pg::closure::{Closure, JoinedRelation};
 use crate::pg::connection::Connection;
 use crate::pg::encoding::Encoding;
+use crate::pg::prelude::extent::Extent;
 use crate::process::command::CommandSpec;
 use crate::store::run_files::RunFile;
 use serde::Serialize;
@@ -28,9 +30,18 @@ pub(crate) struct Plan {
     /// Dumped with the relations.
     pub joined: Vec<JoinedRelation>,
     pub dump: CommandSpec,
-    /// The dump of which the prelude is made.
-    pub prelude: Option<CommandSpec>,
+    pub prelude: PreludePlan,
     pub encrypt: CommandSpec,
+}
+
+#[derive(Debug)]
+pub(crate) enum PreludePlan {
+    /// The settings leave it out.
+    None,
+    /// The tables need nothing around them.
+    Empty,
+    /// Made of this dump.
+    Of(CommandSpec),
 }
 
 /// What a plan is made of, besides the settings.
@@ -39,32 +50,42 @@ pub(crate) struct PlanParts<'a> {
     pub tables: Vec<TableName>,
     pub recipients: Vec<Fingerprint>,
     pub relations: Vec<Relation>,
-    pub joined: Vec<JoinedRelation>,
     pub encoding: Encoding,
     /// To the server that was asked.
     pub connection: &'a Connection,
-    /// Path of the one that fits the server.
-    pub pg_dump: &'a str,
+    /// The one that fits the server.
+    pub pg_dump: &'a Version,
+    pub closure: &'a Closure,
     pub gpg: &'a Gpg,
 }
 
 impl Plan {
     pub(crate) fn new(config: &Config, parts: PlanParts<'_>) -> Plan {
         let names = parts.relations.iter().map(|relation| &relation.table);
-        let names = names.chain(parts.joined.iter().map(|joined| &joined.table));
-        let (program, connection, encoding) = (parts.pg_dump, parts.connection, parts.encoding);
-        let prelude = || pg::command::pg_dump_prelude(program, connection, encoding);
+        let names = names.chain(parts.closure.joined.iter().map(|joined| &joined.table));
+        let (program, connection, encoding) =
+            (&parts.pg_dump.path, parts.connection, parts.encoding);
+        let prelude = || {
+            let major = version::major(&parts.pg_dump.version).unwrap_or(0);
+            let extent = Extent::of(parts.closure, encoding, major);
+            let dump = pg::command::pg_dump_prelude(program, connection, encoding, &extent);
+            dump.map_or(PreludePlan::Empty, PreludePlan::Of)
+        };
         Plan {
             dump: pg::command::pg_dump(program, connection, encoding, names),
             encoding,
-            prelude: config.prelude.then(prelude),
+            prelude: if config.prelude {
+                prelude()
+            } else {
+                PreludePlan::None
+            },
             encrypt: parts.gpg.encrypt(&parts.recipients, config.compression),
             compression: config.compression,
             run_id: parts.run_id,
             tables: parts.tables,
             recipients: parts.recipients,
             relations: parts.relations,
-            joined: parts.joined,
+            joined: parts.closure.joined.clone(),
         }
     }
 

@@ -2,11 +2,12 @@
 
 use crate::backup::encrypt::{DumpJob, Written, through};
 use crate::backup::tap::{Packet, refuse_nul};
+use crate::backup::text::{Text, encrypt_text};
 use crate::base::error::{Code, Error, Result};
 use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::packet_writer::MessageWriter;
 use crate::pg::closure::{Closure, Object};
-use crate::pg::prelude::{LARGEST, prelude};
+use crate::pg::prelude::{self, LARGEST};
 use crate::process::cancel::Cancel;
 use crate::process::flow::{StreamError, Tap};
 use crate::process::status_lines::StatusLines;
@@ -38,11 +39,29 @@ pub(crate) fn encrypt_prelude(
         absent: Vec::new(),
         late: None,
     };
-    let (tap, written) = through(job, tap, partial, cancel, &mut || {})?;
+    let (tap, written) = through(job, tap, partial, cancel)?;
     Ok(EncryptedPrelude {
         absent: tap.absent,
         late: tap.late,
         written,
+    })
+}
+
+/// Of tables that need nothing around them: no dump is taken for it.
+pub(crate) fn encrypt_empty(
+    job: &DumpJob<'_>,
+    binding: &PreludeBinding,
+    partial: Partial,
+    cancel: &Cancel,
+) -> Result<EncryptedPrelude> {
+    let text = Text {
+        what: "the prelude",
+        sql: &prelude::empty(),
+    };
+    Ok(EncryptedPrelude {
+        absent: Vec::new(),
+        late: None,
+        written: encrypt_text(job, &text, binding, partial, cancel)?,
     })
 }
 
@@ -79,7 +98,7 @@ impl Tap for PreludeTap {
     }
 
     fn end(&mut self, mut to: Self::Stream) -> std::result::Result<(), StreamError> {
-        let made = prelude(&self.dump, &self.closure).map_err(|why| unfit(&why))?;
+        let made = prelude::prelude(&self.dump, &self.closure).map_err(|why| unfit(&why))?;
         let late = made.late.as_ref().map_or(0, Vec::len);
         if made.sql.len().max(late) > LARGEST {
             return Err(unfit(&format!("it would have more than {LARGEST} bytes")));

@@ -3,11 +3,13 @@
 use crate::backup::encrypt::{DumpJob, encrypt_dump};
 use crate::backup::finished::FinishedBackup;
 use crate::backup::gather::{Gathered, gather};
-use crate::backup::late::encrypt_late;
 use crate::backup::manifest::{Began, Encrypted, manifest};
-use crate::backup::prelude::encrypt_prelude;
+use crate::backup::plan::PreludePlan;
+use crate::backup::prelude::{encrypt_empty, encrypt_prelude};
 use crate::backup::restorability::Restorability;
+use crate::backup::text::{Text, encrypt_text};
 use crate::base::error::{Code, Error, Result};
+use crate::base::meter::{End, Meter};
 use crate::base::names::RunId;
 use crate::base::random;
 use crate::base::threads::{self, joined};
@@ -18,7 +20,6 @@ use crate::pg::server;
 use crate::process::cancel::{self, Cancel};
 use crate::process::pair;
 use crate::report::print;
-use crate::report::progress::Progress;
 use crate::store::folder::Store;
 use crate::store::manifest::{Envelope, Manifest};
 use crate::store::partial::{Partial, Published, Synced};
@@ -58,7 +59,7 @@ impl PreparedBackup {
         self,
         config: &Config,
         cancel: &Cancel,
-        show: &mut dyn FnMut(&Progress, u64),
+        meter: &Meter,
     ) -> Result<FinishedBackup> {
         let PreparedBackup {
             began,
@@ -67,7 +68,6 @@ impl PreparedBackup {
             gathered,
         } = self;
         let place = gathered.catalog.place();
-        let estimate = gathered.catalog.bytes_estimate();
         let name = gathered.plan.artifact_name();
         let path = store.path(&name);
         let nothing = format!("nothing was written to `{}`", path.display());
@@ -81,8 +81,9 @@ impl PreparedBackup {
             let error = gathered.catalog.server.lock_table.explained(locks, error);
             error.while_doing(&what).on_disk(nothing.clone())
         };
-        let tick = &mut |progress: &Progress| show(progress, estimate);
-        let encrypted = encrypt_both(&gathered, &store, cancel, tick).map_err(&failed)?;
+        let estimate = gathered.catalog.bytes_estimate();
+        meter.begin(Some("waiting for pg_dump"), End::About(estimate));
+        let encrypted = encrypt_both(&gathered, &store, cancel, meter).map_err(&failed)?;
         let written = &encrypted.dump.written;
         let envelope = Envelope {
             sha256: written.sha256.clone(),
@@ -150,7 +151,7 @@ fn encrypt_both(
     gathered: &Gathered,
     store: &Store,
     cancel: &Cancel,
-    tick: &mut dyn FnMut(&Progress),
+    meter: &Meter,
 ) -> Result<Encrypted> {
     let (plan, expected) = (&gathered.plan, gathered.expected()?);
     let artifact = store.partial(&plan.artifact_name())?;
@@ -159,29 +160,36 @@ fn encrypt_both(
         compression: plan.compression,
         recipients: &expected,
     };
-    let Some(prelude) = &plan.prelude else {
+    if matches!(plan.prelude, PreludePlan::None) {
         let (job, alone) = (job(&plan.dump), PreludeBinding::Alone);
-        let dump = encrypt_dump(&job, gathered.scan(), &alone, artifact, cancel, tick)?;
+        let dump = encrypt_dump(&job, gathered.scan(), &alone, artifact, cancel, meter)?;
         return Ok(Encrypted {
             dump,
             prelude: None,
             late: None,
         });
-    };
+    }
     let binding = PreludeBinding::random()?;
     let file = store.partial(&plan.prelude_name())?;
     let dump = |cancel: &Cancel| {
         let job = job(&plan.dump);
-        encrypt_dump(&job, gathered.scan(), &binding, artifact, cancel, tick)
+        encrypt_dump(&job, gathered.scan(), &binding, artifact, cancel, meter)
     };
-    let prelude = |cancel: &Cancel| {
-        let job = job(prelude);
-        encrypt_prelude(&job, &gathered.closure, &binding, file, cancel)
+    let prelude = |cancel: &Cancel| match &plan.prelude {
+        PreludePlan::Of(dump) => {
+            let job = job(dump);
+            encrypt_prelude(&job, &gathered.closure, &binding, file, cancel)
+        }
+        PreludePlan::None | PreludePlan::Empty => {
+            encrypt_empty(&job(&plan.dump), &binding, file, cancel)
+        }
     };
     let (dump, prelude) = pair::pair(cancel, dump, prelude)?;
     let late = prelude.late.as_ref().map(|text| {
         let file = store.partial(&plan.late_name())?;
-        encrypt_late(&job(&plan.dump), text, &binding, file, cancel)
+        let what = "the late file";
+        let text = Text { what, sql: text };
+        encrypt_text(&job(&plan.dump), &text, &binding, file, cancel)
     });
     Ok(Encrypted {
         dump,

@@ -1,7 +1,7 @@
 //! Between pg_dump and gpg: the plaintext is hashed, scanned, compressed and passed on.
 
-use crate::backup::encrypt::Shared;
 use crate::base::error::{Code, Error};
+use crate::base::meter::Meter;
 use crate::gnupg::compression::Compression;
 use crate::gnupg::packet_writer::MessageWriter;
 use crate::pg::scan::{Block, Scan};
@@ -27,7 +27,7 @@ pub(crate) struct DumpTap {
     token: TokenLine,
     scan: Option<Scan>,
     packet: Packet,
-    shared: Shared,
+    meter: Meter,
     pub hash: Sha256,
     pub bytes: u64,
     /// What was dumped, once all of it was.
@@ -35,12 +35,12 @@ pub(crate) struct DumpTap {
 }
 
 impl DumpTap {
-    pub(crate) fn new(scan: Scan, packet: Packet, random: [u8; 32], shared: Shared) -> DumpTap {
+    pub(crate) fn new(scan: Scan, packet: Packet, random: [u8; 32], meter: Meter) -> DumpTap {
         DumpTap {
             token: TokenLine::new(random),
             scan: Some(scan),
             packet,
-            shared,
+            meter,
             hash: Sha256::new(),
             bytes: 0,
             blocks: Vec::new(),
@@ -51,7 +51,7 @@ impl DumpTap {
         if let Some(scan) = &mut self.scan {
             scan.push(bytes).map_err(incomplete)?;
             self.bytes += bytes.len() as u64;
-            self.shared.set(self.bytes, scan.current());
+            self.meter.passed(self.bytes, scan.passing());
         }
         self.hash.update(bytes);
         to.write_all(bytes).map_err(StreamError::broken)

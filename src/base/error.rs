@@ -128,8 +128,14 @@ impl Error {
                 | std::io::ErrorKind::QuotaExceeded
                 | std::io::ErrorKind::FileTooLarge
         );
+        let what = format!("cannot {action} `{}`", path.display());
+        // Nothing is said of a file that could not be looked at.
+        let limit = Limit::of(err).filter(|limit| *limit != Limit::Processes);
+        if let Some(limit) = limit {
+            return limit.error(&what, err);
+        }
         let code = if full { Code::Disk } else { code };
-        let error = Error::new(code, format!("cannot {action} `{}`: {err}", path.display()));
+        let error = Error::new(code, format!("{what}: {err}"));
         match err.kind() {
             std::io::ErrorKind::NotFound => error.absent(),
             _ if full => error.hint("Make room there, or name a folder on another file system."),
@@ -139,29 +145,26 @@ impl Error {
 
     /// A program, a thread or a pipe that could not be had. `what` says which.
     pub(crate) fn not_started(what: &str, err: &std::io::Error) -> Error {
-        use rustix::io::Errno;
-        let (code, hint) = match Errno::from_io_error(err) {
-            Some(Errno::AGAIN) => (
-                Code::StageFailed,
-                "There are too many processes: look at `ulimit -u` and at the pids limit of the container.",
-            ),
-            Some(Errno::MFILE | Errno::NFILE) => (
-                Code::StageFailed,
-                "There are too many open files: look at `ulimit -n`, and at fs.file-max of this host.",
-            ),
-            Some(Errno::NOMEM) => (
-                Code::StageFailed,
-                "There is not enough memory: look at `ulimit -v` and at the memory limit of the container.",
-            ),
-            _ => (Code::ToolUnfit, "Reinstall it, or take it out of PATH."),
-        };
-        Error::new(code, format!("{what}: {err}")).hint(hint)
+        match Limit::of(err) {
+            Some(limit) => limit.error(what, err),
+            None => Error::new(Code::ToolUnfit, format!("{what}: {err}"))
+                .hint("Reinstall it, or take it out of PATH."),
+        }
     }
 
     /// What to do, in place of what was said before.
     pub(crate) fn hint(mut self, hint: impl Into<Hints>) -> Error {
         self.hints = hint.into();
         self
+    }
+
+    /// What to do, where nothing was said before.
+    pub(crate) fn or_hint(self, hint: impl Into<Hints>) -> Error {
+        if self.hints.is_empty() {
+            self.hint(hint)
+        } else {
+            self
+        }
     }
 
     /// With the settings that were given in each hint that is a command of ours.
@@ -198,5 +201,40 @@ impl Error {
 
     pub(crate) fn exit(&self) -> Exit {
         self.code.exit()
+    }
+}
+
+/// A limit of this process or host that was met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Limit {
+    Processes,
+    OpenFiles,
+    Memory,
+}
+
+impl Limit {
+    fn of(err: &std::io::Error) -> Option<Limit> {
+        use rustix::io::Errno;
+        match Errno::from_io_error(err)? {
+            Errno::AGAIN => Some(Limit::Processes),
+            Errno::MFILE | Errno::NFILE => Some(Limit::OpenFiles),
+            Errno::NOMEM => Some(Limit::Memory),
+            _ => None,
+        }
+    }
+
+    fn error(self, what: &str, err: &std::io::Error) -> Error {
+        let hint = match self {
+            Limit::Processes => {
+                "There are too many processes: look at `ulimit -u` and at the pids limit of the container."
+            }
+            Limit::OpenFiles => {
+                "There are too many open files: look at `ulimit -n`, and at fs.file-max of this host."
+            }
+            Limit::Memory => {
+                "There is not enough memory: look at `ulimit -v` and at the memory limit of the container."
+            }
+        };
+        Error::new(Code::StageFailed, format!("{what}: {err}")).hint(hint)
     }
 }

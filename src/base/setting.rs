@@ -9,6 +9,8 @@ pub(crate) fn takes(verb: &str, option: &str) -> bool {
     let is = |verbs: &[&str]| verbs.contains(&verb);
     match option {
         "--config" | "--quiet" => true,
+        // They start nothing.
+        "--verbose" => !is(&["list", "operator-package", "prune"]),
         // It prints scripts.
         "--json" => verb != "operator-package",
         "--store" => verb != "prove-mechanism",
@@ -17,7 +19,7 @@ pub(crate) fn takes(verb: &str, option: &str) -> bool {
         "--sign-with" | "--signed-by" => {
             !is(&["list", "prune", "prove-mechanism", "operator-package"])
         }
-        "--dbname" | "--lock-wait" => plans || is(&["diff", "restore"]),
+        "--dbname" | "--container" | "--lock-wait" => plans || is(&["diff", "restore"]),
         "--no-prelude" => plans || verb == "restore",
         "--table" => plans || is(&["diff", "operator-package"]),
         "--recipient" => plans || verb == "prove-mechanism",

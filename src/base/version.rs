@@ -1,6 +1,10 @@
-//! PostgreSQL's version numbers, from ten on: major and minor.
+//! Our own version; and PostgreSQL's version numbers, from ten on: major and minor.
 
 use serde::Serialize;
+
+/// Of this program.
+pub(crate) const PGSEAL: &str = env!("CARGO_PKG_VERSION");
+
 /// A program and the version it says it has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Version {

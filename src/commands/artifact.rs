@@ -2,6 +2,7 @@
 
 use crate::backup::finished::FinishedBackup;
 use crate::base::error::{Code, Error, Result};
+use crate::base::meter::Meter;
 use crate::base::names::{self, RunId};
 use crate::config::cli;
 use crate::config::settings::Config;
@@ -175,6 +176,7 @@ pub(crate) fn manifest_alone(
 pub(crate) fn key<'a>(
     config: &Config,
     passphrase: Option<Vec<u8>>,
+    meter: &Meter,
     cancel: &'a Cancel,
 ) -> Result<Decryptor<'a>> {
     let gpg = command::gpg(&config.gnupg_home, &config.env)?;
@@ -185,7 +187,7 @@ pub(crate) fn key<'a>(
                 .hint("Name the keyring that has the secret key with --gnupg-home."),
         );
     }
-    Ok(Decryptor::new(&gpg, passphrase, &config.env, cancel))
+    Ok(Decryptor::new(&gpg, passphrase, &config.env, cancel, meter))
 }
 
 /// Refuses an artifact of which nothing says who sealed it.

@@ -4,26 +4,26 @@ use crate::backup::gather::gather;
 use crate::backup::restorability::WHOLE;
 use crate::backup::run::{new_run_id, prepare};
 use crate::base::error::Result;
+use crate::base::meter::Meter;
 use crate::base::names::{RunId, TableName};
 use crate::config::cli;
 use crate::config::settings::Config;
 use crate::process::cancel::Cancel;
 use crate::report::backup::Planned;
 use crate::report::print::{self, Answer};
-use crate::report::progress::Progress;
 use crate::store::folder::Store;
 
 pub(crate) fn run(
     args: &cli::Backup,
     config: &Config,
     cancel: &Cancel,
-    show: &mut dyn FnMut(&Progress, u64),
+    meter: &Meter,
 ) -> Result<Answer> {
     let run_id = args.run_id.clone().map_or_else(new_run_id, Ok)?;
     if args.dry_run {
         return dry_run(run_id, config, cancel);
     }
-    let finished = prepare(run_id, config, cancel)?.run(config, cancel, show)?;
+    let finished = prepare(run_id, config, cancel)?.run(config, cancel, meter)?;
     Ok(Answer {
         notes: finished.notes(),
         undelivered: Some(finished.kept()),
@@ -51,6 +51,10 @@ fn dry_run(run_id: RunId, config: &Config, cancel: &Cancel) -> Result<Answer> {
         artifact: &plan.artifact_ref,
         dump: gathered.plan.dump.to_string(),
         encrypt: gathered.plan.encrypt.to_string(),
+        sign: gathered
+            .signer
+            .as_ref()
+            .map(|signer| signer.spec.to_string()),
     };
     notes.extend(planned.lines());
     notes.extend(gathered.restorability.notes(WHOLE));

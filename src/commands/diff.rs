@@ -1,6 +1,7 @@
 //! `pgseal diff`: what changed in the tables since the backup.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::meter::Meter;
 use crate::commands::artifact::{CallerInput, given, key, manifest_alone, sound};
 use crate::config::cli::{self, DiffFormat};
 use crate::config::flags::Settings;
@@ -26,6 +27,7 @@ pub(crate) fn run(
     settings: &Settings,
     config: &Config,
     cancel: &Cancel,
+    meter: &Meter,
 ) -> Result<Answer> {
     if settings.json && args.format.is_some() {
         let what = "--json and --format are two forms of one report";
@@ -43,7 +45,8 @@ pub(crate) fn run(
     let live = live_tables(&config.connection, &names(&tables), encoding, cancel)?;
     live.check(&manifest, &config.connection)?;
     let connection = config.connection.pinned(&live.session.place());
-    let key = key(config, given.passphrase, cancel).map_err(|error| error.on_disk(untouched))?;
+    let key =
+        key(config, given.passphrase, meter, cancel).map_err(|error| error.on_disk(untouched))?;
     let subject = Subject {
         artifact: verification.verified()?,
         key: &key,
@@ -126,17 +129,20 @@ fn counted(
     let live = live_tables(&config.connection, &names(&tables), encoding, cancel)?;
     live.session.check(manifest)?;
     live.check_tables(&config.connection)?;
-    let since = counts::count(manifest, &tables, &live, &config.connection, cancel)?;
-    let all = tables.iter().zip(&since.tables);
-    let all = all.map(|(table, rows)| CountedTable {
-        table: table.name.to_string(),
-        target: table.target.clone(),
-        then: table.rows,
-        now: rows.rows,
-        written: rows.written,
-        unsure: rows.unsure,
-        changed_or_gone: rows.changed_or_gone(table.rows),
-    });
+    let connection = config.connection.pinned(&live.session.place());
+    let counts = counts::count(manifest, &connection, &tables, &read.subject.given, cancel)?;
+    let all = tables
+        .iter()
+        .zip(&counts.tables)
+        .map(|(table, counts)| CountedTable {
+            table: table.name.to_string(),
+            target: table.target.clone(),
+            then: table.rows,
+            now: counts.rows,
+            written: counts.written,
+            unsure: counts.unsure,
+            changed_or_gone: counts.changed_or_gone(table.rows),
+        });
     let all: Vec<CountedTable> = all.collect();
     let structure = structure::of_tables(&tables, &live, manifest);
     let report = DiffCountsReport {
@@ -145,8 +151,8 @@ fn counted(
         run_id: read.subject.run_id(),
         database: live.session.place().to_string(),
         since: manifest.timing.started_at.clone(),
-        open_transactions: since.open,
-        notes: since.notes(),
+        open_transactions: counts.open,
+        notes: counts.notes,
         tables: all,
         structure: structure.into_iter().map(StructureLine::of).collect(),
         checks: read.findings,

@@ -5,6 +5,7 @@ use crate::backup::run::{self, new_run_id};
 use crate::backup::second_mark;
 use crate::base::error::{Code, Error, Result};
 use crate::base::exit::Exit;
+use crate::base::meter::Meter;
 use crate::base::threads::caught;
 use crate::commands::artifact::verify_sealed;
 use crate::config::cli;
@@ -13,7 +14,6 @@ use crate::process::cancel::{Cancel, stopped};
 use crate::process::exec::Program;
 use crate::process::foreground::{self, Ended};
 use crate::report::print::{self, Answer};
-use crate::report::progress::Progress;
 use crate::report::proof::Verdict;
 use crate::store::envelope_file::EnvelopeFile;
 
@@ -30,7 +30,7 @@ pub(crate) fn prepare(
     args: &cli::Guard,
     config: &Config,
     cancel: &Cancel,
-    show: &mut dyn FnMut(&Progress, u64),
+    meter: &Meter,
 ) -> Result<Ready> {
     const NOTHING: &str = "nothing was written to the store";
     let program = Program::find(&args.command, &config.env);
@@ -47,7 +47,7 @@ pub(crate) fn prepare(
             .on_disk(NOTHING)
             .hint("Connect to the primary, or accept what the standby has with --allow-standby."));
     }
-    let finished = prepared.run(config, cancel, show)?;
+    let finished = prepared.run(config, cancel, meter)?;
     let kept = |error: Error| error.on_disk(finished.kept());
     let verification = verify_sealed(&run_id, &finished, config, cancel).map_err(kept)?;
     if verification.verdict() != Verdict::Pass {

@@ -1,6 +1,7 @@
 //! `pgseal list`: what is in the store.
 
 use crate::base::error::Result;
+use crate::base::version::PGSEAL;
 use crate::config::settings::Config;
 use crate::report::listing::{Line, Listing};
 use crate::report::print::Answer;
@@ -14,6 +15,7 @@ pub(crate) fn run(config: &Config) -> Result<Answer> {
     let runs = listing::runs(&store)?;
     let listing = Listing {
         schema: "pgseal/list/1",
+        pgseal_version: PGSEAL,
         store: config.store.display().to_string(),
         runs: runs.iter().map(|run| Line::of(run, &store, now)).collect(),
     };

@@ -3,8 +3,10 @@
 use crate::backup::manifest::Began;
 use crate::backup::run::{new_run_id, prepare};
 use crate::base::error::{Error, Result};
+use crate::base::meter::{End, Meter};
 use crate::base::names::TableName;
 use crate::base::text::counted;
+use crate::base::version::PGSEAL;
 use crate::commands::artifact::verify_sealed;
 use crate::config::cli;
 use crate::config::settings::Config;
@@ -16,7 +18,12 @@ use crate::report::print::{self, Answer};
 use crate::report::prove_backup::{Observed, ProveBackupReport, SessionFacts};
 use std::collections::BTreeMap;
 
-pub(crate) fn run(args: &cli::ProveBackup, config: &Config, cancel: &Cancel) -> Result<Answer> {
+pub(crate) fn run(
+    args: &cli::ProveBackup,
+    config: &Config,
+    cancel: &Cancel,
+    meter: &Meter,
+) -> Result<Answer> {
     let run_id = args.run_id.clone().map_or_else(new_run_id, Ok)?;
     let mut prepared = prepare(run_id.clone(), config, cancel)?;
     let gathered = &prepared.gathered;
@@ -27,8 +34,10 @@ pub(crate) fn run(args: &cli::ProveBackup, config: &Config, cancel: &Cancel) -> 
     let session = SessionFacts::of(&gathered.catalog.session);
     let place = gathered.catalog.place();
     let digest_key = DigestKey::random()?;
+    let estimate = End::About(gathered.catalog.bytes_estimate());
     let look = |when: &str, before: &[NamedDigest]| {
-        let taken = table_digest::take(&dump, scan.clone(), digest_key, before, cancel);
+        meter.begin(Some("reading the tables"), estimate);
+        let taken = table_digest::take(&dump, scan.clone(), digest_key, before, meter, cancel);
         taken.map_err(|error| {
             lock_table.explained(locks, error).while_doing(&format!(
                 "cannot read the tables {when} the backup ({place})"
@@ -38,7 +47,7 @@ pub(crate) fn run(args: &cli::ProveBackup, config: &Config, cancel: &Cancel) -> 
     let before = look("before", &[])?;
     // The look is no part of the backup's time.
     prepared.began = Began::now();
-    let finished = prepared.run(config, cancel, &mut |_, _| {})?;
+    let finished = prepared.run(config, cancel, meter)?;
     let kept = |error: Error| error.on_disk(finished.kept());
     let after = look("after", &before).map_err(kept)?;
     let verification = verify_sealed(&run_id, &finished, config, cancel).map_err(kept)?;
@@ -52,6 +61,7 @@ pub(crate) fn run(args: &cli::ProveBackup, config: &Config, cancel: &Cancel) -> 
     checks.record("rows unchanged", unchanged(&tables));
     let report = ProveBackupReport {
         schema: "pgseal/prove-backup/1",
+        pgseal_version: PGSEAL,
         result: checks.verdict(),
         run_id: run_id.to_string(),
         envelope: finished.manifest.envelope.clone(),

@@ -1,7 +1,9 @@
 //! `pgseal prove-restore`: into a throw-away cluster, and every row compared.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::meter::Meter;
 use crate::base::version;
+use crate::base::version::PGSEAL;
 use crate::commands::artifact::{CallerInput, examine, given, key};
 use crate::commands::restore::{NothingCompared, checks, equal, target};
 use crate::config::cli;
@@ -37,10 +39,15 @@ fn equalities(compared: &[Compared], manifest: Option<&Manifest>) -> Vec<Equalit
     tables.collect()
 }
 
-pub(crate) fn run(args: &cli::ProveRestore, config: &Config, cancel: &Cancel) -> Result<Answer> {
+pub(crate) fn run(
+    args: &cli::ProveRestore,
+    config: &Config,
+    cancel: &Cancel,
+    meter: &Meter,
+) -> Result<Answer> {
     let given = given(&args.named, args.passphrase_fd, cancel)?;
     let mut verification = examine(&args.named.target, &given, config, cancel)?;
-    let proof = match prove(args, given, &mut verification, config, cancel) {
+    let proof = match prove(args, given, &mut verification, config, cancel, meter) {
         Ok(proof) => proof,
         // That is the answer, and not that it could not be asked.
         Err(error) if error.code == Code::NotVerified => {
@@ -50,6 +57,7 @@ pub(crate) fn run(args: &cli::ProveRestore, config: &Config, cancel: &Cancel) ->
     };
     let report = ProveRestoreReport {
         schema: "pgseal/prove-restore/1",
+        pgseal_version: PGSEAL,
         result: proof.checks.verdict(),
         run_id: verification.subject.run_id(),
         artifact: verification.subject.artifact.display().to_string(),
@@ -91,6 +99,7 @@ fn prove(
     verification: &mut Verification,
     config: &Config,
     cancel: &Cancel,
+    meter: &Meter,
 ) -> Result<RestoreProof> {
     let manifest = verification.verified()?.manifest;
     let dumped = version::major(&manifest.tools.pg_dump.version).unwrap_or(0);
@@ -113,9 +122,10 @@ fn prove(
     let root = room::root(args.scratch_dir.as_deref(), manifest)?;
     // What the caller vouches for may do what a restore by an administrator does.
     let trusted = verification.origin.proved();
-    let key = key(config, given.passphrase, cancel)?;
+    let key = key(config, given.passphrase, meter, cancel)?;
     let manifest = manifest.clone();
     let limits = (!trusted).then(|| Limits::of(&manifest));
+    meter.wait_for("starting a throw-away server");
     let cluster =
         ScratchCluster::start(tools, &root, &manifest, limits, &config.connection, cancel)?;
     let options = RestoreOptions {
@@ -127,6 +137,7 @@ fn prove(
         let key = Decryptor { cancel, ..key };
         cluster.create_roles(&roles(&manifest), cancel)?;
         let plan = plan(&manifest, &cluster.connection, options, cancel)?;
+        meter.silence();
         // A small file may unfold to hours of work.
         let surrounding = open_surrounding(verification, &key)?;
         let verified = verification.verified()?;
@@ -149,6 +160,7 @@ fn prove(
     let tables = equalities(&restored.tables, Some(&manifest));
     let mut checks = checks(verification, &restored, NothingCompared::Fails);
     let mut notes = cluster.notes.clone();
+    meter.wait_for("removing the throw-away server");
     let path = cluster.path().display().to_string();
     let gone = cluster.remove();
     checks.record(

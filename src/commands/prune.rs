@@ -1,6 +1,7 @@
 //! `pgseal prune`: old runs go, by a rule; nothing goes without --apply.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::version::PGSEAL;
 use crate::config::cli;
 use crate::config::settings::Config;
 use crate::process::cancel::Cancel;
@@ -41,6 +42,7 @@ pub(crate) fn run(args: &cli::Prune, config: &Config, cancel: &Cancel) -> Result
     let Scopes { complete, rest } = by_scope(listing::runs(&store)?);
     let mut pruning = Pruning {
         schema: "pgseal/prune/1",
+        pgseal_version: PGSEAL,
         store: config.store.display().to_string(),
         applied: args.apply,
         keep: Vec::new(),

@@ -14,7 +14,7 @@ use crate::report::markdown::{self, Head};
 use crate::report::preflight::checklist;
 use crate::report::print::{self, Answer};
 use crate::report::proof::{Exposed, Readiness, Verdict};
-use crate::report::readiness::table;
+use crate::report::readiness::{Detail, table};
 use crate::report::style::TerminalStyle;
 
 pub(crate) fn run(
@@ -33,19 +33,22 @@ pub(crate) fn run(
         .hint("Give one of them."));
     }
     let audit = audit("pgseal/readiness/1", config, broken, cancel)?;
-    let command = Hint::pgseal(&["readiness", "--format=markdown"]);
-    let command = Hints::from(command).completed(&config.given).lines();
     let config_file = config.file.as_ref();
     let head = Head {
         uid: rustix::process::geteuid().as_raw(),
-        command: command.join(" "),
+        command: line(&["readiness", "--format=markdown"], config),
         config: config_file
             .map(|file| format!("{}, SHA-256 {}", file.display(), config.file_sha256)),
         package: operator_package::parts(config),
     };
     let style = TerminalStyle::of_stdout(&config.env);
+    let detail = if settings.verbose {
+        Detail::AllEvidence
+    } else {
+        Detail::Reason
+    };
     told(audit, args.gate, |found| match args.format {
-        None | Some(Format::Table) => table(found, &style),
+        None | Some(Format::Table) => table(found, detail, &more(found, detail, config), &style),
         Some(Format::Markdown) => markdown::report(found, &head),
     })
 }
@@ -54,6 +57,26 @@ pub(crate) fn preflight(config: &Config, broken: &[Broken], cancel: &Cancel) -> 
     let audit = audit("pgseal/preflight/1", config, broken, cancel)?;
     let style = TerminalStyle::of_stdout(&config.env);
     told(audit, Gate::F4, |found| checklist(found, &style))
+}
+
+/// A command line of ours, with the settings that were given.
+fn line(words: &[&str], config: &Config) -> String {
+    let hints = Hints::from(Hint::pgseal(words)).completed(&config.given);
+    hints.lines().join(" ")
+}
+
+/// Where the rest is told.
+fn more(found: &Readiness, detail: Detail, config: &Config) -> Vec<String> {
+    let mut more = Vec::new();
+    if detail == Detail::Reason {
+        let all = line(&["readiness", "--verbose"], config);
+        more.push(format!("all evidence: {all}"));
+        if !found.rows.findings().iter().all(|row| row.is_ready()) {
+            let mends = line(&["preflight"], config);
+            more.push(format!("what mends it: {mends}"));
+        }
+    }
+    more
 }
 
 /// What is about to be printed is searched for the canary as well.

@@ -1,8 +1,10 @@
 //! `pgseal restore`: back into a database that has none of these tables.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::meter::Meter;
 use crate::base::names::TableName;
 use crate::base::text::counted;
+use crate::base::version::PGSEAL;
 use crate::commands::artifact::{given, key, require_origin, sound};
 use crate::config::cli;
 use crate::config::flags::Settings;
@@ -44,6 +46,7 @@ pub(crate) fn run(
     settings: &Settings,
     config: &Config,
     cancel: &Cancel,
+    meter: &Meter,
 ) -> Result<Answer> {
     if settings.dbname.is_none() {
         return Err(
@@ -70,7 +73,7 @@ pub(crate) fn run(
         options,
         cancel,
     )?;
-    let key = key(config, given.passphrase, cancel)?;
+    let key = key(config, given.passphrase, meter, cancel)?;
     let untouched = "nothing was changed: psql was given nothing";
     let surrounding =
         open_surrounding(&mut verification, &key).map_err(|error| error.on_disk(untouched))?;
@@ -88,6 +91,7 @@ pub(crate) fn run(
     let (notes, targets) = (restored.target.notes(manifest), manifest.targets());
     let report = RestoreReport {
         schema: "pgseal/restore/1",
+        pgseal_version: PGSEAL,
         result: Verdict::Pass,
         run_id: verification.subject.run_id(),
         artifact: verification.subject.artifact.display().to_string(),

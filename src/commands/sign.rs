@@ -3,6 +3,7 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::RunId;
+use crate::base::version::PGSEAL;
 use crate::commands::artifact::{text_of, unreadable};
 use crate::config::cli;
 use crate::config::settings::Config;
@@ -57,6 +58,7 @@ pub(crate) fn run(args: &cli::Sign, config: &Config, cancel: &Cancel) -> Result<
     let all = runs.iter().all(|run| run.result == Verdict::Pass);
     let report = SignReport {
         schema: "pgseal/sign/1",
+        pgseal_version: PGSEAL,
         result: Verdict::pass_if(all),
         store: config.store.display().to_string(),
         signing_key: fingerprint.to_string(),

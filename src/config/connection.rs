@@ -8,6 +8,7 @@ use crate::base::text::shell_word;
 use crate::config::file::File;
 use crate::config::flags::Settings;
 use crate::pg::conninfo::ConnInfo;
+use crate::pg::container::{self, Container, Engine};
 use crate::pg::surroundings::{self, Surroundings};
 
 /// The variable that stands for --dbname.
@@ -92,6 +93,36 @@ pub(crate) fn connection(settings: &Settings, env: &Env, file: &File) -> Result<
     let found = surroundings::look(&info, &source.told(), env);
     let refused = open(&info, &source, &found);
     Ok(whole(Some(info), found.passed_over, refused))
+}
+
+/// The container that is named, if any: one in which this connection means what it means here.
+pub(crate) fn container(
+    settings: &Settings,
+    file: &File,
+    env: &Env,
+    info: Option<&ConnInfo>,
+) -> Result<Option<Container>> {
+    let ours = &file.postgres;
+    let in_file = |why: String| Error::new(Code::Setting, format!("{}: {why}", file.shown));
+    let name = match (&settings.container, &ours.container) {
+        (Some(name), _) => name.clone(),
+        (None, Some(name)) => container::name(name).map_err(in_file)?,
+        (None, None) => return Ok(None),
+    };
+    let engine = ours.container_engine.as_deref().map(|named| {
+        let known = Engine::ALL
+            .into_iter()
+            .find(|engine| engine.name() == named);
+        known.ok_or_else(|| {
+            in_file(format!(
+                "container_engine = {named:?} is neither docker nor podman nor kubectl"
+            ))
+        })
+    });
+    let user = ours.container_user.as_deref();
+    let container = Container::new(engine.transpose()?, &name, user, env)?;
+    container.check(env, info)?;
+    Ok(Some(container))
 }
 
 /// Refuses where a variable says what the connection string leaves open: nobody knows which is meant.

@@ -5,6 +5,7 @@
 
 use crate::base::duration;
 use crate::base::names::{self, TableName};
+use crate::pg::container;
 use crate::pg::encoding::Encoding;
 use clap::Args;
 use std::path::PathBuf;
@@ -42,6 +43,9 @@ pub(crate) struct Settings {
     /// PGSEAL_DBNAME] [default: libpq's own, PGHOST, PGSERVICE, …]
     #[arg(long, global = true, value_name = "CONNINFO")]
     pub dbname: Option<String>,
+    /// Run pg_dump and psql in this container (kubectl: NAMESPACE/POD[/CONTAINER])
+    #[arg(long, global = true, value_name = "NAME", value_parser = container::name)]
+    pub container: Option<String>,
     /// deflate, zstd[:LEVEL], gpg[:LEVEL] or none [default: deflate]
     #[arg(long, global = true, value_name = "METHOD")]
     pub compress: Option<String>,
@@ -70,6 +74,10 @@ pub(crate) struct Settings {
     /// Say nothing on stderr but errors: no warning, no summary, no progress
     #[arg(long, global = true)]
     pub quiet: bool,
+    /// Tell on stderr each command as it is started, with all its arguments. With readiness: all
+    /// evidence
+    #[arg(long, global = true)]
+    pub verbose: bool,
     /// One JSON document on stdout; an error is the last line of stderr, as JSON
     #[arg(long, global = true)]
     pub json: bool,

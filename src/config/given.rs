@@ -18,6 +18,7 @@ pub(crate) fn given(settings: &Settings) -> Given {
     add("--store", one(path(&settings.store)));
     add("--gnupg-home", one(path(&settings.gnupg_home)));
     add("--dbname", one(settings.dbname.clone()));
+    add("--container", one(settings.container.clone()));
     add("--table", settings.tables.iter().map(|t| text(t)).collect());
     add(
         "--recipient",

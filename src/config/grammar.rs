@@ -25,11 +25,20 @@ const EXAMPLES: [&str; 14] = [
     "pgseal sign RUN_ID --envelope kept.jsonl",
 ];
 
+/// What `--dbname` is to `restore`.
+const TARGET: &str = "The database to restore into, without secrets; required. PGSEAL_DBNAME and the \
+    config file never name it";
+
 /// Parses, and refuses a setting that the verb would pass over.
 pub(crate) fn parse(args: &[OsString]) -> Result<Cli, Error> {
     let mut command = command();
     let matches = command.try_get_matches_from_mut(args)?;
     let cli = Cli::from_arg_matches(&matches).map_err(|err| err.format(&mut command))?;
+    // clap sees no conflict where one of the two stands before the verb.
+    if cli.settings.quiet && cli.settings.verbose {
+        let what = "--quiet and --verbose contradict each other";
+        return Err(command.error(ErrorKind::ArgumentConflict, what));
+    }
     let given =
         |arg: &&Arg| matches.value_source(arg.get_id().as_str()) == Some(ValueSource::CommandLine);
     let verb = matches.subcommand_name().unwrap_or_default();
@@ -69,7 +78,13 @@ fn command() -> clap::Command {
         command = command.mut_subcommand(&verb, |of_verb| {
             // In place of the one that every verb inherits.
             let hidden = unused.fold(of_verb, |of_verb, arg| of_verb.arg(arg.clone().hide(true)));
-            hidden.after_help(example)
+            let of_verb = hidden.after_help(example);
+            match settings.iter().find(|arg| arg.get_id() == "dbname") {
+                Some(dbname) if verb == "restore" => of_verb
+                    .arg(dbname.clone().help(TARGET))
+                    .override_usage("pgseal restore [OPTIONS] --dbname <CONNINFO> <RUN_ID|PATH>"),
+                _ => of_verb,
+            }
         });
     }
     command

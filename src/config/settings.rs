@@ -7,7 +7,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::hint::Given;
 use crate::base::names::TableName;
 use crate::base::place;
-use crate::config::connection::{Whole, connection};
+use crate::config::connection::{Whole, connection, container};
 use crate::config::flags::Settings;
 use crate::config::operator::Operator;
 use crate::config::recipients::{self, Recipients};
@@ -39,9 +39,9 @@ pub(crate) struct Config {
     pub gnupg_home: PathBuf,
     /// The check of the writer's seam, as argv; empty where none is configured.
     pub seam: Vec<String>,
-    /// The config file has a section for it.
-    pub seam_section: bool,
     pub operator: Operator,
+    /// Sections of the config file.
+    pub sections: Vec<String>,
     /// The config file that was read, and the SHA-256 of its bytes.
     pub file: Option<PathBuf>,
     pub file_sha256: String,
@@ -99,6 +99,8 @@ impl Config {
             refused,
         } = connection(settings, &env, &file)?;
         mended(&mut broken, "dbname", refused, || ());
+        let container = container(settings, &file, &postgres_env, conninfo.as_ref());
+        let container = mended(&mut broken, "dbname", container, || None);
 
         let compression = match (&settings.compress, &file.encryption.compress) {
             (Some(text), _) => Compression::parse(text)
@@ -175,13 +177,14 @@ impl Config {
                 env: postgres_env,
                 passed_over,
                 lock_wait: lock_wait.unwrap_or(Duration::from_secs(30)),
+                container,
             },
             compression,
             timeout,
             gnupg_home,
-            seam_section: file.seam.is_some(),
-            seam: file.seam.and_then(|seam| seam.command).unwrap_or_default(),
+            seam: file.seam.command.clone().unwrap_or_default(),
             operator,
+            sections: file.sections.clone(),
             file: file.path.clone(),
             file_sha256: file.sha256.clone(),
             env_file: settings

@@ -16,7 +16,7 @@ pub(crate) fn read_trusted(path: &Path) -> Result<String> {
             ErrorKind::PermissionDenied => "Run as a user who may read it, or name another file.",
             _ => "Check the path, or name another file.",
         };
-        Error::io(Code::Setting, action, path, err).hint(hint)
+        Error::io(Code::Setting, action, path, err).or_hint(hint)
     };
     // Asked of the open file, so that it cannot be swapped between the look and the read.
     let mut file = interruptible::open(path).map_err(|err| trouble("open", &err))?;

@@ -72,7 +72,7 @@ pub(crate) fn has_keyring(home: &Path) -> Result<bool> {
             Ok(_) => return Ok(true),
             Err(err) if matches!(err.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
             Err(err) => {
-                return Err(Error::io(Code::KeyUnfit, "read the keyring", &path, &err).hint(
+                return Err(Error::io(Code::KeyUnfit, "read the keyring", &path, &err).or_hint(
                     "Run as the keyring's owner, or name another with --gnupg-home or GNUPGHOME.",
                 ));
             }

@@ -21,6 +21,9 @@ pub(crate) struct Catalog {
     /// Those that values in the tables have.
     pub composites: Vec<Composite>,
     pub relations: Vec<Relation>,
+    /// Where it was asked from; the answer does not know.
+    #[serde(skip)]
+    pub container: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -201,6 +204,7 @@ impl Catalog {
             host: self.session.host.clone(),
             port: self.session.port.clone(),
             role: self.session.user.clone(),
+            container: self.container.clone(),
         }
     }
 

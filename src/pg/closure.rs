@@ -82,6 +82,9 @@ pub(crate) struct Object {
     pub oid: u32,
     pub kind: String,
     pub name: String,
+    /// Quoted as in SQL; a schema's is itself. None of a cast, a language, an extension.
+    #[serde(default)]
+    pub schema: Option<String>,
     /// The type that it is made with, or after: it need not have a statement of its own.
     pub part_of: Option<u32>,
     /// A function whose body is text: what it names is found by that text alone.
@@ -107,7 +110,7 @@ pub(crate) struct JoinedRelation {
 }
 
 /// The schema `public`, which every new database has.
-const PUBLIC: (u32, u32) = (2615, 2200);
+pub(crate) const PUBLIC: (u32, u32) = (2615, 2200);
 
 impl Object {
     /// It has a statement of its own, without which a restore would miss it.

@@ -1,11 +1,13 @@
 //! PostgreSQL: the argv of its tools, what the catalog says, and the plain dump as it passes.
 
 use crate::base::env::Env;
-use crate::base::names::TableName;
+use crate::base::names::{TableName, quoted};
 use crate::pg::connection::Connection;
+use crate::pg::container::Held;
 use crate::pg::encoding::Encoding;
+use crate::pg::prelude::extent::Extent;
 use crate::pg::{server_error, session};
-use crate::process::command::CommandSpec;
+use crate::process::command::{CommandSpec, Quit};
 use std::ffi::OsString;
 
 /// What libpq's tools take from our environment.
@@ -65,7 +67,38 @@ fn script(
         "--no-align",
         "--set=ON_ERROR_STOP=1",
     ]);
-    connected(spec.args(more).arg("--file=-"), connection).stop_with(&[signal_hook::consts::SIGINT])
+    session(
+        connected(spec.args(more).arg("--file=-"), connection),
+        connection,
+    )
+}
+
+/// A psql that is asked to end by SIGINT, with which it cancels its statement; in a container, where
+/// no signal reaches it, by the server.
+fn session(spec: CommandSpec, connection: &Connection) -> CommandSpec {
+    let Some(container) = &connection.container else {
+        return spec.stop_with(Quit::Signals(&[signal_hook::consts::SIGINT]));
+    };
+    let (env, name) = (&connection.env, container.session_name());
+    let end = format!(
+        "--command=SELECT pg_catalog.pg_terminate_backend(pid) \
+         FROM pg_catalog.pg_stat_activity WHERE application_name = '{name}'"
+    );
+    let ender = client("end", &spec.program, env).args(["--no-psqlrc", "--no-password"]);
+    let ender = container.exec(connected(ender.arg(end), connection), env, Held::No);
+    container.exec(
+        spec.env("PGAPPNAME", name),
+        env,
+        Held::Server(Box::new(ender)),
+    )
+}
+
+/// A pg_dump, which reads nothing.
+fn dump(spec: CommandSpec, connection: &Connection) -> CommandSpec {
+    match &connection.container {
+        Some(container) => container.exec(spec, &connection.env, Held::Lifeline),
+        None => spec,
+    }
 }
 
 /// A question.
@@ -147,35 +180,61 @@ pub(crate) fn pg_dump<'a>(
                 .into_iter()
                 .map(|name| format!("--table={}", name.pattern())),
         );
-    connected(spec, connection)
+    dump(connected(spec, connection), connection)
 }
 
-/// All that is no relation, as text in which comments name each entry's catalog row. Locks nothing.
+/// All of this extent that is no relation, as text in which comments name each entry's catalog row.
+/// Locks nothing. None where nothing need be dumped.
 pub(crate) fn pg_dump_prelude(
     program: &str,
     connection: &Connection,
     encoding: Encoding,
-) -> CommandSpec {
+    extent: &Extent,
+) -> Option<CommandSpec> {
+    let extent = match extent {
+        Extent::Nothing => return None,
+        Extent::Everything => vec!["--exclude-table=*.*".to_string()],
+        Extent::Within {
+            schemas,
+            extensions,
+        } => {
+            let named = schemas.iter().map(|name| quoted(name)).flat_map(|name| {
+                [
+                    format!("--schema={name}"),
+                    format!("--exclude-table={name}.*"),
+                ]
+            });
+            // Without a schema that is named it would dump them all.
+            let none = schemas.is_empty().then(|| "--exclude-schema=*".to_string());
+            let extensions = extensions.iter();
+            let extensions = extensions.map(|name| format!("--extension={}", quoted(name)));
+            named.chain(none).chain(extensions).collect()
+        }
+    };
     let spec = client("prelude", program, &connection.env)
         .arg("--format=plain")
         .arg(format!("--encoding={encoding}"))
         .args([
             "--no-password",
             "--schema-only",
-            "--exclude-table=*.*",
             "--no-publications",
             "--no-subscriptions",
             "--verbose",
-        ]);
-    connected(spec, connection)
+        ])
+        .args(extent);
+    Some(dump(connected(spec, connection), connection))
 }
 
-/// Asks a tool for its version; needs no database.
-pub(crate) fn version(program: &str, env: &Env) -> CommandSpec {
-    about(program, env, "--version")
+/// Asks a client tool for its version; needs no database.
+pub(crate) fn version(program: &str, connection: &Connection) -> CommandSpec {
+    let spec = about(program, &connection.env, "--version");
+    match &connection.container {
+        Some(container) => container.exec(spec, &connection.env, Held::No),
+        None => spec,
+    }
 }
 
-/// Asks a tool about itself: it connects to nothing, and needs no password.
+/// Asks a tool of this host about itself: it connects to nothing, and needs no password.
 pub(crate) fn about(program: &str, env: &Env, option: &str) -> CommandSpec {
     let env = env.without(|name| name == "PGPASSWORD");
     client("version", program, &env).arg(option)

@@ -1,10 +1,16 @@
 //! How a database is reached.
 
 use crate::base::env::Env;
+use crate::base::error::{Code, Result};
 use crate::base::hint::Hint;
 use crate::base::text::shell_word;
 use crate::pg::conninfo::ConnInfo;
+use crate::pg::container::Container;
+use crate::pg::engine_trouble;
 use crate::pg::place::Place;
+use crate::process::ask::answered;
+use crate::process::find::{self, Tool};
+use crate::process::run::Output;
 use std::borrow::Cow;
 use std::time::Duration;
 
@@ -18,13 +24,37 @@ pub(crate) struct Connection {
     pub passed_over: Vec<String>,
     /// How long a table's lock is waited for.
     pub lock_wait: Duration,
+    /// Where the client tools run; none: on this host.
+    pub container: Option<Container>,
 }
 
 impl Connection {
+    /// The program of a client tool: of this host, or a name inside the container.
+    pub(crate) fn tool(&self, tool: Tool) -> Result<String> {
+        match &self.container {
+            Some(_) => Ok(tool.name().into()),
+            None => find::find(tool, &self.env),
+        }
+    }
+
+    pub(crate) fn container_name(&self) -> Option<String> {
+        Some(self.container.as_ref()?.name.clone())
+    }
+
+    /// The answer of a tool that went this way; what is none becomes an error, of the container's
+    /// engine where that is the cause.
+    pub(crate) fn answered(&self, ran: Output, code: Code, what: &str) -> Result<Output> {
+        let container = self.container.as_ref();
+        match container.and_then(|container| engine_trouble::blame(container, &ran)) {
+            Some(error) => Err(error),
+            None => answered(ran, code, what),
+        }
+    }
+
     /// One statement by hand, over this connection, as a shell reads it.
     pub(crate) fn by_hand(&self, sql: &str) -> Hint {
         let to = self.conninfo.iter().map(|info| format!("--dbname={info}"));
-        by_hand(to.collect(), sql)
+        self.line(to.collect(), sql)
     }
 
     /// The same as another role.
@@ -33,7 +63,15 @@ impl Connection {
             Some(info) => vec![format!("--dbname={}", info.as_role(role, database))],
             None => vec![format!("--username={role}"), format!("--dbname={database}")],
         };
-        by_hand(to, sql)
+        self.line(to, sql)
+    }
+
+    fn line(&self, to: Vec<String>, sql: &str) -> Hint {
+        let words = self.container.iter().flat_map(Container::by_hand);
+        let words = words.chain(["psql".to_string(), "--no-psqlrc".into()]);
+        let words = words.chain(to).chain([format!("--command={sql}")]);
+        let words: Vec<String> = words.map(|word| shell_word(&word)).collect();
+        Hint::run(words.join(" "))
     }
 
     /// The same, to the one host of a list that has answered: the next session of a list may reach
@@ -56,20 +94,14 @@ impl Connection {
         }
     }
 
-    /// The same for another server, with another environment.
+    /// The same for another server, one of this host, with another environment.
     pub(crate) fn to(&self, conninfo: ConnInfo, env: Env) -> Connection {
         Connection {
             conninfo: Some(conninfo),
             env,
             passed_over: Vec::new(),
             lock_wait: self.lock_wait,
+            container: None,
         }
     }
-}
-
-fn by_hand(to: Vec<String>, sql: &str) -> Hint {
-    let words = ["psql".to_string(), "--no-psqlrc".into()].into_iter();
-    let words = words.chain(to).chain([format!("--command={sql}")]);
-    let words: Vec<String> = words.map(|word| shell_word(&word)).collect();
-    Hint::run(words.join(" "))
 }

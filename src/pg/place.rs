@@ -13,6 +13,8 @@ pub(crate) struct Place {
     pub host: String,
     pub port: String,
     pub role: String,
+    /// Where psql ran, and the host is to be understood.
+    pub container: Option<String>,
 }
 
 impl fmt::Display for Place {
@@ -21,6 +23,10 @@ impl fmt::Display for Place {
         if !DEFAULT_PORT.contains(&self.port.as_str()) {
             write!(f, " port {}", self.port)?;
         }
-        write!(f, " as role `{}`", self.role)
+        write!(f, " as role `{}`", self.role)?;
+        match &self.container {
+            Some(name) => write!(f, ", in the container `{name}`"),
+            None => Ok(()),
+        }
     }
 }

@@ -5,7 +5,8 @@
 //! that the [closure](crate::pg::closure) names are kept, with the comments and privileges that hang on
 //! exactly them; each is wrapped so that it cannot fail where the object is there already.
 
-use crate::pg::closure::{Closure, Object};
+use crate::pg::closure::{Closure, Object, PUBLIC};
+pub(crate) mod extent;
 pub(crate) mod late;
 mod render;
 mod split;
@@ -26,12 +27,19 @@ pub(crate) struct Prelude {
     pub absent: Vec<Object>,
 }
 
+/// The prelude of tables that need nothing around them.
+pub(crate) fn empty() -> Vec<u8> {
+    render::render(&[], &[], &BTreeMap::new(), None)
+}
+
 /// `dump`: the output of [`pg_dump_prelude`](crate::pg::command::pg_dump_prelude).
 pub(crate) fn prelude(dump: &[u8], closure: &Closure) -> Result<Prelude, String> {
     let Dump {
         settings,
         mut entries,
     } = split::split(dump)?;
+    // Every database has it, and who restores may not be allowed to create another.
+    entries.retain(|entry| entry.object != PUBLIC);
     let there: BTreeSet<(u32, u32)> = entries.iter().map(|entry| entry.object).collect();
     let lacking = closure.objects.iter();
     let lacking = lacking.filter(|object| !there.contains(&(object.class, object.oid)));

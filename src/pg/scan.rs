@@ -103,9 +103,10 @@ impl Scan {
         self
     }
 
-    /// The block that is passing, or passed last.
-    pub(crate) fn current(&self) -> Option<&Block> {
-        self.blocks.last()
+    /// The table that is passing, or passed last, and how many of its rows have.
+    pub(crate) fn passing(&self) -> Option<(&TableName, u64)> {
+        let block = self.blocks.last()?;
+        Some((&block.table, block.rows))
     }
 
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), String> {

@@ -9,7 +9,6 @@ use crate::pg::closure::{self, Closure};
 use crate::pg::connection::Connection;
 use crate::pg::server_hint::connection_hint;
 use crate::pg::{command, session};
-use crate::process::ask::{answered, ask};
 use crate::process::cancel::Cancel;
 use crate::process::command::CommandSpec;
 use crate::process::find::{self, Tool};
@@ -27,9 +26,7 @@ pub(crate) fn catalog(
     let variables = catalog_variables(connection, tables);
     let QueryAnswer { text, ended } = query(connection, &variables, &[catalog::QUERY], cancel)?;
     ended?;
-    let catalog = Catalog::parse(&text)?;
-    catalog.check_session()?;
-    Ok(catalog)
+    checked(connection, Catalog::parse(&text)?)
 }
 
 /// What the database says of the tables, and of what a restore of them needs.
@@ -69,9 +66,17 @@ pub(crate) fn catalog_and_closure(
     let closure = closure.and_then(|closure| answers.end().map(|()| closure));
     let closure = closure.map_err(why);
     DatabaseAnswer {
-        catalog: catalog.and_then(|catalog| catalog.check_session().map(|()| catalog)),
+        catalog: catalog.and_then(|catalog| checked(connection, catalog)),
         closure: ended.and(closure),
     }
+}
+
+fn checked(connection: &Connection, catalog: Catalog) -> Result<Catalog> {
+    catalog.check_session()?;
+    Ok(Catalog {
+        container: connection.container_name(),
+        ..catalog
+    })
 }
 
 /// What psql wrote, and whether it answered all: an error in one question leaves the answers to
@@ -104,16 +109,19 @@ pub(crate) fn query(
     let what = "cannot ask the database";
     let ran = run(&spec, input, cancel);
     let text = ran.text();
-    let ended = answered(ran, Code::Database, what).map_err(|error| {
-        let talk = error
-            .said()
-            .fold(String::new(), |all, line| all + line + "\n");
-        if error.hints.is_empty() {
-            error.hint(connection_hint(&talk))
-        } else {
-            error
-        }
-    });
+    let ended = connection
+        .answered(ran, Code::Database, what)
+        .map_err(|error| {
+            let talk = error
+                .said()
+                .fold(String::new(), |all, line| all + line + "\n");
+            // A run that was stopped was refused by nobody.
+            if error.hints.is_empty() && error.code == Code::Database {
+                error.hint(connection_hint(&talk))
+            } else {
+                error
+            }
+        });
     Ok(QueryAnswer {
         text,
         ended: ended.map(drop),
@@ -121,7 +129,7 @@ pub(crate) fn query(
 }
 
 pub(crate) fn catalog_query(connection: &Connection) -> Result<CommandSpec> {
-    let psql = find::find(Tool::Psql, &connection.env)?;
+    let psql = connection.tool(Tool::Psql)?;
     Ok(command::psql(&psql, connection))
 }
 
@@ -144,7 +152,8 @@ pub(crate) fn pg_dump_for(
     let chosen = if of(&first) == major {
         first
     } else {
-        match find::of_major(Tool::PgDump, major) {
+        let own = connection.container.is_none();
+        match own.then(|| find::of_major(Tool::PgDump, major)).flatten() {
             Some(program) => pg_version(connection, &program, cancel)?,
             None => first,
         }
@@ -173,14 +182,15 @@ pub(crate) fn pg_dump_for(
 
 /// The pg_dump on PATH.
 pub(crate) fn pg_dump(connection: &Connection, cancel: &Cancel) -> Result<Version> {
-    let program = find::find(Tool::PgDump, &connection.env)?;
+    let program = connection.tool(Tool::PgDump)?;
     pg_version(connection, &program, cancel)
 }
 
 fn pg_version(connection: &Connection, program: &str, cancel: &Cancel) -> Result<Version> {
-    let spec = command::version(program, &connection.env);
+    let spec = command::version(program, connection);
     let what = format!("cannot ask `{program}` for its version");
-    let ran = ask(&spec, Input::Null, cancel, Code::ToolUnfit, &what)?;
+    let ran = run(&spec, Input::Null, cancel);
+    let ran = connection.answered(ran, Code::ToolUnfit, &what)?;
     let version = version::from_tool(&ran.text())
         .filter(|v| version::major(v).is_some())
         .ok_or_else(|| {

@@ -1,6 +1,7 @@
 //! What rows tables have now: counted and summed in the dump that a backup would take.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::meter::Meter;
 use crate::base::names::TableName;
 use crate::pg::copy::CopyHeader;
 use crate::pg::row_digest::{DigestKey, RowDigest, TableDigest};
@@ -28,8 +29,6 @@ struct Digests {
     tables: Vec<(Vec<Vec<u8>>, RowDigest)>,
 }
 
-impl Digests {}
-
 impl Listener for Digests {
     fn copy(&mut self, header: &CopyHeader, table: &TableName) {
         let before = self.before.iter().find(|before| before.table == *table);
@@ -51,12 +50,17 @@ impl Listener for Digests {
 struct Dump {
     scan: Scan,
     digests: Digests,
+    bytes: u64,
+    meter: Meter,
 }
 
 impl Sink for Dump {
     fn push(&mut self, bytes: &[u8]) -> std::result::Result<(), StreamError> {
         let pushed = self.scan.push_to(bytes, &mut self.digests);
-        Ok(pushed.map_err(|why| incomplete(&why))?)
+        pushed.map_err(|why| incomplete(&why))?;
+        self.bytes += bytes.len() as u64;
+        self.meter.passed(self.bytes, self.scan.passing());
+        Ok(())
     }
 }
 
@@ -72,6 +76,7 @@ pub(crate) fn take(
     scan: Scan,
     key: DigestKey,
     before: &[NamedDigest],
+    meter: &Meter,
     cancel: &Cancel,
 ) -> Result<Vec<NamedDigest>> {
     let sink = Dump {
@@ -81,6 +86,8 @@ pub(crate) fn take(
             before: before.to_vec(),
             tables: Vec::new(),
         },
+        bytes: 0,
+        meter: meter.clone(),
     };
     let streamed = stream(dump, None::<Vec<u8>>, sink, cancel);
     let report = || vec![streamed.outcome.report()];
@@ -98,7 +105,7 @@ pub(crate) fn take(
         let error = Error::new(Code::StageFailed, what).hint(dump_hint(&streamed.outcome));
         return Err(error.stages(report()));
     }
-    let Some((Dump { scan, digests }, Ok(()))) = streamed.sink else {
+    let Some((Dump { scan, digests, .. }, Ok(()))) = streamed.sink else {
         return Err(incomplete("it was not read to its end"));
     };
     let blocks = scan.finish().map_err(|why| incomplete(&why))?;

@@ -1,7 +1,8 @@
 //! One child: started from its spec, asked to end, killed; and how it ended.
 
 use crate::base::error::{Error, Result, StageReport};
-use crate::process::command::CommandSpec;
+use crate::process::announce::announce;
+use crate::process::command::{CommandSpec, Quit};
 use crate::process::leader::Leader;
 use crate::process::status_lines::StatusLines;
 use std::fmt;
@@ -92,6 +93,11 @@ impl ChildExit {
 pub(crate) struct Child {
     pub leader: Arc<Leader>,
     pub status_lines: StatusLines,
+    quit: Quit,
+    /// Our end of the pipe whose end asks it to end.
+    lifeline: Option<PipeWriter>,
+    /// The command that was started to end it.
+    ender: Option<duct::Handle>,
     /// Those by which it was not asked to end yet.
     signals: std::slice::Iter<'static, i32>,
     asked: Option<Instant>,
@@ -108,28 +114,33 @@ enum Left {
 }
 
 impl Child {
-    /// Starts the command with exactly the environment of its spec.
+    /// Starts the command with exactly the environment of its spec. `lifeline`: the other end of its
+    /// standard input, where that says by its end that the command must end.
     pub(crate) fn start(
         spec: &CommandSpec,
         stdin: Option<PipeReader>,
+        lifeline: Option<PipeWriter>,
         stdout: PipeWriter,
         stderr: PipeWriter,
     ) -> Result<Child> {
-        let command = duct::cmd(&spec.program, &spec.args)
-            .full_env(spec.env.iter().cloned())
-            .stdout_file(stdout)
-            .stderr_file(stderr)
-            .unchecked();
+        let command = expression(spec).stdout_file(stdout).stderr_file(stderr);
         let command = match stdin {
             None => command.stdin_null(),
             Some(pipe) => command.stdin_file(pipe),
         };
         let what = || format!("`{}` could not be started", spec.program);
+        announce(spec);
         let leader = Leader::start(command).map_err(|err| Error::not_started(&what(), &err))?;
         Ok(Child {
             leader: Arc::new(leader),
             status_lines: StatusLines::default(),
-            signals: spec.ending.iter(),
+            signals: match &spec.quit {
+                Quit::Signals(signals) => signals.iter(),
+                Quit::Lifeline | Quit::By(_) => [signal_hook::consts::SIGTERM].iter(),
+            },
+            quit: spec.quit.clone(),
+            lifeline,
+            ender: None,
             asked: None,
             killed: false,
             left: Left::Unknown,
@@ -155,7 +166,9 @@ impl Child {
             return waited.is_some_and(|waited| waited > GRACE);
         }
         if waited.is_none_or(|waited| waited > PATIENCE) {
+            let gently = self.asked.is_none() && self.ask_gently();
             match self.signals.next() {
+                _ if gently => {}
                 Some(signal) => self.leader.signal(*signal),
                 None => {
                     self.killed = true;
@@ -165,6 +178,19 @@ impl Child {
             self.asked = Some(Instant::now());
         }
         false
+    }
+
+    /// Asks it to end otherwise than by a signal. False where there is no such way.
+    fn ask_gently(&mut self) -> bool {
+        match &self.quit {
+            Quit::Signals(_) => false,
+            Quit::Lifeline => self.lifeline.take().is_some(),
+            Quit::By(spec) => {
+                let quiet = expression(spec).stdin_null().stdout_null().stderr_null();
+                self.ender = quiet.start().ok();
+                self.ender.is_some()
+            }
+        }
     }
 
     /// Asks the rest of its group to end, this long after the child itself has; `GRACE` later it is
@@ -193,6 +219,23 @@ impl Child {
     }
 }
 
+fn expression(spec: &CommandSpec) -> duct::Expression {
+    duct::cmd(&spec.program, &spec.args)
+        .full_env(spec.env.iter().cloned())
+        .unchecked()
+}
+
+/// Collects the command that ended it; one that still runs by then hangs.
+impl Drop for Child {
+    fn drop(&mut self) {
+        if let Some(ender) = &self.ender
+            && !matches!(ender.try_wait(), Ok(Some(_)))
+        {
+            let _ = ender.kill();
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,7 +245,7 @@ mod tests {
         let start = |program: &str, arg: &str| {
             let spec = CommandSpec::new("x", program).arg(arg);
             let (out, err) = (std::io::pipe().unwrap().1, std::io::pipe().unwrap().1);
-            Child::start(&spec, None, out, err).unwrap()
+            Child::start(&spec, None, None, out, err).unwrap()
         };
         let mut gone = start("/bin/true", "");
         gone.leader.wait();

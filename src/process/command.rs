@@ -13,11 +13,24 @@ pub(crate) struct CommandSpec {
     pub stage: &'static str,
     pub program: String,
     pub args: Vec<String>,
+    /// What the program runs, where that is another.
+    pub runs: Option<String>,
     pub env: Vec<(OsString, OsString)>,
     pub status_prefix: Option<&'static str>,
     pub expected_talk: Option<&'static str>,
-    pub ending: &'static [i32],
+    pub quit: Quit,
     pub stderr_filter: Option<NewStderrFilter>,
+}
+
+/// How a command is asked to end, before it is killed.
+#[derive(Debug, Clone)]
+pub(crate) enum Quit {
+    /// By these signals, one after the other.
+    Signals(&'static [i32]),
+    /// By the end of its standard input, in which it reads nothing; then by SIGTERM.
+    Lifeline,
+    /// By another command, which ends what it does elsewhere; then by SIGTERM.
+    By(Box<CommandSpec>),
 }
 
 /// Decides line by line what is kept of a command's standard error.
@@ -36,17 +49,18 @@ impl CommandSpec {
             stage,
             program: program.into(),
             args: Vec::new(),
+            runs: None,
             env: Vec::new(),
             status_prefix: None,
             expected_talk: None,
-            ending: &[signal_hook::consts::SIGTERM],
+            quit: Quit::Signals(&[signal_hook::consts::SIGTERM]),
             stderr_filter: None,
         }
     }
 
-    /// It is asked to end by these signals, one after the other, instead of SIGTERM.
-    pub(crate) fn stop_with(self, ending: &'static [i32]) -> CommandSpec {
-        CommandSpec { ending, ..self }
+    /// It is asked to end in this way, instead of by SIGTERM.
+    pub(crate) fn stop_with(self, quit: Quit) -> CommandSpec {
+        CommandSpec { quit, ..self }
     }
 
     /// Only what the filter lets through is kept of its standard error: the rest may hold rows.
@@ -106,6 +120,12 @@ impl CommandSpec {
     pub(crate) fn expect_talk(mut self, line: &'static str) -> CommandSpec {
         self.expected_talk = Some(line);
         self
+    }
+
+    /// The name of what it is all for.
+    pub(crate) fn tool(&self) -> &str {
+        let path = self.runs.as_ref().unwrap_or(&self.program);
+        path.rsplit('/').next().unwrap_or(path)
     }
 
     /// Program and arguments, as executed.

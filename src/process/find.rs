@@ -16,10 +16,13 @@ pub(crate) enum Tool {
     Postgres,
     Setpriv,
     Cat,
+    Docker,
+    Podman,
+    Kubectl,
 }
 
 impl Tool {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Tool::Gpg => "gpg",
             Tool::Gpgconf => "gpgconf",
@@ -30,6 +33,9 @@ impl Tool {
             Tool::Postgres => "postgres",
             Tool::Setpriv => "setpriv",
             Tool::Cat => "cat",
+            Tool::Docker => "docker",
+            Tool::Podman => "podman",
+            Tool::Kubectl => "kubectl",
         }
     }
 
@@ -41,6 +47,9 @@ impl Tool {
             Tool::Postgres => "postgresql",
             Tool::Setpriv => "util-linux",
             Tool::Cat => "coreutils",
+            Tool::Docker => "docker.io",
+            Tool::Podman => "podman",
+            Tool::Kubectl => "kubernetes-client",
         }
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn stream<R: Source, S: Sink>(
         feeding = feed(&mut supervisor, 0, source.zip(stdin));
         reading = supervisor.read(0, sink, stdout, keep);
     }
-    let stop = supervisor.supervise(cancel, &mut || {});
+    let stop = supervisor.supervise(cancel);
     Streamed {
         outcome: supervisor.exit(0),
         source: taken(feeding).map(|(_, how)| how),
@@ -54,14 +54,13 @@ pub(crate) struct Piped<T, S> {
 const CONSUMER: usize = 0;
 const PRODUCER: usize = 1;
 
-/// Runs both to their ends. `tick` is called a few times a second, for progress.
+/// Runs both to their ends.
 pub(crate) fn pipe<R: Source, T: Tap, S: Sink>(
     source: Option<R>,
     specs: [&CommandSpec; 2],
     tap: T,
     sink: S,
     cancel: &Cancel,
-    tick: &mut dyn FnMut(),
 ) -> Piped<T, S> {
     let mut supervisor = Supervisor::new();
     // The consumer first: where it cannot start, no dump begins and no lock is taken.
@@ -73,7 +72,7 @@ pub(crate) fn pipe<R: Source, T: Tap, S: Sink>(
         tapping = tapped(&mut supervisor, tap, producer.stdout, consumer.stdin);
         reading = supervisor.read(CONSUMER, sink, consumer.stdout, keep);
     }
-    let stop = supervisor.supervise(cancel, tick);
+    let stop = supervisor.supervise(cancel);
     let source = match taken(feeding) {
         Some((_, Err(StreamError::Rejected(why)))) => Some(why),
         _ => None,

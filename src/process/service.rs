@@ -29,7 +29,7 @@ impl Service {
             return None;
         }
         // What it said last comes just behind its end.
-        self.0.supervise(&Cancel::none(), &mut || {});
+        self.0.supervise(&Cancel::none());
         Some(self.0.exit(0))
     }
 
@@ -47,6 +47,6 @@ impl Service {
 /// Ends it by the signals of its spec, and waits for its end.
 impl Drop for Service {
     fn drop(&mut self) {
-        self.0.supervise(&Cancel::raised(), &mut || {});
+        self.0.supervise(&Cancel::raised());
     }
 }

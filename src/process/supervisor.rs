@@ -5,7 +5,7 @@ use crate::base::error::{Error, Result};
 use crate::base::threads::caught;
 use crate::process::cancel::{Cancel, StopReason};
 use crate::process::child::{Child, ChildExit, ExitKind, GRACE, TICK};
-use crate::process::command::CommandSpec;
+use crate::process::command::{CommandSpec, Quit};
 use crate::process::flow::{Passed, StreamError};
 use crate::process::output::Output;
 use crate::process::stage::Stage;
@@ -90,12 +90,14 @@ impl Supervisor {
             io::pipe().map_err(|err| Error::not_started(&what, &err))
         };
         let (stdout, stderr) = (pipe()?, pipe()?);
-        let (stdin, feed) = match stdin {
-            Stdin::Empty => None,
-            Stdin::Fed => Some(pipe()?),
+        let held = matches!(spec.quit, Quit::Lifeline);
+        let (stdin, to) = match stdin {
+            Stdin::Empty if !held => None,
+            Stdin::Empty | Stdin::Fed => Some(pipe()?),
         }
         .unzip();
-        let child = Child::start(spec, stdin, stdout.1, stderr.1)?;
+        let (feed, lifeline) = if held { (None, to) } else { (to, None) };
+        let child = Child::start(spec, stdin, lifeline, stdout.1, stderr.1)?;
         let (leader, lines) = (child.leader.clone(), child.status_lines.clone());
         self.stages[at].child = Some(child);
         let (tx, to_read) = (self.tx.clone(), spec.clone());
@@ -194,12 +196,7 @@ impl Supervisor {
 
     /// Waits until all has ended, and ends what must not go on: all stages where a signal, the
     /// limit or one of our threads says so, and one whose reader is gone before it had read all.
-    /// `tick` is called a few times a second.
-    pub(crate) fn supervise(
-        &mut self,
-        cancel: &Cancel,
-        tick: &mut dyn FnMut(),
-    ) -> Option<StopReason> {
+    pub(crate) fn supervise(&mut self, cancel: &Cancel) -> Option<StopReason> {
         let (mut stop, mut gone) = (None, None::<Instant>);
         loop {
             let ended = self.have_ended();
@@ -211,9 +208,8 @@ impl Supervisor {
             if over || self.end_children() {
                 break;
             }
-            match self.rx.recv_timeout(TICK) {
-                Ok(event) => self.take(event),
-                Err(_) => tick(),
+            if let Ok(event) = self.rx.recv_timeout(TICK) {
+                self.take(event);
             }
         }
         self.end_groups();

@@ -53,6 +53,6 @@ impl Tether {
 impl Drop for Tether {
     fn drop(&mut self) {
         self.held = None;
-        self.supervisor.supervise(&Cancel::raised(), &mut || {});
+        self.supervisor.supervise(&Cancel::raised());
     }
 }

@@ -7,7 +7,9 @@ use crate::base::env::hostname;
 use crate::base::error::{Code, Error, Result};
 use crate::base::hint::{Hint, Hints};
 use crate::base::place;
+use crate::base::text::shell_word;
 use crate::base::threads::{self, Task, joined};
+use crate::base::version;
 use crate::config::settings::{Broken, Config, refused};
 use crate::process::cancel::Cancel;
 use crate::readiness::mechanism::canary::Canary;
@@ -37,7 +39,7 @@ pub(crate) fn audit(
         cancel,
     };
     let run_id = &new_run_id();
-    let (matrix, mechanism) = thread::scope(|scope| {
+    let (matrix, mechanism, estimates) = thread::scope(|scope| {
         // The longest first.
         let mechanism = threads::spawn(scope, || gpg::mechanism(host));
         // Asked all over again, so that two plans are two.
@@ -59,11 +61,12 @@ pub(crate) fn audit(
             backup_runner: Finding::unknown("not looked at"),
             gpg_mechanism: Finding::unknown("not looked at"),
         };
+        let estimates = database::estimates(host, catalog);
         let plan = runner::plan(host, run_id, Some(answers));
         matrix.backup_runner = runner::judge(plan, joined(again), &matrix);
         let mechanism = joined(mechanism);
         matrix.gpg_mechanism = gpg::judge(&mechanism);
-        (matrix, mechanism)
+        (matrix, mechanism, estimates)
     });
     // A report that was cut short is none.
     cancel.check()?;
@@ -75,8 +78,9 @@ pub(crate) fn audit(
         schema,
         created_at: Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
         host: hostname(),
-        pgseal_version: env!("CARGO_PKG_VERSION"),
+        pgseal_version: version::PGSEAL,
         tables: tables.iter().map(ToString::to_string).collect(),
+        estimates,
         verdict: Judgement::of(&matrix, exposed),
         rows: matrix.given(&config.given),
         searched: made.map_or(Vec::new(), |proof| proof.searched.clone()),
@@ -102,6 +106,23 @@ impl Host<'_> {
     pub(crate) fn config_file(&self) -> &Path {
         let file = self.config.file.as_deref();
         file.unwrap_or(Path::new(place::CONFIG))
+    }
+
+    /// How a line gets into a section of it. A section that is there is changed by hand: a second one
+    /// would make the file unreadable.
+    pub(crate) fn set(&self, section: &str, what: &str, line: &str) -> Hints {
+        let file = self.config_file();
+        if self.config.sections.iter().any(|known| known == section) {
+            let shown = file.display();
+            return format!("{what}, in the [{section}] section of {shown}:\n{line}").into();
+        }
+        let (make, word) = place::config_file(file);
+        let line = shell_word(line);
+        let append = format!("printf '%s\\n' '[{section}]' {line} >> {word}");
+        let make: Vec<Hint> = make.into_iter().collect();
+        Hints::from(format!("{what}, as [{section}] in the config file:"))
+            .then(make)
+            .then(Hint::run(append))
     }
 }
 

@@ -8,12 +8,14 @@ use crate::base::names::TableName;
 use crate::base::text::counted;
 use crate::base::version::Version;
 use crate::pg::catalog::{Catalog, Relation, RelationKind};
+use crate::pg::connection::Connection;
 use crate::pg::fitness::show_tables;
 use crate::pg::server::FittingPgDump;
 use crate::pg::{self, server};
 use crate::process::command::CommandSpec;
 use crate::readiness::audit::{Host, first_above, refusal, told, unasked};
 use crate::report::matrix::{Evidence, Finding};
+use crate::report::proof::TableEstimate;
 
 pub(crate) fn asked(host: &Host) -> Option<CommandSpec> {
     server::catalog_query(&host.config.connection).ok()
@@ -68,10 +70,14 @@ pub(crate) fn pg_dump(host: &Host, answers: &HostAnswers) -> Finding {
         Err(error) => return refusal(error),
     };
     let asked = |tool: &Version, answer| {
-        let spec = pg::command::version(&tool.path, &host.config.env);
+        let spec = pg::command::version(&tool.path, &host.config.connection);
         Evidence::run(&spec, answer)
     };
-    let said = asked(first, format!("pg_dump {}", first.version));
+    let connection = &host.config.connection;
+    let place = connection.container_name();
+    let place = place.map_or(String::new(), |name| format!(" in the container `{name}`"));
+    let said = asked(first, format!("pg_dump {}{place}", first.version));
+    let unused = connection.container.as_ref().map(|_| on_this_host(host));
     let Ok(catalog) = &answers.catalog else {
         return Finding::unknown(
             "whether it fits the server is not known: the database could not be asked",
@@ -83,10 +89,28 @@ pub(crate) fn pg_dump(host: &Host, answers: &HostAnswers) -> Finding {
         Err(error) => refusal(error).with(said),
         Ok(FittingPgDump { version, newer }) => {
             let (ours, server) = (&version.version, &catalog.server.version);
-            let answer = format!("pg_dump {ours} for a server {server}");
+            let answer = format!("pg_dump {ours}{place} for a server {server}");
             let newer = newer.as_ref().map(Evidence::warning);
-            Finding::ready(asked(version, answer)).with_all(newer)
+            Finding::ready(asked(version, answer)).with_all(unused.into_iter().chain(newer))
         }
+    }
+}
+
+/// The pg_dump of this host, beside the container's.
+fn on_this_host(host: &Host) -> Evidence {
+    let here = Connection {
+        container: None,
+        ..host.config.connection.clone()
+    };
+    match server::pg_dump(&here, host.cancel) {
+        Ok(tool) => {
+            let spec = pg::command::version(&tool.path, &here);
+            Evidence::run(
+                &spec,
+                format!("pg_dump {} of this host is not used", tool.version),
+            )
+        }
+        Err(error) => Evidence::read("this host", told(&error)),
     }
 }
 
@@ -148,12 +172,32 @@ pub(crate) fn tables(host: &Host, catalog: &Result<Catalog>) -> Finding {
         .hint(catalog.remedies(&problems, &host.config.connection))
 }
 
+pub(crate) fn estimates(host: &Host, catalog: &Result<Catalog>) -> Vec<TableEstimate> {
+    let (Ok(tables), Ok(catalog)) = (&host.config.tables, catalog) else {
+        return Vec::new();
+    };
+    let of_target = |(at, table): (usize, &TableName)| {
+        let parts = catalog.relations.iter().filter(|rel| rel.target == at);
+        let mut parts = parts.map(|rel| (rel.rows_estimate, rel.bytes_estimate));
+        let first = parts.next()?;
+        let (rows, bytes) = parts.fold(first, |all, part| (all.0 + part.0, all.1 + part.1));
+        Some(TableEstimate {
+            table: table.to_string(),
+            rows,
+            bytes,
+        })
+    };
+    tables.iter().enumerate().filter_map(of_target).collect()
+}
+
 fn name_them(host: &Host) -> Hints {
-    let file = host.config_file().display();
-    Hints::from(format!(
-        "Name them in {file}:  [scope]  tables = [\"schema.table\"], or give --table; to choose:"
-    ))
-    .then(show_tables(&host.config.connection))
+    Hints::from("What is there:")
+        .then(show_tables(&host.config.connection))
+        .then(host.set(
+            "scope",
+            "Name the tables of the write with --table, or",
+            "tables = [\"SCHEMA.TABLE\"]",
+        ))
 }
 
 fn described(rel: &Relation, target: Option<&TableName>) -> String {

@@ -6,11 +6,10 @@ use crate::store::manifest::{Manifest, Table};
 
 /// What an operator wants to read after a backup; `place` says where the rows are from.
 pub(crate) fn summary(manifest: &Manifest, place: &str) -> Vec<String> {
-    let tables = manifest.stored().count();
     let mut lines = vec![format!(
         "sealed run {}: {}, {} {}, {} of SQL in {} encrypted, {:.1} s",
         manifest.run_id,
-        counted(tables, "table"),
+        kinds(&manifest.tables),
         thousands(manifest.rows()),
         plural(&manifest.rows(), "row"),
         bytes(manifest.plaintext.size_bytes),
@@ -46,6 +45,21 @@ pub(crate) fn summary(manifest: &Manifest, place: &str) -> Vec<String> {
     lines
 }
 
+/// As many as are listed: `5 tables, 1 partitioned table`.
+fn kinds(tables: &[Table]) -> String {
+    let mut kinds: Vec<&str> = vec!["table"];
+    for table in tables {
+        if !kinds.contains(&&*table.kind) {
+            kinds.push(&table.kind);
+        }
+    }
+    let told = kinds.into_iter().filter_map(|kind| {
+        let count = tables.iter().filter(|table| table.kind == kind).count();
+        (count > 0).then(|| counted(count, kind))
+    });
+    told.collect::<Vec<_>>().join(", ")
+}
+
 /// What a dry run found, for a person; the whole of it is in its JSON.
 pub(crate) struct Planned<'a> {
     pub run_id: &'a str,
@@ -58,6 +72,8 @@ pub(crate) struct Planned<'a> {
     pub artifact: &'a str,
     pub dump: String,
     pub encrypt: String,
+    /// Where a signing key is set.
+    pub sign: Option<String>,
 }
 
 impl Planned<'_> {
@@ -69,8 +85,12 @@ impl Planned<'_> {
             ),
             format!("  from {}", plain(&self.place)),
             format!(
-                "  {}: {}",
-                counted(self.relations, "relation"),
+                "  {}{}: {}",
+                counted(self.tables.len(), "table"),
+                match self.relations {
+                    n if n == self.tables.len() => String::new(),
+                    n => format!(" ({n} with partitions and children)"),
+                },
                 plain(&joined(&self.tables, ", "))
             ),
         ];
@@ -79,6 +99,8 @@ impl Planned<'_> {
         lines.push(format!("  artifact {}", plain(self.artifact)));
         lines.push(format!("  dump: {}", plain(&self.dump)));
         lines.push(format!("  encrypt: {}", plain(&self.encrypt)));
+        let sign = self.sign.iter();
+        lines.extend(sign.map(|sign| format!("  sign: {}", plain(sign))));
         lines
     }
 }

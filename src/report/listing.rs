@@ -13,6 +13,7 @@ use unicode_width::UnicodeWidthStr;
 #[derive(Debug, Serialize)]
 pub(crate) struct Listing {
     pub schema: &'static str,
+    pub pgseal_version: &'static str,
     pub store: String,
     pub runs: Vec<Line>,
 }

@@ -1,7 +1,6 @@
 //! The readiness report as Markdown, to be filed as it is.
 
-use crate::base::text::shell_word;
-use crate::base::text::{counted, plain};
+use crate::base::text::{counted, plain, shell_word, shortened, thousands};
 use crate::report::matrix::{Evidence, EvidenceKind, Row};
 use crate::report::proof::Readiness;
 
@@ -36,6 +35,7 @@ pub(crate) fn report(found: &Readiness, head: &Head) -> String {
     for row in found.rows.rows() {
         out += &line(&row);
     }
+    out += &evidence(found);
     out += &commands(found);
     out += &proof(found);
     out += &scope(found);
@@ -72,9 +72,9 @@ fn key_is_ready(found: &Readiness) -> bool {
 }
 
 fn line(row: &Row) -> String {
-    let mut parts: Vec<String> = row.evidence.iter().map(said).collect();
-    let hints = row.hint.as_deref().unwrap_or_default().lines();
-    parts.extend(hints.map(|hint| format!("hint: {}", cell(hint))));
+    let told = row.evidence.iter().enumerate();
+    let told = told.filter(|(at, one)| *at == 0 || one.kind == EvidenceKind::Warning);
+    let parts: Vec<String> = told.map(|(_, one)| said(one, SHORT)).collect();
     format!(
         "| {} | {} | {} |\n",
         row.component,
@@ -83,13 +83,32 @@ fn line(row: &Row) -> String {
     )
 }
 
-fn said(evidence: &Evidence) -> String {
-    let answer = cell(&evidence.answer);
+/// How much of a piece of evidence stands in the table.
+const SHORT: usize = 160;
+
+fn said(evidence: &Evidence, most: usize) -> String {
+    let answer = cell(&shortened(&evidence.answer, most));
     match (evidence.kind, &evidence.source) {
         (EvidenceKind::Warning, _) => format!("**warning:** {answer}"),
         (_, Some(source)) => format!("{}: {answer}", cell(source)),
         _ => answer,
     }
+}
+
+/// All of it, row by row, and what mends a row.
+fn evidence(found: &Readiness) -> String {
+    let mut out = String::from("\n### Evidence\n");
+    for row in found.rows.rows() {
+        out += &format!("\n#### {}: {}\n\n", cell(row.component), row.state.as_str());
+        for one in row.evidence {
+            out += &format!("- {}\n", said(one, usize::MAX));
+        }
+        if let Some(hint) = &row.hint {
+            let lines: Vec<String> = hint.lines().map(plain).collect();
+            out += &format!("\n{}", fenced("shell", &lines.join("\n")));
+        }
+    }
+    out
 }
 
 /// What was run, in full, once each.
@@ -105,7 +124,7 @@ fn commands(found: &Readiness) -> String {
         }
     }
     let all: String = seen.iter().map(|command| format!("{command}\n")).collect();
-    format!("\nWhat was run:\n\n{}", fenced("text", &all))
+    format!("\n### What was run\n\n{}", fenced("text", &all))
 }
 
 fn proof(found: &Readiness) -> String {
@@ -138,8 +157,16 @@ fn scope(found: &Readiness) -> String {
         "\n## 3. Backup scope: {}\n\n",
         counted(found.tables.len(), "table")
     );
+    if !found.tables.is_empty() {
+        out += "Rows and bytes are the catalog's estimates, of the last ANALYZE or VACUUM, with partitions and \
+                children; 0 where there was none.\n\n| Table | Rows | Bytes |\n|---|---|---|\n";
+    }
     for table in &found.tables {
-        out += &format!("- {}\n", cell(table));
+        let estimate = found.estimates.iter().find(|one| one.table == *table);
+        let (rows, bytes) = estimate.map_or(("?".into(), "?".into()), |one| {
+            (thousands(one.rows), thousands(one.bytes))
+        });
+        out += &format!("| {} | {rows} | {bytes} |\n", cell(table));
     }
     if found.tables.is_empty() {
         out += "No table is configured, or the setting cannot be read.\n";

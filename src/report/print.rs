@@ -3,9 +3,11 @@
 use crate::base::error::{Code, Error, Result};
 use crate::base::exit::Exit;
 use crate::base::text::{plain, shortened};
+use crate::process::command::CommandSpec;
+use crate::report::progress::CLEAR;
 use serde::Serialize;
 use std::fs::File;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::os::fd::AsFd;
 
 /// What a command has to say. Only `render` prints it.
@@ -62,6 +64,8 @@ pub(crate) enum Form {
 /// What goes to standard error beside errors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Talk {
+    /// And each command as it is started.
+    Verbose,
     All,
     Nothing,
 }
@@ -159,16 +163,26 @@ pub(crate) fn usage(err: &clap::Error, form: Form) -> Exit {
 }
 
 pub(crate) fn notes(notes: &[String], talk: Talk) {
-    if talk == Talk::All {
+    if talk != Talk::Nothing {
         for note in notes {
             note_line(note);
         }
     }
 }
 
+/// A command that is being started, as `--verbose` tells it.
+pub(crate) fn started(spec: &CommandSpec) {
+    let clear = if std::io::stderr().is_terminal() {
+        CLEAR
+    } else {
+        ""
+    };
+    note_line(&format!("{clear}run: {}", plain(&spec.to_string())));
+}
+
 fn note_line(line: &str) {
     // Standard error may be closed, and there is nowhere else to say so.
-    let _ = writeln!(std::io::stderr(), "{line}");
+    let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
 fn error_lines(error: &Error) -> Vec<String> {

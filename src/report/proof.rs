@@ -6,6 +6,7 @@ use crate::base::version::Version;
 use crate::report::judgement::Judgement;
 use crate::report::matrix::Matrix;
 use crate::report::print::Report;
+use crate::report::verify::HEAD;
 use serde::Serialize;
 
 /// What `readiness` and `preflight` tell.
@@ -18,11 +19,22 @@ pub(crate) struct Readiness {
     pub pgseal_version: &'static str,
     /// The configured tables.
     pub tables: Vec<String>,
+    /// Of those that are there.
+    pub estimates: Vec<TableEstimate>,
     pub rows: Matrix,
     pub verdict: Judgement,
     pub gpg_mechanism_proof: Option<MechanismProof>,
     /// Where a canary passphrase was looked for.
     pub searched: Vec<String>,
+}
+
+/// How large a table is, with its partitions and children, as the catalog has it from the last ANALYZE or
+/// VACUUM.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct TableEstimate {
+    pub table: String,
+    pub rows: u64,
+    pub bytes: u64,
 }
 
 /// One thing that was tried, and whether it came out as it must.
@@ -59,6 +71,7 @@ impl Exposed {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct MechanismProof {
     pub schema: &'static str,
+    pub pgseal_version: &'static str,
     pub result: Verdict,
     pub gpg: Version,
     pub libgcrypt: String,
@@ -77,7 +90,7 @@ pub(crate) struct MechanismProof {
 impl Report for MechanismProof {
     fn text(&self) -> String {
         let mut out = format!(
-            "gpg {} ({}), libgcrypt {}\nthrow-away key: {}\ncompression: {}\n\n",
+            "{HEAD}gpg {} ({}), libgcrypt {}\nthrow-away key: {}\ncompression: {}\n\n",
             plain(&self.gpg.version),
             plain(&self.gpg.path),
             plain(&self.libgcrypt),

@@ -6,13 +6,14 @@ use crate::report::findings::Findings;
 use crate::report::print::Report;
 use crate::report::proof::Verdict;
 use crate::report::table_lines::{TableLine, table_lines};
-use crate::report::verify::findings;
+use crate::report::verify::{HEAD, findings};
 use crate::store::manifest::Envelope;
 use serde::Serialize;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct ProveBackupReport {
     pub schema: &'static str,
+    pub pgseal_version: &'static str,
     pub result: Verdict,
     pub run_id: String,
     pub envelope: Envelope,
@@ -48,7 +49,7 @@ pub(crate) struct Observed {
 impl Report for ProveBackupReport {
     fn text(&self) -> String {
         let mut out = format!(
-            "run {}: {}\n\n",
+            "{HEAD}run {}: {}\n\n",
             plain(&self.run_id),
             plain(&self.envelope.artifact_ref)
         );

@@ -7,12 +7,13 @@ use crate::report::print::Report;
 use crate::report::proof::Verdict;
 use crate::report::restore::not_restored;
 use crate::report::table_lines::{TableLine, table_lines};
-use crate::report::verify::ending;
+use crate::report::verify::{HEAD, ending};
 use serde::Serialize;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct ProveRestoreReport {
     pub schema: &'static str,
+    pub pgseal_version: &'static str,
     pub result: Verdict,
     pub run_id: Option<String>,
     pub artifact: String,
@@ -49,7 +50,7 @@ pub(crate) struct Equality {
 impl Report for ProveRestoreReport {
     fn text(&self) -> String {
         let proof = &self.proof;
-        let mut out = format!("{}\n", plain(&self.artifact));
+        let mut out = format!("{HEAD}{}\n", plain(&self.artifact));
         if let Some(server) = &proof.server {
             out += &format!("into a throw-away PostgreSQL {}\n\n", plain(server));
         }

@@ -11,6 +11,7 @@ use serde::Serialize;
 #[derive(Debug, Serialize)]
 pub(crate) struct Pruning {
     pub schema: &'static str,
+    pub pgseal_version: &'static str,
     pub store: String,
     /// False: nothing was removed, this is what would be.
     pub applied: bool,

@@ -5,12 +5,13 @@ use crate::report::findings::Findings;
 use crate::report::print::Report;
 use crate::report::proof::Verdict;
 use crate::report::table_lines::{TableLine, table_lines};
-use crate::report::verify::ending;
+use crate::report::verify::{HEAD, ending};
 use serde::Serialize;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct RestoreReport {
     pub schema: &'static str,
+    pub pgseal_version: &'static str,
     pub result: Verdict,
     pub run_id: Option<String>,
     pub artifact: String,
@@ -45,7 +46,7 @@ impl Report for RestoreReport {
     fn text(&self) -> String {
         let place = &self.target;
         let mut out = format!(
-            "{}\ninto database {} as {}, PostgreSQL {}\n\n",
+            "{HEAD}{}\ninto database {} as {}, PostgreSQL {}\n\n",
             plain(&self.artifact),
             plain(&place.database),
             plain(&place.user),

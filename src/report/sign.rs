@@ -5,12 +5,13 @@ use crate::base::text::plain;
 use crate::report::findings::Findings;
 use crate::report::print::Report;
 use crate::report::proof::Verdict;
-use crate::report::verify::findings;
+use crate::report::verify::{HEAD, findings};
 use serde::Serialize;
 
 #[derive(Debug, Serialize)]
 pub(crate) struct SignReport {
     pub schema: &'static str,
+    pub pgseal_version: &'static str,
     /// PASS where every run is signed.
     pub result: Verdict,
     pub store: String,
@@ -30,7 +31,7 @@ pub(crate) struct SignedRun {
 
 impl Report for SignReport {
     fn text(&self) -> String {
-        let mut out = String::new();
+        let mut out = HEAD.to_string();
         for run in &self.runs {
             let what = match &run.signature {
                 Some(file) => format!("signed, {file}"),

@@ -11,6 +11,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct VerifyReport {
     pub schema: &'static str,
+    pub pgseal_version: &'static str,
     pub result: Verdict,
     pub run_id: Option<String>,
     pub artifact: String,
@@ -34,13 +35,16 @@ impl Report for VerifyReport {
         };
         let artifact = plain(&self.artifact);
         let ending = ending(&self.checks, "VERIFY", self.result);
-        format!("{}{artifact}\n{ending}", plain(&run))
+        format!("{HEAD}{}{artifact}\n{ending}", plain(&run))
     }
 
     fn exit(&self) -> Exit {
         self.result.exit()
     }
 }
+
+/// What every report of checks begins with: who made it.
+pub(crate) const HEAD: &str = concat!("pgseal ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// What every report of checks ends with: the checks, and the answer under the verb's name.
 pub(crate) fn ending(checks: &Findings, verb: &str, result: Verdict) -> String {

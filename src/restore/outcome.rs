@@ -8,7 +8,7 @@ use crate::pg::connection::Connection;
 use crate::pg::server_error::{OURS, TEXT};
 use crate::process::cancel::{Cancel, stopped};
 use crate::process::child::ExitKind;
-use crate::process::find::{self, Tool};
+use crate::process::find::Tool;
 use crate::process::pipe::Piped;
 use crate::process::root_cause::{Blame, blame};
 use crate::process::run::{Input, run};
@@ -87,7 +87,7 @@ fn transaction(piped: &RestorePipe, commit: &Commit, connection: &Connection) ->
 /// The status by another session, if it reaches the same server in the same life: another one knows
 /// nothing of the transaction, and a server that crashed may have given its id out again.
 fn ask(transaction: &script::Transaction, connection: &Connection) -> Option<String> {
-    let psql = find::find(Tool::Psql, &connection.env).ok()?;
+    let psql = connection.tool(Tool::Psql).ok()?;
     let question = pg::session::question(&format!(
         "SELECT pg_xact_status('{}'), {SERVER_STARTED};\n",
         transaction.id
@@ -178,15 +178,17 @@ fn consumer_hint(piped: &RestorePipe, said: &[String]) -> String {
             "The rows of a table name objects that the target lacks. Create them first; what rows name stands in {columns}."
         );
     }
+    // In German too.
+    let says = |words: &str| {
+        said.iter()
+            .any(|line| line.to_lowercase().contains(&words.to_lowercase()))
+    };
     // psql's status where its connection broke.
     let hint = if piped.consumer.end == ExitKind::Code(2) {
         "The connection was lost: see the server's log, then restore again."
-    } else if said
-        .iter()
-        .any(|line| line.contains("53200") && line.contains("shared memory"))
-    {
+    } else if says("ERROR 53200 ") && says("shared memory") {
         "The target's lock table is full: raise max_locks_per_transaction in its postgresql.conf, and restart it."
-    } else if said.iter().any(|line| line.contains("ERROR:  53")) {
+    } else if says("ERROR 53") {
         "The target's server is out of room, memory or connections: see its log."
     } else {
         "What the server said is above, without values; the target lacks what it names, or forbids it."

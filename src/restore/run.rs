@@ -19,7 +19,7 @@ use crate::pg::prelude::late;
 use crate::pg::row_digest::DigestKey;
 use crate::pg::session::WrittenUnder;
 use crate::process::cancel::Cancel;
-use crate::process::find::{self, Tool};
+use crate::process::find::Tool;
 use crate::process::pipe::pipe;
 use crate::process::status_lines::StatusLines;
 use crate::report::findings::Findings;
@@ -140,7 +140,7 @@ pub(crate) fn restore(
     let late = late.map_err(|why| Error::new(Code::NotVerified, why))?;
     let tap = RestoreTap {
         inflate: plaintext_of(compression)?,
-        content: Some(Content::new(manifest)),
+        content: Some(Content::new(manifest, &key.meter)),
         editor: DumpEditor::new(script.clone(), plan.omissions, digest_key)
             .with_late(late.unwrap_or_default()),
         script: script.clone(),
@@ -153,12 +153,13 @@ pub(crate) fn restore(
         answers,
         status: StatusLines::default(),
         begun: false,
+        meter: key.meter.clone(),
         findings: Findings::default(),
         compared: Vec::new(),
         server_started: plan.target.server_started.clone(),
         commit: commit.clone(),
     };
-    let psql = find::find(Tool::Psql, &connection.env)?;
+    let psql = connection.tool(Tool::Psql)?;
     let psql = pg::command::restorer(&psql, connection, encoding);
     let piped = pipe(
         Some(Ciphertext::new(sound.artifact, key)?),
@@ -166,7 +167,6 @@ pub(crate) fn restore(
         tap,
         AnswerReader::new(script, digest_key, to),
         key.cancel,
-        &mut || {},
     );
     if let Some(error) = outcome::failure(&piped, &commit, connection)? {
         let compared = piped.tap.map(|(tap, _)| tap.compared).unwrap_or_default();

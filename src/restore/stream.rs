@@ -2,6 +2,7 @@
 //! what was sealed, gpg says so too, and the target tells the same rows.
 
 use crate::base::error::{Code, Error};
+use crate::base::meter::Meter;
 use crate::base::names::TableName;
 use crate::base::text::counted;
 use crate::gnupg::binding::PreludeBinding;
@@ -51,6 +52,7 @@ pub(crate) struct RestoreTap {
     pub answers: Receiver<BeforeCommit>,
     pub status: StatusLines,
     pub begun: bool,
+    pub meter: Meter,
     /// What was proved on the way.
     pub findings: Findings,
     pub compared: Vec<Compared>,
@@ -271,22 +273,19 @@ impl Tap for RestoreTap {
         self.editor
             .insert("the end of the transaction", done.as_bytes());
         self.write(&mut to)?;
+        self.meter
+            .wait_for("the server builds indexes, and compares");
         // Where psql ends without an answer, it is the cause.
-        let ended = |_| StreamError::BrokenPipe("psql ended".into());
-        let before = self.answers.recv().map_err(ended)?;
+        let before = self.answers.recv();
+        let before = before.map_err(|_| StreamError::BrokenPipe("psql ended".into()))?;
         self.compare(&before.tables)?;
         before.check_settings()?;
-        let BeforeCommit {
-            changes,
-            moved,
-            transaction,
-            ..
-        } = before;
-        composites::check(moved.as_deref(), &self.manifest)?;
+        composites::check(before.moved.as_deref(), &self.manifest)?;
+        let transaction = before.transaction;
         if transaction.server_started != self.server_started {
             return Err(another_server().into());
         }
-        if changes != transaction.changes {
+        if before.changes != transaction.changes {
             return Err(changed_later().into());
         }
         let commit = self.script.commit(&transaction.id);

@@ -9,10 +9,9 @@ use crate::pg::connection::Connection;
 use crate::pg::encoding::Encoding;
 use crate::pg::locks::LockTable;
 use crate::pg::place::Place;
-use crate::process::ask;
 use crate::process::cancel::Cancel;
-use crate::process::find::{self, Tool};
-use crate::process::run::Input;
+use crate::process::find::Tool;
+use crate::process::run::{Input, run};
 use crate::restore::missing::{MissingDependency, WhyMissing};
 use crate::store::manifest::Manifest;
 use serde::Deserialize;
@@ -24,6 +23,9 @@ pub(crate) struct TargetDatabase {
     pub database: String,
     encoding: String,
     pub user: String,
+    /// Where it was asked from; the answer does not know.
+    #[serde(skip)]
+    container: Option<String>,
     /// As psql was told it: of several hosts, the one that answered.
     host: String,
     port: String,
@@ -72,7 +74,7 @@ pub(crate) fn ask(
     manifest: &Manifest,
     cancel: &Cancel,
 ) -> Result<TargetDatabase> {
-    let psql = find::find(Tool::Psql, &connection.env)?;
+    let psql = connection.tool(Tool::Psql)?;
     let names: Vec<TableName> = manifest.tables.iter().map(|table| table.table()).collect();
     let references = serde_json::json!(manifest.external_references);
     let variables = pg::command::variables(&[
@@ -85,7 +87,7 @@ pub(crate) fn ask(
     // A restricted psql does not set variables: the two lines only ask whether it knows the word.
     let script = format!("\\restrict pgseal\n\\unrestrict pgseal\n{variables}{LOCALE}{script}");
     let what = "cannot ask the target database";
-    let ran = ask::ask(&spec, Input::Bytes(script.into()), cancel, Code::Database, what)
+    let ran = connection.answered(run(&spec, Input::Bytes(script.into()), cancel), Code::Database, what)
         .map_err(|error| {
             let said = |word: &str| error.stages.iter().flat_map(|s| &s.said).any(|l| l.contains(word));
             if said("invalid command \\restrict") {
@@ -95,9 +97,13 @@ pub(crate) fn ask(
             }
             if error.hints.is_empty() { error.hint("Check --dbname; the target database must exist: createdb NAME.") } else { error }
         })?;
-    serde_json::from_str(ran.text().trim()).map_err(|err| {
+    let target: TargetDatabase = serde_json::from_str(ran.text().trim()).map_err(|err| {
         let what = format!("the target's answer cannot be read: {err}");
         Error::new(Code::Database, what)
+    })?;
+    Ok(TargetDatabase {
+        container: connection.container_name(),
+        ..target
     })
 }
 
@@ -113,6 +119,7 @@ impl TargetDatabase {
             host: self.host.clone(),
             port: self.port.clone(),
             role: self.user.clone(),
+            container: self.container.clone(),
         }
     }
 

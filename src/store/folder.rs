@@ -52,7 +52,7 @@ impl Store {
             };
             match err.kind() {
                 ErrorKind::NotFound => error.hint(missing.hints(dir)),
-                _ => error.hint("Name the store with --store DIR or PGSEAL_STORE."),
+                _ => error.or_hint("Name the store with --store DIR or PGSEAL_STORE."),
             }
         })?;
         let meta = handle
@@ -82,7 +82,7 @@ impl Store {
         rustix::fs::access(&self.dir, Access::WRITE_OK | Access::EXEC_OK).map_err(|err| {
             let error = Error::io(Code::Store, "write the store", &self.dir, &err.into());
             match self.handle.metadata() {
-                Ok(meta) => error.hint(format!(
+                Ok(meta) => error.or_hint(format!(
                     "Run as the store's owner (uid {}), or name another with --store.",
                     meta.uid()
                 )),

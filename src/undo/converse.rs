@@ -15,17 +15,19 @@ use crate::pg;
 use crate::pg::connection::Connection;
 use crate::pg::encoding::Encoding;
 use crate::pg::session::WrittenUnder;
-use crate::process::find::{self, Tool};
+use crate::process::find::Tool;
 use crate::process::flow::{Passed, StreamError, Tap};
 use crate::process::pipe::pipe;
 use crate::process::status_lines::StatusLines;
 use crate::report::findings::Findings;
 use crate::store::manifest::Manifest;
+use crate::undo::answer_reader::AnswerReader;
 use crate::undo::compared_table::ComparedTable;
 use crate::undo::failure;
 use crate::undo::live_tables::{LiveTable, LiveTables};
-use crate::undo::load::{LoadedTable, Loader, Loads};
-use crate::undo::session::{AnswerReader, Session, SessionStart, Steps};
+use crate::undo::load::{Loader, Loads};
+use crate::undo::loaded_table::LoadedTable;
+use crate::undo::session::{Session, SessionStart, Steps};
 use crate::verify::decrypt::{Ciphertext, Decryptor, opened_by_recipient};
 use crate::verify::plaintext::{Content, Inflate, plaintext_of};
 use crate::verify::verification::VerifiedArtifact;
@@ -89,7 +91,7 @@ pub(crate) fn converse<C: Conversation>(
     let tables: Vec<(ComparedTable, LiveTable)> = tables.into_iter().filter_map(found).collect();
     let tap = LoadTap {
         inflate: plaintext_of(compression)?,
-        content: Some(Content::new(manifest)),
+        content: Some(Content::new(manifest, &key.meter)),
         loader: Some(Loader::new(tables, manifest.plaintext.encoding)),
         start: Some(SessionStart {
             token,
@@ -103,7 +105,7 @@ pub(crate) fn converse<C: Conversation>(
         findings: Findings::default(),
         conversation,
     };
-    let psql = find::find(Tool::Psql, &connection.env)?;
+    let psql = connection.tool(Tool::Psql)?;
     let psql = pg::command::undoer(&psql, connection, encoding);
     let piped = pipe(
         Some(Ciphertext::new(artifact.artifact, key)?),
@@ -111,7 +113,6 @@ pub(crate) fn converse<C: Conversation>(
         tap,
         reader,
         key.cancel,
-        &mut || {},
     );
     if let Some(error) = failure::of(&piped, &steps)? {
         return Err(error);

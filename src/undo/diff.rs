@@ -4,7 +4,7 @@ use crate::base::names::{literal, quoted};
 use crate::process::flow::{Passed, StreamError};
 use crate::undo::compare::{By, Compared, compare};
 use crate::undo::converse::Conversation;
-use crate::undo::load::LoadedTable;
+use crate::undo::loaded_table::LoadedTable;
 use crate::undo::session::{Mode, Session, Step};
 use serde::{Deserialize, Deserializer};
 

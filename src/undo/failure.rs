@@ -6,8 +6,9 @@ use crate::process::cancel::stopped;
 use crate::process::child::ExitKind;
 use crate::process::pipe::Piped;
 use crate::process::root_cause::{Blame, blame};
+use crate::undo::answer_reader::AnswerReader;
 use crate::undo::converse::LoadTap;
-use crate::undo::session::{AnswerReader, Step, Steps};
+use crate::undo::session::{Step, Steps};
 use crate::verify::decrypt::{Opening, opens};
 
 /// None where nothing failed.

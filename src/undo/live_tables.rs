@@ -8,10 +8,9 @@ use crate::pg::encoding::Encoding;
 use crate::pg::mark::Mark;
 use crate::pg::place::Place;
 use crate::pg::server_hint::connection_hint;
-use crate::process::ask::ask;
 use crate::process::cancel::Cancel;
-use crate::process::find::{self, Tool};
-use crate::process::run::Input;
+use crate::process::find::Tool;
+use crate::process::run::{Input, run};
 use serde::Deserialize;
 
 /// What the catalog answers. A table that is not there has no entry.
@@ -24,17 +23,16 @@ pub(crate) struct LiveTables {
 /// The server, the role and what it may do here.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct LiveSession {
-    pub version: String,
     pub version_num: u32,
     pub database: String,
     pub encoding: String,
+    /// Where it was asked from; the answer does not know.
+    #[serde(skip)]
+    container: Option<String>,
     /// Of several hosts, the one that answered.
     pub host: String,
     pub port: String,
     pub user: String,
-    pub superuser: bool,
-    /// When the server was started, in seconds.
-    pub server_started: String,
     /// The role may create temporary tables.
     pub temporary: bool,
     /// `on` where PGOPTIONS reached the server.
@@ -62,8 +60,6 @@ pub(crate) struct LiveTable {
     pub foreign_keys: Vec<ForeignKey>,
     /// All partitions below it, at any depth.
     pub partitions: Vec<TableName>,
-    /// What it is a partition or an inheritance child of.
-    pub parents: Vec<Parent>,
     /// Inheritance children, which are compared by themselves.
     pub children: Vec<TableName>,
 }
@@ -199,13 +195,6 @@ pub(crate) enum ForeignKeyAction {
     SetDefault,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct Parent {
-    pub name: TableName,
-    /// As a partition, and not by inheritance.
-    pub partition: bool,
-}
-
 const QUERY: &str = concat!(
     include_str!("../pg/mark.sql"),
     include_str!("live_tables.sql")
@@ -218,7 +207,7 @@ pub(crate) fn live_tables(
     encoding: Encoding,
     cancel: &Cancel,
 ) -> Result<LiveTables> {
-    let psql = find::find(Tool::Psql, &connection.env)?;
+    let psql = connection.tool(Tool::Psql)?;
     let variables = pg::command::variables(&[
         ("tables", serde_json::json!(tables).to_string()),
         ("encoding", encoding.as_str().into()),
@@ -229,13 +218,8 @@ pub(crate) fn live_tables(
     let script = format!("\\restrict pgseal\n\\unrestrict pgseal\n{variables}{question}");
     let spec = pg::command::psql(&psql, connection);
     let what = "cannot ask the database";
-    let ran = ask(
-        &spec,
-        Input::Bytes(script.into()),
-        cancel,
-        Code::Database,
-        what,
-    );
+    let ran = run(&spec, Input::Bytes(script.into()), cancel);
+    let ran = connection.answered(ran, Code::Database, what);
     let ran = ran.map_err(|error| {
         let said = error
             .said()
@@ -249,10 +233,12 @@ pub(crate) fn live_tables(
             error
         }
     })?;
-    serde_json::from_str(ran.text().trim()).map_err(|err| {
+    let mut live: LiveTables = serde_json::from_str(ran.text().trim()).map_err(|err| {
         let what = format!("the database's answer cannot be read: {err}");
         Error::new(Code::Database, what)
-    })
+    })?;
+    live.session.container = connection.container_name();
+    Ok(live)
 }
 
 fn no_restrict(psql: &str) -> Error {
@@ -270,6 +256,7 @@ impl LiveSession {
             host: self.host.clone(),
             port: self.port.clone(),
             role: self.user.clone(),
+            container: self.container.clone(),
         }
     }
 }
@@ -281,10 +268,6 @@ impl LiveTables {
 }
 
 impl LiveTable {
-    pub(crate) fn column(&self, number: i16) -> Option<&LiveColumn> {
-        self.columns.iter().find(|column| column.number == number)
-    }
-
     /// After FROM, UPDATE and DELETE FROM: a table without its inheritance children, a partitioned
     /// one with its partitions.
     pub(crate) fn from(&self) -> String {

@@ -2,6 +2,7 @@
 //! its status lines and the bytes that it was fed all say so. Streaming; nothing is written.
 
 use crate::base::error::{Code, Error, Result};
+use crate::base::meter::Meter;
 use crate::base::text::last_line;
 use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::command::Gpg;
@@ -23,6 +24,8 @@ pub(crate) struct Decryptor<'a> {
     /// Goes to gpg's standard input, in front of the message.
     pub passphrase: Option<Vec<u8>>,
     pub cancel: &'a Cancel,
+    /// Of the dump.
+    pub meter: Meter,
 }
 
 impl<'a> Decryptor<'a> {
@@ -31,6 +34,7 @@ impl<'a> Decryptor<'a> {
         passphrase: Option<Vec<u8>>,
         env: &crate::base::env::Env,
         cancel: &'a Cancel,
+        meter: &Meter,
     ) -> Decryptor<'a> {
         let asking = match (&passphrase, crate::process::tty::terminal()) {
             (Some(_), _) => PassphraseSource::FirstLine,
@@ -41,6 +45,7 @@ impl<'a> Decryptor<'a> {
             spec: gpg.open(&asking, env),
             passphrase,
             cancel,
+            meter: meter.clone(),
         }
     }
 }

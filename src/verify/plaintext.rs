@@ -1,6 +1,7 @@
 //! From what gpg puts out to what pg_dump wrote, and what is counted on the way.
 
 use crate::base::error::{Code, Error};
+use crate::base::meter::{End, Meter};
 use crate::gnupg::compression::Compression;
 use crate::pg::scan::{Block, Listener, Nobody, Scan};
 use crate::process::child::HELD_OPEN;
@@ -100,6 +101,7 @@ pub(crate) struct Content {
     bytes: u64,
     /// No more than this can be right: a small file may unfold to a very large one.
     most: u64,
+    meter: Meter,
 }
 
 /// What the dump held.
@@ -110,10 +112,14 @@ pub(crate) struct Seen {
 }
 
 impl Plain {
-    pub(crate) fn new(manifest: &Manifest, compression: Compression) -> Result<Plain, Error> {
+    pub(crate) fn new(
+        manifest: &Manifest,
+        compression: Compression,
+        meter: &Meter,
+    ) -> Result<Plain, Error> {
         Ok(Plain {
             inflate: plaintext_of(compression)?,
-            content: Content::new(manifest),
+            content: Content::new(manifest, meter),
         })
     }
 
@@ -135,12 +141,15 @@ impl Sink for Plain {
 }
 
 impl Content {
-    pub(crate) fn new(manifest: &Manifest) -> Content {
+    pub(crate) fn new(manifest: &Manifest, meter: &Meter) -> Content {
+        // Nothing is waited for in words: gpg may be asking for the passphrase.
+        meter.begin(None, End::Exactly(manifest.plaintext.size_bytes));
         Content {
             scan: manifest.scan(),
             hash: Sha256::new(),
             bytes: 0,
             most: manifest.plaintext.size_bytes,
+            meter: meter.clone(),
         }
     }
 
@@ -166,6 +175,8 @@ impl Content {
             let why = format!("it is longer than the {most} bytes of the manifest");
             return Err(refused(why).into());
         }
-        Ok(self.scan.push_to(bytes, listener).map_err(refused)?)
+        self.scan.push_to(bytes, listener).map_err(refused)?;
+        self.meter.passed(self.bytes, self.scan.passing());
+        Ok(())
     }
 }

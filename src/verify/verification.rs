@@ -6,6 +6,7 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::hint::{Hint, Hints};
+use crate::base::version::PGSEAL;
 use crate::report::findings::Findings;
 use crate::report::proof::Verdict;
 use crate::report::verify::{SCHEMA, VerifyReport};
@@ -105,6 +106,7 @@ impl Verification {
         let sealed = self.artifact.as_ref();
         VerifyReport {
             schema: SCHEMA,
+            pgseal_version: PGSEAL,
             result: self.findings.verdict(),
             run_id: self.subject.run_id(),
             artifact: self.subject.artifact.display().to_string(),

@@ -15,9 +15,9 @@ use crate::verify::verification::EncryptedFile;
 use sha2::{Digest, Sha256};
 
 /// The check of what ties the prelude to the artifact.
-pub(crate) const BINDING: &str = "prelude bond";
+pub(crate) const BINDING: &str = "prelude binding";
 /// The check of what ties the late file to the prelude.
-pub(crate) const LATE_BINDING: &str = "late bond";
+pub(crate) const LATE_BINDING: &str = "late binding";
 
 /// A small plaintext, in memory.
 struct Kept(Vec<u8>);
@@ -48,8 +48,11 @@ pub(crate) fn artifact(
             return Ok(None);
         }
     };
-    let sink = Plain::new(manifest, compression)?;
-    let decrypted = match decrypt(sealed, manifest, key, sink)? {
+    let sink = Plain::new(manifest, compression, &key.meter)?;
+    let outcome = decrypt(sealed, manifest, key, sink);
+    // What is opened next may ask for the passphrase again.
+    key.meter.silence();
+    let decrypted = match outcome? {
         DecryptOutcome::Opened(decrypted) => decrypted,
         DecryptOutcome::Refused(refusal) => {
             findings.record(refusal.check, Err(refusal.why));

@@ -20,7 +20,7 @@ fn it_prints_what_a_live_run_executes() {
         "plan of run x, of which nothing is dumped or written:"
     );
     assert!(told[1].starts_with("from database `"), "{}", dry.stderr);
-    assert_eq!(told[2], "2 relations: public.t, public.\"it's \"\"T\"\"\"");
+    assert_eq!(told[2], "2 tables: public.t, public.\"it's \"\"T\"\"\"");
     let quiet = test
         .backup(&tables)
         .args(["--dry-run", "--quiet", "--run-id=x"]);

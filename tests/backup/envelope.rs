@@ -140,13 +140,20 @@ fn nine_tables() {
     assert_eq!(lines[12], format!("  artifact {}", sealed.path.display()));
 }
 
-/// A sequence comes along, and is no table.
+/// A sequence comes along, and is no table; a partitioned table is another kind.
 #[test]
-fn a_summary_counts_what_stores_rows() {
-    let test = Test::of("CREATE SEQUENCE s; CREATE TABLE a (x int DEFAULT nextval('s'))");
-    let ran = test.backup(&["public.a"]).arg("--run-id=one").run();
-    ran.exits(0)
-        .says(&["sealed run one: 1 table, 0 rows", "(sequence)"]);
+fn a_summary_counts_what_it_lists() {
+    let test = Test::of(
+        "CREATE SEQUENCE s; CREATE TABLE a (x int DEFAULT nextval('s')) PARTITION BY LIST (x);
+         CREATE TABLE a1 PARTITION OF a FOR VALUES IN (1); CREATE TABLE a2 PARTITION OF a DEFAULT",
+    );
+    let run = || test.backup(&["public.a"]).arg("--run-id=one");
+    let dry = run().arg("--dry-run").run().exits(0);
+    dry.says(&["\n  1 table (3 with partitions and children): public.a\n"]);
+    let ran = run().run().exits(0);
+    let ran = ran.says(&["sealed run one: 2 tables, 1 partitioned table, 1 sequence, 0 rows"]);
+    let listed = ran.stderr.matches("\n  public.").count();
+    assert_eq!(listed, 4, "{}", ran.stderr);
 }
 
 /// What was sealed is what was there: restored by plain psql into a database that has what the

@@ -4,6 +4,7 @@ mod bodies;
 mod broken;
 mod compression;
 mod connection;
+mod container;
 mod disk;
 mod dry_run;
 mod envelope;

@@ -278,7 +278,7 @@ fn a_role_without_privileges_elsewhere_gets_the_same_prelude() {
 
 #[test]
 fn a_prelude_that_fails_leaves_nothing_and_stops_the_dump() {
-    let test = Test::of("CREATE TABLE t (a int)");
+    let test = Test::of("CREATE TYPE mood AS ENUM ('x'); CREATE TABLE t (a mood)");
     let mut cases = Cases::new();
     for (script, said) in [
         ("exit 3", "pg_dump ended with status 3"),
@@ -288,7 +288,7 @@ fn a_prelude_that_fails_leaves_nothing_and_stops_the_dump() {
         ),
     ] {
         cases.check(script, || {
-            test.shim("pg_dump", "*--exclude-table=*", script);
+            test.shim("pg_dump", "*--no-publications*", script);
             test.backup(&["public.t"])
                 .run()
                 .fails(4, &["cannot back up `public.t`", said, "prelude: "]);
@@ -299,7 +299,7 @@ fn a_prelude_that_fails_leaves_nothing_and_stops_the_dump() {
     test.shim(
         "pg_dump",
         "*table=*",
-        "case \"$*\" in *--exclude-table=*) exit 3 ;; *) exec sleep 55 ;; esac",
+        "case \"$*\" in *--no-publications*) exit 3 ;; *) exec sleep 55 ;; esac",
     );
     let since = std::time::Instant::now();
     test.backup(&["public.t"])
@@ -321,4 +321,48 @@ fn a_prelude_that_is_too_large_is_refused() {
     let ran = test.backup(&["public.a"]).run();
     ran.fails(4, &["more than 16777216 bytes", "--no-prelude"]);
     test.store_is_empty();
+}
+
+/// For each table of a schema that it dumps, pg_dump walks the list of those that it leaves out.
+#[test]
+fn only_the_schemas_that_hold_what_is_needed_are_dumped() {
+    let test = Test::of(
+        "CREATE SCHEMA types; CREATE SCHEMA \"Ten.ant\"; CREATE EXTENSION citext SCHEMA \"Ten.ant\";
+         CREATE TYPE types.mood AS ENUM ('x'); CREATE TABLE \"Ten.ant\".t (a int);
+         CREATE TABLE a (m types.mood); CREATE TABLE b (c \"Ten.ant\".citext); CREATE TABLE c (x int);
+         CREATE FUNCTION types.of(types.mood) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1';
+         CREATE CAST (types.mood AS int) WITH FUNCTION types.of;
+         CREATE TABLE d (m types.mood CHECK (m::int = 1))",
+    );
+    let log = test.path("argv");
+    let script = format!("echo \"$*\" >>'{}'; exec $real \"$@\"", log.display());
+    test.shim("pg_dump", "*--no-publications*", &script);
+    each(
+        [
+            (
+                vec!["public.a"],
+                "--schema=\"types\" --exclude-table=\"types\".*",
+            ),
+            (
+                vec!["public.a", "public.b"],
+                "--schema=\"Ten.ant\" --exclude-table=\"Ten.ant\".* --schema=\"types\" \
+                 --exclude-table=\"types\".* --extension=\"citext\"",
+            ),
+            (vec!["public.d"], "--exclude-table=*.*"),
+            (vec!["public.c"], ""),
+        ],
+        |(tables, extent)| {
+            let sealed = test.sealed(&test.backup(&tables).run());
+            comes_back(&test, &sealed);
+            let ran = std::fs::read_to_string(&log).unwrap_or_default();
+            let _ = std::fs::remove_file(&log);
+            assert_eq!(
+                ran.lines().count(),
+                usize::from(!extent.is_empty()),
+                "{ran}"
+            );
+            let words = format!("--verbose {extent}\n");
+            assert!(extent.is_empty() || ran.ends_with(&words), "{words}{ran}");
+        },
+    );
 }

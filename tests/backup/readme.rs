@@ -118,6 +118,7 @@ fn the_config_file_is_one() {
         )
         .replace("89ABCDEF0123456789ABCDEF0123456789ABCDEF", &signer);
     let config = test.write("pgseal.toml", &toml);
+    super::container::engines(&test);
     let ran = test
         .pgseal("backup")
         .args(["--dry-run", "--config"])

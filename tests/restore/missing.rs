@@ -221,3 +221,24 @@ fn a_reference_to_its_own_table_is_a_forgery() {
         });
     }
 }
+
+/// The schema comes back; what is left out is its owner, and a privilege.
+#[test]
+fn what_the_prelude_leaves_out_for_want_of_a_role_is_named() {
+    let test = Test::new();
+    let role = format!("gone_{}", test.db);
+    test.sql(&format!(
+        "CREATE ROLE {role}; CREATE ROLE {role}_r; CREATE SCHEMA sales; ALTER SCHEMA sales OWNER TO {role};
+         GRANT USAGE ON SCHEMA sales TO {role}_r; CREATE TABLE sales.a (x int)"
+    ));
+    let sealed = test.sealed(&test.backup(&["sales.a"]).run());
+    test.sql(&format!(
+        "REASSIGN OWNED BY {role} TO postgres; DROP OWNED BY {role}, {role}_r; DROP ROLE {role}, {role}_r"
+    ));
+    let target = Target::new();
+    let run = restore(&test, sealed.run_id.as_ref(), &target).arg("--skip-external");
+    run.run().exits(0).prints(&[
+        &format!("\n  prelude: owner of SCHEMA sales (role \"{role}\" does not exist)\n"),
+        &format!("\n  prelude: privileges on SCHEMA sales (role \"{role}_r\" does not exist)\n"),
+    ]);
+}

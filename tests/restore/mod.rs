@@ -16,5 +16,6 @@ mod missing;
 mod origin;
 mod prove;
 mod round_trip;
+mod talk;
 mod target;
 mod undo;

@@ -20,9 +20,9 @@ fn verify(test: &Test, sealed: &Sealed, more: &[&str]) -> Value {
     verify.env("GNUPGHOME", secret()).run().json()
 }
 
-fn bond(report: &Value) -> (String, String) {
+fn binding(report: &Value) -> (String, String) {
     let checks = report["checks"].as_array().unwrap();
-    let found = checks.iter().find(|c| c["check"] == "prelude bond");
+    let found = checks.iter().find(|c| c["check"] == "prelude binding");
     let text = |key: &str| found.unwrap()[key].as_str().unwrap().to_string();
     (text("standing"), text("detail"))
 }
@@ -45,15 +45,15 @@ fn the_artifact_vouches_for_its_prelude() {
             .arg(format!("--compress={method}"));
         let sealed = test.sealed(&backup.run());
         let report = verify(&test, &sealed, &["--decrypt"]);
-        assert_eq!(bond(&report).0, "PROVED", "{method}: {report:#}");
+        assert_eq!(binding(&report).0, "PROVED", "{method}: {report:#}");
         assert_eq!(
-            bond(&verify(&test, &sealed, &[])).0,
+            binding(&verify(&test, &sealed, &[])).0,
             "NOT_PROVED",
             "{method}"
         );
     });
     let alone = test.sealed(&test.backup(&["public.a"]).arg("--no-prelude").run());
-    let (standing, detail) = bond(&verify(&test, &alone, &["--decrypt"]));
+    let (standing, detail) = binding(&verify(&test, &alone, &["--decrypt"]));
     assert_eq!(standing, "PROVED");
     assert!(detail.contains("sealed without one"), "{detail}");
 }
@@ -64,13 +64,13 @@ fn another_prelude_is_refused() {
     let refused = |sealed: &Sealed, words: &str| {
         let report = verify(&test, sealed, &["--decrypt"]);
         assert_eq!(report["result"], "FAIL");
-        let (standing, detail) = bond(&report);
+        let (standing, detail) = binding(&report);
         assert_eq!(standing, "FAILED");
         assert!(detail.contains(words), "{detail}");
         each([vec![], vec![kept(&test, sealed)]], |option| {
             let target = Target::new();
             let ran = restore(&test, &sealed.path, &target).args(option).run();
-            ran.fails(1, &["prelude bond", words, "nothing was changed"]);
+            ran.fails(1, &["prelude binding", words, "nothing was changed"]);
             target.is_empty();
         });
     };

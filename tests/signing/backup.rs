@@ -428,3 +428,19 @@ fn without_a_signing_key_nothing_of_it_is_asked() {
     origin(verify, 0, "NOT_PROVED", "it is not signed");
     assert!(!Path::new(&test.path("gnupg/S.gpg-agent")).exists());
 }
+
+/// For people: the line of JSON has what it always had.
+#[test]
+fn a_dry_run_shows_what_signs() {
+    let site = Site::new();
+    let dry = || site.backup(&["public.a"]).arg("--dry-run");
+    let ran = dry().run().exits(0);
+    let sign = ran.stderr.lines().find(|line| line.starts_with("  sign: "));
+    let sign = sign.unwrap_or_else(|| panic!("{}", ran.stderr));
+    assert!(
+        sign.contains("--detach-sign") && sign.contains(&site.key),
+        "{sign}"
+    );
+    let unsigned = dry().unset("PGSEAL_SIGNING_KEY").run().exits(0);
+    assert!(!unsigned.stderr.contains("  sign: "), "{}", unsigned.stderr);
+}

@@ -5,4 +5,4 @@ mod backup;
 mod mark;
 mod origin;
 mod page;
-mod site;
+pub mod site;

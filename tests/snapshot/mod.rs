@@ -5,6 +5,7 @@
 mod diff;
 mod errors;
 mod help;
+mod json;
 mod readiness;
 mod store;
 
@@ -12,6 +13,7 @@ use crate::support::Ran;
 
 /// What differs from run to run and from host to host, and the word that stands for it.
 const FILTERS: &[(&str, &str)] = &[
+    (r"(?m)^pgseal \d[\d.]*$", "pgseal [VERSION]"),
     (r"/tmp/pgs-it-\w+", "[DIR]"),
     (r"\[DIR\]/tmp/pgs-gpg-\w+", "[HOME]"),
     (r"/[\w./-]*/scripts/backup_runner\.py", "[BACKUP_RUNNER]"),

@@ -1,12 +1,14 @@
 //! `readiness` and `preflight`, where all is well and where it is not.
 
-use super::compare;
+use super::{FILTERS, compare_filtered};
 use crate::readiness::Host;
 use crate::support::Ran;
 
 /// A piece of evidence a line: where a line is broken depends on the length of paths and versions.
 fn compare_unbroken(name: &str, ran: &Ran, indent: &str) {
-    ran.check(ran.stderr.is_empty(), "standard error must be empty");
+    let mut stderr = ran.stderr.lines();
+    let silent = stderr.all(|line| line.starts_with("run: "));
+    ran.check(silent, "standard error must be empty");
     let mut text = format!("exit {}", ran.code());
     let mut searched = false;
     for line in ran.stdout.lines() {
@@ -22,12 +24,15 @@ fn compare_unbroken(name: &str, ran: &Ran, indent: &str) {
         match goes_on {
             Some(rest) if begins(rest) => text += &format!("\n    {rest}"),
             Some(rest) => text += &format!(" {rest}"),
-            None if searched => text += &format!(" {line}"),
+            None if searched && !line.is_empty() => text += &format!(" {line}"),
             None => text += &format!("\n{line}"),
         }
+        searched &= !line.is_empty();
         searched |= line.starts_with("a canary passphrase was searched for");
     }
-    compare(name, &text);
+    // Where a line was cut depends on it as well.
+    let cut = (r"(?m)^(\w+ +READY +\S+).* (\.\.\.|…)$", "$1 [CUT]");
+    compare_filtered(name, &text, &[&[cut], FILTERS].concat());
 }
 
 /// How other evidence and a hint begin.
@@ -45,6 +50,24 @@ fn snapshot_readiness() {
     let host = Host::ready();
     let table = " ".repeat(32);
     compare_unbroken("readiness", &host.run(&["readiness"]), &table);
+    let all = host.run(&["readiness", "--verbose"]);
+    compare_unbroken("readiness-verbose", &all, &table);
+}
+
+/// As it is filed.
+#[test]
+fn snapshot_readiness_as_markdown() {
+    let host = Host::ready();
+    let markdown = host.run(&["readiness", "--format=markdown"]).exits(0);
+    let of_this_host = [
+        (r"(?m)^- host: .*", "- host: [HOST]"),
+        (r"\buid \d+", "uid [N]"),
+        (r"\b(gpg|libgcrypt|pgseal) \d[\d.]+", "$1 [VERSION]"),
+        (r"(?m)^(\| database \| READY \|).*", "$1 [CUT] |"),
+        (r"\\`t\d+\\`", "[DB]"),
+    ];
+    let filters = [FILTERS, &of_this_host].concat();
+    compare_filtered("readiness-markdown", &markdown.stdout, &filters);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::{compare_columns, compare_run};
 use crate::restore::forge::{Target, restore_proved, secret};
 use crate::support::Test;
 
-const SQL: &str = "CREATE TYPE mood AS ENUM ('sad', 'ok');
+pub const SQL: &str = "CREATE TYPE mood AS ENUM ('sad', 'ok');
     CREATE TABLE users (id int PRIMARY KEY); INSERT INTO users VALUES (1);
     CREATE TABLE a (id int PRIMARY KEY, m mood, u int REFERENCES users);
     CREATE TABLE b (x int, y int); CREATE STATISTICS st ON x, y FROM b;

@@ -134,7 +134,7 @@ fn what_gpg_2_4_sealed_restores_by_a_signature_with_its_prelude() {
 #[test]
 fn what_is_tied_to_its_prelude_verifies() {
     let report = verifies("frozen-bond", "7 in 2 tables");
-    assert_eq!(check(&report, "prelude bond").unwrap().0, "PROVED");
+    assert_eq!(check(&report, "prelude binding").unwrap().0, "PROVED");
 }
 
 #[test]

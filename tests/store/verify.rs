@@ -354,14 +354,14 @@ fn preludes() {
     });
     let (code, report) = bench.json(&["verify", "a"], b"");
     assert_eq!(code, 0, "{report:#}");
-    assert_eq!(check(&report, "prelude bond").unwrap().0, "NOT_PROVED");
+    assert_eq!(check(&report, "prelude binding").unwrap().0, "NOT_PROVED");
     // The manifest vouches for it, the artifact does not.
     let (_, report) = bench.json(&["verify", "a", "--decrypt"], b"");
     assert_eq!(check(&report, "prelude decryption").unwrap().0, "PROVED");
     refused(
         &bench,
         &["a", "--decrypt"],
-        "prelude bond",
+        "prelude binding",
         "sealed without one",
     );
 

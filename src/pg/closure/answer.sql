@@ -278,6 +278,7 @@ SELECT jsonb_build_object(
   'objects', (
     SELECT COALESCE(jsonb_agg(jsonb_build_object(
       'class', n.classid::bigint, 'oid', n.objid::bigint, 'name', i.identity,
+      'schema', CASE n.classid WHEN 'pg_namespace'::regclass THEN i.identity ELSE i.schema END,
       'kind', CASE n.classid WHEN 'pg_statistic_ext'::regclass THEN 'statistics' ELSE i.type END,
       -- of statistics pg_dump writes nothing without their table's schema
       'sql', (SELECT to_jsonb(array_remove(ARRAY[pg_get_statisticsobjdef(x.oid),

@@ -103,7 +103,13 @@ fn entries(out: &mut Vec<u8>, entries: &[&Entry], parents: &BTreeMap<(u32, u32),
         let statements: Vec<&[u8]> = statements.copied().collect();
         match entry.hangs_on[..] {
             [] => object(out, entry, statements, parents.get(&entry.object)),
-            _ => apart(out, entry, &groups(&statements), &entry.hangs_on),
+            _ => {
+                let what = match entry.kind.as_str() {
+                    "ACL" => [b"privileges on ", entry.name].concat(),
+                    _ => label(entry),
+                };
+                apart(out, &what, &groups(&statements), &entry.hangs_on);
+            }
         }
     }
 }
@@ -137,12 +143,13 @@ fn object(out: &mut Vec<u8>, entry: &Entry, statements: Vec<&[u8]>, parent: Opti
     block(out, &body);
     let owners: Vec<_> = owners.into_iter().map(|owner| vec![owner]).collect();
     if !owners.is_empty() {
-        apart(out, entry, &owners, &[entry.number]);
+        let what = [b"owner of ", &label(entry)[..]].concat();
+        apart(out, &what, &owners, &[entry.number]);
     }
 }
 
-/// What may fail for want of a role, each group by itself.
-fn apart(out: &mut Vec<u8>, entry: &Entry, groups: &[Vec<&[u8]>], on: &[u32]) {
+/// What may fail for want of a role, each group by itself, and what to call it then.
+fn apart(out: &mut Vec<u8>, what: &[u8], groups: &[Vec<&[u8]>], on: &[u32]) {
     let mut body = format!("\nBEGIN\nIF {} THEN\n", made(on)).into_bytes();
     for group in groups {
         body.extend(b"BEGIN\n");
@@ -151,7 +158,7 @@ fn apart(out: &mut Vec<u8>, entry: &Entry, groups: &[Vec<&[u8]>], on: &[u32]) {
         }
         let left_out = "RAISE WARNING 'pgseal: left out: % (%)', ";
         body.extend(format!("EXCEPTION WHEN {NO_ROLE} THEN\n{left_out}").bytes());
-        body.extend([&quoted(&label(entry))[..], b", SQLERRM;\nEND;\n"].concat());
+        body.extend([&quoted(what)[..], b", SQLERRM;\nEND;\n"].concat());
     }
     body.extend(b"END IF;\nEND ");
     block(out, &body);

@@ -1,6 +1,7 @@
 //! The proof whole: the round trip, the controls, the host's keyring untouched, no canary seen.
 
 use crate::base::error::Result;
+use crate::base::version::PGSEAL;
 use crate::config::settings::Config;
 use crate::gnupg::command;
 use crate::gnupg::ephemeral_home::EphemeralHome;
@@ -63,6 +64,7 @@ pub(crate) fn prove_with(
     });
     let mut proof = MechanismProof {
         schema: "pgseal/prove-mechanism/1",
+        pgseal_version: PGSEAL,
         result: Verdict::Fail,
         gpg: version,
         libgcrypt,

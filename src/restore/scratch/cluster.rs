@@ -9,7 +9,7 @@ use crate::pg::locks::{SCRATCH_TRANSACTIONS, suffices};
 use crate::process::ask;
 use crate::process::cancel::Cancel;
 use crate::process::child::ExitKind;
-use crate::process::command::CommandSpec;
+use crate::process::command::{CommandSpec, Quit};
 use crate::process::find::ServerTools;
 use crate::process::run::{Input, run};
 use crate::process::service::Service;
@@ -19,6 +19,7 @@ use crate::restore::scratch::leftovers;
 use crate::restore::scratch::limits::{Limits, MemoryLimit};
 use crate::restore::scratch::owner::{self, Owner};
 use crate::restore::scratch::roles::{Names, Rights};
+use crate::restore::scratch::room;
 use crate::store::manifest::{Manifest, Server};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -122,7 +123,8 @@ impl ScratchCluster {
             "--no-instructions",
         ]);
         let what = "cannot make a throw-away cluster";
-        ask::ask(&spec, Input::Null, cancel, Code::StageFailed, what)?;
+        let made = ask::ask(&spec, Input::Null, cancel, Code::StageFailed, what);
+        made.map_err(room::explained)?;
         owner.hand_over(&self.path)
     }
 
@@ -161,7 +163,10 @@ impl ScratchCluster {
         let alone = alone.map(|setting| format!("--{setting}=0"));
         let spec = spec.args(alone.into_iter().filter(|_| self.limits.is_some()));
         // Fast, then immediate shutdown.
-        let spec = spec.stop_with(&[signal_hook::consts::SIGINT, signal_hook::consts::SIGQUIT]);
+        let spec = spec.stop_with(Quit::Signals(&[
+            signal_hook::consts::SIGINT,
+            signal_hook::consts::SIGQUIT,
+        ]));
         let what = "cannot start the throw-away server";
         self.server = Some(Service::start(&spec).map_err(|error| error.while_doing(what))?);
         let since = Instant::now();

@@ -1,4 +1,4 @@
-//! The third file: what stands between the tables, which is in memory when it goes to gpg.
+//! What no dump writes into gpg, but we: the late file, and a prelude without anything in it.
 
 use crate::backup::encrypt::{DumpJob, Written, said_encrypted, untrusted, written};
 use crate::backup::sink::ArtifactSink;
@@ -12,9 +12,15 @@ use crate::process::pipe::stream;
 use crate::store::partial::Partial;
 use std::io::Write;
 
-pub(crate) fn encrypt_late(
+pub(crate) struct Text<'a> {
+    /// For errors.
+    pub what: &'static str,
+    pub sql: &'a [u8],
+}
+
+pub(crate) fn encrypt_text(
     job: &DumpJob<'_>,
-    text: &[u8],
+    text: &Text<'_>,
     binding: &PreludeBinding,
     partial: Partial,
     cancel: &Cancel,
@@ -22,10 +28,10 @@ pub(crate) fn encrypt_late(
     let compression = job.compression.of_prelude();
     let message = MessageWriter::new(Vec::new(), compression, &binding.name());
     let message = message.and_then(|mut message| {
-        message.write_all(text)?;
+        message.write_all(text.sql)?;
         message.finish()
     });
-    let message = message.map_err(|err| untrusted(format!("the late file: {err}")))?;
+    let message = message.map_err(|err| untrusted(format!("{}: {err}", text.what)))?;
     let remover = partial.remover();
     let [_, gpg] = job.specs;
     let streamed = stream(gpg, Some(message), ArtifactSink::new(partial), cancel);
@@ -49,8 +55,9 @@ pub(crate) fn encrypt_late(
     said_encrypted(&outcome, job.recipients).map_err(failed)?;
     match (streamed.source, streamed.sink) {
         (Some(Ok(())), Some((sink, Ok(())))) => written(sink, job.recipients),
-        _ => Err(failed(untrusted(
-            "the late file was not read to its end".into(),
-        ))),
+        _ => Err(failed(untrusted(format!(
+            "{} was not read to its end",
+            text.what
+        )))),
     }
 }
