@@ -7,6 +7,7 @@ pub(crate) mod file;
 pub(crate) mod flags;
 pub(crate) mod given;
 pub(crate) mod grammar;
+pub(crate) mod guard;
 pub(crate) mod operator;
 pub(crate) mod recipients;
 pub(crate) mod scope;

@@ -49,8 +49,9 @@ use base::env::Env;
 use base::error::{Code, Error, Result};
 use base::exit::Exit;
 use base::threads::caught;
-use config::cli::{self, Cli, Command};
+use config::cli::{Cli, Command};
 use config::grammar;
+use config::guard;
 use config::settings::{Broken, Config};
 use process::announce::announce_to;
 use process::cancel::Cancel;
@@ -75,7 +76,7 @@ pub fn run(
             Command::Guard(guard) => Some(guard.refuse_exit),
             _ => None,
         },
-        Err(_) => cli::refuses_with(ours()),
+        Err(_) => guard::refuses_with(ours()),
     };
     let env = Env::new(vars);
     let exit = caught(|| match parsed {

@@ -4,6 +4,7 @@ pub(crate) mod answers;
 pub(crate) mod composites;
 pub(crate) mod copied;
 pub(crate) mod editor;
+pub(crate) mod held_plaintext;
 pub(crate) mod late;
 pub(crate) mod missing;
 pub(crate) mod omissions;

@@ -3,6 +3,7 @@
 pub(crate) mod artifact_files;
 pub(crate) mod consistency;
 pub(crate) mod decrypt;
+pub(crate) mod dump_source;
 pub(crate) mod judging;
 pub(crate) mod open_file;
 pub(crate) mod origin;

@@ -209,3 +209,23 @@ pub(crate) fn require_origin(verification: &Verification) -> Result<()> {
              Only if you made sure in another way: --origin-unproved; its SQL then runs with your rights.",
         ))
 }
+
+/// The same of a dump that was decrypted elsewhere. Of its bytes only the manifest has a hash: an
+/// envelope is of the artifact's.
+pub(crate) fn require_signed(verification: &Verification) -> Result<()> {
+    if verification.origin.manifest {
+        return Ok(());
+    }
+    let why = verification.origin.no_signature;
+    let what = format!(
+        "nothing proves whose a decrypted dump is: an envelope and a hash are of the artifact, and only a \
+         signed manifest tells of the plaintext ({})",
+        why.unwrap_or("its signature is not a trusted key's")
+    );
+    Err(Error::new(Code::OriginUnproved, what)
+        .on_disk("nothing was changed: psql was not started")
+        .hint(
+            "Say whose signature you trust: --signed-by FPR. Or decrypt here, with the secret key.\n      \
+             Only if you made sure in another way: --origin-unproved; its SQL then runs with your rights.",
+        ))
+}

@@ -8,7 +8,7 @@ use crate::base::exit::Exit;
 use crate::base::meter::Meter;
 use crate::base::threads::caught;
 use crate::commands::artifact::verify_sealed;
-use crate::config::cli;
+use crate::config::guard::{After, Guard};
 use crate::config::settings::Config;
 use crate::process::cancel::{Cancel, stopped};
 use crate::process::exec::Program;
@@ -27,7 +27,7 @@ pub(crate) struct Ready {
 }
 
 pub(crate) fn prepare(
-    args: &cli::Guard,
+    args: &Guard,
     config: &Config,
     cancel: &Cancel,
     meter: &Meter,
@@ -74,11 +74,11 @@ pub(crate) fn prepare(
 
 impl Ready {
     /// Runs COMMAND, and answers with its status. An error where COMMAND did not run.
-    pub(crate) fn run(self, after: cli::After, config: &Config, cancel: &Cancel) -> Result<Answer> {
+    pub(crate) fn run(self, after: After, config: &Config, cancel: &Cancel) -> Result<Answer> {
         let kept = |error: Error| error.on_disk(self.finished.kept());
         match after {
-            cli::After::None => Err(kept(self.hand_over(config, cancel))),
-            cli::After::Mark => self.watch(config, cancel).map_err(kept),
+            After::None => Err(kept(self.hand_over(config, cancel))),
+            After::Mark => self.watch(config, cancel).map_err(kept),
         }
     }
 

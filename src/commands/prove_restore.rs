@@ -24,6 +24,7 @@ use crate::restore::scratch::room;
 use crate::restore::stream::Compared;
 use crate::store::manifest::Manifest;
 use crate::verify::decrypt::Decryptor;
+use crate::verify::dump_source::DumpSource;
 use crate::verify::verification::{Verification, open_surrounding};
 use std::cell::RefCell;
 
@@ -141,7 +142,8 @@ fn prove(
         // A small file may unfold to hours of work.
         let surrounding = open_surrounding(verification, &key)?;
         let verified = verification.verified()?;
-        let outcome = restore(plan, &verified, surrounding, &key, &cluster.connection);
+        let dump = DumpSource::sealed(verified.artifact, &key);
+        let outcome = restore(plan, &manifest, surrounding, &dump, &cluster.connection);
         outcome.map_err(|error| {
             if trusted {
                 error

@@ -5,7 +5,7 @@ use crate::base::meter::Meter;
 use crate::base::names::TableName;
 use crate::base::text::counted;
 use crate::base::version::PGSEAL;
-use crate::commands::artifact::{given, key, require_origin, sound};
+use crate::commands::artifact::{self, given, require_origin, require_signed, sound};
 use crate::config::cli;
 use crate::config::flags::Settings;
 use crate::config::settings::Config;
@@ -15,10 +15,12 @@ use crate::report::findings::Findings;
 use crate::report::print::Answer;
 use crate::report::proof::Verdict;
 use crate::report::restore::{Place, RestoreReport, Rows};
+use crate::restore::held_plaintext::held;
 use crate::restore::run::{RestoreOptions, RestoreOutcome, Restored, plan, restore};
 use crate::restore::stream::Compared;
 use crate::restore::target::TargetDatabase;
-use crate::verify::verification::{Verification, open_surrounding};
+use crate::verify::dump_source::{self, DumpSource};
+use crate::verify::verification::{Surrounding, Verification, open_surrounding};
 use std::collections::BTreeMap;
 
 impl Rows {
@@ -54,13 +56,21 @@ pub(crate) fn run(
                 .hint("Name a database that has none of these tables, and that was not backed up."),
         );
     }
+    if args.plaintext.is_some() && args.named.envelope.as_deref() == Some("-") {
+        let what = "--plaintext - and --envelope - cannot both read standard input";
+        return Err(Error::new(Code::Usage, what));
+    }
     let given = given(&args.named, args.passphrase_fd, cancel)?;
     let mut verification = sound(&args.named.target, &given, config, cancel)?;
-    if !args.origin_unproved {
-        require_origin(&verification)?;
+    match args.plaintext {
+        _ if args.origin_unproved => {}
+        None => require_origin(&verification)?,
+        Some(_) => require_signed(&verification)?,
     }
     if settings.no_prelude {
         verification.leave_out_prelude();
+    } else if args.plaintext.is_some() && verification.prelude.is_some() {
+        return Err(no_prelude_without_the_key());
     }
     let options = RestoreOptions {
         skip_external: args.skip_external,
@@ -73,22 +83,26 @@ pub(crate) fn run(
         options,
         cancel,
     )?;
-    let key = key(config, given.passphrase, meter, cancel)?;
-    let untouched = "nothing was changed: psql was given nothing";
-    let surrounding =
-        open_surrounding(&mut verification, &key).map_err(|error| error.on_disk(untouched))?;
-    let restored = match restore(
-        plan,
-        &verification.verified()?,
-        surrounding,
-        &key,
-        &config.connection,
-    )? {
+    let untouched = |error: Error| error.on_disk("nothing was changed: psql was given nothing");
+    let manifest = verification.verified()?.manifest.clone();
+    let (surrounding, dump, key);
+    if args.plaintext.is_some() {
+        let mut file = dump_source::given().map_err(untouched)?;
+        if !args.origin_unproved {
+            file = held(&file, &manifest, meter, cancel).map_err(untouched)?;
+        }
+        surrounding = Surrounding::default();
+        dump = DumpSource::decrypted(file, &config.env, meter, cancel)?;
+    } else {
+        key = artifact::key(config, given.passphrase, meter, cancel)?;
+        surrounding = open_surrounding(&mut verification, &key).map_err(untouched)?;
+        dump = DumpSource::sealed(verification.verified()?.artifact, &key);
+    }
+    let restored = match restore(plan, &manifest, surrounding, &dump, &config.connection)? {
         RestoreOutcome::Committed(restored) => *restored,
         RestoreOutcome::Differs(_, error) => return Err(error),
     };
-    let manifest = verification.verified()?.manifest;
-    let (notes, targets) = (restored.target.notes(manifest), manifest.targets());
+    let (notes, targets) = (restored.target.notes(&manifest), manifest.targets());
     let report = RestoreReport {
         schema: "pgseal/restore/1",
         pgseal_version: PGSEAL,
@@ -111,6 +125,17 @@ pub(crate) fn run(
         undelivered: Some("the tables are restored, and committed".into()),
         ..Answer::of(&report)?
     })
+}
+
+fn no_prelude_without_the_key() -> Error {
+    let what = "the run has a prelude, which --plaintext does not bring";
+    Error::new(Code::Input, what)
+        .on_disk("nothing was changed: psql was not started")
+        .hint(
+            "Restore without it, where the database has the schemas, types and functions: --no-prelude.\n      \
+             Nothing but its secret key tells whose a prelude is: else decrypt it there, read it, and run it by \
+             hand before.",
+        )
 }
 
 /// The configured table that it is, or is a part of.

@@ -6,8 +6,8 @@
 use crate::base::duration;
 use crate::base::names::{self, RunId, RunOrPath};
 use crate::config::flags::Settings;
+use crate::config::guard::Guard;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -153,6 +153,16 @@ pub(crate) struct Restore {
     /// of the restoring role: as a superuser it can read files and run programs on the server
     #[arg(long)]
     pub origin_unproved: bool,
+    /// Read the decrypted dump from standard input, as `gpg --decrypt RUN.sql.gpg` gives it out, where
+    /// the secret key stays on another host. Only a signed manifest proves it; no prelude is restored
+    #[arg(
+        long,
+        value_name = "-",
+        value_enum,
+        hide_possible_values = true,
+        conflicts_with = "passphrase_fd"
+    )]
+    pub plaintext: Option<Plaintext>,
     /// Leave out what needs something that the target lacks: foreign keys, attachments to
     /// partitioned tables, triggers, policies, rules, owners, privileges, tablespaces. All of it
     /// is listed
@@ -161,6 +171,13 @@ pub(crate) struct Restore {
     /// Read the secret key's passphrase from this descriptor [default: the agent asks]
     #[arg(long, value_name = "N")]
     pub passphrase_fd: Option<u32>,
+}
+
+/// Where a decrypted dump is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Plaintext {
+    #[value(name = "-", hide = true)]
+    StandardInput,
 }
 
 #[derive(Debug, Args)]
@@ -215,37 +232,6 @@ pub(crate) struct ProveBackup {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Guard {
-    /// Name of the backup's run [default: <UTC time>-<8 hex digits>]
-    #[arg(long, value_name = "ID", value_parser = RunId::parse)]
-    pub run_id: Option<RunId>,
-    /// Back up from a standby too. It may lag behind its primary, so that what COMMAND is about to
-    /// change may not be in the backup as it is now
-    #[arg(long)]
-    pub allow_standby: bool,
-    /// What guard does while COMMAND runs and when it has ended
-    #[arg(long, value_enum, default_value = "mark")]
-    pub after: After,
-    /// The status that says that COMMAND never ran, for callers that stop only on one of their own
-    #[arg(long, value_name = "N", default_value = "125", value_parser = clap::value_parser!(u8).range(1..))]
-    pub refuse_exit: u8,
-    /// Write the envelope into this file before COMMAND runs, mode 0600; an older one is replaced
-    #[arg(long, value_name = "FILE")]
-    pub envelope_file: Option<PathBuf>,
-    /// What runs if the backup verifies; finds PGSEAL_RUN_ID, PGSEAL_ARTIFACT, PGSEAL_ENVELOPE
-    #[arg(last = true, required = true, value_name = "COMMAND")]
-    pub command: Vec<OsString>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum After {
-    /// Stay, ask the server again, tell what COMMAND wrote, and keep where it ended for undo
-    Mark,
-    /// Become COMMAND: no process of ours is left, and nothing is told
-    None,
-}
-
-#[derive(Debug, Args)]
 pub(crate) struct Prune {
     /// Keep this many of the newest complete runs of each database and set of tables
     #[arg(long, value_name = "N", required_unless_present = "keep_within")]
@@ -284,25 +270,3 @@ pub(crate) struct ProveMechanism {
     #[arg(long)]
     pub like_recipient: bool,
 }
-
-/// The status by which `guard` refuses, where it is the verb of a command line that is wrong. Before
-/// the verb only options of ours can stand, and an option's value that is a verb's name is unlikely.
-pub(crate) fn refuses_with<'a>(args: impl Iterator<Item = &'a OsString>) -> Option<u8> {
-    let cli = <Cli as clap::CommandFactory>::command();
-    let verbs: Vec<&str> = cli.get_subcommands().map(clap::Command::get_name).collect();
-    let words: Vec<&str> = args.skip(1).filter_map(|arg| arg.to_str()).collect();
-    let verb = words.iter().find(|word| verbs.contains(word))?;
-    if *verb != "guard" {
-        return None;
-    }
-    let pairs = words.iter().zip(words.iter().skip(1));
-    let apart = pairs.filter_map(|(option, value)| (*option == REFUSE_EXIT).then_some(*value));
-    let joined = words.iter();
-    let joined = joined.filter_map(|word| word.strip_prefix(REFUSE_EXIT)?.strip_prefix('='));
-    let given = apart.chain(joined).find_map(|value| value.parse().ok());
-    Some(given.filter(|status| *status > 0).unwrap_or(NOT_RUN))
-}
-
-const REFUSE_EXIT: &str = "--refuse-exit";
-/// COMMAND never ran.
-const NOT_RUN: u8 = 125;

@@ -124,11 +124,15 @@ impl Child {
         stderr: PipeWriter,
     ) -> Result<Child> {
         let command = expression(spec).stdout_file(stdout).stderr_file(stderr);
-        let command = match stdin {
-            None => command.stdin_null(),
-            Some(pipe) => command.stdin_file(pipe),
-        };
         let what = || format!("`{}` could not be started", spec.program);
+        let command = match (stdin, &spec.reads) {
+            (Some(pipe), _) => command.stdin_file(pipe),
+            (None, Some(file)) => {
+                let file = file.try_clone();
+                command.stdin_file(file.map_err(|err| Error::not_started(&what(), &err))?)
+            }
+            (None, None) => command.stdin_null(),
+        };
         announce(spec);
         let leader = Leader::start(command).map_err(|err| Error::not_started(&what(), &err))?;
         Ok(Child {

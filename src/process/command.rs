@@ -5,6 +5,8 @@ use crate::base::env::Env;
 use crate::base::text::shell_word;
 use std::ffi::OsString;
 use std::fmt;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 /// One external command: absolute program, arguments, and its whole environment.
 #[derive(Debug, Clone)]
@@ -19,6 +21,8 @@ pub(crate) struct CommandSpec {
     pub status_prefix: Option<&'static str>,
     pub expected_talk: Option<&'static str>,
     pub quit: Quit,
+    /// Its standard input, where nothing is fed to it.
+    pub reads: Option<Arc<OwnedFd>>,
     pub stderr_filter: Option<NewStderrFilter>,
 }
 
@@ -55,6 +59,15 @@ impl CommandSpec {
             expected_talk: None,
             quit: Quit::Signals(&[signal_hook::consts::SIGTERM]),
             stderr_filter: None,
+            reads: None,
+        }
+    }
+
+    /// It reads this file, where nothing is fed to it.
+    pub(crate) fn reading(self, file: Arc<OwnedFd>) -> CommandSpec {
+        CommandSpec {
+            reads: Some(file),
+            ..self
         }
     }
 

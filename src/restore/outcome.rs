@@ -1,6 +1,6 @@
 //! How a restore ended: the cause of a failure, what became of the transaction, what was left out.
 
-use crate::base::error::{Code, Error, Result, StageReport};
+use crate::base::error::{Code, Error, StageReport};
 use crate::base::few::joined;
 use crate::base::text::plain;
 use crate::pg;
@@ -17,7 +17,7 @@ use crate::restore::editor::DumpEditor;
 use crate::restore::script::{self, SERVER_STARTED};
 use crate::restore::stream::{Commit, RestoreTap};
 use crate::store::manifest::Manifest;
-use crate::verify::decrypt::{Opening, opens};
+use crate::verify::dump_source::Opened;
 use std::time::Duration;
 
 type RestorePipe = Piped<RestoreTap, AnswerReader>;
@@ -116,13 +116,13 @@ pub(crate) fn failure(
     piped: &RestorePipe,
     commit: &Commit,
     connection: &Connection,
-) -> Result<Option<Error>> {
+    opened: Opened,
+) -> Option<Error> {
     let [gpg, psql] = [&piped.producer, &piped.consumer];
     let transaction = transaction(piped, commit, connection);
     if transaction == TransactionEnd::Committed && gpg.end.ok() && psql.end.ok() {
-        return Ok(None);
+        return None;
     }
-    let sealed = |why: String| Error::new(Code::NotVerified, why);
     let report = psql_report(piped);
     let blame = blame(piped);
     // First what failed: gpg's words on an artifact that it opened would stand above it.
@@ -137,13 +137,7 @@ pub(crate) fn failure(
         | Blame::Source(error)
         | Blame::Sink(error)
         | Blame::Tap(error) => error,
-        Blame::Producer | Blame::Both => match opens(gpg) {
-            Ok(Opening::Refused(no)) => {
-                sealed(format!("the artifact cannot be decrypted: {}", no.why))
-            }
-            Ok(Opening::Opened) => sealed("gpg and psql failed".into()),
-            Err(error) => error,
-        },
+        Blame::Producer | Blame::Both => opened.failed(gpg),
         Blame::Consumer => {
             let at =
                 entry(piped).map_or(String::new(), |entry| format!(" while it restored {entry}"));
@@ -154,7 +148,7 @@ pub(crate) fn failure(
             .hint(consumer_hint(piped, &report.said))
         }
     };
-    Ok(Some(error.stages(stages).on_disk(transaction.told())))
+    Some(error.stages(stages).on_disk(transaction.told()))
 }
 
 fn consumer_hint(piped: &RestorePipe, said: &[String]) -> String {

@@ -32,9 +32,9 @@ use crate::restore::script::TransactionScript;
 use crate::restore::stream::{Commit, Compared, PreludeText, RestoreTap};
 use crate::restore::target::{self, TargetDatabase};
 use crate::store::manifest::Manifest;
-use crate::verify::decrypt::{Ciphertext, Decryptor};
+use crate::verify::dump_source::DumpSource;
 use crate::verify::plaintext::{Content, plaintext_of};
-use crate::verify::verification::{Surrounding, VerifiedArtifact};
+use crate::verify::verification::Surrounding;
 use std::sync::mpsc::channel;
 
 /// What a restore did.
@@ -116,12 +116,11 @@ pub(crate) fn prelude_unproved() -> Error {
 /// Restores into the database: all of it, or nothing.
 pub(crate) fn restore(
     plan: RestorePlan,
-    sound: &VerifiedArtifact<'_>,
+    manifest: &Manifest,
     surrounding: Surrounding,
-    key: &Decryptor<'_>,
+    dump: &DumpSource<'_>,
     connection: &Connection,
 ) -> Result<RestoreOutcome> {
-    let manifest = sound.manifest;
     let compression = Compression::parse(&manifest.compression)
         .map_err(|why| Error::new(Code::NotVerified, format!("the manifest: {why}")))?;
     let encoding = manifest.plaintext.encoding;
@@ -139,8 +138,9 @@ pub(crate) fn restore(
     let late = late.as_deref().map(late::parts).transpose();
     let late = late.map_err(|why| Error::new(Code::NotVerified, why))?;
     let tap = RestoreTap {
+        opened: dump.opened,
         inflate: plaintext_of(compression)?,
-        content: Some(Content::new(manifest, &key.meter)),
+        content: Some(Content::new(manifest, &dump.meter)),
         editor: DumpEditor::new(script.clone(), plan.omissions, digest_key)
             .with_late(late.unwrap_or_default()),
         script: script.clone(),
@@ -153,7 +153,7 @@ pub(crate) fn restore(
         answers,
         status: StatusLines::default(),
         begun: false,
-        meter: key.meter.clone(),
+        meter: dump.meter.clone(),
         findings: Findings::default(),
         compared: Vec::new(),
         server_started: plan.target.server_started.clone(),
@@ -162,13 +162,13 @@ pub(crate) fn restore(
     let psql = connection.tool(Tool::Psql)?;
     let psql = pg::command::restorer(&psql, connection, encoding);
     let piped = pipe(
-        Some(Ciphertext::new(sound.artifact, key)?),
-        [&key.spec, &psql],
+        dump.source()?,
+        [&dump.spec, &psql],
         tap,
         AnswerReader::new(script, digest_key, to),
-        key.cancel,
+        dump.cancel,
     );
-    if let Some(error) = outcome::failure(&piped, &commit, connection)? {
+    if let Some(error) = outcome::failure(&piped, &commit, connection, dump.opened) {
         let compared = piped.tap.map(|(tap, _)| tap.compared).unwrap_or_default();
         return if compared.iter().all(|table| table.equal) {
             Err(error)

@@ -17,7 +17,7 @@ use crate::restore::composites;
 use crate::restore::editor::DumpEditor;
 use crate::restore::script::{Transaction, TransactionScript};
 use crate::store::manifest::Manifest;
-use crate::verify::decrypt::opened_by_recipient;
+use crate::verify::dump_source::Opened;
 use crate::verify::plaintext::{Content, Inflate};
 use crate::verify::with_key::{BINDING, Prelude, judge_binding, judge_content};
 use std::io::{PipeWriter, Write};
@@ -40,6 +40,7 @@ pub(crate) struct PreludeText {
 }
 
 pub(crate) struct RestoreTap {
+    pub opened: Opened,
     pub inflate: Inflate,
     /// None once it was read to its end.
     pub content: Option<Content>,
@@ -119,11 +120,12 @@ const CHANGES_ROWS: &str =
 impl RestoreTap {
     /// The first statements, once it is known that the prelude is the artifact's own.
     fn begin(&mut self) -> Passed {
-        let binding = self.status.wait_for(|lines| {
-            let named = lines.iter().any(|line| line.starts_with("PLAINTEXT "));
-            named.then(|| status::literal_name(lines).and_then(PreludeBinding::parse))
-        });
-        if !self.without_prelude {
+        // Without gpg's word nothing is known of the bond, and no prelude is restored.
+        if !self.without_prelude && self.opened == Opened::Here {
+            let binding = self.status.wait_for(|lines| {
+                let named = lines.iter().any(|line| line.starts_with("PLAINTEXT "));
+                named.then(|| status::literal_name(lines).and_then(PreludeBinding::parse))
+            });
             let prelude = self.prelude.as_ref();
             let other = prelude.and_then(|text| text.prelude.binding.as_ref());
             let binding = binding.flatten();
@@ -168,9 +170,8 @@ impl RestoreTap {
             .take()
             .ok_or_else(|| rejected("it was read before"))?;
         let lines = self.status.all();
-        let opened =
-            status::decrypted(&lines).and_then(|()| opened_by_recipient(&lines, &self.manifest));
-        self.findings.record("decryption", opened);
+        self.opened
+            .judge(&lines, &self.manifest, &mut self.findings);
         judge_content(content, &self.manifest, &mut self.findings);
         match self.findings.failed() {
             failed if failed.is_empty() => Ok(()),

@@ -80,7 +80,8 @@ fn it_passes() {
         ran
     };
     let human = run(&[]).stdout;
-    assert!(human.starts_with("gpg "), "{human}");
+    let head = format!("pgseal {}\ngpg ", env!("CARGO_PKG_VERSION"));
+    assert!(human.starts_with(&head), "{human}");
     assert!(human.ends_with("\nGPG_MECHANISM_PROOF: PASS\n"), "{human}");
     assert!(!human.contains("FAIL"), "{human}");
     let proof = run(&["--json"]).json();

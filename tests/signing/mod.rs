@@ -5,4 +5,5 @@ mod backup;
 mod mark;
 mod origin;
 mod page;
+mod plaintext;
 pub mod site;

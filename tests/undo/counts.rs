@@ -187,7 +187,7 @@ fn a_mark_that_does_not_fit_is_refused() {
     refused(
         "timeline",
         &|m| m["mark"]["timeline"] = json!(7),
-        &["on timeline 1, and was on 7"],
+        &["on timeline 1", "was on 7", "pgseal diff run\n"],
     );
     refused(
         "unknown timeline",

@@ -130,7 +130,7 @@ fn reserve(stat: &StatFs) -> u64 {
 }
 
 /// By proc(5) `meminfo`.
-fn available_memory() -> Option<u64> {
+pub(crate) fn available_memory() -> Option<u64> {
     let text = std::fs::read_to_string("/proc/meminfo").ok()?;
     let mut lines = text.lines();
     let line = lines.find_map(|line| line.strip_prefix("MemAvailable:"))?;
