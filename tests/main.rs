@@ -5,6 +5,7 @@
 
 mod backup;
 mod corpus;
+mod faults;
 mod readiness;
 mod restore;
 mod session;

@@ -356,6 +356,67 @@ fn every_dependency_has_its_reason() {
     assert_eq!(used.collect::<Vec<_>>(), listed);
 }
 
+/// A crate of the build for this host, as far as its manifest tells.
+#[derive(serde::Deserialize)]
+struct Crate {
+    name: String,
+    license: Option<String>,
+    source: Option<String>,
+}
+
+/// What cargo-deny looks at too, which not everybody has.
+#[test]
+fn every_crate_is_of_a_licence_and_a_source_that_are_allowed() {
+    #[derive(serde::Deserialize)]
+    struct Metadata {
+        packages: Vec<Crate>,
+    }
+    let host = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let out = std::process::Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--locked", "--offline"])
+        .args(["--filter-platform", &host])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(
+        out.status.success(),
+        "{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    let Metadata { packages } = serde_json::from_slice(&out.stdout).unwrap();
+    let text = std::fs::read_to_string(root().join("deny.toml")).unwrap();
+    let rules: toml::Table = toml::from_str(&text).unwrap();
+    let allowed = rules["licenses"]["allow"].as_array().unwrap();
+    let allowed: Vec<&str> = allowed.iter().filter_map(|name| name.as_str()).collect();
+    let is_fit = |one: &Crate| {
+        // `A OR B`, of old `A/B`; `(A OR B) AND C`. An exception to a licence only permits more.
+        let license = one.license.clone().unwrap_or_default().replace('/', " OR ");
+        let fits = license.split(" AND ").all(|part| {
+            let mut names = part.trim_matches(['(', ')', ' ']).split(" OR ");
+            names.any(|name| allowed.contains(&name.trim().split(" WITH ").next().unwrap()))
+        });
+        let registry = "registry+https://github.com/rust-lang/crates.io-index";
+        let ours = one.name == "pgseal" && one.source.is_none();
+        fits && (ours || one.source.as_deref() == Some(registry))
+    };
+    assert!(packages.len() > 50);
+    let unfit = packages.iter().filter(|one| !is_fit(one));
+    let unfit: Vec<String> = unfit
+        .map(|one| format!("{}: {:?}", one.name, one.license))
+        .collect();
+    assert!(unfit.is_empty(), "{}", unfit.join("\n"));
+    let used = |name: &&str| {
+        let held = |one: &Crate| {
+            one.license
+                .as_ref()
+                .is_some_and(|text| text.contains(*name))
+        };
+        packages.iter().any(held)
+    };
+    let idle: Vec<&&str> = allowed.iter().filter(|name| !used(name)).collect();
+    assert!(idle.is_empty(), "allowed, and nobody's: {idle:?}");
+}
+
 /// README shows the rooms to who reads no Rust.
 #[test]
 fn readme_and_lib_show_one_picture() {

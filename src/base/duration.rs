@@ -35,6 +35,7 @@ pub(crate) fn span(text: &str) -> Result<Duration, String> {
 mod tests {
     use super::*;
     use crate::base::cases::each;
+    use proptest::prelude::*;
 
     #[test]
     fn durations() {
@@ -55,5 +56,29 @@ mod tests {
                 assert!(duration(text).is_err(), "{text:?}");
             },
         );
+    }
+
+    const UNITS: [(&str, u128); 5] = [
+        ("ms", 1),
+        ("s", 1000),
+        ("m", 60_000),
+        ("h", 3_600_000),
+        ("d", 86_400_000),
+    ];
+
+    proptest! {
+        #[test]
+        fn any_duration(number in prop_oneof![0..40_000_u64, any::<u64>()], unit in 0..5_usize, text in "\\PC{0,6}") {
+            let (unit, factor) = UNITS[unit];
+            let exact = u128::from(number) * factor;
+            let written = format!("{number}{unit}");
+            let read = span(&written).map(|span| span.as_millis());
+            prop_assert_eq!(read.ok(), u64::try_from(exact).ok().map(u128::from));
+            prop_assert_eq!(duration(&written).is_ok(), (1..=i32::MAX as u128).contains(&exact));
+            // What else is one begins with its number.
+            if span(&text).is_ok() {
+                prop_assert!(text.starts_with(|c: char| c.is_ascii_digit()), "{}", text);
+            }
+        }
     }
 }

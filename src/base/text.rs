@@ -133,6 +133,7 @@ pub(crate) fn shell_word(word: &str) -> String {
 mod tests {
     use super::*;
     use crate::base::cases::each;
+    use proptest::prelude::*;
 
     #[test]
     fn nothing_reaches_a_terminal_raw() {
@@ -177,5 +178,48 @@ mod tests {
         assert_eq!(counted(2_usize, "public key"), "2 public keys");
         assert_eq!(bytes(1023), "1023 B");
         assert_eq!(bytes(1536), "1.5 KiB");
+    }
+
+    /// What a POSIX shell makes of one word.
+    fn unquoted(word: &str) -> Option<String> {
+        let (mut out, mut rest) = (String::new(), word);
+        while let Some(c) = rest.chars().next() {
+            rest = &rest[c.len_utf8()..];
+            match c {
+                '\'' => {
+                    let (inside, after) = rest.split_once('\'')?;
+                    out += inside;
+                    rest = after;
+                }
+                '\\' => {
+                    let next = rest.chars().next()?;
+                    out.push(next);
+                    rest = &rest[next.len_utf8()..];
+                }
+                c if c.is_whitespace() || "|&;<>()$`\"*?[#~!{}".contains(c) => return None,
+                c => out.push(c),
+            }
+        }
+        Some(out)
+    }
+
+    proptest! {
+        #[test]
+        fn any_word_for_a_shell(word in "\\PC{0,12}|(--[a-z=]{0,5})?[ '\\\\$\"\n-]{0,9}") {
+            let shown = shell_word(&word);
+            prop_assert!(!shown.is_empty());
+            prop_assert_eq!(unquoted(&shown), Some(word));
+        }
+
+        #[test]
+        fn any_text_on_a_terminal(text in "[\\s\\S]{0,20}", most in 0..30_usize) {
+            let shown = plain(&text);
+            prop_assert!(!shown.contains(|c: char| c.is_control()));
+            prop_assert_eq!(plain(&shown), shown.clone());
+            let (head, tail) = split_at_width(&shown, most);
+            prop_assert_eq!(format!("{head}{tail}"), shown.clone());
+            prop_assert!(head.width() <= most || shown.width() == 0);
+            prop_assert!(shortened(&text, most).chars().count() <= most + 1);
+        }
     }
 }

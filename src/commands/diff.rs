@@ -124,20 +124,17 @@ fn counted(
     let live = live_tables(&config.connection, &names(&tables), encoding, cancel)?;
     live.session.check(manifest)?;
     live.check_tables(&config.connection)?;
-    let connection = config.connection.pinned(&live.session.place());
-    let counts = counts::count(manifest, &connection, &tables, &read.subject.given, cancel)?;
-    let all = tables
-        .iter()
-        .zip(&counts.tables)
-        .map(|(table, counts)| CountedTable {
-            table: table.name.to_string(),
-            target: table.target.clone(),
-            then: table.rows,
-            now: counts.rows,
-            written: counts.written,
-            unsure: counts.unsure,
-            changed_or_gone: counts.changed_or_gone(table.rows),
-        });
+    let since = counts::count(manifest, &tables, &live, &config.connection, cancel)?;
+    let all = tables.iter().zip(&since.tables);
+    let all = all.map(|(table, rows)| CountedTable {
+        table: table.name.to_string(),
+        target: table.target.clone(),
+        then: table.rows,
+        now: rows.rows,
+        written: rows.written,
+        unsure: rows.unsure,
+        changed_or_gone: rows.changed_or_gone(table.rows),
+    });
     let all: Vec<CountedTable> = all.collect();
     let structure = structure::of_tables(&tables, &live, manifest);
     let report = DiffCountsReport {
@@ -146,8 +143,8 @@ fn counted(
         run_id: read.subject.run_id(),
         database: live.session.place().to_string(),
         since: manifest.timing.started_at.clone(),
-        open_transactions: counts.open,
-        notes: counts.notes,
+        open_transactions: since.open,
+        notes: since.notes(),
         tables: all,
         structure: structure.into_iter().map(StructureLine::of).collect(),
         checks: read.findings,
@@ -226,7 +223,7 @@ impl DiffTable {
 }
 
 fn fields(values: &[Value]) -> Vec<Field> {
-    let field = |Value(column, value): &Value| Field {
+    let field = |Value { column, value }: &Value| Field {
         column: column.clone(),
         value: value.clone(),
     };

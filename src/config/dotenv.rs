@@ -57,8 +57,9 @@ fn unquoted(value: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::value;
+    use super::{VARIABLE, value};
     use crate::base::cases::each;
+    use proptest::prelude::*;
 
     #[test]
     fn reads_one_value() {
@@ -90,5 +91,28 @@ mod tests {
                 assert!(value(text).is_err(), "{text:?}");
             },
         );
+    }
+
+    const OTHERS: &str = "((export )?[A-Z_]{1,9}=['\"]?hunter2[ -~]{0,9}|# ?[ -~]{0,9}|[ -~]{0,9})";
+
+    proptest! {
+        #[test]
+        fn any_value_among_others(before in OTHERS, after in OTHERS, wanted in "[ -~&&[^\"']]{0,12}", quote in "[\"']", end in "\r?\n") {
+            let file = format!("{before}{end}{VARIABLE}={quote}{wanted}{quote} # x{end}{after}");
+            if !before.contains(VARIABLE) && !after.contains(VARIABLE) {
+                prop_assert_eq!(value(&file), Ok(Some(wanted)));
+            }
+        }
+
+        #[test]
+        fn any_file_keeps_its_secrets(lines in proptest::collection::vec(prop_oneof![
+            OTHERS.prop_map(String::from),
+            "BACKUP_GPG_FPR ?= ?['\"]?hunter2['\" #]{0,3}",
+            "export BACKUP_GPG_FPR=['\"]?[a-z]{0,2}['\"]?"
+        ], 0..5)) {
+            if let Err(why) = value(&lines.join("\n")) {
+                prop_assert!(!why.contains("hunter2"), "{}", why);
+            }
+        }
     }
 }

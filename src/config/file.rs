@@ -57,8 +57,11 @@ pub(crate) struct File {
     pub signing: Signing,
     pub store: Store,
     pub postgres: Postgres,
-    pub seam: Option<Seam>,
+    pub seam: Seam,
     pub operator: Operator,
+    /// Those that it has, empty ones too.
+    #[serde(skip)]
+    pub sections: Vec<String>,
     /// The file itself, where there is one, and the SHA-256 of its bytes.
     #[serde(skip)]
     pub path: Option<PathBuf>,
@@ -204,6 +207,7 @@ fn parse(text: &str, path: &Path) -> Result<File> {
         .try_into()
         .map_err(|_| wrong(&wrong_type(text, &table)))?;
     file.shown = shown;
+    file.sections = table.keys().cloned().collect();
     file.path = Some(path.into());
     file.sha256 = hex::encode(Sha256::digest(text));
     Ok(file)

@@ -25,6 +25,10 @@ const EXAMPLES: [&str; 14] = [
     "pgseal sign RUN_ID --envelope kept.jsonl",
 ];
 
+/// What `--dbname` is to `restore`.
+const TARGET: &str = "The database to restore into, without secrets; required. PGSEAL_DBNAME and the \
+    config file never name it";
+
 /// Parses, and refuses a setting that the verb would pass over.
 pub(crate) fn parse(args: &[OsString]) -> Result<Cli, Error> {
     let mut command = command();
@@ -74,7 +78,13 @@ fn command() -> clap::Command {
         command = command.mut_subcommand(&verb, |of_verb| {
             // In place of the one that every verb inherits.
             let hidden = unused.fold(of_verb, |of_verb, arg| of_verb.arg(arg.clone().hide(true)));
-            hidden.after_help(example)
+            let of_verb = hidden.after_help(example);
+            match settings.iter().find(|arg| arg.get_id() == "dbname") {
+                Some(dbname) if verb == "restore" => of_verb
+                    .arg(dbname.clone().help(TARGET))
+                    .override_usage("pgseal restore [OPTIONS] --dbname <CONNINFO> <RUN_ID|PATH>"),
+                _ => of_verb,
+            }
         });
     }
     command

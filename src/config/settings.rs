@@ -39,9 +39,9 @@ pub(crate) struct Config {
     pub gnupg_home: PathBuf,
     /// The check of the writer's seam, as argv; empty where none is configured.
     pub seam: Vec<String>,
-    /// The config file has a section for it.
-    pub seam_section: bool,
     pub operator: Operator,
+    /// Sections of the config file.
+    pub sections: Vec<String>,
     /// The config file that was read, and the SHA-256 of its bytes.
     pub file: Option<PathBuf>,
     pub file_sha256: String,
@@ -182,9 +182,9 @@ impl Config {
             compression,
             timeout,
             gnupg_home,
-            seam_section: file.seam.is_some(),
-            seam: file.seam.and_then(|seam| seam.command).unwrap_or_default(),
+            seam: file.seam.command.clone().unwrap_or_default(),
             operator,
+            sections: file.sections.clone(),
             file: file.path.clone(),
             file_sha256: file.sha256.clone(),
             env_file: settings

@@ -21,6 +21,8 @@ const LONGEST_HOME: usize = 86;
 /// How its folder begins.
 const PREFIX: &str = "pgs-gpg-";
 
+const AGENT_CONF: &str = "gpg-agent.conf";
+
 /// Protecting a key is made slow on purpose; for a key that lives a second it need not be.
 const CONF: &str = "s2k-count 65536\n";
 
@@ -63,7 +65,7 @@ impl EphemeralHome {
             })?;
         let path = dir.path().to_path_buf();
         let lock = leftovers::lock(&path);
-        let conf = path.join("gpg-agent.conf");
+        let conf = path.join(AGENT_CONF);
         std::fs::write(&conf, CONF).map_err(|err| Error::io(Code::Store, "write", &conf, &err))?;
         let mut home = EphemeralHome {
             gpg: Gpg::new(gpg, &path, env),
@@ -94,14 +96,10 @@ impl EphemeralHome {
     pub(crate) fn sweep(gpg: &str, env: &Env) -> Result<Vec<PathBuf>> {
         let gpgconf = find::find(Tool::Gpgconf, env)?;
         let us = rustix::process::geteuid().as_raw();
-        let ours = |path: &Path| {
-            let conf = std::fs::read(path.join("gpg-agent.conf"));
-            conf.is_ok_and(|conf| conf == CONF.as_bytes())
-        };
         let homes = Kind {
             prefix: PREFIX,
             is_owner: &|uid| uid == us,
-            is_ours: &ours,
+            is_ours: &is_ours,
         };
         let remove = |path: &Path| clean(&Gpg::new(gpg, path, env), &gpgconf, path);
         let roots = roots(env);
@@ -156,6 +154,16 @@ impl Drop for EphemeralHome {
     fn drop(&mut self) {
         self.clean();
     }
+}
+
+/// By what we write into it first; or nothing else is in it, since we were killed before that.
+fn is_ours(path: &Path) -> bool {
+    let conf = std::fs::read(path.join(AGENT_CONF)).unwrap_or_default();
+    let only_conf = || {
+        let mut entries = path.read_dir().into_iter().flatten();
+        entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == AGENT_CONF))
+    };
+    conf == CONF.as_bytes() || (conf.is_empty() && only_conf())
 }
 
 /// Where temporary folders may be made, best first.

@@ -155,8 +155,8 @@ pub(crate) fn restorer(program: &str, connection: &Connection, encoding: Encodin
 }
 
 /// The session in which a backup is compared with its tables, and its rows are brought back.
-pub(crate) fn undoer(program: &str, connection: &Connection) -> CommandSpec {
-    writing("undo", program, connection, Encoding::UTF8)
+pub(crate) fn undoer(program: &str, connection: &Connection, encoding: Encoding) -> CommandSpec {
+    writing("undo", program, connection, encoding)
 }
 
 /// The dump of exactly these relations, as text. Without `--strict-names` a table that is not

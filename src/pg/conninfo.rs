@@ -133,6 +133,7 @@ fn check(key: &str) -> Result<(), Refused> {
 mod tests {
     use super::*;
     use crate::base::cases::each;
+    use proptest::prelude::*;
 
     #[test]
     fn allowed_forms() {
@@ -199,5 +200,60 @@ mod tests {
         let again = ConnInfo::parse(&text).unwrap();
         assert_eq!(again.get("dbname"), Some("it's"));
         assert_eq!(again.get("user"), Some("a b"));
+    }
+
+    fn pairs() -> impl Strategy<Value = Vec<(String, String)>> {
+        let allowed = KEYWORDS.iter().filter(|keyword| keyword.allowed());
+        let names: Vec<&str> = allowed.map(|keyword| keyword.name).collect();
+        let pair = (proptest::sample::select(names), "\\PC{0,6}|[a='\\\\ ]{0,6}");
+        proptest::collection::vec(pair.prop_map(|(key, value)| (key.to_string(), value)), 1..6)
+    }
+
+    fn encoded(text: &str) -> String {
+        text.bytes().map(|byte| format!("%{byte:02x}")).collect()
+    }
+
+    proptest! {
+        /// All forms of one connection say the same.
+        #[test]
+        fn any_connection_in_any_form(pairs in pairs()) {
+            let said = ConnInfo::of(pairs.clone());
+            let query: Vec<String> = pairs.iter().map(|(key, value)| format!("{}={}", encoded(key), encoded(value))).collect();
+            let uri = format!("postgresql:///?{}", query.join("&"));
+            for text in [said.to_string(), said.with(&[]), uri] {
+                let read = ConnInfo::parse(&text).map_err(|refused| TestCaseError::fail(refused.why))?;
+                for (key, _) in &pairs {
+                    prop_assert_eq!(read.get(key), said.get(key), "{} of {}", key, text);
+                }
+            }
+        }
+
+        #[test]
+        fn any_secret_is_refused_and_not_repeated(pairs in pairs(), at in any::<proptest::sample::Index>(), secret in 0..3_usize) {
+            let secret = ["password", "sslpassword", "options"][secret];
+            let mut pairs = pairs;
+            pairs.insert(at.index(pairs.len() + 1), (secret.into(), "hunter2".into()));
+            let query: Vec<String> = pairs.iter().map(|(key, value)| format!("{}={}", encoded(key), encoded(value))).collect();
+            for text in [ConnInfo::of(pairs).to_string(), format!("postgres://h/d?{}", query.join("&"))] {
+                let refused = ConnInfo::parse(&text).unwrap_err();
+                let told = format!("{refused:?}");
+                prop_assert!(!told.contains("hunter2"), "{}", told);
+            }
+        }
+
+        #[test]
+        fn any_text_for_a_connection(text in "\\PC{0,20}|(postgres://)?[a-c@:/?&=%2,'\\[\\]\\\\ ]{0,20}") {
+            if let Ok(read) = ConnInfo::parse(&text) {
+                let again = ConnInfo::parse(&read.with(&[])).map_err(|refused| TestCaseError::fail(refused.why));
+                // Nothing said is a bare string again, which is none.
+                if read.pairs.is_empty() {
+                    return Ok(());
+                }
+                let again = again?;
+                for (key, _) in &read.pairs {
+                    prop_assert_eq!(again.get(key), read.get(key));
+                }
+            }
+        }
     }
 }

@@ -61,6 +61,7 @@ fn columns(list: &[u8]) -> Option<Vec<Vec<u8>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn headers() {
@@ -92,6 +93,19 @@ mod tests {
         ] {
             let shown = String::from_utf8_lossy(statement);
             assert_eq!(read(statement).as_deref(), want, "{shown}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_header(schema in "[^\0]{1,6}", name in "[^\0]{1,6}", columns in proptest::collection::vec("[^\0]{1,6}|[(),\" ]{1,6}", 0..5)) {
+            let table = TableName { schema, name };
+            let columns: Vec<String> = columns.iter().map(|column| crate::base::names::quoted(column)).collect();
+            let list = if columns.is_empty() { String::new() } else { format!("({})", columns.join(", ")) };
+            let statement = format!("COPY {} {list} FROM stdin", table.pattern());
+            let read = CopyHeader::read(statement.as_bytes());
+            let columns: Vec<Vec<u8>> = columns.into_iter().map(String::into_bytes).collect();
+            prop_assert_eq!(read, Some(CopyHeader { table, columns }));
         }
     }
 }

@@ -19,31 +19,6 @@ pub(crate) struct Mark {
     pub in_recovery: bool,
 }
 
-/// `pg_snapshot`, with ids that do not wrap.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Snapshot {
-    /// All ids below it had ended.
-    pub xmin: u64,
-    /// None from it on had ended.
-    pub xmax: u64,
-    /// Between them, not ended. Subtransactions are not told.
-    pub open: Vec<u64>,
-}
-
-impl Snapshot {
-    fn parse(text: &str) -> Option<Snapshot> {
-        let mut parts = text.split(':');
-        let mut number = || parts.next()?.parse().ok();
-        let (xmin, xmax) = (number()?, number()?);
-        let open = parts.next()?.split(',').filter(|id| !id.is_empty());
-        let open = open
-            .map(|id| id.parse().ok())
-            .collect::<Option<Vec<u64>>>()?;
-        let known = 0 < xmin && xmin <= xmax && parts.next().is_none();
-        known.then_some(Snapshot { xmin, xmax, open })
-    }
-}
-
 impl Mark {
     /// An error where it is not what a server writes.
     pub(crate) fn snapshot(&self) -> Result<Snapshot> {
@@ -55,9 +30,7 @@ impl Mark {
 
     /// The position in the write-ahead log as a number.
     pub(crate) fn position(&self) -> Option<u64> {
-        let (high, low) = self.lsn.as_deref()?.split_once('/')?;
-        let part = |digits| u64::from_str_radix(digits, 16).ok();
-        Some(part(high)? << 32 | part(low)?)
+        self.lsn.as_deref().and_then(lsn)
     }
 
     /// Whether a later answer can be of the server that gave this one, in a state that follows it:
@@ -70,9 +43,64 @@ impl Mark {
     }
 }
 
+/// A snapshot as `pg_current_snapshot()` writes it. Its numbers have 64 bits, and are never given out
+/// again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Snapshot {
+    /// All below it had ended.
+    pub xmin: u64,
+    /// It and all above it had not begun to end.
+    pub xmax: u64,
+    /// Transactions in between that were open; their subtransactions are not told.
+    pub open: Vec<u64>,
+}
+
+impl Snapshot {
+    /// `10:20:10,14`
+    pub(crate) fn parse(text: &str) -> Option<Snapshot> {
+        let mut parts = text.split(':');
+        let (xmin, xmax, open) = (parts.next()?, parts.next()?, parts.next()?);
+        let open = open.split(',').filter(|id| !id.is_empty());
+        let snapshot = Snapshot {
+            xmin: xmin.parse().ok()?,
+            xmax: xmax.parse().ok()?,
+            open: open.map(|id| id.parse().ok()).collect::<Option<_>>()?,
+        };
+        let known = 0 < snapshot.xmin && snapshot.xmin <= snapshot.xmax;
+        (known && parts.next().is_none()).then_some(snapshot)
+    }
+}
+
+/// A position in the write-ahead log: `16/B374D848`.
+pub(crate) fn lsn(text: &str) -> Option<u64> {
+    let (high, low) = text.split_once('/')?;
+    let [high, low] = [high, low].map(|part| u32::from_str_radix(part, 16));
+    Some(u64::from(high.ok()?) << 32 | u64::from(low.ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn snapshots_and_positions() {
+        let snapshot = |xmin, xmax, open: &[u64]| {
+            Some(Snapshot {
+                xmin,
+                xmax,
+                open: open.into(),
+            })
+        };
+        assert_eq!(Snapshot::parse("3:3:"), snapshot(3, 3, &[]));
+        let wide = "4294967299:4294967305:4294967299,4294967301";
+        let told = snapshot(4294967299, 4294967305, &[4294967299, 4294967301]);
+        assert_eq!(Snapshot::parse(wide), told);
+        for wrong in ["", "3:3", "4:3:", "3:4:x", "3:4:5:6"] {
+            assert_eq!(Snapshot::parse(wrong), None, "{wrong}");
+        }
+        assert_eq!(lsn("16/B374D848"), Some(0x16_B374_D848));
+        assert_eq!((lsn("0/0"), lsn("x/1"), lsn("1")), (Some(0), None, None));
+    }
 
     #[test]
     fn a_later_mark() {

@@ -115,7 +115,8 @@ pub(crate) fn query(
             let talk = error
                 .said()
                 .fold(String::new(), |all, line| all + line + "\n");
-            if error.hints.is_empty() {
+            // A run that was stopped was refused by nobody.
+            if error.hints.is_empty() && error.code == Code::Database {
                 error.hint(connection_hint(&talk))
             } else {
                 error

@@ -36,8 +36,9 @@ pub(crate) struct ErrorFilter {
     /// A line of the script has been named: from now on a line may hold a value.
     in_script: bool,
     error: Option<FirstError>,
-    /// Names of objects, in lines that follow each other.
+    /// Names of objects, in lines that follow each other, and the place of the last one's label.
     objects: Vec<String>,
+    rank: Option<usize>,
     /// The last line told the place in the server's source.
     located: Option<Located>,
     lost: bool,
@@ -135,21 +136,20 @@ impl ErrorFilter {
             return None;
         };
         let (state, message) = rest.split_once(": ")?;
-        match severity {
-            "WARNING" => {
+        let class = state.get(..2)?;
+        let severity = match severity {
+            "FATAL" | "PANIC" => severity,
+            _ if is_warning(severity, class) => {
                 let ours = message.starts_with(OURS);
                 return ours.then(|| format!("line {at}: {message}"));
             }
-            "ERROR" | "FATAL" | "PANIC" => {
-                let class = state.get(..2)?;
-                self.error = Some(FirstError {
-                    told: format!("line {at}: {severity}"),
-                    state: Some(state.into()),
-                    text: WITHOUT_DATA.contains(&class).then(|| message.into()),
-                });
-            }
-            _ => {}
-        }
+            _ => "ERROR",
+        };
+        self.error = Some(FirstError {
+            told: format!("line {at}: {severity}"),
+            state: Some(state.into()),
+            text: WITHOUT_DATA.contains(&class).then(|| message.into()),
+        });
         None
     }
 
@@ -164,15 +164,37 @@ impl ErrorFilter {
             // `exec_stmt_raise, pl_exec.c:3893`: every language's files begin so.
             by_function: place.split_once(", pl").is_some(),
         });
-        let label = LABELS.iter().find_map(|(label, what)| {
+        let label = LABELS.iter().enumerate().find_map(|(rank, (label, what))| {
             let name = line.strip_prefix(label)?;
             // The end of a value in quotes looks like this.
-            (!name.ends_with('"')).then(|| format!("{what} {name}"))
+            (!name.ends_with('"')).then(|| (rank, format!("{what} {name}")))
         });
-        match label {
-            Some(object) => self.objects.push(object),
-            None => self.objects.clear(),
-        }
+        let expected = self.rank.take();
+        self.rank = match label {
+            // The server names the schema first. What stood before it was a value's.
+            Some((0, object)) => {
+                self.objects = vec![object];
+                Some(0)
+            }
+            Some((rank, object)) if expected.is_some_and(|last| last < rank) => {
+                self.objects.push(object);
+                Some(rank)
+            }
+            _ => {
+                self.objects.clear();
+                None
+            }
+        };
+    }
+}
+
+/// Where the server speaks another language its word is not known, but the class of the SQLSTATE is:
+/// success, warning or no data.
+fn is_warning(severity: &str, class: &str) -> bool {
+    match severity {
+        "ERROR" => false,
+        "WARNING" | "NOTICE" | "INFO" | "LOG" | "DEBUG" => true,
+        _ => ["00", "01", "02"].contains(&class),
     }
 }
 
@@ -193,6 +215,7 @@ fn name(state: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn kept(text: &str) -> Vec<String> {
         let mut filter = filter();
@@ -220,6 +243,17 @@ mod tests {
                 "schema public, table t, constraint c"
             ]
         );
+        // The last value of a row may end like a name of the server's.
+        let text = "psql:<stdin>:3: ERROR:  23502: null value\n\
+            DETAIL:  Failing row contains (null,\nSCHEMA NAME:  secret\nTABLE NAME:  secret).\n\
+            SCHEMA NAME:  public\nTABLE NAME:  t\nCOLUMN NAME:  c\nLOCATION:  ExecConstraints, execMain.c:1\n";
+        assert_eq!(
+            kept(text),
+            [
+                "line 3: ERROR 23502 not_null_violation",
+                "schema public, table t, column c"
+            ]
+        );
         let text = "psql:<stdin>:9: ERROR:  22P02: invalid input syntax for type integer: \"secret\n\
             SCHEMA NAME:  secret\"\nLOCATION:  pg_strtoint32, numutils.c:232\n";
         assert_eq!(
@@ -238,6 +272,19 @@ mod tests {
         let want = [
             "line 2: ERROR 42P01 undefined_table",
             "text: relation \"x\" does not exist",
+        ];
+        assert_eq!(kept(text), want);
+    }
+
+    #[test]
+    fn a_server_that_speaks_another_language() {
+        let text = "psql:<stdin>:1: WARNUNG:  01000: pgseal: left out: x\nLOCATION:  exec_stmt_raise, pl_exec.c:3893\n\
+            psql:<stdin>:1: WARNUNG:  01000: geheim\npsql:<stdin>:2: HINWEIS:  00000: geheim\n\
+            psql:<stdin>:3: FEHLER:  23514: geheim\nDETAIL:  geheim\nTABLE NAME:  t\nLOCATION:  f, n.c:4\n";
+        let want = [
+            "line 1: pgseal: left out: x",
+            "line 3: ERROR 23514 check_violation",
+            "table t",
         ];
         assert_eq!(kept(text), want);
     }
@@ -264,5 +311,36 @@ mod tests {
             "the connection to the server was lost",
         ];
         assert_eq!(kept(text), want);
+    }
+
+    proptest! {
+        /// A value of any lines is not told, however much these look like what a server says.
+        #[test]
+        fn any_value_stays_untold(
+            value in any_value(),
+            other in any_value(),
+            state in "(22P02|23514|23505|P0001|XX000|[0-9A-Z]{5})",
+            function: bool,
+        ) {
+            let place = if function { "exec_stmt_raise, pl_exec.c:3893" } else { "ExecConstraints, execMain.c:2074" };
+            prop_assume!(!WITHOUT_DATA.contains(&&state[..2]));
+            let text = format!(
+                "psql:<stdin>:3: ERROR:  {state}: a row ({value}) is wrong\nDETAIL:  Failing row contains ({other}).\n\
+                 SCHEMA NAME:  public\nTABLE NAME:  t\nCONSTRAINT NAME:  c\nLOCATION:  {place}\n"
+            );
+            let told = kept(&text).join("\n");
+            prop_assert!(!told.contains("hunter2"), "{}\n---\n{}", text, told);
+            prop_assert!(told.starts_with("line 3: ERROR "));
+            prop_assert!(function || told.ends_with("schema public, table t, constraint c"), "{}", told);
+        }
+    }
+
+    fn any_value() -> impl Strategy<Value = String> {
+        proptest::collection::vec(any_line(), 0..5).prop_map(|lines| lines.join("\n"))
+    }
+
+    fn any_line() -> impl Strategy<Value = String> {
+        let looks = "(psql:<stdin>:[0-9]: (ERROR:  (42P01|22000): |WARNING:  01000: |FATAL:  57P01: |error: |)|(SCHEMA|TABLE|COLUMN|DATATYPE|CONSTRAINT) NAME:  |LOCATION:  |DETAIL:  |HINT:  |LINE 1: |\t|psql: error: |)";
+        (looks, "hunter2[\", .)a-z]{0,6}").prop_map(|(looks, value)| looks + &value)
     }
 }

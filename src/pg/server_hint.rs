@@ -127,6 +127,11 @@ pub(crate) fn dump_hint(outcome: &ChildExit) -> Hints {
             .then(Hint::pgseal(&["backup", "--dry-run"]))
     } else if NO_SLOT.iter().any(|words| said(words)) {
         SESSIONS.into()
+    } else if said("LOCK TABLE") {
+        // In another language than ours. What the role may not read was refused before.
+        "A table could not be locked. If it is for want of time, another session holds it: wait for \
+         that, or raise --lock-wait."
+            .into()
     } else {
         "What pg_dump said is above; the command can be run by hand.".into()
     }

@@ -59,6 +59,7 @@ impl TokenLine {
 mod tests {
     use super::*;
     use crate::base::cases::each;
+    use proptest::prelude::*;
 
     fn passed(text: &str, chunk: usize) -> String {
         let mut token = TokenLine::new([7; 32]);
@@ -86,5 +87,20 @@ mod tests {
             );
         });
         assert_eq!(passed("", 1), line);
+    }
+
+    proptest! {
+        /// In any pieces the same, and without its line what came in.
+        #[test]
+        fn any_dump_gets_one_token(lines in proptest::collection::vec("(--|-- [a-z]{0,9}|\\\\restrict a|\\\\restrict|SET a = 1;|[ -~]{0,9})\n?", 0..9), chunk in 1..30_usize) {
+            let text = lines.concat();
+            let line = format!("-- pgseal: {}\n", "07".repeat(32));
+            prop_assume!(!text.contains("pgseal"));
+            let out = passed(&text, chunk);
+            prop_assert_eq!(&out, &passed(&text, usize::MAX));
+            let tokens = out.matches(&line).count();
+            prop_assert_eq!(tokens == 0, out == text);
+            prop_assert_eq!(out.replacen(&line, "", 1), text);
+        }
     }
 }

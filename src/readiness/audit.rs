@@ -7,6 +7,7 @@ use crate::base::env::hostname;
 use crate::base::error::{Code, Error, Result};
 use crate::base::hint::{Hint, Hints};
 use crate::base::place;
+use crate::base::text::shell_word;
 use crate::base::threads::{self, Task, joined};
 use crate::base::version;
 use crate::config::settings::{Broken, Config, refused};
@@ -105,6 +106,23 @@ impl Host<'_> {
     pub(crate) fn config_file(&self) -> &Path {
         let file = self.config.file.as_deref();
         file.unwrap_or(Path::new(place::CONFIG))
+    }
+
+    /// How a line gets into a section of it. A section that is there is changed by hand: a second one
+    /// would make the file unreadable.
+    pub(crate) fn set(&self, section: &str, what: &str, line: &str) -> Hints {
+        let file = self.config_file();
+        if self.config.sections.iter().any(|known| known == section) {
+            let shown = file.display();
+            return format!("{what}, in the [{section}] section of {shown}:\n{line}").into();
+        }
+        let (make, word) = place::config_file(file);
+        let line = shell_word(line);
+        let append = format!("printf '%s\\n' '[{section}]' {line} >> {word}");
+        let make: Vec<Hint> = make.into_iter().collect();
+        Hints::from(format!("{what}, as [{section}] in the config file:"))
+            .then(make)
+            .then(Hint::run(append))
     }
 }
 

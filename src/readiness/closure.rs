@@ -85,13 +85,14 @@ fn known_by_name(host: &Host, found: &Restorability) -> Hints {
     } else {
         "It does not stop a backup."
     };
+    let all = listed_as_toml(known.chain(missed));
     Hints::from(format!(
-        "Back up the tables that these belong to as well, or acknowledge them in {}. {stops}",
-        host.config_file().display(),
+        "Back up the tables that these belong to as well, or acknowledge all of it. {stops}"
     ))
-    .then(format!(
-        "[scope]  known_external = [{}]",
-        listed_as_toml(known.chain(missed))
+    .then(host.set(
+        "scope",
+        "To acknowledge it",
+        &format!("known_external = [{all}]"),
     ))
 }
 

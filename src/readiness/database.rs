@@ -191,11 +191,13 @@ pub(crate) fn estimates(host: &Host, catalog: &Result<Catalog>) -> Vec<TableEsti
 }
 
 fn name_them(host: &Host) -> Hints {
-    let file = host.config_file().display();
-    Hints::from(format!(
-        "Name them in {file}:  [scope]  tables = [\"schema.table\"], or give --table; to choose:"
-    ))
-    .then(show_tables(&host.config.connection))
+    Hints::from("What is there:")
+        .then(show_tables(&host.config.connection))
+        .then(host.set(
+            "scope",
+            "Name the tables of the write with --table, or",
+            "tables = [\"SCHEMA.TABLE\"]",
+        ))
 }
 
 fn described(rel: &Relation, target: Option<&TableName>) -> String {

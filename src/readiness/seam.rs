@@ -3,7 +3,6 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::hint::{Hint, Hints};
-use crate::base::place;
 use crate::base::text::last_line;
 use crate::base::threads::{self, Task};
 use crate::process::child::ExitKind;
@@ -139,22 +138,11 @@ fn unset(host: &Host) -> Finding {
         .hint(mend(host))
 }
 
-/// A section that is there is changed by hand: a second one would make the file unreadable.
 fn mend(host: &Host) -> Hints {
     const BRIDGE: &str = "command = [\"python3\", \"/PATH/TO/backup_runner.py\", \"accept\"]";
-    let path = host.config_file();
-    let file = path.display();
-    if host.config.seam_section {
-        return format!(
-            "Set the check that your writer makes in the [seam] section of {file}; with the bridge:\n\
-             {BRIDGE}"
-        )
-        .into();
-    }
-    let what =
-        format!("Add the check that your writer makes, as [seam], to {file}; with the bridge:");
-    let (make, word) = place::config_file(path);
-    let append = format!("printf '%s\\n' '[seam]' '{BRIDGE}' >> {word}");
-    let make: Vec<Hint> = make.into_iter().collect();
-    Hints::from(what).then(make).then(Hint::run(append))
+    host.set(
+        "seam",
+        "Set the check that your writer makes; with the bridge",
+        BRIDGE,
+    )
 }

@@ -105,6 +105,18 @@ fn leave_out_with<'a>(
     }
 }
 
+/// Found by nothing but the text of a function that is not missing itself: it may be another thing of
+/// that name, and whether the function needs it is seen when it runs.
+fn is_guessed(missing: &[MissingDependency<'_>], dependency: &MissingDependency<'_>) -> bool {
+    let MissingDependency { reference, .. } = dependency;
+    let (kind, by) = (reference.kind.as_str(), &reference.needed_by);
+    (kind == "search_path" || RELATIONS.contains(&kind))
+        && ["function ", "procedure "]
+            .iter()
+            .any(|of| by.starts_with(of))
+        && !missing.iter().any(|other| other.reference.told() == *by)
+}
+
 /// Refuses what is missing, or turns it into what is left out.
 pub(crate) fn resolve(
     missing: &[MissingDependency<'_>],
@@ -113,7 +125,7 @@ pub(crate) fn resolve(
     let mut omissions = Omissions::default();
     let mut refused: Vec<&MissingDependency<'_>> = Vec::new();
     for dependency in missing {
-        if !omissions.add(dependency) {
+        if !omissions.add(dependency) && !is_guessed(missing, dependency) {
             refused.push(dependency);
         }
     }
@@ -158,6 +170,16 @@ pub(crate) fn resolve(
         remedies.push(
             "or leave out what needs it (foreign keys, attachments, triggers, policies, rules, owners, privileges, tablespaces): --skip-external".into(),
         );
+        if missing
+            .iter()
+            .any(|dependency| is_guessed(missing, dependency))
+        {
+            remedies.push(
+                "where a function only seems to need it, which is known by the text of its body \
+                 alone, --skip-external goes on as well"
+                    .into(),
+            );
+        }
     }
     Err(Error::new(Code::Database, what).hint(remedies.join("\n      ")))
 }

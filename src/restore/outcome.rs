@@ -172,15 +172,17 @@ fn consumer_hint(piped: &RestorePipe, said: &[String]) -> String {
             "The rows of a table name objects that the target lacks. Create them first; what rows name stands in {columns}."
         );
     }
+    // In German too.
+    let says = |words: &str| {
+        said.iter()
+            .any(|line| line.to_lowercase().contains(&words.to_lowercase()))
+    };
     // psql's status where its connection broke.
     let hint = if piped.consumer.end == ExitKind::Code(2) {
         "The connection was lost: see the server's log, then restore again."
-    } else if said
-        .iter()
-        .any(|line| line.contains("53200") && line.contains("shared memory"))
-    {
+    } else if says("ERROR 53200 ") && says("shared memory") {
         "The target's lock table is full: raise max_locks_per_transaction in its postgresql.conf, and restart it."
-    } else if said.iter().any(|line| line.contains("ERROR:  53")) {
+    } else if says("ERROR 53") {
         "The target's server is out of room, memory or connections: see its log."
     } else {
         "What the server said is above, without values; the target lacks what it names, or forbids it."

@@ -86,3 +86,29 @@ pub(crate) fn partial(name: &str) -> String {
 pub(crate) fn of_partial(name: &str) -> Option<&str> {
     name.strip_suffix(PARTIAL)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// No file of a run is called as another run's file could be.
+        #[test]
+        fn any_two_runs(ids in ["[a-c.-]{1,3}(\\.(sql|gpg|zst|prelude|late|manifest|json|sig|partial)){0,3}", "[a-c.-]{1,3}(\\.(sql|gpg|zst|prelude|late|manifest|json|sig|partial)){0,3}"]) {
+            let ids: Vec<RunId> = ids.iter().filter_map(|id| RunId::parse(id).ok()).collect();
+            let files = |id: &RunId| RunFile::all().map(|file| file.of(id)).collect::<Vec<_>>();
+            for id in &ids {
+                for name in files(id) {
+                    prop_assert_eq!(run_of(&name), Some(id.clone()));
+                    let partial = partial(&name);
+                    prop_assert_eq!(of_partial(&partial), Some(&name[..]));
+                    prop_assert_eq!(run_of(&partial), None);
+                }
+            }
+            if let [one, other] = &ids[..] && one != other {
+                prop_assert!(files(one).iter().all(|name| !files(other).contains(name)));
+            }
+        }
+    }
+}

@@ -73,8 +73,10 @@ pub(crate) fn converse<C: Conversation>(
     let manifest = artifact.manifest;
     let compression = Compression::parse(&manifest.compression)
         .map_err(|why| Error::new(Code::NotVerified, format!("the manifest: {why}")))?;
+    // A database without an encoding would refuse to send what is no UTF-8.
+    let encoding = Encoding::for_database(&live.session.encoding);
     let under = WrittenUnder {
-        encoding: Encoding::UTF8,
+        encoding,
         lc_monetary: manifest.lc_monetary(),
     };
     let token = hex::encode(random::bytes::<16>()?);
@@ -102,7 +104,7 @@ pub(crate) fn converse<C: Conversation>(
         conversation,
     };
     let psql = connection.tool(Tool::Psql)?;
-    let psql = pg::command::undoer(&psql, connection);
+    let psql = pg::command::undoer(&psql, connection, encoding);
     let piped = pipe(
         Some(Ciphertext::new(artifact.artifact, key)?),
         [&key.spec, &psql],

@@ -9,61 +9,70 @@ use crate::process::cancel::Cancel;
 use crate::store::manifest::Manifest;
 use crate::undo::compared_table::ComparedTable;
 use crate::undo::converse::names;
+use crate::undo::live_tables::LiveTables;
 
-/// What the server says of the tables and the mark.
-pub(crate) struct Counts {
-    /// One for each table that was asked of.
+/// The counts of the compared tables, in their order, each of what it is by itself.
+pub(crate) struct CountsSince {
     pub tables: Vec<TableCounts>,
-    /// How many transactions were open at the mark.
+    /// Transactions that were open at the mark.
     pub open: usize,
-    pub notes: Vec<String>,
 }
 
-/// Refuses a mark that says nothing of this server's rows; `run` names the backup in the hint.
+/// Refuses a run without a mark, and a server that the mark says nothing of.
 pub(crate) fn count(
     manifest: &Manifest,
-    connection: &Connection,
     tables: &[ComparedTable],
-    run: &str,
+    live: &LiveTables,
+    connection: &Connection,
     cancel: &Cancel,
-) -> Result<Counts> {
-    let whole = Hints::from("Or compare row by row, with the secret key:")
-        .then(Hint::pgseal(&["diff", run]));
+) -> Result<CountsSince> {
+    let run_id = &*manifest.run_id;
+    let whole = |hints: Hints| {
+        hints
+            .then("Or compare row by row, with the secret key:")
+            .then(Hint::pgseal(&["diff", run_id]))
+    };
     let Some(mark) = &manifest.mark else {
         let what = "the backup has no mark: it was taken before pgseal kept one, and nothing tells \
                     which rows were written since";
-        return Err(Error::new(Code::Database, what).hint(whole));
+        let hints = Hints::from("Compare row by row, with the secret key:");
+        let hints = hints.then(Hint::pgseal(&["diff", run_id]));
+        return Err(Error::new(Code::Database, what).hint(hints));
     };
-    let asked = written_since::ask(connection, mark, &names(tables), cancel);
-    let (tables, open) = match asked {
-        Ok(asked) => (asked.tables, asked.open),
-        Err(error) => (Err(error), 0),
-    };
-    let tables = tables.map_err(|error| {
-        let hints = error.hints.clone().then(whole);
-        error.hint(hints)
-    })?;
-    let unsure = tables.iter().map(|table| table.unsure).sum();
-    Ok(Counts {
-        notes: notes(open, unsure),
-        tables,
-        open,
+    let connection = connection.pinned(&live.session.place());
+    let counted = written_since::ask(&connection, mark, &names(tables), cancel);
+    let counted = counted.and_then(|since| {
+        let tables = since.tables?;
+        let open = since.open;
+        Ok(CountsSince { tables, open })
+    });
+    counted.map_err(|error| match error.code {
+        Code::Database | Code::NotVerified => Error {
+            hints: whole(error.hints),
+            code: Code::Database,
+            ..error
+        },
+        _ => error,
     })
 }
 
-/// Says why rows are counted as written that may have been there before.
-fn notes(open: usize, unsure: u64) -> Vec<String> {
-    if unsure == 0 {
-        return Vec::new();
+impl CountsSince {
+    /// Says why rows are counted as written that may have been there before.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let unsure = self.tables.iter().map(|table| table.unsure);
+        let unsure = unsure.fold(0, u64::saturating_add);
+        if unsure == 0 {
+            return Vec::new();
+        }
+        let open = match self.open {
+            // A standby does not tell which.
+            0 => "transactions were".into(),
+            1 => "1 transaction was".into(),
+            n => format!("{} were", counted(n, "transaction")),
+        };
+        vec![format!(
+            "{open} open when the backup began: {} counted as written may have been there before",
+            counted(unsure, "row")
+        )]
     }
-    let open = match open {
-        // A standby does not tell which.
-        0 => "transactions were".into(),
-        1 => "1 transaction was".into(),
-        n => format!("{} were", counted(n, "transaction")),
-    };
-    vec![format!(
-        "{open} open when the backup began: {} counted as written may have been there before",
-        counted(unsure, "row")
-    )]
 }

@@ -6,10 +6,10 @@ use crate::undo::compare::{By, Compared, compare};
 use crate::undo::converse::Conversation;
 use crate::undo::load::LoadedTable;
 use crate::undo::session::{Mode, Session, Step};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// The longest value that is shown whole, in characters.
-const SHOWN: u32 = 4096;
+const SHOWN: usize = 4096;
 
 /// Whether values of rows are told, beside their keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,8 +48,22 @@ pub(crate) struct DiffRow {
 }
 
 /// A column's name, and its value in PostgreSQL's text form.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct Value(pub String, pub Option<String>);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Value {
+    pub column: String,
+    /// One that is longer than what is shown ends in `…`.
+    pub value: Option<String>,
+}
+
+impl<'de> Deserialize<'de> for Value {
+    /// Not by the server, whose encoding may lack the `…`.
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Value, D::Error> {
+        let (column, value, longer) = <(String, Option<String>, Option<bool>)>::deserialize(from)?;
+        let cut = if longer == Some(true) { "…" } else { "" };
+        let value = value.map(|value| value + cut);
+        Ok(Value { column, value })
+    }
+}
 
 impl Conversation for Diff {
     fn talk(&mut self, session: &mut Session, tables: &[LoadedTable]) -> Passed {
@@ -157,8 +171,7 @@ fn values(names: &[&str], side: &str, differing: bool) -> String {
     };
     format!(
         "(SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_array(v.name, \
-         CASE WHEN pg_catalog.length(v.value) > {SHOWN} \
-         THEN pg_catalog.left(v.value, {SHOWN}) || '…' ELSE v.value END) ORDER BY v.at), '[]') \
+         pg_catalog.left(v.value, {SHOWN}), pg_catalog.length(v.value) > {SHOWN}) ORDER BY v.at), '[]') \
          FROM (VALUES {}) AS v(at, name, value){filter})",
         all.join(", ")
     )

@@ -208,6 +208,11 @@ pub(crate) struct Parent {
     pub partition: bool,
 }
 
+const QUERY: &str = concat!(
+    include_str!("../pg/mark.sql"),
+    include_str!("live_tables.sql")
+);
+
 /// Asks the database that was backed up. `encoding`: of the dump.
 pub(crate) fn live_tables(
     connection: &Connection,
@@ -221,7 +226,7 @@ pub(crate) fn live_tables(
         ("encoding", encoding.as_str().into()),
         ("lock_timeout", connection.lock_wait.as_millis().to_string()),
     ]);
-    let question = pg::session::question(include_str!("live_tables.sql"));
+    let question = pg::session::question(QUERY);
     // A restricted psql does not set variables: the two lines only ask whether it knows the word.
     let script = format!("\\restrict pgseal\n\\unrestrict pgseal\n{variables}{question}");
     let spec = pg::command::psql(&psql, connection);

@@ -1,6 +1,6 @@
 -- What diff and undo must know of the live tables, in a transaction of pg/session.rs: read only, pg_catalog only.
 -- psql variables: tables, a JSON list of {"schema", "name"}; encoding, the dump's; lock_timeout, in ms;
--- HOST and PORT, which psql sets itself.
+-- HOST and PORT, which psql sets itself; mark, by pg/mark.sql.
 SET LOCAL statement_timeout = '60s';
 SET LOCAL lock_timeout = :'lock_timeout';
 WITH RECURSIVE named AS MATERIALIZED (
@@ -37,25 +37,7 @@ SELECT json_build_object(
     'superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
     'host', :'HOST',
     'port', :'PORT',
-    'mark', json_build_object(
-      'snapshot', pg_current_snapshot()::text,
-      'database_oid', (
-        SELECT oid::bigint FROM pg_database WHERE datname = current_database()),
-      'system_identifier', CASE
-        WHEN has_function_privilege('pg_control_system()', 'EXECUTE')
-        THEN (SELECT system_identifier::text FROM pg_control_system()) END,
-      -- The control file has a primary's timeline only after its first checkpoint.
-      'timeline', CASE WHEN NOT pg_is_in_recovery()
-        THEN ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint
-        WHEN has_function_privilege('pg_control_checkpoint()', 'EXECUTE')
-          AND has_function_privilege('pg_control_recovery()', 'EXECUTE')
-        THEN (
-          SELECT greatest(c.timeline_id, r.min_recovery_end_timeline)
-          FROM pg_control_checkpoint() c, pg_control_recovery() r) END,
-      'lsn', CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
-        ELSE pg_current_wal_lsn() END,
-      'in_recovery', pg_is_in_recovery()
-    )),
+    'mark', :'mark'::json),
   'tables', (SELECT coalesce(json_agg(json_build_object(
     'name', (SELECT r.name FROM relation r WHERE r.oid = t.oid),
     'oid', t.oid::bigint,

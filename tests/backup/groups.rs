@@ -1,6 +1,6 @@
 //! What a tool starts is ended with it: nothing waits for it, nothing of it stays.
 
-use crate::support::{Cases, Test, eventually, processes};
+use crate::support::{Cases, Ran, Test, eventually, processes};
 use rustix::process::Signal;
 
 fn table() -> Test {
@@ -12,6 +12,18 @@ fn table() -> Test {
 fn nobody_is_left(test: &Test) {
     let mine = processes(&test.dir.display().to_string());
     assert!(mine.is_empty(), "{mine:?}");
+}
+
+/// With a script in the place of one tool alone.
+fn backup_with(test: &Test, tool: &str, script: &str) -> Ran {
+    for other in ["gpg", "pg_dump"] {
+        test.shim(other, "nothing", "");
+    }
+    match tool {
+        "gpg" => test.shim_encrypt(script),
+        _ => test.shim_dump(script),
+    }
+    test.backup(&["public.t"]).run()
 }
 
 /// A process of a tool that has ended holds a pipe: the backup is whole all the same.
@@ -31,14 +43,7 @@ fn who_holds_a_pipe_is_ended() {
         ),
     ] {
         cases.check(script, || {
-            for other in ["gpg", "pg_dump"] {
-                test.shim(other, "nothing", "");
-            }
-            match tool {
-                "gpg" => test.shim_encrypt(script),
-                _ => test.shim_dump(script),
-            }
-            let ran = test.backup(&["public.t"]).run();
+            let ran = backup_with(&test, tool, script);
             test.sealed(&ran);
             ran.check(ran.took.as_secs() < 10, "it must not wait for it");
         });
@@ -65,14 +70,7 @@ fn who_left_the_group_is_not_waited_for() {
         ),
     ] {
         cases.check(script, || {
-            for other in ["gpg", "pg_dump"] {
-                test.shim(other, "nothing", "");
-            }
-            match tool {
-                "gpg" => test.shim_encrypt(script),
-                _ => test.shim_dump(script),
-            }
-            let ran = test.backup(&["public.t"]).run();
+            let ran = backup_with(&test, tool, script);
             let word = if script.contains("yes") {
                 "gpg's output is not"
             } else {

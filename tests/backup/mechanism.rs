@@ -296,6 +296,14 @@ fn what_a_kill_leaves_is_swept() {
         // As young as this they may be another's, who has not locked them yet.
         test.pgseal("prove-mechanism").run().exits(0);
         assert_eq!(names(&tmp), left);
+        // Two that were killed earlier still, and one that is somebody else's.
+        let mut left = left;
+        for name in ["pgs-gpg-Empty0", "pgs-gpg-Begun0", "pgs-gpg-Theirs"] {
+            std::fs::create_dir(tmp.join(name)).unwrap();
+            left.push(name.into());
+        }
+        std::fs::write(tmp.join("pgs-gpg-Begun0/gpg-agent.conf"), "").unwrap();
+        std::fs::write(tmp.join("pgs-gpg-Theirs/notes"), "").unwrap();
         let old = std::time::SystemTime::now() - std::time::Duration::from_secs(120);
         for name in &left {
             let folder = std::fs::File::open(tmp.join(name)).unwrap();
@@ -309,6 +317,8 @@ fn what_a_kill_leaves_is_swept() {
             .json();
         let told = &proof["steps"][8];
         assert_eq!(told["name"], "removed what a killed proof left");
+        assert_eq!(names(&tmp), ["pgs-gpg-Theirs"]);
+        std::fs::remove_dir_all(tmp.join("pgs-gpg-Theirs")).unwrap();
         left_nothing(&test);
     });
 }

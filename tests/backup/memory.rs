@@ -8,15 +8,7 @@ fn a_large_table() {
         "CREATE TABLE t AS SELECT n, repeat(md5(n::text), 60) AS a FROM generate_series(1, 30000) n",
     );
     let mut run = test.backup(&["public.t"]).arg("--compress=gpg:1").start();
-    let mut peak = 0;
-    while !run.is_over() {
-        let status =
-            std::fs::read_to_string(format!("/proc/{}/status", run.pid())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kilobytes = line.and_then(|text| text.trim().strip_suffix(" kB")?.parse::<u64>().ok());
-        peak = peak.max(kilobytes.unwrap_or(0));
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
+    let peak = run.peak();
     let sealed = test.sealed(&run.wait());
     assert_eq!(sealed.rows(), ["public.t=30000"]);
     assert!(sealed.sql.len() > 55_000_000);

@@ -90,7 +90,8 @@ fn while_it_asks() {
                 .any(|line| line.contains("sleep 100"))
         });
         run.signal(signal);
-        run.wait().fails(code, &[name]);
+        let ran = run.wait().fails(code, &[name]);
+        ran.check(!ran.stderr.contains("hint:"), "nothing is to be mended");
     });
     test.backup(&["public.t"])
         .arg("--timeout=300ms")

@@ -30,6 +30,8 @@ pub struct Reference {
 pub enum SkipExternal {
     Restored,
     Refused,
+    /// Only a text seemed to name it, and it was needed.
+    RolledBack,
 }
 
 /// Where a schema fails today, and words of what it says.
@@ -124,6 +126,7 @@ fn outcome(name: &str, value: &str, skip_external: Option<&str>) -> Outcome {
             skip_external: match skip_external {
                 Some("restored") => SkipExternal::Restored,
                 Some("refused") => SkipExternal::Refused,
+                Some("rolled back") => SkipExternal::RolledBack,
                 _ => wrong(),
             },
         };

@@ -96,6 +96,8 @@ fn tried(seed: u64) -> Result<Came, Failure> {
         match ran.code() {
             0 => round.compare_content(&target)?,
             3 => {}
+            // What only the text of a body names, and it was needed.
+            4 if names.iter().any(|[_, _, by]| by.starts_with("function ")) => {}
             _ => return Err(failure("skip-external", &ran)),
         }
     } else {

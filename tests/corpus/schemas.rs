@@ -20,11 +20,10 @@ fn every_schema_comes_back_or_is_named_at_backup() {
         / 10_000;
     let (ours, newer): (Vec<Schema>, Vec<Schema>) =
         all.into_iter().partition(|schema| schema.server <= major);
-    println!(
-        "{} schemas; {} need a newer server than {major}",
-        ours.len(),
-        newer.len()
-    );
+    println!("{} schemas", ours.len());
+    for Schema { name, server, .. } in &newer {
+        println!("left out: {name} needs a server of {server}, this one is {major}");
+    }
     assert!(major != 15 || !only.is_empty() || ours.len() >= 100);
     make_roles(&ours);
 
@@ -118,6 +117,11 @@ fn tried(schema: &Schema) -> Result<(), Failure> {
             let skip = round.restore(&target, &["--skip-external"]);
             match skip_external {
                 SkipExternal::Refused => run("skip-external", skip, code).map(drop),
+                SkipExternal::RolledBack => {
+                    run("skip-external", skip, 4)?;
+                    target.is_empty();
+                    Ok(())
+                }
                 SkipExternal::Restored => {
                     run("skip-external", skip, 0)?;
                     round.compare_content(&target)?;

@@ -1,7 +1,7 @@
 //! Hints work as printed: in each state that prints commands they are run, and then the row is READY.
 
 use super::{BACKUP_RUNNER, Host, Report};
-use crate::support::{Cases, ECC, PAST, SIGN_ONLY, cluster, tool};
+use crate::support::{Cases, ECC, PAST, SIGN_ONLY, cluster, end_agent, is_root, tool};
 
 /// A state of the host, and what is asked in it.
 struct State {
@@ -52,7 +52,9 @@ impl State {
         let run = format!("bash -e {}", script.display());
         let ran = self.host.command(&["script", "-qec", &run, "/dev/null"]);
         let operator = &self.host.operator.path;
-        let ran = ran.env("GNUPGHOME", operator).env("TERM", "dumb").run();
+        let ran = ran.env("GNUPGHOME", operator).env("TERM", "dumb");
+        // A person would leave it.
+        let ran = ran.env("PAGER", "cat").run();
         ran.exits(0);
         let after = self.report();
         assert_eq!(after.state(self.row), "READY", "{}", after.told(self.row));
@@ -263,4 +265,165 @@ fn a_command_of_ours_repeats_what_was_given() {
     ready.config("\"public.unit_version\"", "\"public.unit_versions\"");
     let hint = ready.readiness().hint("backup_runner");
     assert!(hint.ends_with("\npgseal preflight"), "{hint}");
+}
+
+/// As apt-get would bring them: what a package is known to hold comes onto PATH.
+const APT: &str = r#"[ "$1" = install ] || exit 100
+for package in "${@:2}"; do
+  case $package in
+    gnupg) programs='gpg gpgconf gpg-agent' ;;
+    postgresql-client*) programs='psql pg_dump' ;;
+    *) exit 100 ;;
+  esac
+  for program in $programs; do /bin/ln -sf "/usr/bin/$program" "${0%/*}/$program"; done
+done"#;
+
+#[test]
+fn programs_are_installed() {
+    let mut cases = Cases::new();
+    for (row, lacks) in [
+        ("gpg_binary", "gpg"),
+        ("gpg_mechanism", "gpgconf"),
+        ("backup_key", "gpg"),
+        ("pg_dump", "pg_dump"),
+        ("database", "psql"),
+        ("restore_closure", "psql"),
+    ] {
+        cases.check((row, lacks), || {
+            let mut host = Host::ready();
+            let all = [
+                "bash",
+                "script",
+                "gpg",
+                "gpgconf",
+                "gpg-agent",
+                "psql",
+                "pg_dump",
+            ];
+            let all = all.into_iter().filter(|program| *program != lacks);
+            host.only(&all.collect::<Vec<_>>());
+            host.script("apt-get", APT);
+            State::of(host, row).mended(1);
+        });
+    }
+}
+
+/// Where no config file has a section for it.
+#[test]
+fn the_scope_is_written() {
+    let bare = |sql: &str| {
+        let host = Host::ready();
+        host.sql(sql);
+        let text = std::fs::read_to_string(host.path("pgseal.toml")).unwrap();
+        let (_, behind) = text.split_once("[scope]").unwrap();
+        let (_, behind) = behind.split_once("\n[").unwrap();
+        host.write("pgseal.toml", &format!("[{behind}"));
+        host
+    };
+    let mut state = State::of(bare("CREATE TABLE public.t (a int)"), "target_tables");
+    state.filled.push(("SCHEMA.TABLE", "public.t".into()));
+    state.mended(2);
+    let host = bare("CREATE TABLE public.t (a int); CREATE VIEW public.v AS TABLE public.t");
+    let state = State::of(host, "restore_closure").args(&["--table=public.t"]);
+    state.mended(1);
+}
+
+/// In the shell that has it, a variable can be taken away.
+#[test]
+fn a_variable_that_is_in_the_way() {
+    let mut host = Host::ready();
+    let dbname = format!("dbname={}", host.db);
+    let dir = cluster().dir.clone();
+    host.set("PGSEAL_DBNAME", format!("{dbname} user=postgres"));
+    host.set("PGHOST", &dir);
+    let before = Report::of(&host.run(&["preflight", "--json"]));
+    before.says("database", "FAILED", &["leaves host open"]);
+    let hint = before.hint("database");
+    assert!(hint.lines().any(|line| line == "unset PGHOST"), "{hint}");
+    // The other one: what is meant, written whole.
+    let whole = format!("host={} {dbname} user=postgres", dir.display());
+    host.set("PGSEAL_DBNAME", &whole);
+    let after = Report::of(&host.run(&["preflight", "--json"]));
+    after.says("database", "READY", &[]);
+    assert!(
+        hint.contains(&whole) || hint.contains("write it whole"),
+        "{hint}"
+    );
+}
+
+/// One who may make neither /etc/pgseal nor /var/lib/pgseal, and pastes all hints into one shell.
+#[test]
+fn a_user_who_is_not_root() {
+    let host = Host::ready();
+    host.sql("CREATE TABLE public.t (a int)");
+    let fpr = std::fs::read_to_string(host.path(".env")).unwrap();
+    let fpr = fpr.trim().trim_start_matches("BACKUP_GPG_FPR=").to_string();
+    let key = host.path("key.asc");
+    std::fs::write(&key, host.operator.export(&fpr)).unwrap();
+    let home = host.path("the user");
+    std::fs::create_dir(&home).unwrap();
+    let mut user: &[&str] = &[];
+    if is_root() {
+        std::os::unix::fs::chown(&home, Some(65534), Some(65534)).unwrap();
+        user = &[
+            "setpriv",
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+        ];
+    }
+    host.mode(&host.dir, 0o755);
+    host.mode(&key, 0o644);
+    let runner = host.path("runner.py");
+    std::fs::copy(BACKUP_RUNNER, &runner).unwrap();
+    let program = host.path("bin/pgseal");
+    std::fs::copy(env!("CARGO_BIN_EXE_pgseal"), &program).unwrap();
+    let shell = |script: &str| {
+        let words = [user, &["bash", "-c", script]].concat();
+        let mut run = host.command(&words).env("HOME", &home);
+        for ours in [
+            "PGSEAL_CONFIG",
+            "PGSEAL_STORE",
+            "GNUPGHOME",
+            "BACKUP_GPG_FPR",
+        ] {
+            run = run.unset(ours);
+        }
+        run.run()
+    };
+    shell(&format!("gpg --quiet --import '{}'", key.display())).exits(0);
+    let before = Report::of(&shell("pgseal preflight --json"));
+    let rows = [
+        "backup_key",
+        "target_tables",
+        "store",
+        "pre_write_backup_seam",
+    ];
+    let hints = rows.map(|row| {
+        assert_eq!(before.state(row), "MISSING", "{}", before.told(row));
+        before.hint(row)
+    });
+    let hints = hints.join("\n");
+    for line in ["export PGSEAL_STORE=", "export PGSEAL_CONFIG="] {
+        assert!(hints.contains(line), "{hints}");
+    }
+    let runner = runner.display().to_string();
+    let filled = [
+        ("FINGERPRINT", &*fpr),
+        ("SCHEMA.TABLE", "public.t"),
+        ("/PATH/TO/backup_runner.py", &runner),
+    ];
+    let hints = filled.iter().fold(hints, |hints, (word, value)| {
+        assert!(hints.contains(word), "{hints}");
+        hints.replace(word, value)
+    });
+    let after = shell(&format!("{{ {hints}\n}} >&2; pgseal preflight --json"));
+    end_agent(&home.join(".gnupg"));
+    let report = Report::of(&after);
+    assert_eq!(
+        report.verdict(),
+        "READY READY READY READY NONE PASS",
+        "{}",
+        after.whole()
+    );
 }

@@ -122,15 +122,33 @@ fn a_file_system_is_not_filled() {
     let place = scratch();
     let folder = place.path().display();
     let sha256 = sealed.manifest["envelope"]["sha256"].as_str().unwrap();
-    let script = format!("mount -t tmpfs -o size=60m,mode=0755 none {folder} && exec \"$@\"");
-    each([vec![], vec![format!("--sha256={sha256}")]], |vouched| {
-        let run = prove(&test, &sealed.path).arg(format!("--scratch-dir={folder}"));
-        let words = [unshare(), &["bash", "-c", &script, "bash"]].concat();
-        run.args(vouched)
-            .through(&words)
-            .run()
-            .fails(5, &["bytes are left", "--scratch-dir"]);
-    });
+    let vouched = format!("--sha256={sha256}");
+    // That fills while rows come, and that is full at the start.
+    each(
+        [
+            ("60m", ""),
+            ("60m", &*vouched),
+            ("2m", ""),
+            ("2m", &vouched),
+        ],
+        |(size, vouched)| {
+            let script = format!(
+                "mount -t tmpfs -o size={size},mode=0755 none {folder} || exit 99
+                 [ {size} = 60m ] || head -c 1900K /dev/zero >{folder}/others
+                 \"$@\"; code=$?; rm -f {folder}/others; ls -A {folder} | sed 's/^/left: /' >&2; exit $code"
+            );
+            let run = prove(&test, &sealed.path).arg(format!("--scratch-dir={folder}"));
+            let words = [unshare(), &["bash", "-c", &script, "bash"]].concat();
+            let run = run.args((!vouched.is_empty()).then_some(vouched));
+            let ran = run.through(&words).run();
+            let said = match size {
+                "2m" => "No space left on device",
+                _ => "bytes are left",
+            };
+            let ran = ran.fails(5, &[said, "--scratch-dir"]);
+            ran.check(!ran.stderr.contains("left: "), "nothing is left");
+        },
+    );
 }
 
 /// In a user namespace that has no number but root's.

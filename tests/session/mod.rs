@@ -1,5 +1,6 @@
 //! Sessions: they depend on nobody's settings, and leave none behind.
 
+mod german;
 mod money;
 mod pooler;
 mod settings;

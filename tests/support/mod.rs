@@ -8,6 +8,7 @@ mod keys;
 mod pgseal;
 mod place;
 mod ran;
+mod strace;
 mod terminal;
 mod test;
 
@@ -18,6 +19,7 @@ pub use keys::{decrypt, keys};
 pub use pgseal::{Pgseal, Running};
 pub use place::Place;
 pub use ran::Ran;
+pub use strace::{Call, Strace};
 pub use terminal::Terminal;
 pub use test::{Sealed, Test};
 
@@ -58,6 +60,7 @@ pub fn install(program: &str) -> String {
         "gpg" | "gpgconf" => "gnupg",
         "pgbouncer" => "pgbouncer",
         "jq" => "jq",
+        "strace" => "strace",
         "setpriv" | "unshare" | "mount" => "util-linux",
         _ => "postgresql",
     };

@@ -155,6 +155,21 @@ impl Running<'_> {
         self.child.try_wait().unwrap().is_some()
     }
 
+    /// The most memory that it held, in kB, looked at until it ends.
+    pub fn peak(&mut self) -> u64 {
+        let mut peak = 0;
+        while !self.is_over() {
+            let status =
+                std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
+            let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let kilobytes =
+                line.and_then(|text| text.trim().strip_suffix(" kB")?.parse::<u64>().ok());
+            peak = peak.max(kilobytes.unwrap_or(0));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        peak
+    }
+
     pub fn wait(mut self) -> Ran {
         let since = Instant::now();
         let status = loop {

@@ -187,7 +187,7 @@ fn a_mark_that_does_not_fit_is_refused() {
     refused(
         "timeline",
         &|m| m["mark"]["timeline"] = json!(7),
-        &["on timeline 1, and was on 7"],
+        &["on timeline 1", "was on 7", "pgseal diff run\n"],
     );
     refused(
         "unknown timeline",
@@ -224,6 +224,7 @@ fn a_mark_that_does_not_fit_is_refused() {
 #[test]
 fn only_a_signature_proves_a_mark() {
     let test = Test::of(MADE);
+    settled(&test);
     let ran = test.backup(&["public.a"]).arg("--run-id=run").run();
     let sha = ran.envelope()["sha256"].as_str().unwrap().to_string();
     test.write("kept.json", &ran.stdout);

@@ -1,7 +1,9 @@
 //! What changed since a backup, and back.
 
 pub mod counts;
+mod encodings;
 mod kinds;
+mod memory;
 mod refused;
 
 use crate::restore::forge::secret;

@@ -1,5 +1,6 @@
 use super::*;
 use crate::base::cases::each;
+use proptest::prelude::*;
 
 #[test]
 fn fingerprints() {
@@ -99,4 +100,40 @@ fn run_ids() {
     let made = RunId::generate(jiff::Timestamp::UNIX_EPOCH, [0, 1, 2, 255]);
     assert_eq!(made.as_str(), "19700101T000000Z-000102ff");
     assert!(RunId::parse(made.as_str()).is_ok());
+}
+
+proptest! {
+    #[test]
+    fn any_table_name(schema in "[^\0]{1,9}|[a-z\".*? ]{1,9}", name in "[^\0]{1,9}|[A-Za-z_0-9]{1,9}") {
+        let table = TableName { schema, name };
+        prop_assert_eq!(TableName::parse(&table.to_string()), Ok(table.clone()));
+        prop_assert_eq!(TableName::parse(&table.pattern()), Ok(table));
+    }
+
+    #[test]
+    fn any_text_for_a_name(text in "\\PC{0,20}|[a-zB-D.\" *]{0,12}") {
+        if let Ok(table) = TableName::parse(&text) {
+            prop_assert_eq!(TableName::parse(&table.pattern()), Ok(table));
+        }
+        if let Ok(id) = RunId::parse(&text) {
+            prop_assert_eq!(id.as_str(), &text);
+            prop_assert!(!text.starts_with(['.', '-']) && !text.contains(['/', '\0']));
+        }
+        let _ = (RunOrPath::parse(&text), sha256(&text));
+    }
+
+    /// However it is grouped and written, and never one that is shorter.
+    #[test]
+    fn any_fingerprint(bytes in proptest::collection::vec(any::<u8>(), 0..40), blanks in proptest::collection::vec(0..80_usize, 0..9), lower: bool) {
+        let whole = hex::encode_upper(&bytes);
+        let mut text = if lower { whole.to_lowercase() } else { whole.clone() };
+        for at in blanks {
+            text.insert(at.min(text.len()), ' ');
+        }
+        let parsed = Fingerprint::parse(&text);
+        prop_assert_eq!(parsed.is_ok(), [20, 32].contains(&bytes.len()));
+        if let Ok(parsed) = parsed {
+            prop_assert_eq!(parsed.as_str(), whole);
+        }
+    }
 }

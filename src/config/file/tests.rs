@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 
 fn parsed(text: &str) -> Result<File> {
     parse(text, Path::new("p.toml"))
@@ -80,5 +81,59 @@ fn a_wrong_type_names_line_and_key_and_not_the_value() {
         let error = parsed(text).unwrap_err();
         assert!(error.message.contains(told), "{}", error.message);
         assert!(!error.message.contains("hunter2"), "{}", error.message);
+    }
+}
+
+fn any_line() -> impl Strategy<Value = String> {
+    let keys: Vec<&str> = KNOWN
+        .iter()
+        .flat_map(|(_, keys)| *keys)
+        .chain(TOP)
+        .copied()
+        .collect();
+    let sections: Vec<String> = KNOWN.iter().map(|(name, _)| format!("[{name}]")).collect();
+    prop_oneof![
+        proptest::sample::select(sections),
+        (
+            proptest::sample::select(keys),
+            "['\"\\[{ ]{0,3}",
+            "['\"\\]}, #=]{0,3}"
+        )
+            .prop_map(|(key, before, after)| format!("{key} = {before}hunter2{after}")),
+        "(#|\\[|\\[\\[|)[a-z]{0,6}(\\]|\\.| = [0-9]{0,3}| = true|)",
+    ]
+}
+
+proptest! {
+    /// No error repeats a value: it may be a password.
+    #[test]
+    fn any_file_keeps_its_values(lines in proptest::collection::vec(any_line(), 0..8)) {
+        let text = lines.join("\n");
+        match parsed(&text) {
+            Ok(file) => prop_assert_eq!(file.sha256, hex::encode(Sha256::digest(&text))),
+            Err(error) => {
+                let told = format!("{} {:?}", error.message, error.hints.text());
+                prop_assert!(!told.contains("hunter2"), "{}\n{}", text, told);
+                prop_assert!(error.message.starts_with("p.toml: "));
+            }
+        }
+    }
+
+    /// What is written is read.
+    #[test]
+    fn any_settings(tables in proptest::collection::vec("\\PC{0,9}", 0..4), dbname in "\\PC{0,9}", prelude: bool, timeout in proptest::option::of("\\PC{0,9}")) {
+        // A string of JSON is one of TOML.
+        let timeout = timeout.map(|text| format!("timeout = {}\n", serde_json::json!(text)));
+        let text = format!(
+            "{}[scope]\ntables = {}\nprelude = {prelude}\n[postgres]\ndbname = {}\n",
+            timeout.as_deref().unwrap_or_default(),
+            serde_json::json!(tables),
+            serde_json::json!(dbname),
+        );
+        let file = parsed(&text).map_err(|error| TestCaseError::fail(error.message))?;
+        prop_assert_eq!(file.scope.tables, Some(tables));
+        prop_assert_eq!(file.scope.prelude, Some(prelude));
+        prop_assert_eq!(file.postgres.dbname, Some(dbname));
+        prop_assert_eq!(file.timeout.is_some(), timeout.is_some());
     }
 }

@@ -1,4 +1,5 @@
 use super::*;
+use proptest::prelude::*;
 
 const GOOD: &str = "\
 tru::1:1700000000:0:3:1:5
@@ -81,4 +82,63 @@ fn what_is_to_be_renewed() {
         .replace("1700000005:1800000000", "1700000005:")
         .replace("sub:-", "sub:e");
     assert_eq!(at(&lasting, 1_950_000_000), [primary]);
+}
+
+/// As gpg escapes it.
+fn escaped(text: &str) -> String {
+    let byte = |byte: u8| match byte {
+        b':' | b'\\' | ..0x20 | 0x7f.. => format!("\\x{byte:02x}"),
+        _ => char::from(byte).to_string(),
+    };
+    text.bytes().map(byte).collect()
+}
+
+proptest! {
+    /// What is written is read, and of several subkeys the newest one that may be used is taken.
+    #[test]
+    fn any_key(
+        name in "\\PC{1,12}|[:\\\\x3a\n]{1,12}",
+        disabled: bool,
+        subkeys in proptest::collection::vec((
+            "[-rednifu]", "[esca]{0,2}", 0..100_i64, proptest::option::of(0..100_i64)), 0..5),
+        now in 0..100_i64,
+    ) {
+        let mut text = format!(
+            "pub:-:255:22:AA:0:::-:::sc{}:::::ed25519:::0:\nfpr:::::::::PRIMARY:\nuid:-::::0::H::{}::::::::::0:\n",
+            if disabled { "D" } else { "" },
+            escaped(&name),
+        );
+        for (at, (validity, uses, created, expires)) in subkeys.iter().enumerate() {
+            let expires = expires.map(|at| at.to_string()).unwrap_or_default();
+            text += &format!("sub:{validity}:255:18:BB:{created}:{expires}:::::{uses}:::::cv25519::\nfpr:::::::::{at}:\n");
+        }
+        let keys = keys(&text);
+        prop_assert_eq!(keys.len(), 1);
+        let key = &keys[0];
+        prop_assert_eq!((&key.user_id, key.subkeys.len(), key.disabled), (&name, subkeys.len(), disabled));
+        let fit = |(validity, uses, created, expires): &(String, String, i64, Option<i64>)| {
+            !["r", "e", "d", "n", "i"].contains(&&validity[..]) && uses.contains('e')
+                && *created <= now && expires.is_none_or(|at| at > now)
+        };
+        let mut newest: Option<usize> = None;
+        for (at, subkey) in subkeys.iter().enumerate() {
+            if fit(subkey) && newest.is_none_or(|best| subkeys[best].2 < subkey.2) {
+                newest = Some(at);
+            }
+        }
+        let taken = key.encryption_subkey(now).ok().map(|part| part.fingerprint.clone());
+        prop_assert_eq!(taken, newest.filter(|_| !disabled).map(|at| at.to_string()));
+    }
+
+    #[test]
+    fn any_listing(lines in proptest::collection::vec("(pub|sub|fpr|uid|grp|tru)(:[-a-z0-9\\\\]{0,4}){0,20}|\\PC{0,9}", 0..9), now: i64) {
+        let text = lines.join("\n");
+        let read = keys(&text);
+        let begins = lines.iter().filter(|line| *line == "pub" || line.starts_with("pub:"));
+        prop_assert_eq!(read.len(), begins.count());
+        for key in &read {
+            let _ = (key.encryption_subkey(now), key.signing_part(now), key.expired(KeyUse::Sign, now));
+        }
+        let _ = keygrips(&text);
+    }
 }

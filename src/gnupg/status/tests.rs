@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::base::cases::each;
+use proptest::prelude::*;
 
 fn lines(text: &str) -> Vec<String> {
     text.split('|').map(String::from).collect()
@@ -135,4 +136,38 @@ fn a_new_key() {
     let status = lines("KEY_CONSIDERED X 0|KEY_CREATED B ABCDEF");
     assert_eq!(created(&status).as_deref(), Some("ABCDEF"));
     assert_eq!(created(&lines("KEY_CREATED P ABCDEF")), None);
+}
+
+fn any_lines() -> impl Strategy<Value = Vec<String>> {
+    let words = prop_oneof![
+        "(END_ENCRYPTION|DECRYPTION_OKAY|GOODMDC|PLAINTEXT 62 0 x|BEGIN_ENCRYPTION 2 9|KEY_CONSIDERED (AA|BB) 0)",
+        "(BADMDC|DECRYPTION_FAILED|NODATA 1|FAILURE [a-z]{1,3} [0-9]{1,9}|ERROR (pkdecrypt_failed|x) [0-9]{1,11}|INV_RECP 1 A|NO_RECP|BEGIN_ENCRYPTION 0 9( 0)?)",
+        "[A-Z_]{0,9}( \\PC{0,4}){0,3}",
+    ];
+    proptest::collection::vec(words, 0..8)
+}
+
+proptest! {
+    /// No order of the lines, and nothing that gpg may say besides, turns a "no" into a "yes".
+    #[test]
+    fn any_status(lines in any_lines(), other in any_lines(), by in any::<proptest::sample::Index>()) {
+        let said = |lines: &[String]| (encrypted(lines, ["AA"]).is_ok(), decrypted(lines).is_ok());
+        let yes = said(&lines);
+        let mut turned = lines.clone();
+        turned.rotate_left(by.index(lines.len().max(1)));
+        prop_assert_eq!(said(&turned), yes);
+        let count = |word: &str| lines.iter().filter(|line| line.split_whitespace().next() == Some(word)).count();
+        let bad = ["FAILURE", "INV_RECP", "NO_RECP"].iter().any(|word| count(word) > 0);
+        prop_assert!(!yes.0 || count("END_ENCRYPTION") == 1 && count("KEY_CONSIDERED") > 0 && count("ERROR") == 0 && !bad);
+        let needed = ["DECRYPTION_OKAY", "GOODMDC", "PLAINTEXT"].iter().all(|word| count(word) > 0);
+        let bad = ["BADMDC", "DECRYPTION_FAILED", "NODATA", "FAILURE"].iter().any(|word| count(word) > 0);
+        prop_assert!(!yes.1 || needed && !bad);
+        for word in ["FAILURE x 1", "ERROR x 1", "INV_RECP 1 A", "NO_RECP", "BEGIN_ENCRYPTION 0 9", "END_ENCRYPTION"] {
+            let more = [&lines[..], &[word.to_string()]].concat();
+            prop_assert!(!yes.0 || encrypted(&more, ["AA"]).is_err(), "{}", word);
+        }
+        let more = [lines, other].concat();
+        let _ = (locked(&more), cannot_sign(&more), opened_by(&more), literal_name(&more), created(&more), looked_at(&more));
+        let _ = no_agent(&more.join("\n"));
+    }
 }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::base::cases::each;
+use proptest::prelude::*;
 
 fn tokens(text: &str) -> (Vec<String>, bool) {
     let mut lexer = Lexer::new();
@@ -87,4 +88,59 @@ fn comments_and_commands() {
 fn old_servers_escape_in_every_string() {
     let (told, _) = tokens("SET standard_conforming_strings = off;\nX 'a\\';b';Y;");
     assert_eq!(told.len(), 3);
+}
+
+/// Statements without white space at their ends, and without a `;` that ends them.
+fn any_statement() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        "'([^'\\\\]|''){0,8}'",
+        "E'([^'\\\\]|''|\\\\[^\\x00]){0,8}'",
+        "\"([^\"]|\"\"){1,8}\"",
+        "\\$(a1?)?\\$[ -#%-~\n]{0,8}",
+        "\\(;[a-z;' ]{0,1}\\)",
+        "[a-z_][a-z0-9$]{0,5}",
+        "[-+*<>=,.:] ",
+    ];
+    proptest::collection::vec(piece, 1..8).prop_map(|pieces| {
+        let pieces = pieces.into_iter().map(|piece| {
+            // A dollar-quoted string is closed by its own tag.
+            let tag = piece
+                .strip_prefix('$')
+                .and_then(|rest| Some(format!("${}$", rest.split_once('$')?.0)));
+            tag.map_or(
+                piece.clone().replace("(;'", "(;").replace("';)", ";)"),
+                |tag| format!("{piece}{tag}"),
+            )
+        });
+        pieces.collect::<Vec<_>>().join(" ").trim().to_string()
+    })
+}
+
+proptest! {
+    /// A statement that was put together is found whole, and between others, comments and commands.
+    #[test]
+    fn any_statements(statements in proptest::collection::vec(any_statement(), 1..5), between in proptest::collection::vec("(\n| |/\\*[;'\"a ]{0,3}\\*/|/\\*;/\\*';\\*/\\*/|\n--[ ;'\"$a]{0,5}\n|\n\\\\[ ;'a]{0,4}\n){0,3}", 5)) {
+        let mut text = String::new();
+        for (statement, before) in statements.iter().zip(&between) {
+            text += before;
+            text += statement;
+            text += ";";
+        }
+        let (told, rests) = tokens(&text);
+        let told: Vec<&str> = told.iter().filter_map(|token| token.strip_prefix("S ")).collect();
+        prop_assert_eq!(told, statements, "{}", text);
+        prop_assert!(rests);
+    }
+
+    /// What was cut out as one statement is one when it is read again.
+    #[test]
+    fn any_text_for_the_lexer(pieces in proptest::collection::vec(proptest::sample::select(vec![
+        ";", "'", "\"", "$", "$a$", "--", "/*", "*/", "\\", "\n", " ", "E'", "a", "(", ")", "''", "1", "-", "/", "*", "é"]), 0..40)) {
+        let text = pieces.concat();
+        for token in tokens(&text).0 {
+            if let Some(statement) = token.strip_prefix("S ") && !statement.is_empty() {
+                prop_assert_eq!(tokens(&format!("{statement};")), (vec![token.clone()], true), "{}", text);
+            }
+        }
+    }
 }

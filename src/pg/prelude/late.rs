@@ -100,6 +100,7 @@ fn part(text: &[u8]) -> Option<(Part, &[u8])> {
 mod tests {
     use super::*;
     use crate::base::cases::each;
+    use proptest::prelude::*;
 
     #[test]
     fn parts_are_read_as_they_were_written() {
@@ -130,5 +131,34 @@ mod tests {
         );
         let nothing = [HEAD, "\nSELECT 1;\n", END].concat();
         assert!(parts(nothing.as_bytes()).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn any_late_file(
+            written in proptest::collection::vec((
+                proptest::collection::btree_set(("[^\0]{1,5}", "[^\0]{1,5}"), 0..3),
+                prop_oneof![
+                    proptest::collection::vec(any::<u8>(), 0..60),
+                    Just([MARKER, "{\"behind\":[],\"bytes\":3}\n", END, HEAD].concat().into_bytes()),
+                ]), 0..4),
+            at in any::<proptest::sample::Index>(),
+            byte: u8,
+        ) {
+            let mut file = HEAD.as_bytes().to_vec();
+            let mut want = Vec::new();
+            for (tables, sql) in written {
+                let tables = tables.into_iter().map(|(schema, name)| TableName { schema, name }).collect();
+                write(&mut file, &tables, &sql);
+                want.push(Part { behind: tables.iter().map(TableName::pattern).collect(), sql });
+            }
+            file.extend(END.bytes());
+            prop_assert_eq!(parts(&file), Ok(want));
+            prop_assert!(parts(&file[..at.index(file.len())]).is_err());
+            // Damage is for the hash to find, and must not bring anything down.
+            let at = at.index(file.len());
+            file[at] = byte;
+            let _ = parts(&file);
+        }
     }
 }

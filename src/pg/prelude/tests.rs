@@ -1,5 +1,6 @@
 use super::*;
 use crate::base::cases::each;
+use proptest::prelude::*;
 
 /// As pg_dump 15 writes it.
 const DUMP: &str = "\
@@ -71,4 +72,30 @@ fn what_is_not_whole_is_refused() {
     });
     let command = DUMP.replace("CREATE SCHEMA app;", "\\! true\n");
     assert!(prelude(command.as_bytes(), &closure()).is_err());
+}
+
+proptest! {
+    /// A dump in which lines were moved, lost or changed, and one of any lines.
+    #[test]
+    fn any_dump_for_a_prelude(
+        lines in proptest::collection::vec(prop_oneof![
+            proptest::sample::select(DUMP.split_inclusive('\n').collect::<Vec<_>>()).prop_map(String::from),
+            "(-- (TOC entry|Dependencies:|Name: a;) [0-9 ]{0,12}|SELECT '|END;|\\\\[a-z]{1,9}|; Type: ; Schema: ; Owner:|\\PC{0,9})\n",
+        ], 0..40),
+        whole: bool,
+    ) {
+        let text = if whole { DUMP.to_string() + &lines.concat() } else { lines.concat() + DUMP };
+        for text in [lines.concat(), text] {
+            if let Ok(dump) = split::split(text.as_bytes()) {
+                let statements = dump.entries.iter().flat_map(|entry| &entry.statements).chain(&dump.settings);
+                for statement in statements {
+                    prop_assert!(memchr::memmem::find(text.as_bytes(), statement).is_some());
+                }
+            }
+            if let Ok(made) = prelude(text.as_bytes(), &closure()) {
+                let Parts { before, after, .. } = parts(&made.sql).map_err(TestCaseError::fail)?;
+                prop_assert_eq!([before, after].concat(), made.sql);
+            }
+        }
+    }
 }

@@ -1,9 +1,11 @@
 use super::*;
 use crate::base::cases::each;
 use crate::pg::closure::ExternalReference;
+use crate::pg::lexer::Lexer;
 use crate::pg::scan::Scan;
 use crate::pg::session::Pinned;
 use crate::restore::missing::{MissingDependency, WhyMissing};
+use proptest::prelude::*;
 
 fn edited(dump: &str, references: &[(&str, &str, &str)]) -> (String, DumpEditor) {
     let mut omissions = Omissions::default();
@@ -99,4 +101,27 @@ fn a_long_statement_is_not_held() {
     let dump = format!("COMMENT ON POLICY p ON public.t IS '{long}';\n{header}SELECT 1;\n");
     let (out, _) = edited(&dump, &[("table", "public.x", "policy p on public.t")]);
     assert_eq!(out, "SELECT 1;\n");
+}
+
+proptest! {
+    /// What goes to psql holds no variable of psql's, and would pass a second time, but for blanks.
+    #[test]
+    fn any_statements_pass(statements in proptest::collection::vec(proptest::collection::vec(proptest::sample::select(vec![
+        ":", "::", ":=", "a", "1", "''", "':a'", "\":b\"", "$$:c$$", "(:x)", "[1:", "]", "\n", " ", "é", "-- :d\n", "/* :e */", " E'\\':'"]), 1..20), 1..4)) {
+        let dump: String = statements.iter().map(|statement| format!("SELECT {};\n", statement.concat())).collect();
+        let mut open = Lexer::new();
+        let ended = dump.bytes().filter_map(|byte| open.push(byte)).count();
+        prop_assume!(open.at_rest() && ended > 0);
+        let (out, _) = edited(&dump, &[]);
+        prop_assert_eq!(edited(&out, &[]).0.replace(' ', ""), out.replace(' ', ""));
+        let mut lexer = Lexer::new();
+        let mut before = [b' '; 2];
+        for byte in out.bytes() {
+            let variable = byte.is_ascii_alphanumeric() || byte >= 0x80 || [b'\'', b'"', b'{'].contains(&byte);
+            let colon = before == [b' ', b':'] || before[1] == b':' && before[0] != b':';
+            prop_assert!(!(variable && colon && lexer.is_plain()), "{}", out);
+            before = [if lexer.is_plain() { before[1] } else { b' ' }, if lexer.is_plain() { byte } else { b' ' }];
+            lexer.push(byte);
+        }
+    }
 }

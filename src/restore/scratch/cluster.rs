@@ -19,6 +19,7 @@ use crate::restore::scratch::leftovers;
 use crate::restore::scratch::limits::{Limits, MemoryLimit};
 use crate::restore::scratch::owner::{self, Owner};
 use crate::restore::scratch::roles::{Names, Rights};
+use crate::restore::scratch::room;
 use crate::store::manifest::{Manifest, Server};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -122,7 +123,8 @@ impl ScratchCluster {
             "--no-instructions",
         ]);
         let what = "cannot make a throw-away cluster";
-        ask::ask(&spec, Input::Null, cancel, Code::StageFailed, what)?;
+        let made = ask::ask(&spec, Input::Null, cancel, Code::StageFailed, what);
+        made.map_err(room::explained)?;
         owner.hand_over(&self.path)
     }
 

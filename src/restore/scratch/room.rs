@@ -51,10 +51,23 @@ fn has_room(dir: &Path) -> Result<()> {
         None => Ok(()),
         Some(free) => {
             let what = format!("only {free} bytes are left in `{}`", dir.display());
-            Err(Error::new(Code::Disk, what).hint(
-                "Make room there, or name a folder on another file system with --scratch-dir.",
-            ))
+            Err(Error::new(Code::Disk, what).hint(MAKE_ROOM))
         }
+    }
+}
+
+const MAKE_ROOM: &str =
+    "Make room there, or name a folder on another file system with --scratch-dir.";
+
+/// What a program of the cluster said of a full file system is no failure of its own.
+pub(crate) fn explained(error: Error) -> Error {
+    let full = |line: &String| line.contains("No space left on device");
+    if !error.said().any(full) {
+        return error;
+    }
+    Error {
+        code: Code::Disk,
+        ..error.hint(MAKE_ROOM)
     }
 }
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::base::cases::each;
+use proptest::prelude::*;
 
 #[test]
 fn what_pg_dump_writes() {
@@ -132,4 +133,35 @@ fn what_pg_dump_writes() {
             assert_eq!(read(sql), read_as, "{sql}");
         },
     );
+}
+
+proptest! {
+    /// Whatever its names hold, and wherever it is cut.
+    #[test]
+    fn any_names_in_a_statement(schema in "[^\0]{1,6}", name in "[^\0]{1,6}", object in "[^\0]{1,6}", cut in any::<proptest::sample::Index>()) {
+        let table = TableName { schema, name };
+        let (shown, quoted) = (table.pattern(), crate::base::names::quoted(&object));
+        let of = |kind| Dependent { kind, name: object.clone(), table: table.clone() };
+        let cases = [
+            (format!("CREATE TABLE {shown} (\n    a int"), Statement::CreateRelation(table.clone())),
+            (format!("ALTER TABLE ONLY {shown}\n    ADD CONSTRAINT {quoted} CHECK (("), Statement::Create(of(DependentKind::Constraint))),
+            (format!("CREATE TRIGGER {quoted} BEFORE INSERT ON {shown} FOR EACH ROW WHEN ("), Statement::Create(of(DependentKind::Trigger))),
+            (format!("CREATE POLICY {quoted} ON {shown} USING ("), Statement::Create(of(DependentKind::Policy))),
+            (format!("CREATE RULE {quoted} AS\n    ON INSERT TO {shown} DO"), Statement::Create(of(DependentKind::Rule))),
+            (format!("COMMENT ON CONSTRAINT {quoted} ON {shown} IS '"), Statement::About(of(DependentKind::Constraint))),
+            (format!("ALTER TABLE {shown} DISABLE TRIGGER {quoted}"), Statement::About(of(DependentKind::Trigger))),
+            (format!("ALTER TABLE {shown} OWNER TO {quoted}"), Statement::OwnerTo(object.clone())),
+            (format!("GRANT SELECT({quoted}) ON TABLE {shown} TO {quoted}"), Statement::Privileges { role: object.clone(), of_relation: true }),
+            (format!("SET SESSION AUTHORIZATION {quoted}"), Statement::SessionAuthorization(object.clone())),
+            (format!("ALTER TABLE ONLY {shown} ATTACH PARTITION {shown} FOR VALUES"), Statement::AttachTable(table.clone())),
+        ];
+        for (text, want) in cases {
+            let mut end = cut.index(text.len() + 1);
+            while !text.is_char_boundary(end) {
+                end -= 1;
+            }
+            let _ = read(&text[..end]);
+            prop_assert_eq!(read(&text), want, "{}", text);
+        }
+    }
 }
