@@ -12,6 +12,7 @@ pub(crate) mod outcome;
 pub(crate) mod run;
 pub(crate) mod scratch;
 pub(crate) mod script;
+pub(crate) mod selection;
 pub(crate) mod statement;
 pub(crate) mod stream;
 pub(crate) mod target;

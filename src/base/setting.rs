@@ -21,7 +21,7 @@ pub(crate) fn takes(verb: &str, option: &str) -> bool {
         }
         "--dbname" | "--container" | "--lock-wait" => plans || is(&["diff", "restore"]),
         "--no-prelude" => plans || verb == "restore",
-        "--table" => plans || is(&["diff", "operator-package"]),
+        "--table" => plans || is(&["diff", "operator-package", "restore"]),
         "--recipient" => plans || verb == "prove-mechanism",
         "--env-file" | "--compress" => plans || is(&["prove-mechanism", "operator-package"]),
         _ => plans,

@@ -21,6 +21,7 @@ use crate::restore::run::{RestoreOptions, RestoreOutcome, plan, restore};
 use crate::restore::scratch::cluster::ScratchCluster;
 use crate::restore::scratch::limits::Limits;
 use crate::restore::scratch::room;
+use crate::restore::selection::Chosen;
 use crate::restore::stream::Compared;
 use crate::store::manifest::Manifest;
 use crate::verify::decrypt::Decryptor;
@@ -137,7 +138,8 @@ fn prove(
     let outcome = cluster.bounded(cancel, |cancel| {
         let key = Decryptor { cancel, ..key };
         cluster.create_roles(&roles(&manifest), cancel)?;
-        let plan = plan(&manifest, &cluster.connection, options, cancel)?;
+        let all = Chosen::all(&manifest);
+        let plan = plan(&manifest, &cluster.connection, options, all, cancel)?;
         meter.silence();
         // A small file may unfold to hours of work.
         let surrounding = open_surrounding(verification, &key)?;

@@ -17,6 +17,7 @@ use crate::report::proof::Verdict;
 use crate::report::restore::{Place, RestoreReport, Rows};
 use crate::restore::held_plaintext::held;
 use crate::restore::run::{RestoreOptions, RestoreOutcome, Restored, plan, restore};
+use crate::restore::selection::Chosen;
 use crate::restore::stream::Compared;
 use crate::restore::target::TargetDatabase;
 use crate::verify::dump_source::{self, DumpSource};
@@ -77,14 +78,13 @@ pub(crate) fn run(
         proof: false,
         prelude_must_be_bound: !args.origin_unproved && !verification.origin.manifest,
     };
-    let plan = plan(
-        verification.verified()?.manifest,
-        &config.connection,
-        options,
-        cancel,
-    )?;
-    let untouched = |error: Error| error.on_disk("nothing was changed: psql was given nothing");
     let manifest = verification.verified()?.manifest.clone();
+    let chosen = Chosen::of(&manifest, &settings.tables)?;
+    let left = manifest.tables.iter().filter(|table| !table.is_sequence());
+    let left = left.map(|table| table.table());
+    let left = left.filter(|table| !chosen.holds(table)).count();
+    let plan = plan(&manifest, &config.connection, options, chosen, cancel)?;
+    let untouched = |error: Error| error.on_disk("nothing was changed: psql was given nothing");
     let (surrounding, dump, key);
     if args.plaintext.is_some() {
         let mut file = dump_source::given().map_err(untouched)?;
@@ -102,7 +102,13 @@ pub(crate) fn run(
         RestoreOutcome::Committed(restored) => *restored,
         RestoreOutcome::Differs(_, error) => return Err(error),
     };
-    let (notes, targets) = (restored.target.notes(&manifest), manifest.targets());
+    let (mut notes, targets) = (restored.target.notes(&manifest), manifest.targets());
+    if left > 0 {
+        notes.push(format!(
+            "not asked for, and left as they are: {}; a foreign key of theirs that was dropped is not brought back",
+            counted(left, "other table")
+        ));
+    }
     let report = RestoreReport {
         schema: "pgseal/restore/1",
         pgseal_version: PGSEAL,

@@ -123,7 +123,7 @@ mod tests {
             [
                 "pgseal list --table public.a",
                 "pgseal --table public.a list",
-                "pgseal restore a --dbname x --table public.a",
+                "pgseal verify a --table public.a",
                 "pgseal verify a --dbname x",
                 "pgseal prove-mechanism --store /x",
                 "pgseal prune --keep-last 1 --compress none",

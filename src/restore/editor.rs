@@ -11,6 +11,7 @@ use crate::restore::copied::CopiedRows;
 use crate::restore::late::LateParts;
 use crate::restore::omissions::{Omission, Omissions};
 use crate::restore::script::TransactionScript;
+use crate::restore::selection::Selection;
 use crate::restore::statement::{self, Statement};
 
 /// What may be read in a report of a statement that was left out.
@@ -27,6 +28,10 @@ struct Entry {
 pub(crate) struct DumpEditor {
     script: TransactionScript,
     omissions: Omissions,
+    /// None: all of the dump is restored.
+    selection: Option<Selection>,
+    /// The rows that pass are not restored.
+    passing_by: bool,
     /// For psql, to be taken by the caller.
     pub out: Vec<u8>,
     /// Lines that psql has been given.
@@ -59,6 +64,8 @@ impl DumpEditor {
         DumpEditor {
             script,
             omissions,
+            selection: None,
+            passing_by: false,
             out: Vec::new(),
             lines: 0,
             pending: Vec::new(),
@@ -77,6 +84,10 @@ impl DumpEditor {
     pub(crate) fn with_late(self, parts: Vec<Part>) -> DumpEditor {
         let late = LateParts::new(parts);
         DumpEditor { late, ..self }
+    }
+
+    pub(crate) fn with_selection(self, selection: Option<Selection>) -> DumpEditor {
+        DumpEditor { selection, ..self }
     }
 
     /// What is late and has not passed yet, at the end of the dump.
@@ -132,6 +143,14 @@ impl DumpEditor {
     fn decide(&mut self, text: &[u8]) -> bool {
         let text = String::from_utf8_lossy(text);
         let statement = statement::read(&text);
+        if let Some(selection) = &mut self.selection
+            && !selection.takes(&text)
+        {
+            if let Statement::CreateRelation(there) = &statement {
+                self.late.created(there);
+            }
+            return false;
+        }
         match &statement {
             // What triggers of the target say could hold a row; the prelude has been run.
             Statement::Messages => return false,
@@ -233,10 +252,18 @@ impl Listener for DumpEditor {
     }
 
     fn copy(&mut self, header: &CopyHeader, table: &TableName) {
+        let selection = self.selection.as_ref();
+        self.passing_by = selection.is_some_and(|chosen| !chosen.takes_rows(&header.table));
+        if self.passing_by {
+            return;
+        }
         self.copied.begin(header, table);
     }
 
     fn rows(&mut self, bytes: &[u8]) {
+        if self.passing_by {
+            return;
+        }
         self.write(bytes);
         self.copied.push(bytes);
     }

@@ -29,6 +29,7 @@ use crate::restore::missing;
 use crate::restore::omissions::Omissions;
 use crate::restore::outcome;
 use crate::restore::script::TransactionScript;
+use crate::restore::selection::{Chosen, Selection};
 use crate::restore::stream::{Commit, Compared, PreludeText, RestoreTap};
 use crate::restore::target::{self, TargetDatabase};
 use crate::store::manifest::Manifest;
@@ -75,6 +76,8 @@ pub(crate) struct RestorePlan {
     omissions: Omissions,
     unknown: Vec<ExternalReference>,
     options: RestoreOptions,
+    /// None: all of them.
+    selection: Option<Selection>,
 }
 
 /// Asks the database, and refuses one that has too much or too little.
@@ -82,10 +85,16 @@ pub(crate) fn plan(
     manifest: &Manifest,
     connection: &Connection,
     options: RestoreOptions,
+    chosen: Chosen,
     cancel: &Cancel,
 ) -> Result<RestorePlan> {
     let target = target::ask(connection, manifest, cancel)?;
-    target.check(manifest)?;
+    let chosen = if target.was_backed_up(manifest) {
+        chosen.without_sequences(manifest, &target.sequences)
+    } else {
+        chosen
+    };
+    target.check(manifest, &chosen)?;
     let (lacking, unknown) = target.missing(manifest);
     let omissions = missing::resolve(&lacking, options).map_err(|error| {
         // A throw-away database is nobody's.
@@ -98,6 +107,7 @@ pub(crate) fn plan(
     Ok(RestorePlan {
         omissions,
         unknown: unknown.into_iter().cloned().collect(),
+        selection: (!chosen.is_all_of(manifest)).then(|| Selection::new(chosen, &target.sequences)),
         target,
         options,
     })
@@ -142,7 +152,8 @@ pub(crate) fn restore(
         inflate: plaintext_of(compression)?,
         content: Some(Content::new(manifest, &dump.meter)),
         editor: DumpEditor::new(script.clone(), plan.omissions, digest_key)
-            .with_late(late.unwrap_or_default()),
+            .with_late(late.unwrap_or_default())
+            .with_selection(plan.selection),
         script: script.clone(),
         manifest: manifest.clone(),
         without_prelude: manifest.prelude.is_some() && prelude.is_none(),

@@ -2,6 +2,7 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::names::{TableName, quoted};
+use crate::base::text::shell_word;
 use crate::base::version;
 use crate::pg;
 use crate::pg::closure::ExternalReference;
@@ -13,6 +14,7 @@ use crate::process::cancel::Cancel;
 use crate::process::find::Tool;
 use crate::process::run::{Input, run};
 use crate::restore::missing::{MissingDependency, WhyMissing};
+use crate::restore::selection::Chosen;
 use crate::store::manifest::Manifest;
 use serde::Deserialize;
 
@@ -38,6 +40,7 @@ pub(crate) struct TargetDatabase {
     /// `on` where PGOPTIONS reached the server.
     options: Option<String>,
     existing: Vec<TableName>,
+    pub sequences: Vec<TableName>,
     /// By the manifest's references: there, not there, or nobody knows.
     references: Vec<Option<bool>>,
     default_privileges: Vec<DefaultPrivileges>,
@@ -140,24 +143,10 @@ impl TargetDatabase {
         notes
     }
 
-    /// Refuses a target behind a pooler, and one that has one of the tables, is too old, or was backed up.
-    pub(crate) fn check(&self, manifest: &Manifest) -> Result<()> {
+    /// Refuses a target behind a pooler, and one that has one of the chosen tables, or is too old.
+    pub(crate) fn check(&self, manifest: &Manifest, chosen: &Chosen) -> Result<()> {
         pg::session::check_options(self.options.as_deref())?;
-        let server = &manifest.server;
         let here = &self.database;
-        if server.system_identifier.is_some()
-            && server.system_identifier == self.system_identifier
-            && server.database == *here
-        {
-            let what = format!(
-                "`{here}` is the database that was backed up ({})",
-                self.place()
-            );
-            return Err(Error::new(Code::Database, what).hint(
-                "Restore into another database of that server, compare, and copy back what is \
-                 wanted: docs/undo.md.",
-            ));
-        }
         let dumped = version::major(&manifest.tools.pg_dump.version).unwrap_or(0);
         let major = self.version_num / 10_000;
         if major < dumped {
@@ -180,20 +169,58 @@ impl TargetDatabase {
                 quoted(user)
             )));
         }
-        match &self.existing[..] {
+        let existing = self.existing.iter().filter(|table| chosen.holds(table));
+        match &existing.collect::<Vec<_>>()[..] {
             [] => self.lock_table.check(manifest.restore_locks()),
-            [first, rest @ ..] => {
-                let more = match rest.len() {
-                    0 => String::new(),
-                    n => format!(" (and {n} more)"),
-                };
-                let place = self.place();
-                let what = format!("`{first}` exists already{more} ({place})");
-                Err(Error::new(Code::TableUnfit, what).hint(
-                    "Nothing is ever overwritten: restore into another database, see docs/undo.md.",
-                ))
-            }
+            [first, rest @ ..] => Err(self.there_already(first, rest.len(), manifest)),
         }
+    }
+
+    /// It is the very database that was backed up.
+    pub(crate) fn was_backed_up(&self, manifest: &Manifest) -> bool {
+        let server = &manifest.server;
+        server.system_identifier.is_some()
+            && server.system_identifier == self.system_identifier
+            && server.database == self.database
+    }
+
+    fn there_already(&self, first: &TableName, more: usize, manifest: &Manifest) -> Error {
+        let place = self.place();
+        let more = match more {
+            0 => String::new(),
+            n => format!(" (and {n} more)"),
+        };
+        if !self.was_backed_up(manifest) {
+            let what = format!("`{first}` exists already{more} ({place})");
+            return Error::new(Code::TableUnfit, what).hint(
+                "Nothing is ever overwritten: restore into another database, see docs/undo.md.",
+            );
+        }
+        let what = format!(
+            "`{}` is the database that was backed up, and `{first}` is there{more} ({place})",
+            self.database
+        );
+        let is_gone = |name: &TableName| !self.existing.contains(name);
+        let tables = manifest.tables.iter().filter(|table| !table.is_sequence());
+        let gone = tables.filter(|table| is_gone(&table.table()));
+        // A partition comes with its root.
+        let roots: Vec<String> = gone
+            .clone()
+            .map(|table| table.table().to_string())
+            .collect();
+        let gone = gone.map(|table| (table.table().to_string(), &table.target));
+        let gone = gone.filter(|(name, target)| name == *target || !roots.contains(target));
+        let gone: Vec<String> = gone.map(|(name, _)| shell_word(&name)).collect();
+        let elsewhere = "Restore into another database of that server, compare, and copy back what is \
+                         wanted: docs/undo.md.";
+        Error::new(Code::Database, what).hint(if gone.is_empty() {
+            elsewhere.to_string()
+        } else {
+            format!(
+                "What was dropped comes back alone: --table={}.\n      Else: {elsewhere}",
+                gone.join(" --table=")
+            )
+        })
     }
 
     /// What the manifest declares and the target lacks, with what nobody could look up.

@@ -32,6 +32,9 @@ SELECT json_build_object(
     FROM json_array_elements(:'tables'::json) WITH ORDINALITY AS t(item, ord)
     JOIN pg_namespace n ON n.nspname::text = t.item->>'schema'
     JOIN pg_class c ON c.relnamespace = n.oid AND c.relname::text = t.item->>'name'),
+  'sequences', (
+    SELECT coalesce(json_agg(json_build_object('schema', n.nspname, 'name', c.relname)), '[]')
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'S'),
   -- what others will get on every table and sequence that this role creates
   'default_privileges', (
     SELECT coalesce(json_agg(json_build_object('kind', x.kind, 'schema', x.schema, 'grantee', x.grantee,

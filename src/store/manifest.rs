@@ -212,6 +212,11 @@ impl Table {
         self.kind == RelationKind::Table.as_str()
     }
 
+    /// Of which a default of a table takes values, and that no table owns.
+    pub(crate) fn is_sequence(&self) -> bool {
+        self.kind == RelationKind::Sequence.as_str()
+    }
+
     fn is_partitioned(&self) -> bool {
         self.kind == RelationKind::Partitioned.as_str()
     }

@@ -6,6 +6,7 @@ mod by_hand;
 mod by_root;
 mod columns;
 mod damage;
+mod dropped;
 mod encoding;
 mod errors;
 pub mod forge;
