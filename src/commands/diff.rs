@@ -2,6 +2,7 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::meter::Meter;
+use crate::base::version::PGSEAL;
 use crate::commands::artifact::{CallerInput, given, key, manifest_alone, sound};
 use crate::config::cli::{self, DiffFormat};
 use crate::config::flags::Settings;
@@ -83,6 +84,7 @@ pub(crate) fn run(
     checks.extend(&conversed.findings);
     let report = DiffReport {
         schema: "pgseal/diff/1",
+        pgseal_version: PGSEAL,
         result: DiffResult::same_if(rows == 0 && structure.is_empty()),
         run_id: verification.subject.run_id(),
         artifact: verification.subject.artifact.display().to_string(),
@@ -144,6 +146,7 @@ fn counted(
     let structure = structure::of_tables(&tables, &live, manifest);
     let report = DiffCountsReport {
         schema: "pgseal/diff-counts/1",
+        pgseal_version: PGSEAL,
         result: DiffResult::same_if(structure.is_empty() && !all.iter().any(CountedTable::differs)),
         run_id: read.subject.run_id(),
         database: live.session.place().to_string(),

@@ -12,6 +12,7 @@ use serde::Serialize;
 #[derive(Debug, Serialize)]
 pub(crate) struct DiffReport {
     pub schema: &'static str,
+    pub pgseal_version: &'static str,
     pub result: DiffResult,
     pub run_id: Option<String>,
     pub artifact: String,

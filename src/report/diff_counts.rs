@@ -10,6 +10,7 @@ use serde::Serialize;
 #[derive(Debug, Serialize)]
 pub(crate) struct DiffCountsReport {
     pub schema: &'static str,
+    pub pgseal_version: &'static str,
     pub result: DiffResult,
     pub run_id: Option<String>,
     pub database: String,

@@ -135,6 +135,21 @@ fn every_document_is_as_documented() {
     documents.push(("pgseal/verify/1", json(verify("r1"))));
     let decrypt = verify("r1").arg("--decrypt");
     documents.push(("pgseal/verify/1", json(decrypt.env("GNUPGHOME", secret()))));
+    let guard = test
+        .pgseal("guard")
+        .args(tables.map(|t| format!("--table={t}")));
+    let guard = guard.args(["--run-id=g1", "--", "true"]).run().exits(0);
+    guard.says(&["it verifies"]);
+    let after = std::fs::read(test.store().join("g1.after.json")).unwrap();
+    documents.push(("pgseal/after/1", serde_json::from_slice(&after).unwrap()));
+    let diff = || test.pgseal("diff").arg("g1").env("GNUPGHOME", secret());
+    test.sql(
+        "BEGIN; INSERT INTO c VALUES ('(3,4)'); UPDATE a SET u = 1 WHERE u IS NULL;
+         ALTER TABLE a ADD extra int; COMMIT",
+    );
+    documents.push(("pgseal/diff/1", json(diff())));
+    documents.push(("pgseal/diff/1", json(diff().arg("--values"))));
+    documents.push(("pgseal/diff-counts/1", json(diff().arg("--counts"))));
     let target = Target::new();
     let restore = || restore_proved(&test, "r1".as_ref(), &target).arg("--origin-unproved");
     documents.push(("error", error(restore())));
