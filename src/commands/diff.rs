@@ -82,6 +82,8 @@ pub(crate) fn run(
             }
             Asked::OtherPgDump(why) => notes.push(why),
         }
+    } else {
+        notes.push("of the structure, only tables and columns are compared: some of the tables were chosen".into());
     }
     let all = tables.iter().map(|table| {
         let diff = diffs
