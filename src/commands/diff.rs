@@ -12,6 +12,7 @@ use crate::report::diff::{
 };
 use crate::report::diff_counts::{CountedTable, DiffCountsReport};
 use crate::report::diff_csv::csv;
+use crate::report::diff_sql::sql;
 use crate::report::print::Answer;
 use crate::undo::compare::By;
 use crate::undo::compared_table::{ComparedTable, compared_tables};
@@ -19,7 +20,7 @@ use crate::undo::converse::{Subject, converse, names};
 use crate::undo::counts;
 use crate::undo::definitions::{Asked, Definitions};
 use crate::undo::diff::{Diff, DiffRow, TableDiff, Value, Values};
-use crate::undo::live_tables::live_tables;
+use crate::undo::live_tables::{Identity, LiveKind, live_tables};
 use crate::undo::structure::{self, Difference};
 
 pub(crate) fn run(
@@ -54,7 +55,7 @@ pub(crate) fn run(
         live: &live,
         tables: tables.clone(),
     };
-    let values = if args.values {
+    let values = if args.values || args.format == Some(DiffFormat::Sql) {
         Values::Told
     } else {
         Values::Kept
@@ -122,6 +123,10 @@ pub(crate) fn run(
         },
         Some(DiffFormat::Csv) => Answer {
             out: csv(&report),
+            ..answer
+        },
+        Some(DiffFormat::Sql) => Answer {
+            out: sql(&report),
             ..answer
         },
     })
@@ -202,6 +207,7 @@ impl StructureLine {
 impl DiffTable {
     fn of(diff: &TableDiff) -> DiffTable {
         let counts = diff.compared.counts;
+        let mut columns = diff.table.live.columns.iter();
         let key = match (&diff.table.key, diff.compared.by) {
             (Some(key), By::Key) => Some(
                 key.columns
@@ -221,6 +227,9 @@ impl DiffTable {
             added: counts.added,
             key,
             rows: diff.rows.iter().map(DiffedRow::of).collect(),
+            name: diff.table.table.name.clone(),
+            only: diff.table.live.kind == LiveKind::Table,
+            identity: columns.any(|column| column.identity == Some(Identity::Always)),
         }
     }
 
@@ -236,14 +245,18 @@ impl DiffTable {
             added: 0,
             key: None,
             rows: Vec::new(),
+            name: table.name.clone(),
+            only: true,
+            identity: false,
         }
     }
 }
 
 fn fields(values: &[Value]) -> Vec<Field> {
-    let field = |Value { column, value }: &Value| Field {
+    let field = |Value { column, value, cut }: &Value| Field {
         column: column.clone(),
         value: value.clone(),
+        cut: *cut,
     };
     values.iter().map(field).collect()
 }

@@ -206,7 +206,10 @@ pub(crate) struct Diff {
 pub(crate) enum DiffFormat {
     Table,
     Json,
+    /// The rows that are shown, a line for each column
     Csv,
+    /// What would bring these rows back, with their values, to be read
+    Sql,
 }
 
 #[derive(Debug, Args)]

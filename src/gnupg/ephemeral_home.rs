@@ -8,8 +8,10 @@ use crate::process::cancel::Cancel;
 use crate::process::find::{self, Tool};
 use crate::process::run::{Input, run};
 use crate::process::tether::Tether;
-use std::fs::File;
+use std::fs::{File, Permissions};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -56,6 +58,7 @@ impl EphemeralHome {
             .find_map(|root| {
                 tempfile::Builder::new()
                     .prefix(PREFIX)
+                    .permissions(Permissions::from_mode(0o700))
                     .tempdir_in(root)
                     .ok()
             })
@@ -144,10 +147,26 @@ fn clean(gpg: &Gpg, gpgconf: &str, path: &Path) {
     run(&gpg.remove_sockets(gpgconf), Input::Null, &cancel);
     // A file that appears meanwhile is no reason to give up at once.
     for _ in 0..3 {
-        if std::fs::remove_dir_all(path).is_ok() {
+        if remove(path).is_ok() {
             break;
         }
     }
+}
+
+/// What tells that it is ours goes last: whoever is killed meanwhile leaves it to the next sweep.
+fn remove(path: &Path) -> io::Result<()> {
+    for entry in path.read_dir()? {
+        let entry = entry?;
+        if entry.file_name() == AGENT_CONF {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            std::fs::remove_dir_all(entry.path())?;
+        } else {
+            std::fs::remove_file(entry.path())?;
+        }
+    }
+    std::fs::remove_dir_all(path)
 }
 
 impl Drop for EphemeralHome {

@@ -1,8 +1,10 @@
 //! What changed in the tables since the backup.
 
 use crate::base::exit::Exit;
-use crate::base::text::{counted, plain, shortened, thousands};
+use crate::base::names::TableName;
+use crate::base::text::{counted, plain, thousands};
 use crate::report::diff_counts::{Cell, columns, structure_lines, unproved};
+use crate::report::diff_rows::rows;
 use crate::report::findings::Findings;
 use crate::report::print::Report;
 use serde::Serialize;
@@ -63,6 +65,14 @@ pub(crate) struct DiffTable {
     pub key: Option<Vec<String>>,
     /// The first of each kind, by key.
     pub rows: Vec<DiffedRow>,
+    #[serde(skip)]
+    pub name: TableName,
+    /// Without inheritance children.
+    #[serde(skip)]
+    pub only: bool,
+    /// It has a column that is GENERATED ALWAYS AS IDENTITY.
+    #[serde(skip)]
+    pub identity: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -93,7 +103,7 @@ impl Action {
         }
     }
 
-    fn sign(self) -> char {
+    pub(crate) fn sign(self) -> char {
         match self {
             Action::Changed => '~',
             Action::Gone => '-',
@@ -107,6 +117,9 @@ impl Action {
 pub(crate) struct Field {
     pub column: String,
     pub value: Option<String>,
+    /// It is longer than what is shown.
+    #[serde(skip)]
+    pub cut: bool,
 }
 
 /// A difference that is none of rows.
@@ -190,107 +203,5 @@ fn structure(lines: &[StructureLine]) -> String {
     match lines.len() {
         0 => String::new(),
         n => format!(", and {} of structure", counted(n, "difference")),
-    }
-}
-
-/// A line a changed row, and one for all that are gone or were added, by their keys; one a row where
-/// values are told.
-fn rows(table: &DiffTable) -> String {
-    let mut out = String::new();
-    for (action, all) in [
-        (Action::Changed, table.changed),
-        (Action::Gone, table.gone),
-        (Action::Added, table.added),
-    ] {
-        let rows = table.rows.iter().filter(|row| row.action == action);
-        let rows: Vec<&DiffedRow> = rows.collect();
-        let Some(first) = rows.first() else {
-            continue;
-        };
-        let more = all.saturating_sub(rows.len() as u64);
-        let sign = action.sign();
-        if action != Action::Changed && first.then.is_none() && first.now.is_none() {
-            let keys = rows
-                .iter()
-                .enumerate()
-                .map(|(at, row)| key(&row.key, at == 0));
-            let keys = keys.collect::<Vec<_>>().join(", ");
-            let more = if more > 0 { ", …" } else { "" };
-            out += &format!("  {sign} {keys}{more}\n");
-            continue;
-        }
-        let keys: Vec<String> = rows.iter().map(|row| key(&row.key, true)).collect();
-        let width = keys
-            .iter()
-            .map(|key| key.chars().count())
-            .max()
-            .unwrap_or_default();
-        for (row, key) in rows.iter().zip(&keys) {
-            let gap = if width == 0 { "" } else { "   " };
-            let text = format!("  {sign} {key:<width$}{gap}{}", told(row));
-            out += text.trim_end();
-            out.push('\n');
-        }
-        if more > 0 {
-            out += &format!("  {sign} … and {} more\n", thousands(more));
-        }
-    }
-    out
-}
-
-/// `id=7`, `7`, `(a, b)=(1, x)`
-fn key(fields: &[Field], named: bool) -> String {
-    let values: Vec<String> = fields
-        .iter()
-        .map(|field| shown(field.value.as_ref()))
-        .collect();
-    let names: Vec<String> = fields.iter().map(|field| plain(&field.column)).collect();
-    match (&names[..], named) {
-        ([], _) => String::new(),
-        ([name], true) => format!("{name}={}", values.concat()),
-        (_, true) => format!("({})=({})", names.join(", "), values.join(", ")),
-        ([_], false) => values.concat(),
-        (_, false) => format!("({})", values.join(", ")),
-    }
-}
-
-/// The columns that differ, or with values what stood and stands in them.
-fn told(row: &DiffedRow) -> String {
-    let fields = |fields: &[Field]| {
-        let one = |field: &Field| format!("{}={}", plain(&field.column), quoted(field));
-        fields.iter().map(one).collect::<Vec<_>>().join(", ")
-    };
-    match (&row.then, &row.now) {
-        (Some(then), Some(now)) => {
-            let pairs = then.iter().zip(now);
-            let pairs = pairs.map(|(then, now)| {
-                format!(
-                    "{}: {} → {}",
-                    plain(&then.column),
-                    quoted(then),
-                    quoted(now)
-                )
-            });
-            pairs.collect::<Vec<_>>().join(", ")
-        }
-        (Some(one), None) | (None, Some(one)) => fields(one),
-        (None, None) => {
-            let columns = row.columns.iter().flatten().map(|column| plain(column));
-            columns.collect::<Vec<_>>().join(", ")
-        }
-    }
-}
-
-/// The most of a value that stands in a line.
-const SHOWN: usize = 60;
-
-fn shown(value: Option<&String>) -> String {
-    value.map_or("NULL".into(), |value| plain(&shortened(value, SHOWN)))
-}
-
-fn quoted(field: &Field) -> String {
-    match &field.value {
-        None => "NULL".into(),
-        value => format!("'{}'", shown(value.as_ref()).replace('\'', "''")),
     }
 }

@@ -6,7 +6,7 @@
 
 use crate::base::names::literal;
 use crate::process::flow::{Passed, StreamError};
-use crate::undo::load::{Key, LoadedTable};
+use crate::undo::loaded_table::{Key, LoadedTable};
 use crate::undo::session::{Session, Step};
 use serde::Deserialize;
 

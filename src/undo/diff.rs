@@ -4,7 +4,7 @@ use crate::base::names::{literal, quoted};
 use crate::process::flow::{Passed, StreamError};
 use crate::undo::compare::{By, Compared, compare};
 use crate::undo::converse::Conversation;
-use crate::undo::load::LoadedTable;
+use crate::undo::loaded_table::LoadedTable;
 use crate::undo::session::{Mode, Session, Step};
 use serde::{Deserialize, Deserializer};
 
@@ -53,15 +53,16 @@ pub(crate) struct Value {
     pub column: String,
     /// One that is longer than what is shown ends in `…`.
     pub value: Option<String>,
+    pub cut: bool,
 }
 
 impl<'de> Deserialize<'de> for Value {
     /// Not by the server, whose encoding may lack the `…`.
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Value, D::Error> {
         let (column, value, longer) = <(String, Option<String>, Option<bool>)>::deserialize(from)?;
-        let cut = if longer == Some(true) { "…" } else { "" };
-        let value = value.map(|value| value + cut);
-        Ok(Value { column, value })
+        let cut = longer == Some(true);
+        let value = value.map(|value| value + if cut { "…" } else { "" });
+        Ok(Value { column, value, cut })
     }
 }
 

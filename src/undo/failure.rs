@@ -6,8 +6,9 @@ use crate::process::cancel::stopped;
 use crate::process::child::ExitKind;
 use crate::process::pipe::Piped;
 use crate::process::root_cause::{Blame, blame};
+use crate::undo::answer_reader::AnswerReader;
 use crate::undo::converse::LoadTap;
-use crate::undo::session::{AnswerReader, Step, Steps};
+use crate::undo::session::{Step, Steps};
 use crate::verify::decrypt::{Opening, opens};
 
 /// None where nothing failed.
@@ -71,6 +72,8 @@ fn hint(end: &ExitKind, said: &[String]) -> &'static str {
         "Another session holds a lock on the table: wait for it, or longer with --lock-wait."
     } else if says(&["42501"]) {
         "The role lacks a right, which is named above: it needs SELECT on the tables, and TEMPORARY on the database."
+    } else if says(&["53200"]) {
+        "The server is out of memory, or its lock table is full (max_locks_per_transaction): compare fewer tables at once, by --table."
     } else if says(&["53100"]) {
         "The server's disk is full: the backup's rows need as much room as the tables, where temp_tablespaces says."
     } else if says(&["53400"]) {

@@ -23,7 +23,6 @@ pub(crate) struct LiveTables {
 /// The server, the role and what it may do here.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct LiveSession {
-    pub version: String,
     pub version_num: u32,
     pub database: String,
     pub encoding: String,
@@ -34,9 +33,6 @@ pub(crate) struct LiveSession {
     pub host: String,
     pub port: String,
     pub user: String,
-    pub superuser: bool,
-    /// When the server was started, in seconds.
-    pub server_started: String,
     /// The role may create temporary tables.
     pub temporary: bool,
     /// `on` where PGOPTIONS reached the server.
@@ -64,8 +60,6 @@ pub(crate) struct LiveTable {
     pub foreign_keys: Vec<ForeignKey>,
     /// All partitions below it, at any depth.
     pub partitions: Vec<TableName>,
-    /// What it is a partition or an inheritance child of.
-    pub parents: Vec<Parent>,
     /// Inheritance children, which are compared by themselves.
     pub children: Vec<TableName>,
 }
@@ -201,13 +195,6 @@ pub(crate) enum ForeignKeyAction {
     SetDefault,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct Parent {
-    pub name: TableName,
-    /// As a partition, and not by inheritance.
-    pub partition: bool,
-}
-
 const QUERY: &str = concat!(
     include_str!("../pg/mark.sql"),
     include_str!("live_tables.sql")
@@ -281,10 +268,6 @@ impl LiveTables {
 }
 
 impl LiveTable {
-    pub(crate) fn column(&self, number: i16) -> Option<&LiveColumn> {
-        self.columns.iter().find(|column| column.number == number)
-    }
-
     /// After FROM, UPDATE and DELETE FROM: a table without its inheritance children, a partitioned
     /// one with its partitions.
     pub(crate) fn from(&self) -> String {

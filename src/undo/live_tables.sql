@@ -26,15 +26,12 @@ WITH RECURSIVE named AS MATERIALIZED (
 )
 SELECT json_build_object(
   'session', json_build_object(
-    'version', current_setting('server_version'),
     'version_num', current_setting('server_version_num')::int,
     'database', current_database(),
     'encoding', current_setting('server_encoding'),
-    'server_started', date_part('epoch', pg_postmaster_start_time())::text,
     'temporary', has_database_privilege(current_database(), 'TEMPORARY'),
     'options', current_setting('pgseal.options', true),
     'user', current_user,
-    'superuser', (SELECT rolsuper FROM pg_roles WHERE rolname = current_user),
     'host', :'HOST',
     'port', :'PORT',
     'mark', :'mark'::json),
@@ -141,9 +138,6 @@ SELECT json_build_object(
     'partitions', (
       SELECT coalesce(json_agg(r.name ORDER BY m.oid), '[]') FROM tree m JOIN relation r ON r.oid = m.oid
       WHERE m.root = t.oid AND m.oid <> t.oid),
-    'parents', (
-      SELECT coalesce(json_agg(json_build_object('name', r.name, 'partition', t.relispartition) ORDER BY i.inhseqno), '[]')
-      FROM pg_inherits i JOIN relation r ON r.oid = i.inhparent WHERE i.inhrelid = t.oid),
     'children', (
       SELECT coalesce(json_agg(r.name ORDER BY i.inhrelid), '[]')
       FROM pg_inherits i JOIN relation r ON r.oid = i.inhrelid JOIN pg_class c ON c.oid = i.inhrelid

@@ -4,7 +4,7 @@ use crate::base::names::{TableName, readable};
 use crate::store::manifest::Manifest;
 use crate::undo::compared_table::ComparedTable;
 use crate::undo::live_tables::LiveTables;
-use crate::undo::load::LoadedTable;
+use crate::undo::loaded_table::LoadedTable;
 
 /// An object, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -80,7 +80,8 @@ fn it_passes() {
         ran
     };
     let human = run(&[]).stdout;
-    assert!(human.starts_with("gpg "), "{human}");
+    let head = format!("pgseal {}\ngpg ", env!("CARGO_PKG_VERSION"));
+    assert!(human.starts_with(&head), "{human}");
     assert!(human.ends_with("\nGPG_MECHANISM_PROOF: PASS\n"), "{human}");
     assert!(!human.contains("FAIL"), "{human}");
     let proof = run(&["--json"]).json();
@@ -292,6 +293,13 @@ fn what_a_kill_leaves_is_swept() {
         });
         let left = names(&tmp);
         assert_eq!(left.len(), 2, "{left:?}");
+        for name in &left {
+            let mode = std::fs::metadata(tmp.join(name)).unwrap().permissions();
+            assert_eq!(
+                std::os::unix::fs::PermissionsExt::mode(&mode) & 0o777,
+                0o700
+            );
+        }
         test.shim("gpg", "nothing", "");
         // As young as this they may be another's, who has not locked them yet.
         test.pgseal("prove-mechanism").run().exits(0);

@@ -5,8 +5,8 @@ use super::all;
 use crate::restore::forge::{Target, secret};
 use crate::signing::site::Site;
 use crate::support::{Cases, Ran, eventually, processes};
+use serde_json::Value;
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 /// A program, and the pattern of the call that a shim takes.
 const BACKUP: &[(&str, &str, &str)] = &[
@@ -19,10 +19,13 @@ const BACKUP: &[(&str, &str, &str)] = &[
 ];
 const RESTORE: &[(&str, &str, &str)] = &[
     ("decryption", "gpg", "*\\ --decrypt\\ *"),
-    ("restore", "psql", "*"),
+    ("target", "psql", "*"),
+    ("transaction", "psql", "*AUTOCOMMIT=off*"),
 ];
 
+/// The first is tried everywhere: without a fault, each stage does its work.
 const KINDS: &[(&str, &str)] = &[
+    ("works", "exec $real \"$@\""),
     ("fails at once", "exit 7"),
     ("says why", "echo 'no luck' >&2; exit 1"),
     ("fails half-way", "$real \"$@\" | head -c 150; exit 1"),
@@ -42,11 +45,22 @@ const KINDS: &[(&str, &str)] = &[
 
 /// How each kind ended at each stage.
 #[derive(Default)]
-struct Told(BTreeMap<(&'static str, &'static str), &'static str>);
+struct Told(BTreeMap<(&'static str, &'static str), String>);
 
 impl Told {
     fn ended(&mut self, stage: &'static str, kind: &'static str, ran: &Ran) {
-        let how = if ran.code() == 0 { "whole" } else { "refused" };
+        let last = ran.stderr.lines().last().unwrap_or_default();
+        let error: Value = serde_json::from_str(last).unwrap_or_default();
+        let how = match error["error"]["code"].as_str() {
+            Some(code) => format!("{code}, {}", ran.code()),
+            None => "whole".into(),
+        };
+        ran.check((how == "whole") == (ran.code() == 0), "an error at the end");
+        ran.check(kind != "works" || how == "whole", "it works");
+        // One that reads no further is seen at once, where there is something to read; one whose
+        // answer never comes is not.
+        let hangs = kind.contains("hangs") || kind == "loses the last byte";
+        ran.check(!how.starts_with("timeout") || hangs, "its own error");
         self.0.insert((stage, kind), how);
     }
 
@@ -57,7 +71,7 @@ impl Told {
         let rows = KINDS.iter().map(|(kind, _)| {
             let cells = stages.iter().map(|(stage, ..)| {
                 let how = self.0.get(&(*stage, *kind));
-                how.map_or(String::new(), |how| (*how).to_string())
+                how.cloned().unwrap_or_default()
             });
             std::iter::once((*kind).to_string()).chain(cells).collect()
         });
@@ -67,7 +81,7 @@ impl Told {
 
 /// A few of them, others at each stage, where a test has no time for all.
 fn kinds(stage: usize) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let tried = move |(at, _): &(usize, _)| all() || (at + stage).is_multiple_of(5);
+    let tried = move |(at, _): &(usize, _)| *at == 0 || all() || (at + stage).is_multiple_of(5);
     KINDS
         .iter()
         .copied()
@@ -76,12 +90,20 @@ fn kinds(stage: usize) -> impl Iterator<Item = (&'static str, &'static str)> {
         .map(|(_, kind)| kind)
 }
 
+/// None that ends by itself is ended by us, however slow the host.
+fn limit(kind: &str) -> &'static str {
+    if kind.contains("hangs") {
+        "--timeout=2s"
+    } else {
+        "--timeout=60s"
+    }
+}
+
 #[track_caller]
 fn is_documented(ran: &Ran) {
     ran.check([0, 1, 3, 4, 5].contains(&ran.code()), "a documented status");
     ran.check(ran.code() == 0 || ran.stdout.is_empty(), "no envelope");
     ran.check(!ran.stderr.contains("bug in pgseal"), "no bug");
-    ran.check(ran.took < Duration::from_secs(30), "in time");
 }
 
 fn nobody_is_left(site: &Site) {
@@ -101,7 +123,7 @@ fn of_a_backup() {
                 site.shim(tool, when, script);
                 let run = site
                     .backup(&["public.a"])
-                    .args(["--run-id=r", "--timeout=2s"]);
+                    .args(["--run-id=r", limit(kind), "--json"]);
                 let ran = run.run();
                 told.ended(stage, kind, &ran);
                 is_documented(&ran);
@@ -137,10 +159,11 @@ fn of_a_restore() {
                 let conninfo = crate::support::cluster().conninfo(&target.db, "postgres");
                 let run = site
                     .pgseal("restore")
-                    .args(["r", &envelope, "--timeout=2s"]);
+                    .args(["r", &envelope, limit(kind), "--json"]);
                 let run = run
                     .arg(format!("--dbname={conninfo}"))
-                    .env("GNUPGHOME", secret());
+                    .env("GNUPGHOME", secret())
+                    .unset("PGSEAL_SIGNING_KEY");
                 let ran = run.run();
                 told.ended(stage, kind, &ran);
                 ran.check([0, 1, 3, 4].contains(&ran.code()), "a documented status");

@@ -46,3 +46,26 @@ fn a_second_mark_is_proved_by_its_own_signature_alone() {
     site.mode(&signature, 0o600);
     assert!(look().starts_with("PROVED"));
 }
+
+/// Only the manifest is read, so its signature is all that vouches for the counts.
+#[test]
+fn counts_by_a_mark_are_proved_by_the_manifests_signature() {
+    let site = Site::new();
+    site.signed("m");
+    let counts = || site.pgseal("diff").args(["m", "--counts", "--json"]).run();
+    let standing = || {
+        let ran = counts();
+        check(&serde_json::from_str(&ran.stdout).unwrap(), "origin").0
+    };
+    assert_eq!(standing(), "PROVED");
+    let text = std::fs::read_to_string(site.manifest("m")).unwrap();
+    let later = text.replace("\"lsn\": \"0/", "\"lsn\": \"00/");
+    assert_ne!(later, text);
+    std::fs::write(site.manifest("m"), later).unwrap();
+    counts()
+        .exits(1)
+        .says(&["of no use: origin: the manifest's signature"]);
+    std::fs::write(site.manifest("m"), text).unwrap();
+    std::fs::remove_file(site.signature("m")).unwrap();
+    assert_eq!(standing(), "NOT_PROVED");
+}

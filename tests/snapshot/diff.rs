@@ -53,6 +53,7 @@ fn snapshot_diff() {
             "--table=public.orders",
         ],
     );
+    compare("diff-sql", &["--format=sql", "--rows=2"]);
     compare("diff-counts", &["--counts"]);
     compare(
         "diff-counts-json",

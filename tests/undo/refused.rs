@@ -2,7 +2,7 @@
 
 use super::{backup, diff};
 use crate::restore::forge::{forge, secret};
-use crate::support::{Session, Test, cluster, each, end_agent};
+use crate::support::{Session, Test, cluster, each, end_agent, eventually};
 use serde_json::Value;
 
 const MADE: &str =
@@ -219,4 +219,19 @@ fn a_forged_artifact_brings_wrong_rows_and_nothing_else() {
 fn rows_bytes(sql: &str) -> usize {
     let (_, rest) = sql.split_once(" FROM stdin;\n").unwrap();
     rest.split_once("\\.\n").map_or(0, |(rows, _)| rows.len())
+}
+
+/// While it waits for a lock, and nothing is left behind.
+#[test]
+fn a_signal_ends_it() {
+    let test = Test::of(MADE);
+    backup(&test, &["public.a"]);
+    let mut locker = Session::open(&test.db);
+    locker.sql("BEGIN; LOCK TABLE a IN ACCESS EXCLUSIVE MODE");
+    let run = diff(&test).start();
+    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'a'::regclass";
+    eventually("it waits", || test.sql(waits) == "1");
+    run.signal(rustix::process::Signal::INT);
+    let ran = run.wait().exits(130);
+    ran.says(&["nothing was changed"]);
 }

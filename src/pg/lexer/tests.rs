@@ -97,7 +97,7 @@ fn any_statement() -> impl Strategy<Value = String> {
         "E'([^'\\\\]|''|\\\\[^\\x00]){0,8}'",
         "\"([^\"]|\"\"){1,8}\"",
         "\\$(a1?)?\\$[ -#%-~\n]{0,8}",
-        "\\(;[a-z;' ]{0,1}\\)",
+        "\\(;[a-z; ]{0,1}\\)",
         "[a-z_][a-z0-9$]{0,5}",
         "[-+*<>=,.:] ",
     ];
@@ -107,10 +107,7 @@ fn any_statement() -> impl Strategy<Value = String> {
             let tag = piece
                 .strip_prefix('$')
                 .and_then(|rest| Some(format!("${}$", rest.split_once('$')?.0)));
-            tag.map_or(
-                piece.clone().replace("(;'", "(;").replace("';)", ";)"),
-                |tag| format!("{piece}{tag}"),
-            )
+            tag.map_or(piece.clone(), |tag| format!("{piece}{tag}"))
         });
         pieces.collect::<Vec<_>>().join(" ").trim().to_string()
     })
@@ -137,7 +134,10 @@ proptest! {
     fn any_text_for_the_lexer(pieces in proptest::collection::vec(proptest::sample::select(vec![
         ";", "'", "\"", "$", "$a$", "--", "/*", "*/", "\\", "\n", " ", "E'", "a", "(", ")", "''", "1", "-", "/", "*", "é"]), 0..40)) {
         let text = pieces.concat();
-        for token in tokens(&text).0 {
+        let told = tokens(&text).0;
+        // A command in the middle of a statement is taken out of it: no dump may hold one.
+        let commands = told.iter().any(|token| token.starts_with("B "));
+        for token in told.into_iter().filter(|_| !commands) {
             if let Some(statement) = token.strip_prefix("S ") && !statement.is_empty() {
                 prop_assert_eq!(tokens(&format!("{statement};")), (vec![token.clone()], true), "{}", text);
             }

@@ -2,6 +2,8 @@
 
 use crate::base::leftovers::Kind;
 use crate::restore::scratch::owner::Owner;
+use std::fs::DirEntry;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// How the folder of a throw-away cluster begins.
@@ -9,6 +11,17 @@ pub(crate) const PREFIX: &str = "pgseal-cluster-";
 
 /// All that can be in it.
 const HOLDS: [&str; 3] = ["data", ".s.PGSQL.5432", ".s.PGSQL.5432.lock"];
+
+/// How all that initdb and a server make in `data` begins.
+const DATA: [&str; 7] = [
+    "PG_VERSION",
+    "base",
+    "current_logfiles",
+    "global",
+    "pg_",
+    "postgresql.",
+    "postmaster.",
+];
 
 /// Removes the folders of clusters whose pgseal is gone, and says which.
 pub(crate) fn sweep(root: &Path, owner: &Owner) -> Vec<PathBuf> {
@@ -21,16 +34,22 @@ pub(crate) fn sweep(root: &Path, owner: &Owner) -> Vec<PathBuf> {
     clusters.sweep(root, |path| _ = std::fs::remove_dir_all(path))
 }
 
-/// Where it is not even begun, there is nothing in the clear either.
+/// Whole, just begun, or half removed: no file tells, since any may be the last one that is left.
 fn holds_a_cluster(path: &Path) -> bool {
-    let Ok(entries) = path.read_dir() else {
-        return false;
+    let all = |folder: &Path, known: &dyn Fn(&str) -> bool| {
+        let known = |entry: io::Result<DirEntry>| {
+            entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(known))
+        };
+        folder
+            .read_dir()
+            .is_ok_and(|mut entries| entries.all(known))
     };
-    let known = |name: std::ffi::OsString| HOLDS.iter().any(|holds| name == *holds);
-    path.join("data/PG_VERSION").is_file()
-        && entries
-            .into_iter()
-            .all(|entry| entry.is_ok_and(|entry| known(entry.file_name())))
+    let data = path.join("data");
+    all(path, &|name| HOLDS.contains(&name))
+        && (!data.exists()
+            || all(&data, &|name| {
+                DATA.iter().any(|start| name.starts_with(start))
+            }))
 }
 
 #[cfg(test)]
@@ -54,6 +73,9 @@ mod tests {
             folder
         };
         let cluster = make("pgseal-cluster-aB3dEf", &["data/PG_VERSION"]);
+        let going = make("pgseal-cluster-going0", &["data/postmaster.pid"]);
+        std::fs::create_dir(going.join("data/base")).unwrap();
+        let begun = make("pgseal-cluster-begun0", &[]);
         make("pgseal-cluster-aB3dE", &["data/PG_VERSION"]);
         make("pgseal-cluster-script", &["data/PG_VERSION", "run.sh"]);
         make("pgseal-cluster-abcdef", &["data/notes"]);
@@ -61,7 +83,9 @@ mod tests {
         let living = make("pgseal-cluster-living", &["data/PG_VERSION"]);
         let _lock = lock(&living).unwrap();
         let owner = Owner::us();
-        assert_eq!(sweep(root.path(), &owner), [cluster]);
+        let mut swept = sweep(root.path(), &owner);
+        swept.sort();
+        assert_eq!(swept, [cluster, begun, going]);
         assert_eq!(root.path().read_dir().unwrap().count(), 5);
         // It may have been made just now.
         let young = root.path().join("pgseal-cluster-youngX");
