@@ -10,6 +10,7 @@ pub(crate) mod container;
 pub(crate) mod copy;
 pub(crate) mod encoding;
 pub(crate) mod engine_trouble;
+pub(crate) mod entries;
 pub(crate) mod fitness;
 pub(crate) mod identifier;
 pub(crate) mod keywords;

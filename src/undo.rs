@@ -6,6 +6,7 @@ pub(crate) mod compare;
 pub(crate) mod compared_table;
 pub(crate) mod converse;
 pub(crate) mod counts;
+pub(crate) mod definitions;
 pub(crate) mod diff;
 pub(crate) mod failure;
 pub(crate) mod live_tables;

@@ -19,6 +19,7 @@ use crate::undo::compare::By;
 use crate::undo::compared_table::{ComparedTable, compared_tables};
 use crate::undo::converse::{Subject, converse, names};
 use crate::undo::counts;
+use crate::undo::definitions::{Asked, Definitions};
 use crate::undo::diff::{Diff, DiffRow, TableDiff, Value, Values};
 use crate::undo::live_tables::{Identity, LiveKind, live_tables};
 use crate::undo::structure::{self, Difference};
@@ -69,6 +70,23 @@ pub(crate) fn run(
             .iter()
             .flat_map(|diff| structure::of_columns(&diff.table)),
     );
+    let mut notes: Vec<String> = diffs.iter().filter_map(note).collect();
+    if settings.tables.is_empty() {
+        let definitions = Definitions {
+            manifest: &manifest,
+            live: &live,
+            connection: &connection,
+        };
+        match definitions.ask(cancel)? {
+            Asked::Entries(now) => {
+                let more = definitions.differences(&conversed.entries, &now, &structure);
+                structure.extend(more);
+            }
+            Asked::OtherPgDump(why) => notes.push(why),
+        }
+    } else {
+        notes.push("of the structure, only tables and columns are compared: some of the tables were chosen".into());
+    }
     let all = tables.iter().map(|table| {
         let diff = diffs
             .iter()
@@ -92,7 +110,7 @@ pub(crate) fn run(
         rows,
         tables: all,
         structure: structure.into_iter().map(StructureLine::of).collect(),
-        notes: diffs.iter().filter_map(note).collect(),
+        notes,
         checks,
     };
     let answer = Answer {

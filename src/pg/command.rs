@@ -167,7 +167,28 @@ pub(crate) fn pg_dump<'a>(
     encoding: Encoding,
     relations: impl IntoIterator<Item = &'a TableName>,
 ) -> CommandSpec {
-    let spec = client("dump", program, &connection.env)
+    let dump = client("dump", program, &connection.env);
+    tables_dump(dump, connection, encoding, relations)
+}
+
+/// The same of their definitions alone.
+pub(crate) fn pg_dump_definitions<'a>(
+    program: &str,
+    connection: &Connection,
+    encoding: Encoding,
+    relations: impl IntoIterator<Item = &'a TableName>,
+) -> CommandSpec {
+    let dump = client("dump", program, &connection.env).arg("--schema-only");
+    tables_dump(dump, connection, encoding, relations)
+}
+
+fn tables_dump<'a>(
+    spec: CommandSpec,
+    connection: &Connection,
+    encoding: Encoding,
+    relations: impl IntoIterator<Item = &'a TableName>,
+) -> CommandSpec {
+    let spec = spec
         .arg("--format=plain")
         .arg(format!("--encoding={encoding}"))
         .args(["--no-password", "--strict-names"])

@@ -31,7 +31,7 @@ pub(crate) fn compared_tables(
         all.filter(|table| !table.stores_rows())
             .find(|table| table.table().to_string() == target)
     };
-    for table in &manifest.tables {
+    for table in manifest.tables.iter().filter(|table| !table.is_sequence()) {
         let by_root = root_of(&table.target);
         let (whole, name) = match by_root {
             Some(root) => (root, root.table()),

@@ -14,6 +14,7 @@ use crate::gnupg::status;
 use crate::pg;
 use crate::pg::connection::Connection;
 use crate::pg::encoding::Encoding;
+use crate::pg::entries::Entries;
 use crate::pg::session::WrittenUnder;
 use crate::process::find::Tool;
 use crate::process::flow::{Passed, StreamError, Tap};
@@ -48,6 +49,8 @@ pub(crate) struct Conversed<C> {
     pub conversation: C,
     /// What was proved of the artifact on the way.
     pub findings: Findings,
+    /// What the artifact defines.
+    pub entries: Entries,
 }
 
 /// What a conversation is about.
@@ -103,6 +106,7 @@ pub(crate) fn converse<C: Conversation>(
         manifest: manifest.clone(),
         status: StatusLines::default(),
         findings: Findings::default(),
+        entries: Entries::default(),
         conversation,
     };
     let psql = connection.tool(Tool::Psql)?;
@@ -121,6 +125,7 @@ pub(crate) fn converse<C: Conversation>(
         Some((tap, Ok(()))) => Ok(Conversed {
             conversation: tap.conversation,
             findings: tap.findings,
+            entries: tap.entries,
         }),
         _ => Err(Error::new(
             Code::StageFailed,
@@ -141,6 +146,7 @@ pub(crate) struct LoadTap<C> {
     manifest: Manifest,
     status: StatusLines,
     findings: Findings,
+    entries: Entries,
     conversation: C,
 }
 
@@ -189,6 +195,7 @@ impl<C: Conversation> Tap for LoadTap<C> {
             inflate,
             content,
             loader,
+            entries,
             ..
         } = self;
         inflate.push(bytes, &mut |bytes| {
@@ -202,6 +209,7 @@ impl<C: Conversation> Tap for LoadTap<C> {
             let mut loads = Loads {
                 loader,
                 session,
+                entries,
                 how: Ok(()),
             };
             let scanned = content.push(bytes, &mut loads);

@@ -7,6 +7,7 @@ use crate::base::error::{Code, Error};
 use crate::base::names::{TableName, literal, quoted};
 use crate::pg::copy::CopyHeader;
 use crate::pg::encoding::Encoding;
+use crate::pg::entries::Entries;
 use crate::pg::lexer::Token;
 use crate::pg::scan::{Listener, SqlByte};
 use crate::process::flow::{Passed, StreamError};
@@ -203,6 +204,7 @@ fn unquoted(spelled: &[u8]) -> Vec<u8> {
 pub(crate) struct Loads<'a> {
     pub loader: &'a mut Loader,
     pub session: &'a mut Session,
+    pub entries: &'a mut Entries,
     /// What ended it.
     pub how: Passed,
 }
@@ -223,6 +225,7 @@ impl Listener for Loads<'_> {
     }
 
     fn token(&mut self, token: &Token) {
+        self.entries.token(token);
         if let Token::Statement(text) = token {
             let Loader { types, tables, .. } = &mut *self.loader;
             types.statement(text, |name| {

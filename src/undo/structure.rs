@@ -13,7 +13,7 @@ pub(crate) struct Difference {
     pub what: String,
 }
 
-fn difference(object: impl ToString, what: impl Into<String>) -> Difference {
+pub(crate) fn difference(object: impl ToString, what: impl Into<String>) -> Difference {
     Difference {
         object: object.to_string(),
         what: what.into(),

@@ -356,6 +356,7 @@ fn each_kind_is_counted_as_by_a_kept_copy() {
             "public.other_type.id column was integer and is bigint: compared as text (undo refuses the table)",
             "public.other_type.v column was text and is integer: compared as text (undo refuses the table)",
             "public.other_type.n column was numeric(8,2) and is numeric(9,2): compared as text (undo refuses the table)",
+            "public.other_key other_key_pkey the constraint is defined otherwise than in the backup",
         ]
     );
 }

@@ -5,6 +5,7 @@ mod encodings;
 mod kinds;
 mod memory;
 mod refused;
+mod structure;
 
 use crate::restore::forge::secret;
 use crate::support::{Pgseal, Test};
