@@ -13,4 +13,6 @@ pub(crate) mod prune;
 pub(crate) mod readiness;
 pub(crate) mod restore;
 pub(crate) mod sign;
+pub(crate) mod undo;
+pub(crate) mod undo_report;
 pub(crate) mod verify;

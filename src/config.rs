@@ -1,6 +1,7 @@
 //! Command line, environment, config file and dotenv: what the user means.
 
 pub(crate) mod cli;
+pub(crate) mod condition;
 pub(crate) mod connection;
 pub(crate) mod dotenv;
 pub(crate) mod file;
@@ -14,3 +15,4 @@ pub(crate) mod scope;
 pub(crate) mod settings;
 pub(crate) mod signing;
 pub(crate) mod trusted;
+pub(crate) mod undo;

@@ -147,6 +147,7 @@ fn act(cli: &Cli, config: &Config, broken: &[Broken], cancel: &Cancel) -> Result
             commands::restore::run(args, &cli.settings, config, cancel, meter)
         }
         Command::Diff(args) => commands::diff::run(args, &cli.settings, config, cancel, meter),
+        Command::Undo(args) => commands::undo::run(args, &cli.settings, config, cancel, meter),
         Command::ProveRestore(args) => commands::prove_restore::run(args, config, cancel, meter),
         Command::ProveBackup(args) => commands::prove_backup::run(args, config, cancel, meter),
         Command::List => commands::list::run(config),

@@ -27,5 +27,6 @@ pub(crate) mod sign;
 pub(crate) mod signing_package;
 pub(crate) mod style;
 pub(crate) mod table_lines;
+pub(crate) mod undo;
 pub(crate) mod verify;
 pub(crate) mod written;

@@ -1,7 +1,10 @@
 //! What changed in live tables since a backup, and back to what they were.
 
 pub(crate) mod answer_reader;
+pub(crate) mod apply;
 pub(crate) mod check;
+pub(crate) mod choose;
+pub(crate) mod commit;
 pub(crate) mod compare;
 pub(crate) mod compared_table;
 pub(crate) mod converse;
@@ -9,9 +12,21 @@ pub(crate) mod counts;
 pub(crate) mod definitions;
 pub(crate) mod diff;
 pub(crate) mod failure;
+pub(crate) mod final_rows;
+pub(crate) mod fitness;
 pub(crate) mod live_tables;
 pub(crate) mod load;
 pub(crate) mod loaded_table;
+pub(crate) mod lost_keys;
+pub(crate) mod plan;
+pub(crate) mod plan_sha;
+pub(crate) mod planned;
+pub(crate) mod references;
+pub(crate) mod refusal;
 pub(crate) mod sealed_types;
+pub(crate) mod sequences;
 pub(crate) mod session;
+pub(crate) mod statement;
 pub(crate) mod structure;
+pub(crate) mod triggers;
+pub(crate) mod uniques;

@@ -96,6 +96,7 @@ pub(crate) fn manifest(
         tools: gathered.stored_tools(),
         server: gathered.stored_server(),
         mark: Some(gathered.catalog.mark.clone()),
+        undo_of: None,
         timing: manifest::Timing {
             started_at: rfc3339(began.at),
             seconds: (began.clock.elapsed().as_secs_f64() * 1000.0).round() / 1000.0,

@@ -37,6 +37,8 @@ pub(crate) struct PreparedBackup {
     store: Store,
     swept: Vec<String>,
     pub gathered: Gathered,
+    /// The run that is about to be undone, where that is why.
+    pub undo_of: Option<String>,
 }
 
 pub(crate) fn prepare(run_id: RunId, config: &Config, cancel: &Cancel) -> Result<PreparedBackup> {
@@ -51,6 +53,7 @@ pub(crate) fn prepare(run_id: RunId, config: &Config, cancel: &Cancel) -> Result
         store,
         swept,
         gathered,
+        undo_of: None,
     })
 }
 
@@ -66,6 +69,7 @@ impl PreparedBackup {
             store,
             swept,
             gathered,
+            undo_of,
         } = self;
         let place = gathered.catalog.place();
         let name = gathered.plan.artifact_name();
@@ -91,7 +95,10 @@ impl PreparedBackup {
             gpg_fpr: gathered.plan.recipients[0].to_string(),
             artifact_ref: path.display().to_string(),
         };
-        let manifest = manifest(&gathered, envelope, &encrypted, &began);
+        let manifest = Manifest {
+            undo_of,
+            ..manifest(&gathered, envelope, &encrypted, &began)
+        };
         // The prelude may lack what it was to hold.
         let restorability = Restorability::of(
             &config.restorable,

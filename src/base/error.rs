@@ -27,6 +27,8 @@ pub(crate) enum Code {
     NotFound,
     NotVerified,
     OriginUnproved,
+    UndoRefused,
+    PlanChanged,
     Interrupted(i32),
 }
 
@@ -52,6 +54,8 @@ impl Code {
             Code::NotFound => "not_found",
             Code::NotVerified => "not_verified",
             Code::OriginUnproved => "origin_unproved",
+            Code::UndoRefused => "undo_refused",
+            Code::PlanChanged => "plan_changed",
             Code::Interrupted(_) => "interrupted",
         }
     }
@@ -71,7 +75,11 @@ impl Code {
             Code::Store | Code::Disk | Code::RunIdTaken | Code::LockHeld | Code::Output => {
                 Exit::Local
             }
-            Code::NotFound | Code::NotVerified | Code::OriginUnproved => Exit::No,
+            Code::NotFound
+            | Code::NotVerified
+            | Code::OriginUnproved
+            | Code::UndoRefused
+            | Code::PlanChanged => Exit::No,
             Code::Interrupted(signal) => Exit::Signal(signal),
         }
     }

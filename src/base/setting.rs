@@ -19,11 +19,13 @@ pub(crate) fn takes(verb: &str, option: &str) -> bool {
         "--sign-with" | "--signed-by" => {
             !is(&["list", "prune", "prove-mechanism", "operator-package"])
         }
-        "--dbname" | "--container" | "--lock-wait" => plans || is(&["diff", "restore"]),
-        "--no-prelude" => plans || verb == "restore",
-        "--table" => plans || is(&["diff", "operator-package", "restore"]),
-        "--recipient" => plans || verb == "prove-mechanism",
-        "--env-file" | "--compress" => plans || is(&["prove-mechanism", "operator-package"]),
+        "--dbname" | "--container" | "--lock-wait" => plans || is(&["diff", "restore", "undo"]),
+        "--no-prelude" => plans || is(&["restore", "undo"]),
+        "--table" => plans || is(&["diff", "operator-package", "restore", "undo"]),
+        "--recipient" => plans || is(&["prove-mechanism", "undo"]),
+        "--env-file" | "--compress" => {
+            plans || is(&["prove-mechanism", "operator-package", "undo"])
+        }
         _ => plans,
     }
 }

@@ -190,8 +190,26 @@ pub(crate) fn key<'a>(
     Ok(Decryptor::new(&gpg, passphrase, &config.env, cancel, meter))
 }
 
+/// What a forged artifact could do.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Risk {
+    /// Its SQL is run.
+    SqlIsRun,
+    /// Only its rows are used.
+    RowsAreOverwritten,
+}
+
+impl Risk {
+    fn told(self) -> &'static str {
+        match self {
+            Risk::SqlIsRun => "its SQL then runs with your rights",
+            Risk::RowsAreOverwritten => "its rows then take the place of yours",
+        }
+    }
+}
+
 /// Refuses an artifact of which nothing says who sealed it.
-pub(crate) fn require_origin(verification: &Verification) -> Result<()> {
+pub(crate) fn require_origin(verification: &Verification, risk: Risk) -> Result<()> {
     if verification.origin.proved() {
         return Ok(());
     }
@@ -203,11 +221,12 @@ pub(crate) fn require_origin(verification: &Verification) -> Result<()> {
     );
     Err(Error::new(Code::OriginUnproved, what)
         .on_disk("nothing was changed: neither gpg nor psql was started")
-        .hint(
+        .hint(format!(
             "Give what you kept elsewhere: --envelope FILE, or --sha256 HEX.\n      \
              Or, where it is signed, say whose signature you trust: --signed-by FPR.\n      \
-             Only if you made sure in another way: --origin-unproved; its SQL then runs with your rights.",
-        ))
+             Only if you made sure in another way: --origin-unproved; {}.",
+            risk.told()
+        )))
 }
 
 /// The same of a dump that was decrypted elsewhere. Of its bytes only the manifest has a hash: an

@@ -51,7 +51,7 @@ pub(crate) fn run(args: &cli::Prune, config: &Config, cancel: &Cancel) -> Result
         unverified: Vec::new(),
     };
     let mut old = Vec::new();
-    for (scope, runs) in complete {
+    for (Group { scope, .. }, runs) in complete {
         let Judged { good, bad, found } = judge(runs, rule.last.max(1), now, config, cancel)?;
         pruning.reported.extend(bad.iter().map(line));
         if found == Found::OnlyBad {
@@ -85,8 +85,26 @@ pub(crate) fn run(args: &cli::Prune, config: &Config, cancel: &Cancel) -> Result
 
 /// Complete runs by what they are a backup of, newest first, and those that are not complete.
 struct Scopes {
-    complete: BTreeMap<RunScope, Vec<Run>>,
+    complete: BTreeMap<Group, Vec<Run>>,
     rest: Vec<Run>,
+}
+
+/// Runs that may take each other's place. One that was taken before an undo holds the state that was
+/// to be undone: it takes the place of no other backup.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Group {
+    scope: RunScope,
+    before_undo: bool,
+}
+
+impl Group {
+    fn of(run: &Run) -> Option<Group> {
+        let manifest = run.manifest.as_ref()?;
+        Some(Group {
+            scope: manifest.scope(),
+            before_undo: manifest.undo_of.is_some(),
+        })
+    }
 }
 
 fn by_scope(runs: Vec<Run>) -> Scopes {
@@ -95,8 +113,8 @@ fn by_scope(runs: Vec<Run>) -> Scopes {
         rest: Vec::new(),
     };
     for run in runs.into_iter().rev() {
-        match run.scope().filter(|_| run.state == RunState::Complete) {
-            Some(scope) => scopes.complete.entry(scope).or_default().push(run),
+        match Group::of(&run).filter(|_| run.state == RunState::Complete) {
+            Some(group) => scopes.complete.entry(group).or_default().push(run),
             None => scopes.rest.push(run),
         }
     }

@@ -5,7 +5,7 @@ use crate::base::meter::Meter;
 use crate::base::names::TableName;
 use crate::base::text::counted;
 use crate::base::version::PGSEAL;
-use crate::commands::artifact::{self, given, require_origin, require_signed, sound};
+use crate::commands::artifact::{self, Risk, given, require_origin, require_signed, sound};
 use crate::config::cli;
 use crate::config::flags::Settings;
 use crate::config::settings::Config;
@@ -65,7 +65,7 @@ pub(crate) fn run(
     let mut verification = sound(&args.named.target, &given, config, cancel)?;
     match args.plaintext {
         _ if args.origin_unproved => {}
-        None => require_origin(&verification)?,
+        None => require_origin(&verification, Risk::SqlIsRun)?,
         Some(_) => require_signed(&verification)?,
     }
     if settings.no_prelude {

@@ -7,6 +7,7 @@ use crate::base::duration;
 use crate::base::names::{self, RunId, RunOrPath};
 use crate::config::flags::Settings;
 use crate::config::guard::Guard;
+use crate::config::undo::Undo;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -47,6 +48,8 @@ pub(crate) enum Command {
     Restore(Restore),
     /// Show what changed in the tables since the backup
     Diff(Diff),
+    /// Bring the tables' rows back to what they were at the backup; only plans without --apply
+    Undo(Undo),
     /// Restore into a throw-away cluster and compare every row
     ProveRestore(ProveRestore),
     /// Take a backup between two looks at the tables: it verifies, and no row changed
@@ -64,10 +67,17 @@ pub(crate) enum Command {
 impl Command {
     /// It connects to the database that the settings name.
     pub(crate) fn connects(&self) -> bool {
-        use Command::{Backup, Diff, Guard, Preflight, ProveBackup, Readiness, Restore};
+        use Command::{Backup, Diff, Guard, Preflight, ProveBackup, Readiness, Restore, Undo};
         matches!(
             self,
-            Backup(_) | Diff(_) | Guard(_) | ProveBackup(_) | Restore(_) | Readiness(_) | Preflight
+            Backup(_)
+                | Diff(_)
+                | Guard(_)
+                | ProveBackup(_)
+                | Restore(_)
+                | Undo(_)
+                | Readiness(_)
+                | Preflight
         )
     }
 }

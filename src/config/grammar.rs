@@ -8,7 +8,7 @@ use clap::{Arg, CommandFactory, FromArgMatches};
 use std::ffi::OsString;
 
 /// One for each verb.
-const EXAMPLES: [&str; 14] = [
+const EXAMPLES: [&str; 15] = [
     "pgseal backup --dbname 'host=db1 dbname=shop' --table public.orders --table public.order_line",
     "pgseal prove-mechanism --like-recipient",
     "pgseal readiness --format markdown >readiness.md",
@@ -17,6 +17,7 @@ const EXAMPLES: [&str; 14] = [
     "pgseal verify RUN_ID --decrypt --envelope kept.json",
     "pgseal restore RUN_ID --dbname 'host=db2 dbname=shop_new' --envelope kept.json",
     "pgseal diff RUN_ID --counts",
+    "pgseal undo RUN_ID --envelope kept.json --apply",
     "pgseal prove-restore RUN_ID --envelope kept.json",
     "pgseal prove-backup --table public.orders",
     "pgseal guard --table public.orders -- psql -f migrate.sql",

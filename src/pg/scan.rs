@@ -52,7 +52,9 @@ pub(crate) struct Scan {
     blocks: Vec<Block>,
     lexer: Lexer,
     mode: Mode,
-    restricted: Option<Vec<u8>>,
+    restricted: bool,
+    /// Of `\restrict`, or of the comment in its place.
+    pub random_token: Option<Vec<u8>>,
     trailer: Trailer,
 }
 
@@ -92,7 +94,8 @@ impl Scan {
             blocks: Vec::new(),
             lexer: Lexer::new(),
             mode: Mode::Sql,
-            restricted: None,
+            restricted: false,
+            random_token: None,
             trailer: Trailer::None,
         }
     }
@@ -162,7 +165,7 @@ impl Scan {
         if !self.lexer.at_rest() {
             return Err("it ends inside a statement".into());
         }
-        if self.restricted.is_some() && self.trailer != Trailer::Unrestricted {
+        if self.restricted && self.trailer != Trailer::Unrestricted {
             return Err("its \\unrestrict line is missing".into());
         }
         match self.missing.first() {
@@ -179,6 +182,7 @@ impl Scan {
                 if text == COMPLETE && self.lexer.at_rest() {
                     self.trailer = Trailer::Seen;
                 }
+                self.random_token = self.random_token.take().or(crate::pg::token::of(&text));
                 self.root_load.comment(&text);
                 Ok(None)
             }
@@ -201,16 +205,16 @@ impl Scan {
     fn command(&mut self, text: &[u8]) -> Result<(), String> {
         let text = text.trim_ascii_end();
         if let Some(key) = text.strip_prefix(b"\\restrict ")
-            && self.restricted.is_none()
+            && !self.restricted
             && self.blocks.is_empty()
             && self.trailer == Trailer::None
         {
-            self.restricted = Some(key.to_vec());
+            (self.restricted, self.random_token) = (true, Some(key.to_vec()));
             return Ok(());
         }
         if let Some(key) = text.strip_prefix(b"\\unrestrict ")
             && self.trailer == Trailer::Seen
-            && self.restricted.as_deref() == Some(key)
+            && (self.restricted, self.random_token.as_deref()) == (true, Some(key))
         {
             self.trailer = Trailer::Unrestricted;
             return Ok(());

@@ -55,6 +55,11 @@ impl TokenLine {
     }
 }
 
+/// The token of such a comment line.
+pub(crate) fn of(comment: &[u8]) -> Option<Vec<u8>> {
+    Some(comment.strip_prefix(b"-- pgseal: ")?.to_vec())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -43,6 +43,9 @@ pub(crate) struct Line {
     pub signed: bool,
     /// Whether a second mark lies beside it; whether it is proved was not looked at.
     pub second_mark: bool,
+    /// The run that was undone after this backup, which was taken for that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before_undo_of: Option<String>,
 }
 
 impl Line {
@@ -69,6 +72,7 @@ impl Line {
             scope: run.scope(),
             signed: run.signed(),
             second_mark: run.has_second_mark(),
+            before_undo_of: manifest.and_then(|m| m.undo_of.clone()),
         }
     }
 }
@@ -98,6 +102,9 @@ impl Report for Listing {
                 out += &row(cells(line));
                 if let Some(detail) = &line.detail {
                     out += &format!("    {}\n", plain(detail));
+                }
+                if let Some(of) = &line.before_undo_of {
+                    out += &format!("    taken before {} was undone\n", plain(of));
                 }
             }
         }

@@ -43,6 +43,9 @@ pub(crate) struct Manifest {
     /// Taken before pg_dump started. Not told before it was recorded.
     #[serde(default)]
     pub mark: Option<Mark>,
+    /// The run that was about to be undone, where that is why this backup was taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undo_of: Option<String>,
     pub timing: Timing,
 }
 

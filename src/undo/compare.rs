@@ -59,6 +59,7 @@ pub(crate) struct Compared {
 /// | `sealed` | the backup's row, of type `pg_temp.pgseal_row_n`; NULL for `added` |
 /// | `live` | the live row, likewise; NULL for `gone` |
 /// | `xmin_live` | of the live row: who wrote it |
+/// | `kept`, `swapped` | for undo: NULL, and false |
 ///
 /// A value of it is `(d.sealed)."name"`.
 pub(crate) fn compare(session: &mut Session, table: &LoadedTable) -> Result<Compared, StreamError> {

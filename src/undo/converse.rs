@@ -38,6 +38,9 @@ use std::io::PipeWriter;
 /// What a verb has to say to the session. It runs in the thread of the pipe, and what it learnt is
 /// in it when it comes back.
 pub(crate) trait Conversation: Send + 'static {
+    /// Hears the random token that the dump bears, before it talks.
+    fn hear_token(&mut self, _token: &[u8]) {}
+
     /// Called once all rows are loaded, committed into temporary tables and counted, and the artifact
     /// was found to be what was sealed. No transaction is open; one that is when it returns is rolled
     /// back. An error that it rejects with is told as it is; where psql went away, what psql said is.
@@ -219,6 +222,8 @@ impl<C: Conversation> Tap for LoadTap<C> {
 
     fn end(&mut self, mut session: Session) -> Passed {
         self.inflate.end()?;
+        let token = self.content.as_ref().and_then(Content::token);
+        self.conversation.hear_token(token.unwrap_or_default());
         self.judge_artifact()?;
         let loader = self
             .loader

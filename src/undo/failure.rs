@@ -29,6 +29,8 @@ pub(crate) fn of<C>(
     let error = match blame {
         Blame::Nobody => return Ok(None),
         Blame::Stopped(stop) => stopped(stop),
+        // What was looked at and is refused is no fault of gpg's or psql's.
+        Blame::Tap(error) if is_refusal(error.code) => return Ok(Some(error)),
         Blame::NotStarted(error)
         | Blame::Source(error)
         | Blame::Sink(error)
@@ -40,16 +42,43 @@ pub(crate) fn of<C>(
             Ok(Opening::Opened) => sealed("gpg and psql failed".into()),
             Err(error) => error,
         },
+        Blame::Consumer if is_wrong(&report.said) && matches!(step, Some(Step::Given(_))) => {
+            let what = match &step {
+                Some(Step::Given(what)) => what.as_str(),
+                _ => "what was given",
+            };
+            Error::new(Code::Usage, format!("{what} is no condition over the table's columns"))
+                .hint("Give an SQL expression that is true or false; what the server said of it is above.")
+        }
         Blame::Consumer => {
             let at = match &step {
-                Some(Step::Names(what) | Step::Rows(what)) => format!(" while {}", during(what)),
+                Some(Step::Names(what) | Step::Rows(what) | Step::Given(what)) => {
+                    format!(" while {}", during(what))
+                }
                 None => String::new(),
             };
             let what = format!("psql ended with {}{at}", psql.end);
             Error::new(Code::StageFailed, what).hint(hint(&psql.end, &report.said))
         }
     };
-    Ok(Some(error.stages(stages)))
+    // The backup before an undo has stages of its own.
+    if error.stages.is_empty() {
+        return Ok(Some(error.stages(stages)));
+    }
+    Ok(Some(error))
+}
+
+fn is_refusal(code: Code) -> bool {
+    matches!(
+        code,
+        Code::UndoRefused | Code::PlanChanged | Code::TableUnfit | Code::Usage
+    )
+}
+
+/// Names, types and values that do not fit.
+fn is_wrong(said: &[String]) -> bool {
+    said.iter()
+        .any(|line| line.contains("ERROR 42") || line.contains("ERROR 22"))
 }
 
 /// A step is told as what it did, or by what it is.
@@ -87,7 +116,7 @@ fn hint(end: &ExitKind, said: &[String]) -> &'static str {
 
 /// What psql said, without a text where a value of a row could stand in it.
 fn without_rows(mut report: StageReport, step: Option<&Step>) -> StageReport {
-    let names = matches!(step, Some(Step::Names(_)));
+    let names = matches!(step, Some(Step::Names(_) | Step::Given(_)));
     report.said.retain(|line| names || !line.starts_with(TEXT));
     report
 }

@@ -60,6 +60,8 @@ pub(crate) struct LiveTable {
     pub foreign_keys: Vec<ForeignKey>,
     /// All partitions below it, at any depth.
     pub partitions: Vec<TableName>,
+    /// Columns by which a row belongs to a partition, at any depth; none of an expression's.
+    pub partition_columns: Vec<Option<String>>,
     /// Inheritance children, which are compared by themselves.
     pub children: Vec<TableName>,
 }
@@ -103,6 +105,8 @@ pub(crate) struct LiveColumn {
     pub identity: Option<Identity>,
     /// GENERATED ALWAYS AS … STORED: pg_dump writes no values of it.
     pub generated: bool,
+    /// Its expression.
+    pub generation: Option<String>,
     /// That belongs to it.
     pub sequence: Option<TableName>,
 }
@@ -126,11 +130,17 @@ pub(crate) struct Unique {
     pub whole: bool,
     /// Of an expression: number 0.
     pub columns: Vec<UniqueColumn>,
+    /// Of a partial index: an expression over bare names of columns.
+    pub predicate: Option<String>,
+    /// NULLS NOT DISTINCT.
+    pub nulls_equal: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct UniqueColumn {
     pub number: i16,
+    /// The column's name, or an expression over such.
+    pub expression: String,
     /// `OPERATOR(schema.=)` of its operator class; none where the index is no B-tree.
     pub equals: Option<String>,
 }
@@ -183,6 +193,8 @@ pub(crate) struct ForeignKey {
     pub deferrable: bool,
     pub deferred: bool,
     pub validated: bool,
+    /// The role may read both tables, all of their rows.
+    pub readable: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

@@ -61,6 +61,9 @@ SELECT json_build_object(
         'default', a.atthasdef AND a.attgenerated = '',
         'identity', CASE a.attidentity WHEN 'a' THEN 'always' WHEN 'd' THEN 'by_default' END,
         'generated', a.attgenerated <> '',
+        'generation', CASE WHEN a.attgenerated <> '' THEN (
+          SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d
+          WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END,
         'sequence', (
           SELECT r.name FROM pg_depend d JOIN relation r ON r.oid = d.objid
           WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
@@ -76,15 +79,27 @@ SELECT json_build_object(
         'immediate', i.indimmediate,
         'exclusion', i.indisexclusion,
         'whole', i.indpred IS NULL AND i.indexprs IS NULL AND i.indisvalid,
+        'predicate', pg_get_expr(i.indpred, i.indrelid),
+        -- which version 14 has not
+        'nulls_equal', coalesce((to_jsonb(i)->>'indnullsnotdistinct')::boolean, false),
         'columns', (
           SELECT coalesce(json_agg(json_build_object(
             'number', k.number,
-            'equals', (
+            -- it waits for locks on the table
+            'expression', CASE k.number WHEN 0 THEN pg_get_indexdef(i.indexrelid, k.ord::int, false) ELSE (
+              SELECT quote_ident(a.attname) FROM pg_attribute a
+              WHERE a.attrelid = i.indrelid AND a.attnum = k.number) END,
+            -- those of an exclusion constraint, else equality
+            'equals', coalesce((
+              SELECT format('OPERATOR(%I.%s)', n.nspname, p.oprname)
+              FROM pg_constraint x JOIN pg_operator p ON p.oid = x.conexclop[k.ord]
+              JOIN pg_namespace n ON n.oid = p.oprnamespace
+              WHERE x.conindid = i.indexrelid AND x.contype = 'x'), (
               SELECT format('OPERATOR(%I.%s)', n.nspname, p.oprname)
               FROM pg_opclass x JOIN pg_amop m ON m.amopfamily = x.opcfamily AND m.amoplefttype = x.opcintype
                 AND m.amoprighttype = x.opcintype AND m.amopstrategy = 3 AND m.amopmethod = x.opcmethod
               JOIN pg_operator p ON p.oid = m.amopopr JOIN pg_namespace n ON n.oid = p.oprnamespace
-              WHERE x.oid = i.indclass[k.ord - 1])) ORDER BY k.ord), '[]')
+              WHERE x.oid = i.indclass[k.ord - 1]))) ORDER BY k.ord), '[]')
           FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, ord) WHERE k.ord <= i.indnkeyatts)
         ) ORDER BY i.indisprimary DESC, i.indnkeyatts, c.relname), '[]')
       FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
@@ -110,7 +125,8 @@ SELECT json_build_object(
         'cloned', coalesce((to_jsonb(g)->>'tgparentid')::bigint, 0) <> 0)
         ORDER BY g.tgrelid <> t.oid, g.tgrelid, g.tgname), '[]')
       FROM pg_trigger g JOIN tree m ON m.oid = g.tgrelid AND m.root = t.oid JOIN relation r ON r.oid = m.oid
-      WHERE NOT g.tgisinternal),
+      -- version 13 to 15 take a partition's copy for internal
+      WHERE NOT g.tgisinternal OR (g.tgconstraint = 0 AND (to_jsonb(g)->>'tgparentid')::bigint <> 0)),
     -- those of partitions are told once, by the table that declares them
     'foreign_keys', (
       SELECT coalesce(json_agg(json_build_object(
@@ -129,7 +145,11 @@ SELECT json_build_object(
         'on_update', CASE k.confupdtype WHEN 'a' THEN 'no_action' WHEN 'r' THEN 'restrict' WHEN 'c' THEN 'cascade'
           WHEN 'n' THEN 'set_null' ELSE 'set_default' END,
         'full', k.confmatchtype = 'f',
-        'deferrable', k.condeferrable, 'deferred', k.condeferred, 'validated', k.convalidated)
+        'deferrable', k.condeferrable, 'deferred', k.condeferred, 'validated', k.convalidated,
+        'readable', (
+          SELECT bool_and(has_schema_privilege(c.relnamespace, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+            AND NOT row_security_active(c.oid))
+          FROM pg_class c WHERE c.oid IN (k.conrelid, k.confrelid)))
         ORDER BY k.conrelid, k.conname), '[]')
       FROM pg_constraint k JOIN relation f ON f.oid = k.conrelid JOIN relation r ON r.oid = k.confrelid
       WHERE k.contype = 'f' AND k.conparentid = 0
@@ -138,6 +158,13 @@ SELECT json_build_object(
     'partitions', (
       SELECT coalesce(json_agg(r.name ORDER BY m.oid), '[]') FROM tree m JOIN relation r ON r.oid = m.oid
       WHERE m.root = t.oid AND m.oid <> t.oid),
+    -- by which rows are told apart, at any depth; an expression has no name
+    'partition_columns', (
+      SELECT coalesce(json_agg(DISTINCT a.attname), '[]')
+      FROM tree m JOIN pg_partitioned_table p ON p.partrelid = m.oid
+      CROSS JOIN unnest(p.partattrs::int2[]) AS k(number)
+      LEFT JOIN pg_attribute a ON a.attrelid = m.oid AND a.attnum = k.number
+      WHERE m.root = t.oid),
     'children', (
       SELECT coalesce(json_agg(r.name ORDER BY i.inhrelid), '[]')
       FROM pg_inherits i JOIN relation r ON r.oid = i.inhrelid JOIN pg_class c ON c.oid = i.inhrelid

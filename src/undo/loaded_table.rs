@@ -129,7 +129,8 @@ impl LoadedTable {
             "CREATE TEMPORARY TABLE {sealed} AS SELECT {} FROM {from} AS l WITH NO DATA;\n\
              CREATE TEMPORARY TABLE {row} AS SELECT {} FROM {sealed} AS s WITH NO DATA;\n\
              CREATE TEMPORARY TABLE {diff} (action pg_catalog.text, columns pg_catalog.text[], \
-             sealed {row}, live {row}, xmin_live pg_catalog.xid);\n",
+             sealed {row}, live {row}, xmin_live pg_catalog.xid, kept pg_catalog.text, \
+             swapped pg_catalog.bool NOT NULL DEFAULT false);\n",
             all.join(", "),
             names.join(", "),
         )

@@ -21,6 +21,8 @@ pub(crate) enum Step {
     Names(String),
     /// Rows are read or written: an error's sentence could hold one.
     Rows(String),
+    /// What the user gave is read and run.
+    Given(String),
 }
 
 /// Where each step begins in psql's input. Clones share it: it is read where the session is gone.

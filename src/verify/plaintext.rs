@@ -153,6 +153,11 @@ impl Content {
         }
     }
 
+    /// The random token that it bears.
+    pub(crate) fn token(&self) -> Option<&[u8]> {
+        self.scan.random_token.as_deref()
+    }
+
     /// What it held, where the dump is whole.
     pub(crate) fn finish(self) -> Result<Seen, String> {
         let blocks = self.scan.finish()?;

@@ -5,11 +5,11 @@
 
 mod additions;
 mod content;
-mod dice;
+pub mod dice;
 mod generator;
 mod header;
 mod random;
 mod round;
 mod schemas;
 mod structure;
-mod workers;
+pub mod workers;

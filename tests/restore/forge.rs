@@ -96,7 +96,7 @@ pub fn content(db: &str) -> String {
         db,
         "SELECT quote_ident(nspname) || '.' || quote_ident(relname)
          FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace
-         WHERE relkind = 'r' AND c.oid >= 16384 ORDER BY 1",
+         WHERE relkind = 'r' AND relpersistence <> 't' AND c.oid >= 16384 ORDER BY 1",
     );
     let mut out = String::new();
     for table in tables.lines() {

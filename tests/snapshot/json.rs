@@ -6,6 +6,7 @@ use crate::readiness::Host;
 use crate::restore::forge::{Target, prove, restore_proved, secret};
 use crate::signing::site::Site;
 use crate::support::{Cases, Pgseal, Test};
+use crate::undo::{apply, backup_kept, undo};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -116,6 +117,35 @@ fn json(run: Pgseal<'_>) -> Value {
     run.arg("--json").run().json()
 }
 
+/// An undo that is planned, one that is refused, and what is left of one that was applied.
+fn undone(documents: &mut Vec<(&'static str, Value)>) {
+    let test = Test::of(
+        "CREATE TABLE a (id serial PRIMARY KEY, t text); INSERT INTO a (t) VALUES ('x'), ('y');
+         CREATE TABLE beyond (a int REFERENCES a ON DELETE CASCADE);
+         CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NULL; END$$;
+         CREATE TRIGGER one AFTER INSERT ON a FOR EACH ROW EXECUTE FUNCTION nothing()",
+    );
+    backup_kept(&test, &["public.a"]);
+    test.sql("DELETE FROM a; INSERT INTO a VALUES (3, 'z'); INSERT INTO beyond VALUES (3); SELECT setval('a_id_seq', 1, false)");
+    for undo in [
+        undo(&test),
+        undo(&test).arg("--allow-cascade"),
+        apply(&test).arg("--allow-cascade"),
+    ] {
+        documents.push(("pgseal/undo/1", json(undo)));
+    }
+    let list = json(test.pgseal("list"));
+    let runs = list["runs"].as_array().unwrap().iter();
+    let mut runs = runs.filter(|run| run["before_undo_of"] == "run");
+    let safety = runs.next().unwrap()["run_id"].as_str().unwrap();
+    let manifest = std::fs::read(test.store().join(format!("{safety}.manifest.json"))).unwrap();
+    documents.push((
+        "pgseal/manifest/1",
+        serde_json::from_slice(&manifest).unwrap(),
+    ));
+    documents.push(("pgseal/list/1", list));
+}
+
 #[test]
 fn every_document_is_as_documented() {
     let mut documents: Vec<(&str, Value)> = Vec::new();
@@ -185,6 +215,7 @@ fn every_document_is_as_documented() {
     }
     documents.push(("pgseal/prune/1", json(prune())));
 
+    undone(&mut documents);
     let host = Host::new();
     documents.push((
         "pgseal/readiness/1",

@@ -8,6 +8,7 @@ mod help;
 mod json;
 mod readiness;
 mod store;
+mod undo;
 
 use crate::support::Ran;
 

@@ -1,10 +1,23 @@
-//! What changed since a backup, and back.
+//! Live tables beside a backup: what a write did is told, and taken back, or it is said beforehand
+//! why not.
 
+// How many were tried is told.
+#![allow(clippy::print_stdout)]
+
+mod apply;
 pub mod counts;
+mod damage;
 mod encodings;
+mod generator;
 mod kinds;
+mod later;
 mod memory;
+mod oracle;
+mod random;
+mod reasons;
 mod refused;
+mod rights;
+mod stopped;
 mod structure;
 
 use crate::restore::forge::secret;
@@ -19,4 +32,24 @@ pub fn diff(test: &Test) -> Pgseal<'_> {
 /// Backs up these tables as the run named `run`.
 pub fn backup(test: &Test, tables: &[&str]) {
     test.backup(tables).arg("--run-id=run").run().exits(0);
+}
+
+/// The same, its envelope kept in `kept.json`.
+pub fn backup_kept(test: &Test, tables: &[&str]) {
+    let ran = test.backup(tables).arg("--run-id=run").run().exits(0);
+    test.write("kept.json", &ran.stdout);
+}
+
+/// Of the run named `run`, proved by the envelope that was kept.
+pub fn undo(test: &Test) -> Pgseal<'_> {
+    undo_of(test, "run").arg("--envelope=kept.json")
+}
+
+pub fn undo_of<'t>(test: &'t Test, run_id: &str) -> Pgseal<'t> {
+    test.pgseal("undo").arg(run_id).env("GNUPGHOME", secret())
+}
+
+/// All that was written since the backup, at once.
+pub fn apply(test: &Test) -> Pgseal<'_> {
+    undo(test).args(["--apply", "--later=overwrite"])
 }

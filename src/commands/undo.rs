@@ -1,0 +1,224 @@
+//! `pgseal undo`: the rows of a backup back into their tables, or why not.
+
+use crate::backup::gather::gather;
+use crate::backup::run::{new_run_id, prepare};
+use crate::base::error::{Code, Error, Result};
+use crate::base::meter::Meter;
+use crate::base::names::{RunId, TableName};
+use crate::commands::artifact::{Risk, given, key, require_origin, sound, verify_sealed};
+use crate::commands::undo_report::report;
+use crate::config::flags::Settings;
+use crate::config::settings::Config;
+use crate::config::undo::{self as words, Later, UndoOptions};
+use crate::pg::connection::Connection;
+use crate::pg::written_since;
+use crate::process::cancel::Cancel;
+use crate::report::print::Answer;
+use crate::report::proof::Verdict;
+use crate::report::undo::{UndoReport, UndoResult};
+use crate::store::folder::Store;
+use crate::store::manifest::Manifest;
+use crate::undo::apply::{Extent, SafetyBackup, Undo};
+use crate::undo::choose::LaterThan;
+use crate::undo::commit::{Commit, End};
+use crate::undo::compared_table::{ComparedTable, compared_tables};
+use crate::undo::converse::{Subject, converse, names};
+use crate::undo::live_tables::{LiveTables, live_tables};
+use crate::undo::plan::Request;
+use crate::verify::verification::Verification;
+
+pub(crate) fn run(
+    args: &words::Undo,
+    settings: &Settings,
+    config: &Config,
+    cancel: &Cancel,
+    meter: &Meter,
+) -> Result<Answer> {
+    let extent = match (args.apply, args.rehearse) {
+        (true, _) => Extent::Apply,
+        (_, true) => Extent::Rehearse,
+        _ => Extent::Plan,
+    };
+    let given = given(&args.named, args.passphrase_fd, cancel)?;
+    let verification = sound(&args.named.target, &given, config, cancel)?;
+    if !args.origin_unproved {
+        require_origin(&verification, Risk::RowsAreOverwritten)?;
+    }
+    let manifest = verification.verified()?.manifest;
+    let tables = compared_tables(manifest, &settings.tables)?;
+    let encoding = manifest.plaintext.encoding;
+    let live = live_tables(&config.connection, &names(&tables), encoding, cancel)?;
+    live.check(manifest, &config.connection)?;
+    let (later, note) = second_mark(&verification, &live);
+    let options = options(args, settings);
+    if extent == Extent::Apply && later.is_none() && args.plan_sha.is_none() {
+        require_word_on_later(options.later)?;
+    }
+    let commit = Commit::default();
+    let safety = match extent {
+        Extent::Apply => Some(safety_backup(manifest, &tables, config, cancel, meter)?),
+        Extent::Plan | Extent::Rehearse => None,
+    };
+    let undo = Undo {
+        request: Request {
+            options,
+            header: format!("{} {}", manifest.run_id, manifest.envelope.sha256),
+            later,
+            dropped: dropped(&tables, &live),
+            session: live.session.clone(),
+        },
+        extent,
+        plan_sha: args.plan_sha.clone(),
+        safety,
+        commit: commit.clone(),
+        token: Vec::new(),
+        plan: None,
+        written: Vec::new(),
+    };
+    let key = key(config, given.passphrase, meter, cancel)
+        .map_err(|error| error.on_disk(End::Untouched.told()))?;
+    let connection = config.connection.pinned(&live.session.place());
+    let subject = Subject {
+        artifact: verification.verified()?,
+        key: &key,
+        connection: &connection,
+        live: &live,
+        tables,
+    };
+    let conversed = converse(subject, undo).map_err(|error| told(error, &commit, &connection))?;
+    let Some(plan) = conversed.conversation.plan else {
+        return Err(Error::new(Code::StageFailed, "the undo came to no plan"));
+    };
+    let mut checks = verification.findings.clone();
+    checks.extend(&conversed.findings);
+    let report = UndoReport {
+        run_id: verification.subject.run_id(),
+        artifact: verification.subject.artifact.display().to_string(),
+        database: live.session.place().to_string(),
+        safety_run_id: commit.safety(),
+        notes: plan.notes.iter().cloned().chain(note).collect(),
+        ..report(&plan, extent, &conversed.conversation.request, checks)
+    };
+    Ok(Answer {
+        notes: vec![format!("in {}", report.database)],
+        undelivered: (report.result == UndoResult::Undone).then(|| End::Committed.told().into()),
+        ..Answer::of(&report)?
+    })
+}
+
+/// What tells rows that were written later, or why there is no such thing.
+fn second_mark(
+    verification: &Verification,
+    live: &LiveTables,
+) -> (Option<LaterThan>, Option<String>) {
+    let Some(after) = &verification.after else {
+        return (None, None);
+    };
+    match written_since::comparable(&after.mark, &live.session.mark) {
+        Ok(()) => {
+            let snapshot = after.mark.snapshot.clone();
+            (Some(LaterThan { snapshot }), None)
+        }
+        Err(error) => (None, Some(error.message)),
+    }
+}
+
+fn options(args: &words::Undo, settings: &Settings) -> UndoOptions {
+    let mut only = args.only.clone();
+    only.sort_unstable();
+    only.dedup();
+    UndoOptions {
+        only,
+        conditions: args.conditions.clone(),
+        max_rows: args.max_rows,
+        later: args.later,
+        triggers: args.triggers,
+        sequences: args.sequences,
+        allow_cascade: args.allow_cascade,
+        tables: settings.tables.clone(),
+    }
+}
+
+fn require_word_on_later(later: Later) -> Result<()> {
+    if later == Later::Overwrite {
+        return Ok(());
+    }
+    let what = "nothing tells rows that were written later from those of the write: no run of guard noted \
+                when COMMAND had ended";
+    Err(Error::new(Code::UndoRefused, what)
+        .on_disk(End::Untouched.told())
+        .hint(
+            "Look at the plan, the same command without --apply, and give its number: --plan-sha HEX.\n      \
+             Or undo all that was written since the backup: --later=overwrite.",
+        ))
+}
+
+/// What is known of the tables and of the backup before them.
+fn told(error: Error, commit: &Commit, connection: &Connection) -> Error {
+    let end = commit.end(connection).told();
+    let backup = commit.safety();
+    let backup = backup.map(|run_id| format!("; the backup before it is kept: {run_id}"));
+    let disk = error.disk.iter().map(|disk| format!("; {disk}"));
+    let more: String = backup.into_iter().chain(disk).collect();
+    error.on_disk(format!("{end}{more}"))
+}
+
+fn dropped(tables: &[ComparedTable], live: &LiveTables) -> Vec<ComparedTable> {
+    let gone = tables
+        .iter()
+        .filter(|table| live.find(&table.name).is_none());
+    gone.cloned().collect()
+}
+
+/// A backup of the same tables, to undo the undo. Whatever would keep it from being taken is found
+/// now, before anything is decrypted.
+fn safety_backup(
+    manifest: &Manifest,
+    tables: &[ComparedTable],
+    config: &Config,
+    cancel: &Cancel,
+    meter: &Meter,
+) -> Result<SafetyBackup> {
+    let mut targets: Vec<TableName> = Vec::new();
+    for table in tables {
+        let target = TableName::parse(&table.target)
+            .map_err(|why| Error::new(Code::NotVerified, format!("the manifest: {why}")))?;
+        if !targets.contains(&target) {
+            targets.push(target);
+        }
+    }
+    let config = Config {
+        tables: Ok(targets),
+        ..config.clone()
+    };
+    let run_id = new_run_id()?;
+    let before = "cannot take the backup that comes first";
+    let first = |error: Error| error.while_doing(before).on_disk(End::Untouched.told());
+    let store = Store::open(&config.store).map_err(first)?;
+    store.check_free(&run_id).map_err(first)?;
+    gather(&config, run_id.clone(), cancel).map_err(first)?;
+    let (of, cancel, meter) = (manifest.run_id.clone(), cancel.clone(), meter.clone());
+    Ok(Box::new(move || {
+        take(run_id, of, &config, &cancel, &meter).map_err(|error| error.while_doing(before))
+    }))
+}
+
+fn take(
+    run_id: RunId,
+    of: String,
+    config: &Config,
+    cancel: &Cancel,
+    meter: &Meter,
+) -> Result<String> {
+    let mut prepared = prepare(run_id.clone(), config, cancel)?;
+    prepared.undo_of = Some(of);
+    let finished = prepared.run(config, cancel, meter)?;
+    let verification = verify_sealed(&run_id, &finished, config, cancel)?;
+    if verification.verdict() != Verdict::Pass {
+        let what = format!("it does not verify: {}", verification.failed().join("; "));
+        return Err(Error::new(Code::NotVerified, what)
+            .on_disk(finished.kept())
+            .hint("Look for a disk that loses writes, or for somebody else in the store."));
+    }
+    Ok(run_id.to_string())
+}

@@ -1,0 +1,266 @@
+//! What an undo would do, or did.
+
+use crate::base::exit::Exit;
+use crate::base::text::{counted, plain};
+use crate::report::diff_counts::{Cell, columns, unproved};
+use crate::report::findings::Findings;
+use crate::report::print::Report;
+use serde::Serialize;
+
+#[derive(Debug, Serialize)]
+pub(crate) struct UndoReport {
+    pub schema: &'static str,
+    pub pgseal_version: &'static str,
+    pub result: UndoResult,
+    pub mode: UndoMode,
+    pub run_id: Option<String>,
+    pub artifact: String,
+    pub database: String,
+    /// What `--plan-sha` takes.
+    pub plan_sha: String,
+    /// Rows that are to be undone, or were.
+    pub rows: u64,
+    pub tables: Vec<UndoTable>,
+    pub refusals: Vec<Refused>,
+    pub triggers: Vec<UndoTrigger>,
+    /// Whether they are switched off while rows are written.
+    pub triggers_off: bool,
+    pub cascades: Vec<Cascaded>,
+    pub sequences: Vec<BehindSequence>,
+    /// The run of the backup that was taken before rows were written.
+    pub safety_run_id: Option<String>,
+    pub notes: Vec<String>,
+    pub checks: Findings,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub(crate) enum UndoResult {
+    /// Nothing speaks against it.
+    Planned,
+    /// The rows are as they were already.
+    Nothing,
+    Refused,
+    /// It came out as planned, and was rolled back.
+    Rehearsed,
+    Undone,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum UndoMode {
+    Plan,
+    Rehearse,
+    Apply,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct UndoTable {
+    pub table: String,
+    /// Rows of the backup, and rows there now.
+    pub then: u64,
+    pub now: u64,
+    pub changed: u64,
+    pub gone: u64,
+    pub added: u64,
+    /// Differences that are left as they are, on purpose.
+    pub kept: u64,
+    /// Of the changed rows, deleted and inserted again.
+    pub deleted_and_inserted: u64,
+    /// Of the rows, written after COMMAND of guard had ended, at most; null where nothing tells.
+    pub written_later: Option<u64>,
+    /// The transactions that wrote most of the rows.
+    pub written_by: Vec<Transaction>,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Transaction {
+    pub transaction: String,
+    pub rows: u64,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Refused {
+    pub reason: &'static str,
+    /// `error.code` of an --apply.
+    pub code: &'static str,
+    pub table: String,
+    pub by: Option<String>,
+    pub rows: Option<u64>,
+    pub text: String,
+    pub hint: Option<String>,
+    #[serde(skip)]
+    pub exit: Exit,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct UndoTrigger {
+    pub table: String,
+    pub name: String,
+    pub timing: String,
+    pub events: Vec<String>,
+    pub row: bool,
+    pub function: String,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct Cascaded {
+    pub table: String,
+    pub by: String,
+    pub rows: u64,
+    pub does: &'static str,
+}
+
+#[derive(Debug, Serialize)]
+pub(crate) struct BehindSequence {
+    pub sequence: String,
+    pub table: String,
+    pub column: String,
+    pub next: String,
+    pub last: String,
+    pub raised: bool,
+}
+
+impl Report for UndoReport {
+    fn text(&self) -> String {
+        let head = ["table", "then", "now", "changed", "gone", "added", "kept"];
+        let lines = self.tables.iter().map(|table| {
+            let numbers = [
+                table.then,
+                table.now,
+                table.changed,
+                table.gone,
+                table.added,
+                table.kept,
+            ];
+            Cell::line(&table.table, &numbers)
+        });
+        let lines: Vec<Vec<Cell>> = lines.collect();
+        let mut out = columns(&head, &lines).concat();
+        out += &self.about_rows();
+        out += &self.about_the_rest();
+        for refused in &self.refusals {
+            let (table, text) = (plain(&refused.table), plain(&refused.text));
+            out += &format!("refused: {table}: {text}\n");
+            for hint in refused.hint.iter().flat_map(|hint| hint.lines()) {
+                out += &format!("  {}\n", plain(hint.trim()));
+            }
+        }
+        for note in &self.notes {
+            out += &format!("note: {}\n", plain(note));
+        }
+        out += &unproved(&self.checks);
+        out += &format!("plan_sha: {}\n", self.plan_sha);
+        if let Some(run_id) = &self.safety_run_id {
+            out += &format!(
+                "backup before it: {run_id}; to take the undo back: pgseal undo {run_id}\n"
+            );
+        }
+        out + &self.ending()
+    }
+
+    fn exit(&self) -> Exit {
+        let exits = self.refusals.iter().map(|refused| refused.exit);
+        exits
+            .min_by_key(|exit| *exit != Exit::Unfit)
+            .unwrap_or(Exit::Yes)
+    }
+}
+
+impl UndoReport {
+    fn about_rows(&self) -> String {
+        let mut out = String::new();
+        for table in &self.tables {
+            let name = plain(&table.table);
+            if table.deleted_and_inserted > 0 {
+                let rows = counted(table.deleted_and_inserted, "row");
+                out += &format!(
+                    "{name}: {rows} deleted and inserted again: unique values changed places\n"
+                );
+            }
+            match (table.written_later, self.mode) {
+                (Some(rows @ 1..), _) => {
+                    out += &format!(
+                        "{name}: {} at most written after COMMAND had ended\n",
+                        counted(rows, "row")
+                    );
+                }
+                (None, UndoMode::Plan) if !table.written_by.is_empty() => {
+                    let by = table.written_by.iter();
+                    let by =
+                        by.map(|by| format!("{} by {}", counted(by.rows, "row"), by.transaction));
+                    let by: Vec<String> = by.collect();
+                    out += &format!("{name}: written by transaction: {}\n", by.join(", "));
+                }
+                _ => {}
+            }
+        }
+        out
+    }
+
+    /// Triggers, keys and sequences.
+    fn about_the_rest(&self) -> String {
+        let mut out = String::new();
+        for trigger in &self.triggers {
+            let events = trigger.events.join(" OR ");
+            let what = if self.triggers_off {
+                "is switched off meanwhile"
+            } else if trigger.timing == "BEFORE" && trigger.row {
+                "fires, and may change rows that come back: else --triggers=off"
+            } else {
+                "fires, and may write to tables: else --triggers=off"
+            };
+            out += &format!(
+                "trigger {} on {}, {} {events}: {what}\n",
+                plain(&trigger.name),
+                plain(&trigger.table),
+                trigger.timing
+            );
+        }
+        for cascade in &self.cascades {
+            out += &format!(
+                "{} of {} beyond the tables: {} ({})\n",
+                counted(cascade.rows, "row"),
+                plain(&cascade.table),
+                cascade.does,
+                plain(&cascade.by)
+            );
+        }
+        for one in &self.sequences {
+            let what = if one.raised {
+                "was raised"
+            } else {
+                "stays; --sequences=raise lifts it"
+            };
+            out += &format!(
+                "sequence {}: gives {} next, and {}.{} goes to {}: it {what}\n",
+                plain(&one.sequence),
+                one.next,
+                plain(&one.table),
+                plain(&one.column),
+                one.last
+            );
+        }
+        out
+    }
+
+    fn ending(&self) -> String {
+        let rows = counted(self.rows, "row");
+        let with_rows = self
+            .tables
+            .iter()
+            .filter(|table| table.changed + table.gone + table.added > 0);
+        let tables = counted(with_rows.count(), "table");
+        match self.result {
+            UndoResult::Planned => {
+                format!("UNDO: {rows} in {tables} to be undone; nothing was changed\n")
+            }
+            UndoResult::Nothing => "UNDO: there is nothing to undo\n".into(),
+            UndoResult::Refused => "UNDO: REFUSED; nothing was changed\n".into(),
+            UndoResult::Rehearsed => {
+                format!("UNDO: {rows} in {tables} were undone, and all was rolled back\n")
+            }
+            UndoResult::Undone => format!("UNDO: {rows} in {tables} are as they were\n"),
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! An undo from its plan to COMMIT: in one session, in one transaction, by one statement.
+
+use crate::base::error::{Code, Error, Result};
+use crate::base::text::counted;
+use crate::config::undo::{Sequences, Triggers};
+use crate::process::flow::Passed;
+use crate::undo::commit::Commit;
+use crate::undo::compare;
+use crate::undo::converse::Conversation;
+use crate::undo::loaded_table::LoadedTable;
+use crate::undo::plan::{Plan, Request, plan};
+use crate::undo::planned::Planned;
+use crate::undo::refusal;
+use crate::undo::session::{Mode, Session, Step};
+use crate::undo::{sequences, statement, triggers};
+use serde::Deserialize;
+
+/// How far it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Changes nothing.
+    Plan,
+    /// All of it, and then ROLLBACK.
+    Rehearse,
+    Apply,
+}
+
+/// Rows of a table that the statement wrote.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub(crate) struct Written {
+    pub deleted: u64,
+    pub updated: u64,
+    pub inserted: u64,
+}
+
+/// Triggers of the tables find what they name, as for any other write of this role.
+const AS_ANY_WRITE: &str =
+    "SET LOCAL search_path TO DEFAULT;\nSET LOCAL row_security TO DEFAULT;\n";
+const AS_BEFORE: &str = "SET LOCAL search_path = '';\nSET LOCAL row_security = off;\n";
+
+/// What takes a backup of the tables before they are written, and names its run.
+pub(crate) type SafetyBackup = Box<dyn FnOnce() -> Result<String> + Send>;
+
+pub(crate) struct Undo {
+    pub request: Request,
+    pub extent: Extent,
+    /// What was reviewed.
+    pub plan_sha: Option<String>,
+    /// Taken where rows are about to be written.
+    pub safety: Option<SafetyBackup>,
+    pub commit: Commit,
+    /// The dump's.
+    pub token: Vec<u8>,
+    pub plan: Option<Plan>,
+    /// By table; empty where nothing was written.
+    pub written: Vec<Written>,
+}
+
+impl Conversation for Undo {
+    fn hear_token(&mut self, token: &[u8]) {
+        self.token = token.to_vec();
+    }
+
+    fn talk(&mut self, session: &mut Session, tables: &[LoadedTable]) -> Passed {
+        session.begin(Mode::ReadOneMoment)?;
+        let planned = plan(session, tables, &self.request, &self.token)?;
+        self.check(&planned)?;
+        let sha = planned.sha.clone();
+        let nothing = planned.rows() == 0;
+        self.plan = Some(planned);
+        if self.extent == Extent::Plan || nothing {
+            return Ok(());
+        }
+        // In the transaction that is open, where no timeout of the server's ends an idle session.
+        if let Some(safety) = self.safety.take() {
+            self.commit.backed_up(safety()?);
+        }
+        session.run(Step::Names("the end of the plan".into()), "COMMIT;\n")?;
+        self.write(session, tables, &sha)
+    }
+}
+
+impl Undo {
+    /// What was found speaks against it, or is not what was reviewed. A plan is told all the same.
+    fn check(&self, plan: &Plan) -> Passed {
+        if self.extent == Extent::Plan {
+            return Ok(());
+        }
+        if let Some(code) = refusal::code(&plan.refusals) {
+            return Err(refused(code, plan).into());
+        }
+        match &self.plan_sha {
+            Some(sha) if *sha != plan.sha => Err(changed(
+                "what would be undone is not what was reviewed: the plan's number is another one",
+            )
+            .into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn write(&mut self, session: &mut Session, loaded: &[LoadedTable], sha: &str) -> Passed {
+        session.begin(Mode::Write)?;
+        // In one order, so that two undos wait for each other and never in a circle.
+        let mut tables: Vec<_> = loaded.iter().map(|table| &table.live).collect();
+        tables.sort_by_key(|table| table.oid);
+        let names: Vec<String> = tables.iter().map(|table| table.from()).collect();
+        let lock = format!(
+            "LOCK TABLE {} IN SHARE ROW EXCLUSIVE MODE;\n",
+            names.join(", ")
+        );
+        session.run(Step::Names("it locked the tables".into()), &lock)?;
+        let mut plan = plan(session, loaded, &self.request, &self.token)?;
+        if let Some(code) = refusal::code(&plan.refusals) {
+            return Err(refused(code, &plan).into());
+        }
+        if plan.sha != sha {
+            return Err(changed("rows were changed between the plan and the lock").into());
+        }
+        keep_differences(session, &plan.tables)?;
+        let off = self.request.options.triggers == Triggers::Off;
+        let alter = |session: &mut Session, sql: String| {
+            session.run(Step::Names("it made ready for the rows".into()), &sql)
+        };
+        if off {
+            alter(session, triggers::off(&plan.tables))?;
+        }
+        alter(session, AS_ANY_WRITE.into())?;
+        let step = Step::Rows("it wrote rows".into());
+        self.written = session.one(step, &statement::statement(&plan.tables))?;
+        let step = Step::Rows("it checked what was put off".into());
+        session.run(step, "SET CONSTRAINTS ALL IMMEDIATE;\n")?;
+        alter(session, AS_BEFORE.into())?;
+        if off {
+            alter(session, triggers::on(&plan.tables))?;
+        }
+        for (table, written) in plan.tables.iter().zip(&self.written) {
+            check_written(table, *written, &plan)?;
+            as_it_was(session, table, &plan)?;
+        }
+        if self.extent == Extent::Rehearse {
+            self.plan = Some(plan);
+            return session.run(
+                Step::Names("the end of the rehearsal".into()),
+                "ROLLBACK;\n",
+            );
+        }
+        self.commit.commit(session)?;
+        if self.request.options.sequences == Sequences::Raise {
+            raise(session, &mut plan)?;
+        }
+        self.plan = Some(plan);
+        Ok(())
+    }
+}
+
+fn raise(session: &mut Session, plan: &mut Plan) -> Passed {
+    session.begin(Mode::Write)?;
+    for behind in &mut plan.sequences {
+        sequences::raise(session, behind)?;
+    }
+    session.run(Step::Names("the end of the sequences".into()), "COMMIT;\n")?;
+    session.settle(Step::Names("the end of the sequences".into()))
+}
+
+/// A copy of the differences that are kept on purpose: the comparison afterwards must find these and
+/// no others.
+fn keep_differences(session: &mut Session, tables: &[Planned]) -> Passed {
+    for table in tables {
+        let step = Step::Rows(format!(
+            "it noted what is kept of {}",
+            table.loaded.table.name
+        ));
+        let (kept, diff) = (kept(table), table.loaded.diff());
+        let sql = format!(
+            "CREATE TEMPORARY TABLE {kept} ON COMMIT DROP AS \
+             SELECT action, sealed::pg_catalog.text, live::pg_catalog.text FROM {diff} WHERE kept IS NOT NULL;\n"
+        );
+        session.run(step, &sql)?;
+    }
+    Ok(())
+}
+
+fn kept(table: &Planned) -> String {
+    format!("pg_temp.pgseal_kept_{}", table.loaded.number)
+}
+
+fn as_it_was(session: &mut Session, table: &Planned, plan: &Plan) -> Passed {
+    compare::compare(session, &table.loaded)?;
+    let step = Step::Rows(format!("it compared {} again", table.loaded.table.name));
+    let (kept, diff) = (kept(table), table.loaded.diff());
+    let now = format!("SELECT action, sealed::pg_catalog.text, live::pg_catalog.text FROM {diff}");
+    let then = format!("SELECT action, sealed, live FROM {kept}");
+    let query = format!(
+        "SELECT pg_catalog.count(*) FROM (({now} EXCEPT ALL {then}) UNION ALL ({then} EXCEPT ALL {now})) AS t"
+    );
+    let rows: u64 = session.one(step, &query)?;
+    match rows {
+        0 => Ok(()),
+        _ => Err(differs(table, &counted(rows, "row"), plan).into()),
+    }
+}
+
+/// The statement wrote the rows of the plan: a trigger or a rule may leave out one.
+fn check_written(table: &Planned, written: Written, plan: &Plan) -> Passed {
+    let chosen = &table.chosen;
+    let planned = Written {
+        deleted: chosen.deletes(),
+        updated: chosen.updates(),
+        inserted: chosen.inserts(),
+    };
+    if written == planned {
+        return Ok(());
+    }
+    Err(differs(table, "some rows", plan).into())
+}
+
+fn differs(table: &Planned, rows: &str, plan: &Plan) -> Error {
+    let what = format!(
+        "{} would not be as it was: {rows} would differ",
+        table.loaded.table.name
+    );
+    let names = plan
+        .triggers
+        .iter()
+        .map(|trigger| format!("{} on {}", trigger.name, trigger.table));
+    let names: Vec<String> = names.collect();
+    let error = Error::new(Code::UndoRefused, what);
+    if names.is_empty() {
+        return error.hint(
+            "Look for what changes these rows: a foreign key's action, or an event trigger.",
+        );
+    }
+    error.hint(format!(
+        "Triggers of the tables changed them: {}.\n      Switch them off for the undo: --triggers=off.",
+        names.join(", ")
+    ))
+}
+
+fn changed(why: &str) -> Error {
+    Error::new(Code::PlanChanged, why)
+        .hint("Look at the plan anew: the same command without --apply and --plan-sha.")
+}
+
+fn refused(code: Code, plan: &Plan) -> Error {
+    let told = plan
+        .refusals
+        .iter()
+        .map(|refusal| format!("{}: {}", refusal.table, refusal.text));
+    let told: Vec<String> = told.collect();
+    let mut hints: Vec<&str> = Vec::new();
+    for hint in plan
+        .refusals
+        .iter()
+        .filter_map(|refusal| refusal.hint.as_deref())
+    {
+        if !hints.contains(&hint) {
+            hints.push(hint);
+        }
+    }
+    Error::new(code, format!("it cannot be undone: {}", told.join("; "))).hint(hints.join("\n"))
+}

@@ -1,0 +1,78 @@
+//! The rows that a table will have when an undo is done, as a query: so that keys can be looked at
+//! before the server would.
+
+use crate::base::names::quoted;
+use crate::undo::loaded_table::LoadedTable;
+
+/// Of `pgseal_diff_n` as `d`: rows that are to be undone.
+pub(crate) const CHOSEN: &str = "d.kept IS NULL";
+
+/// The live row `l` is that of the difference `d`.
+pub(crate) fn meets(table: &LoadedTable) -> String {
+    meets_by(table, |name| format!("l.{name}"))
+}
+
+/// The same for a live row whose key is called otherwise.
+pub(crate) fn meets_by(table: &LoadedTable, live: impl Fn(&str) -> String) -> String {
+    let columns = table.key.iter().flat_map(|key| &key.columns);
+    let equal = columns.map(|column| {
+        let name = quoted(&column.name);
+        format!("{} {} (d.live).{name}", live(&name), column.equals)
+    });
+    equal.collect::<Vec<_>>().join(" AND ")
+}
+
+/// Whole rows that come back, with `pgseal_place`, that of their difference. A column that the backup
+/// did not have is the live row's, or NULL; a generated one is computed.
+pub(crate) fn restored(table: &LoadedTable, which: &str) -> String {
+    let shared = table.columns.iter().map(|column| {
+        let name = column.live.quoted();
+        format!(", (d.sealed).{name} AS {name}")
+    });
+    let new = table.new_columns().map(|column| {
+        let name = column.quoted();
+        format!(", l.{name} AS {name}")
+    });
+    let values: String = shared.chain(new).collect();
+    let live = match table.new_columns().next() {
+        None => String::new(),
+        Some(_) => format!(" LEFT JOIN {} AS l ON {}", table.live.from(), meets(table)),
+    };
+    let rows = format!(
+        "SELECT d.ctid AS pgseal_place, d.action AS pgseal_action{values} FROM {} AS d{live} \
+         WHERE {CHOSEN} AND d.action <> 'added' AND {which}",
+        table.diff()
+    );
+    let generated = table.live.columns.iter().filter_map(|column| {
+        let expression = column.generation.as_deref()?;
+        Some(format!(", ({expression}) AS {}", column.quoted()))
+    });
+    let generated: String = generated.collect();
+    if generated.is_empty() {
+        return rows;
+    }
+    format!("SELECT *{generated} FROM ({rows}) AS r")
+}
+
+/// Of all rows that the table will have, these columns. Without a key nothing is undone.
+pub(crate) fn all(table: &LoadedTable, columns: &[String]) -> String {
+    let names = |alias: &str| {
+        let names = columns
+            .iter()
+            .map(|name| format!("{alias}.{}", quoted(name)));
+        names.collect::<Vec<_>>().join(", ")
+    };
+    if table.key.is_none() {
+        return format!("SELECT {} FROM {} AS l", names("l"), table.live.from());
+    }
+    format!(
+        "SELECT {} FROM {} AS l WHERE NOT EXISTS (SELECT FROM {} AS d \
+         WHERE {CHOSEN} AND d.action <> 'gone' AND {})\nUNION ALL\nSELECT {} FROM ({}) AS r",
+        names("l"),
+        table.live.from(),
+        table.diff(),
+        meets(table),
+        names("r"),
+        restored(table, "true")
+    )
+}

@@ -1,0 +1,274 @@
+//! What an undo would do, and all that speaks against it: looked at once before, and once more under
+//! the lock, by the same questions.
+
+use crate::base::names::{literal, quoted};
+use crate::base::text::counted;
+use crate::config::undo::{Later, UndoOptions};
+use crate::process::flow::{Passed, StreamError};
+use crate::undo::choose::{self, Chosen, LaterThan};
+use crate::undo::compare::{self, By};
+use crate::undo::compared_table::ComparedTable;
+use crate::undo::final_rows::CHOSEN;
+use crate::undo::live_tables::LiveSession;
+use crate::undo::loaded_table::LoadedTable;
+use crate::undo::plan_sha::PlanSha;
+use crate::undo::planned::{Cascade, Planned};
+use crate::undo::refusal::{Reason, Refusal};
+use crate::undo::sequences::{self, Behind};
+use crate::undo::session::{Session, Step};
+use crate::undo::triggers::{self, FiringTrigger};
+use crate::undo::{fitness, references, statement, uniques};
+
+/// What is asked for.
+pub(crate) struct Request {
+    pub options: UndoOptions,
+    /// What stands for the run in the plan's number: which one, and what was sealed.
+    pub header: String,
+    /// The mark that guard took when COMMAND had ended.
+    pub later: Option<LaterThan>,
+    /// Of the backup, and not there any more.
+    pub dropped: Vec<ComparedTable>,
+    pub session: LiveSession,
+}
+
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub tables: Vec<Planned>,
+    pub refusals: Vec<Refusal>,
+    pub cascades: Vec<Cascade>,
+    pub triggers: Vec<FiringTrigger>,
+    pub sequences: Vec<Behind>,
+    pub notes: Vec<String>,
+    pub sha: String,
+}
+
+impl Plan {
+    /// Rows that are to be undone.
+    pub(crate) fn rows(&self) -> u64 {
+        self.tables.iter().map(|table| table.chosen.rows()).sum()
+    }
+}
+
+/// In the transaction that is open, be it read-only. `token`: the dump's.
+pub(crate) fn plan(
+    session: &mut Session,
+    loaded: &[LoadedTable],
+    request: &Request,
+    token: &[u8],
+) -> Result<Plan, StreamError> {
+    choose::check_tables(&request.options, loaded)?;
+    let mut refusals: Vec<Refusal> = request.dropped.iter().map(fitness::dropped).collect();
+    let mut tables = Vec::new();
+    for table in loaded {
+        refusals.extend(fitness::of_table(table));
+        tables.push(compared(session, table, request)?);
+    }
+    refusals.extend(unfit(&tables, request));
+    let mut found = references::Found::default();
+    // Without a key or a column the questions about rows could not be asked.
+    if refusals.is_empty() {
+        for table in &mut tables {
+            look(session, table, request, &mut refusals)?;
+        }
+        // What is deleted and inserted again needs more rights than an UPDATE.
+        refusals.extend(unfit(&tables, request));
+        found = references::look(session, &tables, request.options.allow_cascade)?;
+        refusals.extend(found.refusals);
+    }
+    later(&tables, request, &mut refusals);
+    too_many(&tables, request.options.max_rows, &mut refusals);
+    let fit = refusals.is_empty();
+    let sequences = if fit {
+        sequences::behind(session, &tables)?
+    } else {
+        Vec::new()
+    };
+    let sha = sha(session, &tables, request, token)?;
+    Ok(Plan {
+        triggers: triggers::firing(&tables),
+        tables,
+        refusals,
+        cascades: found.cascades,
+        sequences,
+        notes: found.notes,
+        sha,
+    })
+}
+
+fn unfit(tables: &[Planned], request: &Request) -> Vec<Refusal> {
+    let all = tables.iter();
+    let all =
+        all.flat_map(|table| fitness::of_rows(table, &request.session, request.options.triggers));
+    all.collect()
+}
+
+fn compared(
+    session: &mut Session,
+    table: &LoadedTable,
+    request: &Request,
+) -> Result<Planned, StreamError> {
+    let mut loaded = table.clone();
+    let compared = compare::compare(session, &loaded)?;
+    if compared.by == By::Content {
+        loaded.key = None;
+    }
+    // The planner knows nothing else of it.
+    let step = Step::Rows(format!("it counted differences of {}", loaded.table.name));
+    session.run(step, &format!("ANALYZE {};\n", loaded.diff()))?;
+    let chosen = choose::choose(session, &loaded, &request.options, request.later.as_ref())?;
+    let written_by = match chosen.changed + chosen.added {
+        0 => Vec::new(),
+        _ => choose::written_by(session, &loaded)?,
+    };
+    Ok(Planned {
+        loaded,
+        counts: compared.counts,
+        chosen,
+        written_by,
+        set: Vec::new(),
+    })
+}
+
+/// Which rows are deleted and inserted again, and which columns are set.
+fn look(
+    session: &mut Session,
+    table: &mut Planned,
+    request: &Request,
+    refusals: &mut Vec<Refusal>,
+) -> Passed {
+    if table.chosen.changed + table.chosen.gone == 0 {
+        return Ok(());
+    }
+    uniques::look(session, &table.loaded, refusals)?;
+    table.chosen = choose::count(session, &table.loaded, request.later.as_ref())?;
+    let step = Step::Rows(format!(
+        "it looked at columns of {}",
+        table.loaded.table.name
+    ));
+    let query = format!(
+        "SELECT DISTINCT pg_catalog.to_json(name)::pg_catalog.text FROM {} AS d, \
+         pg_catalog.unnest(d.columns) AS name WHERE {CHOSEN} AND d.action = 'changed' AND NOT d.swapped",
+        table.loaded.diff()
+    );
+    let differ: Vec<String> = session.all(step, &query)?;
+    table.set = statement::can_be_set(&table.loaded);
+    table.set.retain(|name| differ.contains(name));
+    Ok(())
+}
+
+fn later(tables: &[Planned], request: &Request, refusals: &mut Vec<Refusal>) {
+    match (request.options.later, &request.later) {
+        (Later::Refuse, _) => {}
+        (Later::Keep, None) => {
+            let table = tables.iter().max_by_key(|table| table.chosen.rows());
+            refusals.extend(table.map(unknown));
+            return;
+        }
+        _ => return,
+    }
+    for table in tables {
+        let Chosen {
+            later,
+            surely_later,
+            ..
+        } = table.chosen;
+        if later > 0 {
+            let unsure = match later - surely_later {
+                0 => String::new(),
+                n => format!("; of {n} it is not sure, for transactions were open then"),
+            };
+            refusals.push(Refusal {
+                reason: Reason::Later,
+                table: table.loaded.table.name.to_string(),
+                by: None,
+                rows: Some(later),
+                text: format!(
+                    "{} at most written after COMMAND had ended{unsure}",
+                    counted(later, "row")
+                ),
+                hint: Some("Leave them as they are with --later=keep, or undo them too with --later=overwrite.".into()),
+            });
+        }
+    }
+}
+
+/// The rows that were written later cannot be left alone.
+fn unknown(table: &Planned) -> Refusal {
+    Refusal {
+        reason: Reason::LaterUnknown,
+        table: table.loaded.table.name.to_string(),
+        by: None,
+        rows: None,
+        text: "nothing tells rows that were written later: no run of guard noted when COMMAND had ended"
+            .into(),
+        hint: Some("Look at the plan, and give its number: --plan-sha HEX; or --later=overwrite.".into()),
+    }
+}
+
+fn too_many(tables: &[Planned], most: Option<u64>, refusals: &mut Vec<Refusal>) {
+    let rows: u64 = tables.iter().map(|table| table.chosen.rows()).sum();
+    if let Some(most) = most.filter(|most| rows > *most) {
+        let table = tables.iter().max_by_key(|table| table.chosen.rows());
+        refusals.push(Refusal {
+            reason: Reason::MaxRows,
+            table: table.map_or_else(String::new, |table| table.loaded.table.name.to_string()),
+            by: None,
+            rows: Some(rows),
+            text: format!("{} would be undone, --max-rows says {most}", counted(rows, "row")),
+            hint: Some("Look at them with diff; narrow the undo with --table, --only or --where, or raise --max-rows.".into()),
+        });
+    }
+}
+
+/// Over the options and a line a row, in the order of the keys; no row is kept.
+fn sha(
+    session: &mut Session,
+    tables: &[Planned],
+    request: &Request,
+    token: &[u8],
+) -> Result<String, StreamError> {
+    let names: Vec<String> = tables
+        .iter()
+        .map(|table| table.loaded.table.name.to_string())
+        .collect();
+    let header = serde_json::json!({
+        "run": request.header, "options": request.options, "tables": names,
+    });
+    let mut sha = PlanSha::new(token, &header.to_string());
+    for table in tables.iter().filter(|table| table.chosen.rows() > 0) {
+        let step = Step::Rows(format!("it told the plan for {}", table.loaded.table.name));
+        session.each(step, &lines(&table.loaded), &mut |line| {
+            sha.line(line);
+            Ok(())
+        })?;
+    }
+    Ok(sha.finish())
+}
+
+fn lines(table: &LoadedTable) -> String {
+    let digest = |row: &str| {
+        format!(
+            "pg_catalog.encode(pg_catalog.sha256(pg_catalog.convert_to(d.{row}::pg_catalog.text, \
+             pg_catalog.getdatabaseencoding())), 'hex')"
+        )
+    };
+    let key = table.key.iter().flat_map(|key| &key.columns);
+    let key: Vec<String> = key
+        .map(|column| {
+            let name = quoted(&column.name);
+            format!("coalesce((d.live).{name}, (d.sealed).{name})")
+        })
+        .collect();
+    let (live, sealed) = (digest("live"), digest("sealed"));
+    let order = match &key[..] {
+        [] => format!("{sealed}, {live}"),
+        key => key.join(", "),
+    };
+    format!(
+        "SELECT pg_catalog.json_build_array({}, d.action, ROW({})::pg_catalog.text, {live}, {sealed})::pg_catalog.text \
+         FROM {} AS d WHERE {CHOSEN} ORDER BY {order}",
+        literal(&table.table.name.to_string()),
+        key.join(", "),
+        table.diff(),
+    )
+}

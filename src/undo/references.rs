@@ -1,0 +1,244 @@
+//! Foreign keys, looked at before the server would: they are judged when the one statement ends, so
+//! what counts is the rows that there will be then.
+
+use crate::base::names::{TableName, literal, quoted};
+use crate::base::text::counted;
+use crate::process::flow::{Passed, StreamError};
+use crate::undo::final_rows::{CHOSEN, all, meets, restored};
+use crate::undo::live_tables::{ForeignKey, ForeignKeyAction};
+use crate::undo::lost_keys::{Children, EVENTS, Event, Judged, LostKeys};
+use crate::undo::planned::{Cascade, Planned};
+use crate::undo::refusal::{Reason, Refusal};
+use crate::undo::session::{Session, Step};
+
+/// What is found of all foreign keys.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    pub refusals: Vec<Refusal>,
+    /// What keys' actions do beyond the tables, where that is allowed.
+    pub cascades: Vec<Cascade>,
+    /// Keys that could not be looked at.
+    pub notes: Vec<String>,
+}
+
+/// A key, and which of its two tables are undone.
+struct Reference<'a> {
+    key: &'a ForeignKey,
+    from: Option<&'a Planned>,
+    to: Option<&'a Planned>,
+}
+
+pub(crate) fn look(
+    session: &mut Session,
+    tables: &[Planned],
+    allow_cascade: bool,
+) -> Result<Found, StreamError> {
+    let mut found = Found::default();
+    let mut seen = Vec::new();
+    for key in tables
+        .iter()
+        .flat_map(|table| &table.loaded.live.foreign_keys)
+    {
+        let name = (key.from_oid, &key.name);
+        if seen.contains(&name) {
+            continue;
+        }
+        seen.push(name);
+        let holds = |name: &TableName| {
+            tables.iter().find(|table| {
+                let live = &table.loaded.live;
+                live.name == *name || live.partitions.contains(name)
+            })
+        };
+        let reference = Reference {
+            key,
+            from: holds(&key.from),
+            to: holds(&key.to),
+        };
+        if !key.readable {
+            found.notes.push(format!(
+                "not looked at: {}, for this role may not read {} or {}",
+                key.name, key.from, key.to
+            ));
+            continue;
+        }
+        reference.lost(session, allow_cascade, &mut found)?;
+        reference.missing(session, &mut found)?;
+    }
+    Ok(found)
+}
+
+impl Reference<'_> {
+    fn step(&self) -> Step {
+        Step::Rows(format!(
+            "it looked at the foreign key {} of {}",
+            self.key.name, self.key.from
+        ))
+    }
+
+    /// `p` of the referenced table meets `c` of the referring one.
+    fn on(&self) -> String {
+        let columns = self.key.to_columns.iter().zip(&self.key.from_columns);
+        let on = columns
+            .zip(&self.key.equals)
+            .map(|((to, from), equals)| format!("p.{} {equals} c.{}", quoted(to), quoted(from)));
+        on.collect::<Vec<_>>().join(" AND ")
+    }
+
+    /// The referring rows as they will be.
+    fn children(&self) -> String {
+        match self.from {
+            Some(table) => all(&table.loaded, &self.key.from_columns),
+            None => outside(&self.key.from, &self.key.from_columns),
+        }
+    }
+
+    /// The referenced rows as they will be.
+    fn parents(&self) -> String {
+        match self.to {
+            Some(table) => all(&table.loaded, &self.key.to_columns),
+            None => outside(&self.key.to, &self.key.to_columns),
+        }
+    }
+
+    /// Keys that rows of the referenced table have now and will not have.
+    fn gone_keys(&self, table: &Planned, event: Event) -> String {
+        let loaded = &table.loaded;
+        let names = self
+            .key
+            .to_columns
+            .iter()
+            .map(|name| format!("l.{}", quoted(name)));
+        let names: Vec<String> = names.collect();
+        let which = match event {
+            Event::Deleted => "d.action = 'added'".to_string(),
+            Event::Swapped => "d.swapped".to_string(),
+            Event::Updated => format!(
+                "d.action = 'changed' AND NOT d.swapped AND d.columns && {}",
+                list(&self.key.to_columns)
+            ),
+        };
+        let part = if loaded.live.name == self.key.to {
+            String::new()
+        } else {
+            format!(" AND l.tableoid = {}", self.key.to_oid)
+        };
+        format!(
+            "SELECT {} FROM {} AS d JOIN {} AS l ON {} WHERE {CHOSEN} AND {which}{part}",
+            names.join(", "),
+            loaded.diff(),
+            loaded.live.from(),
+            meets(loaded)
+        )
+    }
+
+    /// Rows that refer to what goes.
+    fn lost(&self, session: &mut Session, allow_cascade: bool, found: &mut Found) -> Passed {
+        let Some(to) = self.to else { return Ok(()) };
+        for event in EVENTS {
+            let some = match event {
+                Event::Deleted => to.chosen.added,
+                Event::Swapped => to.chosen.swapped,
+                Event::Updated => to.chosen.updates(),
+            };
+            if some == 0 {
+                continue;
+            }
+            let action = match event {
+                Event::Updated => self.key.on_update,
+                Event::Deleted | Event::Swapped => self.key.on_delete,
+            };
+            let mut query = format!(
+                "SELECT pg_catalog.count(*) FROM ({}) AS c WHERE EXISTS (SELECT FROM ({}) AS p WHERE {})",
+                self.children(),
+                self.gone_keys(to, event),
+                self.on()
+            );
+            if action == ForeignKeyAction::NoAction {
+                query += &format!(
+                    " AND NOT EXISTS (SELECT FROM ({}) AS p WHERE {})",
+                    self.parents(),
+                    self.on()
+                );
+            }
+            let rows: u64 = session.one(self.step(), &query)?;
+            if rows > 0 {
+                let lost = LostKeys {
+                    key: self.key,
+                    event,
+                    action,
+                    rows,
+                    children: match self.from {
+                        Some(_) => Children::Undone,
+                        None => Children::Beyond,
+                    },
+                };
+                match lost.judge(allow_cascade) {
+                    Judged::Refused(refusal) => found.refusals.push(refusal),
+                    Judged::Allowed(cascade) => found.cascades.push(cascade),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Rows that come back and refer to what is not there.
+    fn missing(&self, session: &mut Session, found: &mut Found) -> Passed {
+        let Some(from) = self.from else { return Ok(()) };
+        if from.chosen.changed + from.chosen.gone == 0 {
+            return Ok(());
+        }
+        let which = format!(
+            "(d.action = 'gone' OR d.swapped OR d.columns && {})",
+            list(&self.key.from_columns)
+        );
+        let whole = self
+            .key
+            .from_columns
+            .iter()
+            .map(|name| format!("c.{} IS NOT NULL", quoted(name)));
+        let whole: Vec<String> = whole.collect();
+        let query = format!(
+            "SELECT pg_catalog.count(*) FROM ({}) AS c WHERE {} AND NOT EXISTS (SELECT FROM ({}) AS p WHERE {})",
+            restored(&from.loaded, &which),
+            whole.join(" AND "),
+            self.parents(),
+            self.on()
+        );
+        let rows: u64 = session.one(self.step(), &query)?;
+        if rows > 0 {
+            let (key, to) = (&self.key.name, &self.key.to);
+            found.refusals.push(Refusal {
+                reason: Reason::ReferenceMissing,
+                table: from.loaded.table.name.to_string(),
+                by: Some(key.clone()),
+                rows: Some(rows),
+                text: format!(
+                    "{} would refer to rows of {to} that are not there ({key})",
+                    counted(rows, "row")
+                ),
+                hint: Some(match self.to {
+                    Some(_) => {
+                        "Undo all of the tables at once, without --only, --where or --later=keep."
+                            .into()
+                    }
+                    None => {
+                        format!("Bring the rows of {to} back first: from a backup that holds it.")
+                    }
+                }),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Of a table that is not undone. Rows of inheritance children are among them, and count.
+fn outside(table: &TableName, columns: &[String]) -> String {
+    let names: Vec<String> = columns.iter().map(|name| quoted(name)).collect();
+    format!("SELECT {} FROM {}", names.join(", "), table.pattern())
+}
+
+fn list(names: &[String]) -> String {
+    let names: Vec<String> = names.iter().map(|name| literal(name)).collect();
+    format!("ARRAY[{}]::pg_catalog.text[]", names.join(", "))
+}

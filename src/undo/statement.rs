@@ -1,0 +1,167 @@
+//! The one statement that writes: every DELETE, then every UPDATE, then every INSERT of all tables, in
+//! one WITH. Foreign keys are judged when it ends, so they need no order, be they in a cycle.
+//!
+//! PostgreSQL runs the parts of a WITH in no order of its own but that of what they read: each UPDATE
+//! reads a count of all deleted rows, each INSERT one of all rows that were deleted or updated.
+
+use crate::base::names::quoted;
+use crate::undo::final_rows::{CHOSEN, meets};
+use crate::undo::live_tables::Identity;
+use crate::undo::loaded_table::LoadedTable;
+use crate::undo::planned::Planned;
+
+/// Answers one row of JSON: an array of `{deleted, updated, inserted}`, a table each.
+pub(crate) fn statement(tables: &[Planned]) -> String {
+    let mut parts = Vec::new();
+    let mut told = Vec::new();
+    let [mut deletes, mut updates] = [Vec::new(), Vec::new()];
+    for (n, table) in tables.iter().enumerate() {
+        if table.chosen.deletes() > 0 {
+            parts.push(format!("d{n} AS ({})", delete(&table.loaded)));
+            deletes.push(format!("d{n}"));
+        }
+    }
+    parts.push(format!(
+        "g1 AS MATERIALIZED (SELECT {} AS n)",
+        sum(&deletes)
+    ));
+    for (n, table) in tables.iter().enumerate() {
+        if table.chosen.updates() > 0 {
+            parts.push(format!("u{n} AS ({})", update(table)));
+            updates.push(format!("u{n}"));
+        }
+    }
+    // Where nothing is updated, nothing but this reads the deletes.
+    let both = format!("g1.n OPERATOR(pg_catalog.+) {}", sum(&updates));
+    parts.push(format!("g2 AS MATERIALIZED (SELECT {both} AS n FROM g1)"));
+    for (n, table) in tables.iter().enumerate() {
+        if table.chosen.gone > 0 {
+            parts.push(format!("i{n} AS ({})", insert(&table.loaded)));
+        }
+        if table.chosen.swapped > 0 {
+            parts.push(format!("s{n} AS ({})", insert_again(&table.loaded)));
+        }
+        let count = |name: &str, some: u64| match some {
+            0 => "0".to_string(),
+            _ => format!("(SELECT pg_catalog.count(*) FROM {name}{n})"),
+        };
+        told.push(format!(
+            "pg_catalog.json_build_object('deleted', {}, 'updated', {}, 'inserted', {} OPERATOR(pg_catalog.+) {})",
+            count("d", table.chosen.deletes()),
+            count("u", table.chosen.updates()),
+            count("i", table.chosen.gone),
+            count("s", table.chosen.swapped),
+        ));
+    }
+    format!(
+        "WITH {}\nSELECT pg_catalog.json_build_array({})",
+        parts.join(",\n"),
+        told.join(", ")
+    )
+}
+
+fn sum(parts: &[String]) -> String {
+    let counts = parts
+        .iter()
+        .map(|part| format!("(SELECT pg_catalog.count(*) FROM {part})"));
+    let counts: Vec<String> = counts.collect();
+    match &counts[..] {
+        [] => "0".into(),
+        counts => format!("({})", counts.join(" OPERATOR(pg_catalog.+) ")),
+    }
+}
+
+fn delete(table: &LoadedTable) -> String {
+    format!(
+        "DELETE FROM {} AS l USING {} AS d WHERE {CHOSEN} AND ({} OR d.swapped) AND {} RETURNING 1",
+        table.live.from(),
+        table.diff(),
+        is("added"),
+        meets(table)
+    )
+}
+
+/// What became of the row; a search path of the user's holds here.
+fn is(action: &str) -> String {
+    format!("d.action OPERATOR(pg_catalog.=) '{action}'::pg_catalog.text")
+}
+
+/// Only columns in which a row differs: others may have triggers of their own, or lack the right.
+fn update(table: &Planned) -> String {
+    let loaded = &table.loaded;
+    let set = table.set.iter().map(|name| {
+        let name = quoted(name);
+        format!("{name} = (d.sealed).{name}")
+    });
+    let set: Vec<String> = set.collect();
+    format!(
+        "UPDATE {} AS l SET {} FROM {} AS d, g1 WHERE {CHOSEN} AND {} AND NOT d.swapped \
+         AND {} AND g1.n OPERATOR(pg_catalog.>=) 0 RETURNING 1",
+        loaded.live.from(),
+        set.join(", "),
+        loaded.diff(),
+        is("changed"),
+        meets(loaded)
+    )
+}
+
+/// The names of the columns and their values.
+struct Values {
+    names: Vec<String>,
+    values: Vec<String>,
+}
+
+impl Values {
+    fn sealed(table: &LoadedTable) -> Values {
+        let names = || table.columns.iter().map(|column| column.live.quoted());
+        Values {
+            names: names().collect(),
+            values: names().map(|name| format!("(d.sealed).{name}")).collect(),
+        }
+    }
+
+    fn insert(&self, table: &LoadedTable, from: &str) -> String {
+        let target = table.live.name.pattern();
+        if self.names.is_empty() {
+            return format!("INSERT INTO {target} SELECT {from} RETURNING 1");
+        }
+        format!(
+            "INSERT INTO {target} ({}) OVERRIDING SYSTEM VALUE SELECT {} {from} RETURNING 1",
+            self.names.join(", "),
+            self.values.join(", ")
+        )
+    }
+}
+
+fn insert(table: &LoadedTable) -> String {
+    let from = format!(
+        "FROM {} AS d, g2 WHERE {CHOSEN} AND {} AND g2.n OPERATOR(pg_catalog.>=) 0",
+        table.diff(),
+        is("gone")
+    );
+    Values::sealed(table).insert(table, &from)
+}
+
+/// A column that the backup did not have keeps its value.
+fn insert_again(table: &LoadedTable) -> String {
+    let mut values = Values::sealed(table);
+    for column in table.new_columns() {
+        let name = column.quoted();
+        values.values.push(format!("l.{name}"));
+        values.names.push(name);
+    }
+    let from = format!(
+        "FROM {} AS d JOIN {} AS l ON {}, g2 WHERE {CHOSEN} AND d.swapped AND g2.n OPERATOR(pg_catalog.>=) 0",
+        table.diff(),
+        table.live.from(),
+        meets(table)
+    );
+    values.insert(table, &from)
+}
+
+/// Columns that an UPDATE may set.
+pub(crate) fn can_be_set(table: &LoadedTable) -> Vec<String> {
+    let columns = table.columns.iter().map(|column| &column.live);
+    let columns = columns.filter(|column| column.identity != Some(Identity::Always));
+    columns.map(|column| column.name.clone()).collect()
+}

@@ -1,0 +1,360 @@
+//! `pgseal undo`, from the plan to what is there afterwards.
+
+use super::{apply, backup_kept, undo, undo_of};
+use crate::restore::forge::content;
+use crate::support::{Test, each};
+use serde_json::Value;
+
+/// A cycle of foreign keys with an action, triggers of both kinds, identity and generated columns,
+/// partitions, names that need quotes, and a column that was dropped.
+const SHOP: &str = r#"
+CREATE SCHEMA "S s";
+CREATE TABLE public.total (name text PRIMARY KEY, n int NOT NULL);
+CREATE TABLE "S s"."Order" (
+  id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, code text UNIQUE, "gone col" int, best int,
+  note json, twice int GENERATED ALWAYS AS (length(code) * 2) STORED, updated_at timestamptz DEFAULT now());
+ALTER TABLE "S s"."Order" DROP "gone col";
+CREATE TABLE public.line (
+  id int PRIMARY KEY, "order" int NOT NULL REFERENCES "S s"."Order" ON DELETE CASCADE, price numeric);
+ALTER TABLE "S s"."Order" ADD FOREIGN KEY (best) REFERENCES public.line ON DELETE SET NULL;
+CREATE TABLE public.event (id int, day date, what text, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+CREATE TABLE public.event_1 PARTITION OF public.event FOR VALUES FROM ('2026-01-01') TO ('2026-02-01');
+CREATE TABLE public.event_2 PARTITION OF public.event DEFAULT;
+CREATE FUNCTION public.touch() RETURNS trigger LANGUAGE plpgsql AS
+  $$BEGIN NEW.updated_at := now(); RETURN NEW; END$$;
+CREATE FUNCTION public.count_up() RETURNS trigger LANGUAGE plpgsql AS
+  $$BEGIN UPDATE total SET n = n + CASE TG_OP WHEN 'DELETE' THEN -1 ELSE 1 END; RETURN NULL; END$$;
+INSERT INTO public.total VALUES ('lines', 40);
+INSERT INTO "S s"."Order" (code, note) SELECT 'c' || g, '{"a" : 1}' FROM generate_series(1, 20) g;
+INSERT INTO public.line SELECT g, 1 + g % 20, 1.50 FROM generate_series(1, 40) g;
+UPDATE "S s"."Order" SET best = id;
+INSERT INTO public.event SELECT g, '2026-01-01'::date + g * 3, 'x' FROM generate_series(1, 20) g;
+CREATE TRIGGER touch BEFORE UPDATE ON "S s"."Order" FOR EACH ROW EXECUTE FUNCTION public.touch();
+ALTER TABLE "S s"."Order" ENABLE ALWAYS TRIGGER touch;
+CREATE TRIGGER "Count" AFTER INSERT OR DELETE ON public.line FOR EACH ROW EXECUTE FUNCTION public.count_up();
+CREATE TRIGGER never BEFORE UPDATE ON public.event FOR EACH ROW EXECUTE FUNCTION public.touch();
+ALTER TABLE public.event DISABLE TRIGGER never;
+ALTER TABLE public.event_2 ENABLE REPLICA TRIGGER never;
+"#;
+
+const TABLES: [&str; 4] = [
+    "\"S s\".\"Order\"",
+    "public.line",
+    "public.event",
+    "public.total",
+];
+
+const BAD: &str = r#"
+UPDATE "S s"."Order" SET code = 'bad ' || code, note = NULL WHERE id < 5;
+UPDATE public.line SET price = price * 1.00 WHERE id % 7 = 0;
+DELETE FROM "S s"."Order" WHERE id IN (9, 10);
+INSERT INTO "S s"."Order" (code) VALUES ('c9'), ('c10');
+INSERT INTO public.line SELECT 100 + g, 21, 9 FROM generate_series(1, 3) g;
+UPDATE "S s"."Order" SET best = 101 WHERE id = 7;
+UPDATE public.event SET day = day + 60 WHERE id < 6;
+DELETE FROM public.event WHERE id = 11;
+"#;
+
+const STATES: &str = "SELECT tgrelid::regclass, tgname, tgenabled FROM pg_trigger WHERE tgconstraint = 0 ORDER BY 1, 2";
+
+fn damaged() -> (Test, String) {
+    let test = Test::of(SHOP);
+    backup_kept(&test, &TABLES);
+    let before = content(&test.db);
+    test.sql(BAD);
+    assert_ne!(content(&test.db), before);
+    (test, before)
+}
+
+fn table<'v>(told: &'v Value, name: &str) -> &'v Value {
+    let mut tables = told["tables"].as_array().unwrap().iter();
+    tables.find(|table| table["table"] == name).unwrap()
+}
+
+#[test]
+fn what_a_write_did_is_planned_rehearsed_and_taken_back() {
+    let (test, before) = damaged();
+    let (damage, states, files) = (content(&test.db), test.sql(STATES), test.files());
+    let plan = undo(&test)
+        .args(["--json", "--triggers=off"])
+        .run()
+        .exits(0)
+        .json();
+    assert_eq!(
+        (&plan["schema"], &plan["result"], &plan["mode"]),
+        (&"pgseal/undo/1".into(), &"PLANNED".into(), &"plan".into())
+    );
+    let orders = table(&plan, TABLES[0]);
+    let numbers = ["then", "now", "changed", "gone", "added", "kept"]
+        .map(|key| orders[key].as_u64().unwrap());
+    assert_eq!(numbers, [20, 20, 6, 2, 2, 0]);
+    assert_eq!(orders["written_later"], Value::Null);
+    let by = orders["written_by"].as_array().unwrap();
+    assert_eq!(
+        by.iter()
+            .map(|by| by["rows"].as_u64().unwrap())
+            .sum::<u64>(),
+        8
+    );
+    let triggers: Vec<&str> = plan["triggers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|t| t["name"].as_str().unwrap())
+        .collect();
+    assert_eq!(triggers, ["touch", "Count"], "neither is disabled");
+
+    let ran = undo(&test)
+        .args(["--rehearse", "--triggers=off"])
+        .run()
+        .exits(0);
+    ran.check(
+        ran.stdout.contains("were undone, and all was rolled back"),
+        "it says so",
+    );
+    assert_eq!(
+        (content(&test.db), test.sql(STATES)),
+        (damage.clone(), states.clone())
+    );
+    assert_eq!(test.files(), files, "no backup for these");
+
+    let sha = plan["plan_sha"].as_str().unwrap();
+    let ran = undo(&test)
+        .args(["--apply", "--triggers=off", "--json"])
+        .arg(format!("--plan-sha={sha}"))
+        .run()
+        .exits(0);
+    let told = ran.json();
+    assert_eq!(
+        (&told["result"], &told["plan_sha"]),
+        (&"UNDONE".into(), &sha.into())
+    );
+    assert_eq!(
+        (content(&test.db), test.sql(STATES)),
+        (before.clone(), states)
+    );
+
+    // The undo of the undo.
+    let safety = told["safety_run_id"].as_str().unwrap();
+    test.pgseal("verify").arg(safety).run().exits(0);
+    undo_of(&test, safety)
+        .args([
+            "--origin-unproved",
+            "--apply",
+            "--later=overwrite",
+            "--triggers=off",
+        ])
+        .run()
+        .exits(0);
+    assert_eq!(content(&test.db), damage);
+    apply(&test).arg("--triggers=off").run().exits(0);
+    assert_eq!(content(&test.db), before);
+    let ran = apply(&test).run().exits(0);
+    ran.check(
+        ran.stdout.ends_with("UNDO: there is nothing to undo\n"),
+        "nothing is left",
+    );
+    ran.check(
+        !ran.stdout.contains("backup before it"),
+        "and none was taken",
+    );
+}
+
+#[test]
+fn triggers_that_change_rows_roll_it_back() {
+    let (test, _) = damaged();
+    let damage = content(&test.db);
+    let ran = undo(&test)
+        .arg("--table=\"S s\".\"Order\"")
+        .arg("--table=public.line")
+        .run()
+        .exits(0);
+    ran.check(ran.stdout.contains("else --triggers=off"), "the plan warns");
+    apply(&test).run().fails(
+        1,
+        &[
+            "would not be as it was",
+            "touch on",
+            "--triggers=off",
+            "nothing was changed in the tables",
+        ],
+    );
+    assert_eq!(content(&test.db), damage);
+}
+
+#[test]
+fn what_was_reviewed_is_what_runs() {
+    let test = Test::of(
+        "CREATE TABLE a (id int PRIMARY KEY, n numeric); INSERT INTO a SELECT g, 1.5 FROM generate_series(1, 9) g",
+    );
+    backup_kept(&test, &["public.a"]);
+    let before = content(&test.db);
+    test.sql("UPDATE a SET n = 7 WHERE id < 4; DELETE FROM a WHERE id = 9");
+    let files = test.files();
+    let sha = |more: &[&str]| {
+        let ran = undo(&test)
+            .arg("--json")
+            .args(more.iter().copied())
+            .run()
+            .exits(0);
+        ran.json()["plan_sha"].as_str().unwrap().to_string()
+    };
+    let one = sha(&[]);
+    assert_eq!(one, sha(&[]));
+    let others = [
+        "--only=changed",
+        "--max-rows=900",
+        "--where=public.a: true",
+        "--sequences=raise",
+        "--triggers=off",
+        "--table=public.a",
+    ];
+    each(others, |more| assert_ne!(one, sha(&[more])));
+    let with = |sha: &str| {
+        undo(&test)
+            .args(["--apply", &format!("--plan-sha={sha}")])
+            .run()
+    };
+    let no = ["not what was reviewed", "nothing was changed in the tables"];
+    with(&"0".repeat(64)).fails(1, &no);
+    for (write, what) in [
+        ("UPDATE a SET n = 8 WHERE id = 1", "a live row"),
+        ("UPDATE a SET n = 7.0 WHERE id = 1", "the bytes of one"),
+        (
+            "UPDATE a SET n = 7 WHERE id = 1; UPDATE a SET n = 7 WHERE id = 5",
+            "one more",
+        ),
+    ] {
+        test.sql(write);
+        let ran = with(&one);
+        ran.check(ran.code() == 1, what);
+    }
+    assert_eq!(test.files(), files, "no backup was taken");
+    test.sql("UPDATE a SET n = 1.5 WHERE id = 5");
+    with(&one.to_uppercase()).exits(0);
+    assert_eq!(content(&test.db), before);
+}
+
+#[test]
+fn only_what_is_asked_for() {
+    each(
+        [
+            (&["--only=gone"][..], "1c1 2c2 3c3 4bad 5bad 6c6 91new"),
+            (&["--only=added"], "1c1 4bad 5bad 6c6"),
+            (
+                &["--only=changed", "--only=gone"],
+                "1c1 2c2 3c3 4c4 5c5 6c6 91new",
+            ),
+            (&["--where=public.a: id % 2 = 1"], "1c1 3c3 4bad 5c5 6c6"),
+            (
+                &["--where=public.a: a.word = 'c2' OR id > 90"],
+                "1c1 2c2 4bad 5bad 6c6",
+            ),
+            (&["--table=public.b"], "1c1 4bad 5bad 6c6 91new"),
+            (&["--max-rows=5"], "1c1 2c2 3c3 4c4 5c5 6c6"),
+        ],
+        |(args, want)| {
+            let test = Test::of(
+                "CREATE TABLE a (id int PRIMARY KEY, word text);
+                 CREATE TABLE b (id int PRIMARY KEY); INSERT INTO b VALUES (1);
+                 INSERT INTO a SELECT g, 'c' || g FROM generate_series(1, 6) g",
+            );
+            backup_kept(&test, &["public.a", "public.b"]);
+            test.sql("DELETE FROM a WHERE id IN (2, 3); UPDATE a SET word = 'bad' WHERE id IN (4, 5); INSERT INTO a VALUES (91, 'new')");
+            apply(&test).args(args.iter().copied()).run().exits(0);
+            let rows = test.sql("SELECT string_agg(id || word, ' ' ORDER BY id) FROM a");
+            assert_eq!(rows, want);
+        },
+    );
+}
+
+#[test]
+fn a_condition_that_is_none() {
+    let test = Test::of(
+        "CREATE TABLE a (id int PRIMARY KEY, word text); INSERT INTO a VALUES (1, 'secret'), (2, 'b')",
+    );
+    backup_kept(&test, &["public.a"]);
+    test.sql("UPDATE a SET word = 'bad'");
+    let damage = content(&test.db);
+    each(
+        [
+            ("public.a: id = 1; DROP TABLE a", "holds a `;`"),
+            ("public.a: true) OR (true", "not balanced"),
+            ("public.a: id", "no condition"),
+            ("public.a: nothing = 1", "no condition"),
+            ("public.a: action = 'changed'", "no condition"),
+            ("public.a: id = = 1", "no condition"),
+            ("public.a: word::int = 1", "no condition"),
+            ("public.a: 1 / (id - 1) = 1", "no condition"),
+            ("public.b: true", "`public.b`, which is not to be undone"),
+            ("a: true", "is not SCHEMA.TABLE: CONDITION"),
+        ],
+        |(condition, words)| {
+            let ran = apply(&test)
+                .arg(format!("--where={condition}"))
+                .run()
+                .exits(2);
+            ran.check(ran.stderr.contains(words), words);
+            ran.check(!ran.whole().contains("secret"), "no value is told");
+        },
+    );
+    assert_eq!(content(&test.db), damage);
+}
+
+#[test]
+fn a_sequence_that_is_behind_is_told_and_raised() {
+    let made =
+        "CREATE TABLE a (id int GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY, s serial, d int);
+        CREATE SEQUENCE down INCREMENT -1 OWNED BY a.d;
+        INSERT INTO a (d) SELECT nextval('down') FROM generate_series(1, 9)";
+    let test = Test::of(made);
+    backup_kept(&test, &["public.a"]);
+    test.sql("TRUNCATE a RESTART IDENTITY");
+    let told = undo(&test).arg("--json").run().exits(0).json();
+    let names: Vec<&str> = told["sequences"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| s["sequence"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["public.a_id_seq", "public.a_s_seq", "public.down"]);
+    let ran = undo(&test)
+        .args(["--rehearse", "--sequences=raise"])
+        .run()
+        .exits(0);
+    ran.check(ran.stdout.contains("gives 1 next"), "only told");
+    assert_eq!(test.sql("SELECT is_called FROM a_id_seq"), "f");
+    apply(&test).arg("--sequences=raise").run().exits(0);
+    let next = "SELECT nextval('a_id_seq'), nextval('a_s_seq'), nextval('down')";
+    assert_eq!(test.sql(next), "10|10|-10");
+    apply(&test).run().exits(0);
+    assert_eq!(test.sql(next), "11|11|-11", "never lowered");
+}
+
+#[test]
+fn one_backup_before_an_undo_takes_no_other_ones_place() {
+    let (test, _) = damaged();
+    apply(&test).arg("--triggers=off").run().exits(0);
+    test.sql("UPDATE public.line SET price = 0");
+    apply(&test).arg("--triggers=off").run().exits(0);
+    let told = test.pgseal("list").arg("--json").run().exits(0).json();
+    let runs = told["runs"].as_array().unwrap();
+    let before = runs
+        .iter()
+        .filter(|run| run["before_undo_of"] == "run")
+        .count();
+    assert_eq!((runs.len(), before), (3, 2));
+    test.pgseal("prune")
+        .args(["--keep-last=1", "--apply"])
+        .run()
+        .exits(0);
+    let told = test.pgseal("list").arg("--json").run().exits(0).json();
+    let runs: Vec<&str> = told["runs"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|run| run["run_id"].as_str().unwrap())
+        .collect();
+    assert_eq!(runs.len(), 2);
+    assert!(runs.contains(&"run"), "{runs:?}");
+}

@@ -1,0 +1,131 @@
+//! Rows that were written after COMMAND of guard had ended: they are told apart by the second mark.
+
+use super::{undo, undo_of};
+use crate::support::{Test, each};
+
+/// COMMAND goes on until no transaction of another test is older than its own.
+const COMMAND: &str = r#"psql -Xqc "UPDATE a SET t = 'bad' WHERE id <= 5; INSERT INTO a VALUES (50, 'bad'); DELETE FROM a WHERE id = 9"
+while [ "$(psql -XAtc "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint > max(xmin::text::bigint) FROM a")" != t ]
+do sleep 0.1; done"#;
+
+fn guarded() -> Test {
+    let test = Test::of(
+        "CREATE TABLE a (id int PRIMARY KEY, t text); INSERT INTO a SELECT g, 'x' FROM generate_series(1, 10) g",
+    );
+    test.pgseal("guard")
+        .args([
+            "--table=public.a",
+            "--run-id=run",
+            "--envelope-file=kept.json",
+            "--",
+            "bash",
+            "-c",
+            COMMAND,
+        ])
+        .run()
+        .exits(0);
+    test
+}
+
+fn rows(test: &Test) -> String {
+    test.sql("SELECT string_agg(id || t, ' ' ORDER BY id) FROM a")
+}
+
+const BEFORE: &str = "1x 2x 3x 4x 5x 6x 7x 8x 9x 10x";
+
+#[test]
+fn what_command_wrote_needs_no_word() {
+    let test = guarded();
+    undo(&test).arg("--apply").run().exits(0);
+    assert_eq!(rows(&test), BEFORE);
+}
+
+#[test]
+fn later_writes_decide() {
+    let later = "UPDATE a SET t = 'later' WHERE id IN (2, 7); INSERT INTO a VALUES (60, 'later')";
+    each(
+        [
+            (
+                "--later=refuse",
+                1,
+                "1bad 2later 3bad 4bad 5bad 6x 7later 8x 10x 50bad 60later",
+            ),
+            (
+                "--later=keep",
+                0,
+                "1x 2later 3x 4x 5x 6x 7later 8x 9x 10x 60later",
+            ),
+            ("--later=overwrite", 0, BEFORE),
+        ],
+        |(how, exit, want)| {
+            let test = guarded();
+            test.sql(later);
+            let plan = undo(&test).args(["--json", how]).run().exits(exit).json();
+            let told = &plan["tables"][0];
+            let (written, kept) = match how {
+                "--later=keep" => (0, 3),
+                _ => (3, 0),
+            };
+            assert_eq!(
+                (&told["written_later"], &told["kept"]),
+                (&written.into(), &kept.into())
+            );
+            let ran = undo(&test).args(["--apply", how]).run().exits(exit);
+            if exit == 1 {
+                assert_eq!(plan["refusals"][0]["reason"], "later");
+                ran.says(&[
+                    "3 rows at most written after COMMAND had ended",
+                    "--later=keep",
+                ]);
+            }
+            assert_eq!(rows(&test), want);
+        },
+    );
+}
+
+/// Without a second mark somebody has to say that no later write counts.
+#[test]
+fn without_a_second_mark_somebody_has_to_say_so() {
+    let test = guarded();
+    std::fs::remove_file(test.path("store/run.after.json")).unwrap();
+    undo(&test).arg("--apply").run().fails(
+        1,
+        &[
+            "nothing tells rows that were written later",
+            "--plan-sha HEX",
+        ],
+    );
+    let ran = undo(&test).run().exits(0);
+    ran.check(
+        ran.stdout.contains("written by transaction: "),
+        "by transaction",
+    );
+    let sha = ran
+        .stdout
+        .lines()
+        .find_map(|line| line.strip_prefix("plan_sha: "));
+    undo(&test)
+        .args(["--apply", &format!("--plan-sha={}", sha.unwrap())])
+        .run()
+        .exits(0);
+    assert_eq!(rows(&test), BEFORE);
+}
+
+#[test]
+fn an_origin_that_is_not_proved() {
+    let test = guarded();
+    let ran = undo_of(&test, "run").arg("--apply").run();
+    ran.fails(
+        1,
+        &[
+            "nothing proves who sealed",
+            "its rows then take the place of yours",
+        ],
+    );
+    assert_ne!(rows(&test), BEFORE);
+    undo_of(&test, "run")
+        .args(["--apply", "--origin-unproved"])
+        .run()
+        .exits(0);
+    assert_eq!(rows(&test), BEFORE);
+}

@@ -1,0 +1,249 @@
+//! Each reason for which rows cannot be brought back is seen beforehand, and nothing is changed.
+
+use super::{apply, backup_kept, undo};
+use crate::restore::forge::content;
+use crate::support::{Cases, Ran, Test};
+use serde_json::Value;
+
+struct Case {
+    reason: &'static str,
+    made: &'static str,
+    tables: &'static [&'static str],
+    write: &'static str,
+    args: &'static [&'static str],
+    exit: i32,
+    table: &'static str,
+    rows: Option<u64>,
+    /// What helps, if an option or a statement does.
+    mend: Option<(&'static str, &'static [&'static str])>,
+}
+
+const NONE: Case = Case {
+    reason: "",
+    made: "",
+    tables: &["public.a"],
+    write: "",
+    args: &[],
+    exit: 1,
+    table: "public.a",
+    rows: None,
+    mend: None,
+};
+
+const A: &str = "CREATE TABLE a (id int PRIMARY KEY, u int UNIQUE, t text);
+    INSERT INTO a SELECT g, g * 10, 'x' FROM generate_series(1, 5) g;";
+
+fn cases() -> Vec<Case> {
+    vec![
+        Case {
+            reason: "referenced",
+            made: "CREATE TABLE b (a int REFERENCES a);",
+            write: "INSERT INTO a VALUES (9, 90); INSERT INTO b VALUES (9), (9)",
+            rows: Some(2),
+            mend: Some(("DELETE FROM b", &[])),
+            ..NONE
+        },
+        Case {
+            reason: "referenced",
+            made: "CREATE TABLE b (u int REFERENCES a (u) ON UPDATE RESTRICT ON DELETE CASCADE);",
+            write: "UPDATE a SET u = 77 WHERE id = 1; INSERT INTO b VALUES (77)",
+            rows: Some(1),
+            mend: Some(("UPDATE b SET u = 20", &[])),
+            ..NONE
+        },
+        Case {
+            reason: "cascade",
+            made: "CREATE TABLE b (a int REFERENCES a ON DELETE CASCADE);",
+            write: "INSERT INTO a VALUES (9, 90); INSERT INTO b VALUES (9)",
+            rows: Some(1),
+            mend: Some(("SELECT 1", &["--allow-cascade"])),
+            ..NONE
+        },
+        Case {
+            reason: "cascade",
+            made: "CREATE TABLE b (a int REFERENCES a ON DELETE SET NULL);",
+            write: "INSERT INTO a VALUES (9, 90); INSERT INTO b VALUES (9)",
+            rows: Some(1),
+            mend: Some(("SELECT 1", &["--allow-cascade"])),
+            ..NONE
+        },
+        // Of two tables that are undone, one keeps a row that another's DELETE would take along.
+        Case {
+            reason: "cascade_inside",
+            made: "CREATE TABLE b (id int PRIMARY KEY, a int REFERENCES a ON DELETE CASCADE);",
+            tables: &["public.a", "public.b"],
+            write: "INSERT INTO a VALUES (9, 90); INSERT INTO b VALUES (1, 9)",
+            args: &["--where=public.b: false"],
+            rows: Some(1),
+            mend: Some(("SELECT 1", &[])),
+            ..NONE
+        },
+        Case {
+            reason: "reference_missing",
+            made: "CREATE TABLE b (id int PRIMARY KEY, a int REFERENCES a ON DELETE CASCADE); INSERT INTO b VALUES (1, 1), (2, 1), (3, 2);",
+            tables: &["public.b"],
+            table: "public.b",
+            write: "DELETE FROM a WHERE id = 1",
+            rows: Some(2),
+            mend: Some(("INSERT INTO a VALUES (1, 10, 'x')", &[])),
+            ..NONE
+        },
+        Case {
+            reason: "swap",
+            made: "CREATE TABLE b (a int REFERENCES a ON DELETE CASCADE); INSERT INTO b VALUES (1), (1), (2);",
+            write: "UPDATE a SET u = -u WHERE id < 3; UPDATE a SET u = CASE u WHEN -10 THEN 20 ELSE 10 END WHERE id < 3",
+            rows: Some(3),
+            mend: Some(("UPDATE a SET u = u + 1000 WHERE id < 3", &[])),
+            ..NONE
+        },
+        Case {
+            reason: "unique_taken",
+            write: "DELETE FROM a WHERE id = 1; INSERT INTO a VALUES (9, 10)",
+            args: &["--only=gone"],
+            rows: Some(1),
+            mend: Some(("SELECT 1", &[])),
+            ..NONE
+        },
+        Case {
+            reason: "max_rows",
+            write: "UPDATE a SET t = 'bad'",
+            args: &["--max-rows=4"],
+            rows: Some(5),
+            mend: Some(("SELECT 1", &["--max-rows=5"])),
+            ..NONE
+        },
+        Case {
+            reason: "later_unknown",
+            write: "UPDATE a SET t = 'bad'",
+            args: &["--later=keep"],
+            ..NONE
+        },
+        Case {
+            reason: "no_key",
+            made: "ALTER TABLE a DROP CONSTRAINT a_pkey;",
+            write: "UPDATE a SET t = 'bad'",
+            exit: 3,
+            mend: Some(("UPDATE a SET t = 'x'", &[])),
+            ..NONE
+        },
+        Case {
+            reason: "rule",
+            made: "CREATE TABLE log (n int); CREATE RULE noted AS ON UPDATE TO a DO ALSO INSERT INTO log VALUES (1);",
+            write: "UPDATE a SET t = 'bad'",
+            exit: 3,
+            mend: Some(("ALTER TABLE a DISABLE RULE noted", &[])),
+            ..NONE
+        },
+        Case {
+            reason: "column_gone",
+            write: "ALTER TABLE a DROP t",
+            exit: 3,
+            ..NONE
+        },
+        Case {
+            reason: "column_type",
+            write: "UPDATE a SET t = '7'; ALTER TABLE a ALTER t TYPE int USING t::int",
+            exit: 3,
+            ..NONE
+        },
+        Case {
+            reason: "column_required",
+            write: "DELETE FROM a WHERE id < 3; ALTER TABLE a ADD n int; UPDATE a SET n = 0; ALTER TABLE a ALTER n SET NOT NULL",
+            rows: Some(2),
+            exit: 3,
+            mend: Some(("ALTER TABLE a ALTER n SET DEFAULT 5", &[])),
+            ..NONE
+        },
+        Case {
+            reason: "dropped",
+            made: "CREATE TABLE b (id int PRIMARY KEY);",
+            tables: &["public.a", "public.b"],
+            table: "public.b",
+            write: "DROP TABLE b; UPDATE a SET t = 'bad'",
+            exit: 3,
+            mend: Some(("SELECT 1", &["--table=public.a"])),
+            ..NONE
+        },
+    ]
+}
+
+fn rows(test: &Test, tables: &[&str]) -> String {
+    let rows = tables
+        .iter()
+        .map(|table| format!("SELECT string_agg(t::text, ' ' ORDER BY t::text) FROM {table} t;"));
+    test.sql(&rows.collect::<String>())
+}
+
+#[test]
+fn each_reason_is_seen_beforehand() {
+    let mut all = Cases::new();
+    for case in cases() {
+        all.check(format_args!("{} {}", case.reason, case.write), || {
+            tried(&case)
+        });
+    }
+}
+
+fn tried(case: &Case) {
+    let test = Test::of(&format!("{A}\n{}", case.made));
+    backup_kept(&test, case.tables);
+    let before = rows(&test, case.tables);
+    test.sql(case.write);
+    let damage = content(&test.db);
+    let files = test.files();
+    let plan = undo(&test)
+        .arg("--json")
+        .args(case.args.iter().copied())
+        .run()
+        .exits(case.exit);
+    told(case, &plan);
+    let args = || {
+        case.args
+            .iter()
+            .copied()
+            .filter(|arg| !arg.starts_with("--later"))
+    };
+    let mut run = apply(&test).args(args());
+    if case.reason == "later_unknown" {
+        run = undo(&test).args(["--apply", "--later=keep"]);
+    }
+    let ran = run.run();
+    ran.check(ran.code() == case.exit, "the same exit");
+    ran.check(
+        ran.stderr.contains("nothing was changed in the tables"),
+        "nothing was changed",
+    );
+    assert_eq!(content(&test.db), damage, "nothing was changed");
+    assert_eq!(test.files(), files, "no backup was taken");
+    let Some((sql, mended)) = case.mend else {
+        return;
+    };
+    test.sql(sql);
+    let ran = apply(&test).args(mended.iter().copied()).run().exits(0);
+    ran.check(ran.stdout.contains("UNDO:"), "it is done");
+    // A column more, or a table less.
+    if !["column_required", "dropped"].contains(&case.reason) {
+        assert_eq!(rows(&test, case.tables), before);
+    }
+}
+
+fn told(case: &Case, plan: &Ran) {
+    let told = plan.json();
+    assert_eq!(told["result"], "REFUSED");
+    let refusals = told["refusals"].as_array().unwrap();
+    let refusal = refusals
+        .iter()
+        .find(|refusal| refusal["reason"] == case.reason);
+    let Some(refusal) = refusal else {
+        panic!("not told: {refusals:?}");
+    };
+    assert_eq!(refusals.len(), 1, "{refusals:?}");
+    assert_eq!(refusal["table"], case.table);
+    let rows = case.rows.map_or(Value::Null, Value::from);
+    assert_eq!(refusal["rows"], rows);
+    let code = match case.exit {
+        3 => "table_unfit",
+        _ => "undo_refused",
+    };
+    assert_eq!(refusal["code"], code);
+}
