@@ -229,9 +229,21 @@ pub(crate) fn require_origin(verification: &Verification, risk: Risk) -> Result<
         )))
 }
 
+/// Refuses an envelope and a dump that would both be read from standard input.
+pub(crate) fn check_standard_input(
+    named: &cli::ArtifactArgs,
+    plaintext: Option<cli::Plaintext>,
+) -> Result<()> {
+    if plaintext.is_some() && named.envelope.as_deref() == Some("-") {
+        let what = "--plaintext - and --envelope - cannot both read standard input";
+        return Err(Error::new(Code::Usage, what));
+    }
+    Ok(())
+}
+
 /// The same of a dump that was decrypted elsewhere. Of its bytes only the manifest has a hash: an
 /// envelope is of the artifact's.
-pub(crate) fn require_signed(verification: &Verification) -> Result<()> {
+pub(crate) fn require_signed(verification: &Verification, risk: Risk) -> Result<()> {
     if verification.origin.manifest {
         return Ok(());
     }
@@ -243,8 +255,9 @@ pub(crate) fn require_signed(verification: &Verification) -> Result<()> {
     );
     Err(Error::new(Code::OriginUnproved, what)
         .on_disk("nothing was changed: psql was not started")
-        .hint(
+        .hint(format!(
             "Say whose signature you trust: --signed-by FPR. Or decrypt here, with the secret key.\n      \
-             Only if you made sure in another way: --origin-unproved; its SQL then runs with your rights.",
-        ))
+             Only if you made sure in another way: --origin-unproved; {}.",
+            risk.told()
+        )))
 }

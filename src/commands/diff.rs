@@ -3,7 +3,9 @@
 use crate::base::error::{Code, Error, Result};
 use crate::base::meter::Meter;
 use crate::base::version::PGSEAL;
-use crate::commands::artifact::{CallerInput, given, key, manifest_alone, sound};
+use crate::commands::artifact::{
+    self, CallerInput, check_standard_input, given, manifest_alone, sound,
+};
 use crate::config::cli::{self, DiffFormat};
 use crate::config::flags::Settings;
 use crate::config::settings::Config;
@@ -23,6 +25,7 @@ use crate::undo::definitions::{Asked, Definitions};
 use crate::undo::diff::{Diff, DiffRow, TableDiff, Value, Values};
 use crate::undo::live_tables::{Identity, LiveKind, live_tables};
 use crate::undo::structure::{self, Difference};
+use crate::verify::dump_source::{self, DumpSource};
 
 pub(crate) fn run(
     args: &cli::Diff,
@@ -35,11 +38,12 @@ pub(crate) fn run(
         let what = "--json and --format are two forms of one report";
         return Err(Error::new(Code::Usage, what).hint("Leave one of them out."));
     }
+    check_standard_input(&args.named, args.plaintext)?;
     let given = given(&args.named, args.passphrase_fd, cancel)?;
     if args.counts {
         return counted(args, settings, &given, config, cancel);
     }
-    let untouched = "nothing was changed: psql was given nothing";
+    let untouched = |error: Error| error.on_disk("nothing was changed: psql was given nothing");
     let verification = sound(&args.named.target, &given, config, cancel)?;
     let manifest = verification.verified()?.manifest.clone();
     let tables = compared_tables(&manifest, &settings.tables)?;
@@ -47,11 +51,17 @@ pub(crate) fn run(
     let live = live_tables(&config.connection, &names(&tables), encoding, cancel)?;
     live.check(&manifest, &config.connection)?;
     let connection = config.connection.pinned(&live.session.place());
-    let key =
-        key(config, given.passphrase, meter, cancel).map_err(|error| error.on_disk(untouched))?;
+    let (key, dump);
+    if args.plaintext.is_some() {
+        let file = dump_source::given().map_err(untouched)?;
+        dump = DumpSource::decrypted(file, &config.env, meter, cancel)?;
+    } else {
+        key = artifact::key(config, given.passphrase, meter, cancel).map_err(untouched)?;
+        dump = DumpSource::sealed(verification.verified()?.artifact, &key);
+    }
     let subject = Subject {
-        artifact: verification.verified()?,
-        key: &key,
+        manifest: &manifest,
+        dump: &dump,
         connection: &connection,
         live: &live,
         tables: tables.clone(),

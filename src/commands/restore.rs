@@ -5,7 +5,9 @@ use crate::base::meter::Meter;
 use crate::base::names::TableName;
 use crate::base::text::counted;
 use crate::base::version::PGSEAL;
-use crate::commands::artifact::{self, Risk, given, require_origin, require_signed, sound};
+use crate::commands::artifact::{
+    self, Risk, check_standard_input, given, require_origin, require_signed, sound,
+};
 use crate::config::cli;
 use crate::config::flags::Settings;
 use crate::config::settings::Config;
@@ -57,16 +59,13 @@ pub(crate) fn run(
                 .hint("Name a database that has none of these tables, and that was not backed up."),
         );
     }
-    if args.plaintext.is_some() && args.named.envelope.as_deref() == Some("-") {
-        let what = "--plaintext - and --envelope - cannot both read standard input";
-        return Err(Error::new(Code::Usage, what));
-    }
+    check_standard_input(&args.named, args.plaintext)?;
     let given = given(&args.named, args.passphrase_fd, cancel)?;
     let mut verification = sound(&args.named.target, &given, config, cancel)?;
     match args.plaintext {
         _ if args.origin_unproved => {}
         None => require_origin(&verification, Risk::SqlIsRun)?,
-        Some(_) => require_signed(&verification)?,
+        Some(_) => require_signed(&verification, Risk::SqlIsRun)?,
     }
     if settings.no_prelude {
         verification.leave_out_prelude();

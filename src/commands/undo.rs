@@ -5,7 +5,9 @@ use crate::backup::run::{new_run_id, prepare};
 use crate::base::error::{Code, Error, Result};
 use crate::base::meter::Meter;
 use crate::base::names::{RunId, TableName};
-use crate::commands::artifact::{Risk, given, key, require_origin, sound, verify_sealed};
+use crate::commands::artifact::{
+    self, Risk, check_standard_input, given, require_origin, require_signed, sound, verify_sealed,
+};
 use crate::commands::undo_report::report;
 use crate::config::flags::Settings;
 use crate::config::settings::Config;
@@ -25,6 +27,7 @@ use crate::undo::compared_table::{ComparedTable, compared_tables};
 use crate::undo::converse::{Subject, converse, names};
 use crate::undo::live_tables::{LiveTables, live_tables};
 use crate::undo::plan::Request;
+use crate::verify::dump_source::{self, DumpSource};
 use crate::verify::verification::Verification;
 
 pub(crate) fn run(
@@ -39,10 +42,13 @@ pub(crate) fn run(
         (_, true) => Extent::Rehearse,
         _ => Extent::Plan,
     };
+    check_standard_input(&args.named, args.plaintext)?;
     let given = given(&args.named, args.passphrase_fd, cancel)?;
     let verification = sound(&args.named.target, &given, config, cancel)?;
-    if !args.origin_unproved {
-        require_origin(&verification, Risk::RowsAreOverwritten)?;
+    match args.plaintext {
+        _ if args.origin_unproved => {}
+        None => require_origin(&verification, Risk::RowsAreOverwritten)?,
+        Some(_) => require_signed(&verification, Risk::RowsAreOverwritten)?,
     }
     let manifest = verification.verified()?.manifest;
     let tables = compared_tables(manifest, &settings.tables)?;
@@ -75,12 +81,19 @@ pub(crate) fn run(
         plan: None,
         written: Vec::new(),
     };
-    let key = key(config, given.passphrase, meter, cancel)
-        .map_err(|error| error.on_disk(End::Untouched.told()))?;
+    let untouched = |error: Error| error.on_disk(End::Untouched.told());
+    let (key, dump);
+    if args.plaintext.is_some() {
+        let file = dump_source::given().map_err(untouched)?;
+        dump = DumpSource::decrypted(file, &config.env, meter, cancel)?;
+    } else {
+        key = artifact::key(config, given.passphrase, meter, cancel).map_err(untouched)?;
+        dump = DumpSource::sealed(verification.verified()?.artifact, &key);
+    }
     let connection = config.connection.pinned(&live.session.place());
     let subject = Subject {
-        artifact: verification.verified()?,
-        key: &key,
+        manifest,
+        dump: &dump,
         connection: &connection,
         live: &live,
         tables,

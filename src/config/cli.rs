@@ -196,7 +196,7 @@ pub(crate) struct Diff {
     pub named: ArtifactArgs,
     /// Only count, from the manifest and the live catalog: no secret key is needed, and no artifact
     /// is read. What a clone of the cluster wrote is not told apart
-    #[arg(long, conflicts_with_all = ["rows", "values", "passphrase_fd", "format"])]
+    #[arg(long, conflicts_with_all = ["rows", "values", "passphrase_fd", "plaintext", "format"])]
     pub counts: bool,
     /// Rows shown of each table, of those that were changed, are gone and were added
     #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u32).range(0..=10_000))]
@@ -207,6 +207,16 @@ pub(crate) struct Diff {
     /// Form of the report, not to be given with --json [default: table]
     #[arg(long, value_enum)]
     pub format: Option<DiffFormat>,
+    /// Read the decrypted dump from standard input, as `gpg --decrypt RUN.sql.gpg` gives it out, where
+    /// the secret key stays on another host
+    #[arg(
+        long,
+        value_name = "-",
+        value_enum,
+        hide_possible_values = true,
+        conflicts_with = "passphrase_fd"
+    )]
+    pub plaintext: Option<Plaintext>,
     /// Read the secret key's passphrase from this descriptor [default: the agent asks]
     #[arg(long, value_name = "N")]
     pub passphrase_fd: Option<u32>,

@@ -10,7 +10,6 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::names::TableName;
 use crate::base::random;
 use crate::gnupg::compression::Compression;
-use crate::gnupg::status;
 use crate::pg;
 use crate::pg::connection::Connection;
 use crate::pg::encoding::Encoding;
@@ -29,9 +28,8 @@ use crate::undo::live_tables::{LiveTable, LiveTables};
 use crate::undo::load::{Loader, Loads};
 use crate::undo::loaded_table::LoadedTable;
 use crate::undo::session::{Session, SessionStart, Steps};
-use crate::verify::decrypt::{Ciphertext, Decryptor, opened_by_recipient};
+use crate::verify::dump_source::{DumpSource, Opened};
 use crate::verify::plaintext::{Content, Inflate, plaintext_of};
-use crate::verify::verification::VerifiedArtifact;
 use crate::verify::with_key::judge_content;
 use std::io::PipeWriter;
 
@@ -58,8 +56,8 @@ pub(crate) struct Conversed<C> {
 
 /// What a conversation is about.
 pub(crate) struct Subject<'a> {
-    pub artifact: VerifiedArtifact<'a>,
-    pub key: &'a Decryptor<'a>,
+    pub manifest: &'a Manifest,
+    pub dump: &'a DumpSource<'a>,
     pub connection: &'a Connection,
     pub live: &'a LiveTables,
     /// Those that are not in `live` are not loaded.
@@ -72,13 +70,12 @@ pub(crate) fn converse<C: Conversation>(
     conversation: C,
 ) -> Result<Conversed<C>> {
     let Subject {
-        artifact,
-        key,
+        manifest,
+        dump,
         connection,
         live,
         tables,
     } = subject;
-    let manifest = artifact.manifest;
     let compression = Compression::parse(&manifest.compression)
         .map_err(|why| Error::new(Code::NotVerified, format!("the manifest: {why}")))?;
     // A database without an encoding would refuse to send what is no UTF-8.
@@ -96,8 +93,9 @@ pub(crate) fn converse<C: Conversation>(
     };
     let tables: Vec<(ComparedTable, LiveTable)> = tables.into_iter().filter_map(found).collect();
     let tap = LoadTap {
+        opened: dump.opened,
         inflate: plaintext_of(compression)?,
-        content: Some(Content::new(manifest, &key.meter)),
+        content: Some(Content::new(manifest, &dump.meter)),
         loader: Some(Loader::new(tables, manifest.plaintext.encoding)),
         start: Some(SessionStart {
             token,
@@ -115,13 +113,13 @@ pub(crate) fn converse<C: Conversation>(
     let psql = connection.tool(Tool::Psql)?;
     let psql = pg::command::undoer(&psql, connection, encoding);
     let piped = pipe(
-        Some(Ciphertext::new(artifact.artifact, key)?),
-        [&key.spec, &psql],
+        dump.source()?,
+        [&dump.spec, &psql],
         tap,
         reader,
-        key.cancel,
+        dump.cancel,
     );
-    if let Some(error) = failure::of(&piped, &steps)? {
+    if let Some(error) = failure::of(&piped, &steps, dump.opened) {
         return Err(error);
     }
     match piped.tap {
@@ -139,6 +137,7 @@ pub(crate) fn converse<C: Conversation>(
 
 /// Between gpg and psql.
 pub(crate) struct LoadTap<C> {
+    opened: Opened,
     inflate: Inflate,
     /// None once it was read to its end.
     content: Option<Content>,
@@ -166,9 +165,8 @@ impl<C> LoadTap<C> {
             .take()
             .ok_or_else(|| rejected("it was read before"))?;
         let lines = self.status.all();
-        let opened =
-            status::decrypted(&lines).and_then(|()| opened_by_recipient(&lines, &self.manifest));
-        self.findings.record("decryption", opened);
+        self.opened
+            .judge(&lines, &self.manifest, &mut self.findings);
         judge_content(content, &self.manifest, &mut self.findings);
         match self.findings.failed() {
             failed if failed.is_empty() => Ok(()),

@@ -1,6 +1,6 @@
 //! Why a conversation did not come to its end.
 
-use crate::base::error::{Code, Error, Result, StageReport};
+use crate::base::error::{Code, Error, StageReport};
 use crate::pg::server_error::{OURS, TEXT};
 use crate::process::cancel::stopped;
 use crate::process::child::ExitKind;
@@ -9,17 +9,17 @@ use crate::process::root_cause::{Blame, blame};
 use crate::undo::answer_reader::AnswerReader;
 use crate::undo::converse::LoadTap;
 use crate::undo::session::{Step, Steps};
-use crate::verify::decrypt::{Opening, opens};
+use crate::verify::dump_source::Opened;
 
 /// None where nothing failed.
 pub(crate) fn of<C>(
     piped: &Piped<LoadTap<C>, AnswerReader>,
     steps: &Steps,
-) -> Result<Option<Error>> {
+    opened: Opened,
+) -> Option<Error> {
     let [gpg, psql] = [&piped.producer, &piped.consumer];
     let step = failed_step(&psql.stderr, steps);
     let report = without_rows(psql.report(), step.as_ref());
-    let sealed = |why: String| Error::new(Code::NotVerified, why);
     let blame = blame(piped);
     // First what failed: gpg's words on an artifact that it opened would stand above it.
     let mut stages = vec![gpg.report(), report.clone()];
@@ -27,21 +27,15 @@ pub(crate) fn of<C>(
         stages.reverse();
     }
     let error = match blame {
-        Blame::Nobody => return Ok(None),
+        Blame::Nobody => return None,
         Blame::Stopped(stop) => stopped(stop),
         // What was looked at and is refused is no fault of gpg's or psql's.
-        Blame::Tap(error) if is_refusal(error.code) => return Ok(Some(error)),
+        Blame::Tap(error) if is_refusal(error.code) => return Some(error),
         Blame::NotStarted(error)
         | Blame::Source(error)
         | Blame::Sink(error)
         | Blame::Tap(error) => error,
-        Blame::Producer | Blame::Both => match opens(gpg) {
-            Ok(Opening::Refused(no)) => {
-                sealed(format!("the artifact cannot be decrypted: {}", no.why))
-            }
-            Ok(Opening::Opened) => sealed("gpg and psql failed".into()),
-            Err(error) => error,
-        },
+        Blame::Producer | Blame::Both => opened.failed(gpg),
         Blame::Consumer if is_wrong(&report.said) && matches!(step, Some(Step::Given(_))) => {
             let what = match &step {
                 Some(Step::Given(what)) => what.as_str(),
@@ -63,9 +57,9 @@ pub(crate) fn of<C>(
     };
     // The backup before an undo has stages of its own.
     if error.stages.is_empty() {
-        return Ok(Some(error.stages(stages)));
+        return Some(error.stages(stages));
     }
-    Ok(Some(error))
+    Some(error)
 }
 
 fn is_refusal(code: Code) -> bool {

@@ -145,3 +145,48 @@ fn only_a_signature_tells_of_the_plaintext() {
     run().arg("--origin-unproved").run().exits(0);
     assert_eq!(tables(&target), "1");
 }
+
+/// diff and undo with the rows from standard input, on a host without the secret key.
+#[test]
+fn a_write_is_seen_and_taken_back_without_the_key() {
+    let site = Site::new();
+    let sealed = site.signed("one");
+    let dump = decrypt(&sealed.path);
+    let changed = String::from_utf8(dump.clone()).unwrap();
+    let changed = changed.replace("2\tsad", "2\tok ");
+    site.sql("UPDATE a SET m = 'ok'; DELETE FROM a WHERE id = 1; INSERT INTO a VALUES (9, 'sad')");
+    let written = || site.sql("SELECT string_agg(a::text, ' ' ORDER BY id) FROM a");
+    let bad = written();
+    let run = |verb: &str, options: &[&str], dump: &[u8]| {
+        let run = site.pgseal(verb).args(["one", "--plaintext", "-"]);
+        run.args(options.iter().copied()).input(dump)
+    };
+    run("diff", &[], &dump)
+        .run()
+        .exits(1)
+        .prints(&["DIFF: 3 rows in 1 of 1 table"]);
+    let apply = ["--apply", "--later=overwrite"];
+    let ran = run("undo", &apply, changed.as_bytes()).run();
+    ran.fails(
+        1,
+        &[
+            "the artifact cannot be compared",
+            "nothing was changed in the tables",
+        ],
+    );
+    // Whoever could put another manifest there as well would bring rows of their own.
+    let unsigned = run("undo", &apply, &dump).unset("PGSEAL_SIGNING_KEY").run();
+    unsigned.fails(1, &["nothing proves whose a decrypted dump is"]);
+    run("undo", &apply, &dump)
+        .arg("--envelope=-")
+        .run()
+        .exits(2);
+    assert_eq!(written(), bad);
+    run("undo", &apply, &dump)
+        .run()
+        .exits(0)
+        .prints(&["UNDO: 3 rows in 1 table are as they were"]);
+    assert_eq!(written(), "(1,ok) (2,sad)");
+    run("diff", &[], &dump).run().exits(0);
+    assert_eq!(names(&site.path("tmp")), [""; 0]);
+}
