@@ -2,6 +2,7 @@
 
 use crate::backup::finished::FinishedBackup;
 use crate::base::error::{Code, Error, Result};
+use crate::base::hint::{Hint, Hints};
 use crate::base::names::RunId;
 use crate::config::settings::Config;
 use crate::pg::mark::Mark;
@@ -30,7 +31,11 @@ pub(crate) fn take(finished: &FinishedBackup, config: &Config, cancel: &Cancel) 
             match tables {
                 Ok(tables) => {
                     let told = tables.iter().map(|table| told(finished, table));
-                    lines = written(&told.collect::<Vec<_>>(), open);
+                    let told: Vec<Written> = told.collect();
+                    lines = written(&told, open);
+                    if told.iter().any(Written::differs) {
+                        lines.extend(next_steps(finished, config));
+                    }
                 }
                 Err(error) => warnings.push(unknown("what COMMAND wrote", &error)),
             }
@@ -42,6 +47,15 @@ pub(crate) fn take(finished: &FinishedBackup, config: &Config, cancel: &Cancel) 
     }
     lines.extend(print::warnings(&warnings));
     lines
+}
+
+/// What shows more, and what takes it back.
+fn next_steps(finished: &FinishedBackup, config: &Config) -> Vec<String> {
+    let run_id = finished.manifest.run_id.as_str();
+    let steps = Hints::from(Hint::pgseal(&["diff", run_id]).note("what it changed, row by row"))
+        .then(Hint::pgseal(&["undo", run_id, "--envelope=FILE"]).note("a plan to take it back"));
+    let lines = steps.completed(&config.given).lines().into_iter();
+    lines.map(|line| format!("  {line}")).collect()
 }
 
 fn told(finished: &FinishedBackup, counts: &TableCounts) -> Written {

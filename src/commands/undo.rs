@@ -22,7 +22,7 @@ use crate::store::folder::Store;
 use crate::store::manifest::Manifest;
 use crate::undo::apply::{Extent, SafetyBackup, Undo};
 use crate::undo::choose::LaterThan;
-use crate::undo::commit::{Commit, End};
+use crate::undo::commit::{Commit, End, Safety};
 use crate::undo::compared_table::{ComparedTable, compared_tables};
 use crate::undo::converse::{Subject, converse, names};
 use crate::undo::live_tables::{LiveTables, live_tables};
@@ -108,7 +108,8 @@ pub(crate) fn run(
         run_id: verification.subject.run_id(),
         artifact: verification.subject.artifact.display().to_string(),
         database: live.session.place().to_string(),
-        safety_run_id: commit.safety(),
+        safety_run_id: commit.safety().map(|safety| safety.run_id),
+        safety_sha256: commit.safety().map(|safety| safety.sha256),
         notes: plan.notes.iter().cloned().chain(note).collect(),
         ..report(&plan, extent, &conversed.conversation.request, checks)
     };
@@ -170,7 +171,7 @@ fn require_word_on_later(later: Later) -> Result<()> {
 fn told(error: Error, commit: &Commit, connection: &Connection) -> Error {
     let end = commit.end(connection).told();
     let backup = commit.safety();
-    let backup = backup.map(|run_id| format!("; the backup before it is kept: {run_id}"));
+    let backup = backup.map(|safety| format!("; the backup before it is kept: {}", safety.run_id));
     let disk = error.disk.iter().map(|disk| format!("; {disk}"));
     let more: String = backup.into_iter().chain(disk).collect();
     error.on_disk(format!("{end}{more}"))
@@ -222,7 +223,7 @@ fn take(
     config: &Config,
     cancel: &Cancel,
     meter: &Meter,
-) -> Result<String> {
+) -> Result<Safety> {
     let mut prepared = prepare(run_id.clone(), config, cancel)?;
     prepared.undo_of = Some(of);
     let finished = prepared.run(config, cancel, meter)?;
@@ -233,5 +234,8 @@ fn take(
             .on_disk(finished.kept())
             .hint("Look for a disk that loses writes, or for somebody else in the store."));
     }
-    Ok(run_id.to_string())
+    Ok(Safety {
+        run_id: run_id.to_string(),
+        sha256: finished.manifest.envelope.sha256.clone(),
+    })
 }

@@ -53,6 +53,7 @@ pub(crate) fn report(
         cascades: plan.cascades.iter().map(Cascaded::of).collect(),
         sequences: plan.sequences.iter().map(BehindSequence::of).collect(),
         safety_run_id: None,
+        safety_sha256: None,
         notes: plan.notes.clone(),
         checks,
     }

@@ -29,6 +29,8 @@ pub(crate) struct UndoReport {
     pub sequences: Vec<BehindSequence>,
     /// The run of the backup that was taken before rows were written.
     pub safety_run_id: Option<String>,
+    /// Of its artifact.
+    pub safety_sha256: Option<String>,
     pub notes: Vec<String>,
     pub checks: Findings,
 }
@@ -151,9 +153,9 @@ impl Report for UndoReport {
         }
         out += &unproved(&self.checks);
         out += &format!("plan_sha: {}\n", self.plan_sha);
-        if let Some(run_id) = &self.safety_run_id {
+        if let (Some(run_id), Some(sha256)) = (&self.safety_run_id, &self.safety_sha256) {
             out += &format!(
-                "backup before it: {run_id}; to take the undo back: pgseal undo {run_id}\n"
+                "backup before it: {run_id}; to take the undo back:\n  pgseal undo {run_id} --sha256={sha256}\n"
             );
         }
         out + &self.ending()

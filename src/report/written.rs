@@ -18,12 +18,18 @@ pub(crate) struct Written {
     pub unsure: u64,
 }
 
+impl Written {
+    /// It is not as it was.
+    pub(crate) fn differs(&self) -> bool {
+        !self.there || self.written > 0 || self.changed_or_gone > 0
+    }
+}
+
 /// A line a table that is not as it was. `open`: transactions, when the backup began.
 pub(crate) fn written(tables: &[Written], open: usize) -> Vec<String> {
-    let as_it_was =
-        |table: &&Written| table.there && table.written == 0 && table.changed_or_gone == 0;
-    let same = tables.iter().filter(as_it_was).count();
-    let others = tables.iter().filter(|table| !as_it_was(table));
+    let others: Vec<&Written> = tables.iter().filter(|table| table.differs()).collect();
+    let same = tables.len() - others.len();
+    let others = others.into_iter();
     let mut lines: Vec<String> = others.map(line).collect();
     match (lines.len(), same) {
         (_, 0) => {}

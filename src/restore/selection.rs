@@ -66,7 +66,8 @@ fn no_target(manifest: &Manifest, name: &TableName) -> Error {
     let (what, hint) = match targets.get(name) {
         Some(target) => (
             format!("`{name}` came with `{target}`, and comes back with it alone"),
-            "Restore it into another database, and attach it by hand: docs/undo.md.".to_string(),
+            "Restore it into another database, and attach it by hand: docs/undo-by-hand.md."
+                .to_string(),
         ),
         None => {
             let known: BTreeSet<String> = targets.into_values().map(String::from).collect();

@@ -193,7 +193,7 @@ impl TargetDatabase {
         if !self.was_backed_up(manifest) {
             let what = format!("`{first}` exists already{more} ({place})");
             return Error::new(Code::TableUnfit, what).hint(
-                "Nothing is ever overwritten: restore into another database, see docs/undo.md.",
+                "Nothing is ever overwritten: restore into another database, see docs/undo-by-hand.md.",
             );
         }
         let what = format!(
@@ -212,7 +212,7 @@ impl TargetDatabase {
         let gone = gone.filter(|(name, target)| name == *target || !roots.contains(target));
         let gone: Vec<String> = gone.map(|(name, _)| shell_word(&name)).collect();
         let elsewhere = "Restore into another database of that server, compare, and copy back what is \
-                         wanted: docs/undo.md.";
+                         wanted: docs/undo-by-hand.md.";
         Error::new(Code::Database, what).hint(if gone.is_empty() {
             elsewhere.to_string()
         } else {

@@ -4,7 +4,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::text::counted;
 use crate::config::undo::{Sequences, Triggers};
 use crate::process::flow::Passed;
-use crate::undo::commit::Commit;
+use crate::undo::commit::{Commit, Safety};
 use crate::undo::compare;
 use crate::undo::converse::Conversation;
 use crate::undo::loaded_table::LoadedTable;
@@ -39,7 +39,7 @@ const AS_ANY_WRITE: &str =
 const AS_BEFORE: &str = "SET LOCAL search_path = '';\nSET LOCAL row_security = off;\n";
 
 /// What takes a backup of the tables before they are written, and names its run.
-pub(crate) type SafetyBackup = Box<dyn FnOnce() -> Result<String> + Send>;
+pub(crate) type SafetyBackup = Box<dyn FnOnce() -> Result<Safety> + Send>;
 
 pub(crate) struct Undo {
     pub request: Request,

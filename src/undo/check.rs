@@ -38,7 +38,7 @@ impl LiveSession {
             let what = format!("the server that answered is a standby ({place})");
             return Err(Error::new(Code::Database, what).hint(
                 "Ask its primary. On a standby no temporary table can be made: there, restore into a \
-                 side database and compare, see docs/undo.md.",
+                 side database and compare, see docs/undo-by-hand.md.",
             ));
         }
         let other_cluster = |known: &Option<String>| {

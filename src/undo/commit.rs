@@ -19,9 +19,17 @@ const ASKED_AGAIN: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Commit(Arc<Mutex<State>>);
 
+/// The backup of the tables before they are written.
+#[derive(Debug, Clone)]
+pub(crate) struct Safety {
+    pub run_id: String,
+    /// Of its artifact: with it the undo can be undone.
+    pub sha256: String,
+}
+
 #[derive(Debug, Default)]
 struct State {
-    safety: Option<String>,
+    safety: Option<Safety>,
     sent: Option<Transaction>,
     committed: bool,
     /// Nobody waits for an answer any more: it is not sent any more either.
@@ -61,11 +69,11 @@ impl Commit {
     }
 
     /// The run of the backup that was taken before anything was written.
-    pub(crate) fn backed_up(&self, run_id: String) {
-        self.state().safety = Some(run_id);
+    pub(crate) fn backed_up(&self, safety: Safety) {
+        self.state().safety = Some(safety);
     }
 
-    pub(crate) fn safety(&self) -> Option<String> {
+    pub(crate) fn safety(&self) -> Option<Safety> {
         self.state().safety.clone()
     }
 

@@ -39,7 +39,7 @@ pub(crate) fn of_table(table: &LoadedTable) -> Vec<Refusal> {
                     "the column {} of the backup is not there any more",
                     quoted(name)
                 ),
-                "Bring the column back first; or restore into another database: docs/undo.md.",
+                "Bring the column back first; or restore into another database: docs/undo-by-hand.md.",
             )
         });
     }
@@ -55,7 +55,7 @@ pub(crate) fn of_table(table: &LoadedTable) -> Vec<Refusal> {
                         column.live.quoted(),
                         column.live.type_name
                     ),
-                    "Bring the type back first; or restore into another database: docs/undo.md.",
+                    "Bring the type back first; or restore into another database: docs/undo-by-hand.md.",
                 )
             });
         }
@@ -89,7 +89,7 @@ pub(crate) fn of_rows(table: &Planned, session: &LiveSession, triggers: Triggers
             Reason::NoKey,
             of,
             "it has no primary key, and no unique index of columns that are NOT NULL".into(),
-            "Undo it by hand, or leave it out with --table: docs/undo.md.",
+            "Undo it by hand, or leave it out with --table: docs/undo-by-hand.md.",
         ));
     }
     let required = table.loaded.new_columns();
@@ -120,7 +120,7 @@ pub(crate) fn of_rows(table: &Planned, session: &LiveSession, triggers: Triggers
             "before PostgreSQL 15 a row that moves to another partition is deleted for keys with an \
              action, which refer to the table"
                 .into(),
-            "Undo it by hand: docs/undo.md.",
+            "Undo it by hand: docs/undo-by-hand.md.",
         ));
     }
     found
@@ -148,7 +148,7 @@ fn rules(table: &Planned) -> Option<Refusal> {
                 quoted(&rule.name),
                 rule.event
             ),
-            "Disable the rule first, ALTER TABLE … DISABLE RULE, or undo the table by hand: docs/undo.md.",
+            "Disable the rule first, ALTER TABLE … DISABLE RULE, or undo the table by hand: docs/undo-by-hand.md.",
         )
     })
 }

@@ -13,6 +13,7 @@ mod kinds;
 mod later;
 mod memory;
 mod oracle;
+mod page;
 mod random;
 mod reasons;
 mod refused;
