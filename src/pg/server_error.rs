@@ -280,11 +280,11 @@ mod tests {
     fn a_server_that_speaks_another_language() {
         let text = "psql:<stdin>:1: WARNUNG:  01000: pgseal: left out: x\nLOCATION:  exec_stmt_raise, pl_exec.c:3893\n\
             psql:<stdin>:1: WARNUNG:  01000: geheim\npsql:<stdin>:2: HINWEIS:  00000: geheim\n\
-            psql:<stdin>:3: FEHLER:  23514: geheim\nDETAIL:  geheim\nTABLE NAME:  t\nLOCATION:  f, n.c:4\n";
+            psql:<stdin>:3: FEHLER:  23514: geheim\nDETAIL:  geheim\nSCHEMA NAME:  s\nTABLE NAME:  t\nLOCATION:  f, n.c:4\n";
         let want = [
             "line 1: pgseal: left out: x",
             "line 3: ERROR 23514 check_violation",
-            "table t",
+            "schema s, table t",
         ];
         assert_eq!(kept(text), want);
     }
