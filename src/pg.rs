@@ -22,6 +22,7 @@ pub(crate) mod place;
 pub(crate) mod prelude;
 pub(crate) mod row_digest;
 pub(crate) mod scan;
+pub(crate) mod sent_transaction;
 pub(crate) mod server;
 pub(crate) mod server_error;
 pub(crate) mod server_hint;

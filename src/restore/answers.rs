@@ -169,7 +169,7 @@ mod tests {
             }
             let before = rx.recv().unwrap();
             assert_eq!(before.tables, [wanted.digest(), TableDigest::default()]);
-            assert_eq!(before.transaction.id, "4711");
+            assert_eq!(before.transaction.sent.id, "4711");
             assert_eq!(before.settings, ["TimeZone", "role"]);
             assert_eq!(before.moved.as_deref(), Some("1 2"));
             assert_eq!((&*before.changes, &*before.transaction.changes), ("2", "3"));

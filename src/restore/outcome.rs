@@ -3,22 +3,17 @@
 use crate::base::error::{Code, Error, StageReport};
 use crate::base::few::joined;
 use crate::base::text::plain;
-use crate::pg;
 use crate::pg::connection::Connection;
 use crate::pg::server_error::{OURS, TEXT};
-use crate::process::cancel::{Cancel, stopped};
+use crate::process::cancel::stopped;
 use crate::process::child::ExitKind;
-use crate::process::find::Tool;
 use crate::process::pipe::Piped;
 use crate::process::root_cause::{Blame, blame};
-use crate::process::run::{Input, run};
 use crate::restore::answers::AnswerReader;
 use crate::restore::editor::DumpEditor;
-use crate::restore::script::{self, SERVER_STARTED};
 use crate::restore::stream::{Commit, RestoreTap};
 use crate::store::manifest::Manifest;
 use crate::verify::dump_source::Opened;
-use std::time::Duration;
 
 type RestorePipe = Piped<RestoreTap, AnswerReader>;
 
@@ -66,9 +61,6 @@ const BEFORE: &[&str] = &[
 /// How the label of an entry begins that holds rows.
 const ROWS: &str = "TABLE DATA ";
 
-/// How long the question after a lost answer may take.
-const ASKED_AGAIN: Duration = Duration::from_secs(10);
-
 /// The server's word behind COMMIT; where it is missing, the server is asked once more.
 fn transaction(piped: &RestorePipe, commit: &Commit, connection: &Connection) -> TransactionEnd {
     let Some(sent) = commit.close() else {
@@ -78,35 +70,9 @@ fn transaction(piped: &RestorePipe, commit: &Commit, connection: &Connection) ->
         .sink
         .as_ref()
         .and_then(|(sink, _)| sink.status.clone());
-    match status.or_else(|| ask(&sent, connection)) {
+    match status.or_else(|| sent.sent.status(connection)) {
         Some(status) => TransactionEnd::parse(&status),
         None => TransactionEnd::Unknown,
-    }
-}
-
-/// The status by another session, if it reaches the same server in the same life: another one knows
-/// nothing of the transaction, and a server that crashed may have given its id out again.
-fn ask(transaction: &script::Transaction, connection: &Connection) -> Option<String> {
-    let psql = connection.tool(Tool::Psql).ok()?;
-    let question = pg::session::question(&format!(
-        "SELECT pg_xact_status('{}'), {SERVER_STARTED};\n",
-        transaction.id
-    ));
-    let cancel = Cancel::none().with_limit(Some(ASKED_AGAIN));
-    let spec = pg::command::psql(&psql, connection);
-    let since = std::time::Instant::now();
-    // The backend of a psql that went away may still be at work.
-    loop {
-        let ran = run(&spec, Input::Bytes(question.clone().into()), &cancel);
-        let text = ran.ok().then(|| ran.text())?;
-        let (status, server_started) = text.trim().split_once('|')?;
-        if server_started != transaction.server_started {
-            return None;
-        }
-        if status != "in progress" || since.elapsed() > ASKED_AGAIN {
-            return Some(status.to_string()).filter(|status| status != "in progress");
-        }
-        std::thread::sleep(Duration::from_millis(100));
     }
 }
 

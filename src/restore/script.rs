@@ -2,6 +2,7 @@
 
 use crate::base::names::{TableName, literal};
 use crate::pg::copy::CopyHeader;
+use crate::pg::sent_transaction::{SERVER_STARTED, SentTransaction};
 use crate::pg::session::Pinned;
 
 /// The marks in psql's answer, the guard that no stray COMMIT passes, and the SQL that makes them.
@@ -33,9 +34,7 @@ pub(crate) enum Mark {
 /// A transaction that is ready for COMMIT.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Transaction {
-    pub id: String,
-    /// When its server was started, in seconds: after a crash an id may be given out again.
-    pub server_started: String,
+    pub sent: SentTransaction,
     /// Rows that were changed in the tables since it began.
     pub changes: String,
 }
@@ -56,10 +55,6 @@ impl Told<'_> {
         select.collect::<Vec<_>>().join(&b" UNION ALL "[..])
     }
 }
-
-/// A name for a server that neither another one nor its own next life bears.
-pub(crate) const SERVER_STARTED: &str =
-    "pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time())";
 
 impl TransactionScript {
     pub(crate) fn new(random: [u8; 16], pinned: Pinned) -> TransactionScript {
@@ -185,8 +180,10 @@ impl TransactionScript {
                 let number = id.bytes().all(|b| b.is_ascii_digit());
                 number.then(|| {
                     Mark::Done(Transaction {
-                        id: id.into(),
-                        server_started: server_started.into(),
+                        sent: SentTransaction {
+                            id: id.into(),
+                            server_started: server_started.into(),
+                        },
                         changes: changes.into(),
                     })
                 })
@@ -233,8 +230,10 @@ mod tests {
                 (
                     "done\t42\t1.5\t9",
                     Some(Mark::Done(Transaction {
-                        id: "42".into(),
-                        server_started: "1.5".into(),
+                        sent: SentTransaction {
+                            id: "42".into(),
+                            server_started: "1.5".into(),
+                        },
                         changes: "9".into(),
                     })),
                 ),

@@ -283,13 +283,13 @@ impl Tap for RestoreTap {
         before.check_settings()?;
         composites::check(before.moved.as_deref(), &self.manifest)?;
         let transaction = before.transaction;
-        if transaction.server_started != self.server_started {
+        if transaction.sent.server_started != self.server_started {
             return Err(another_server().into());
         }
         if before.changes != transaction.changes {
             return Err(changed_later().into());
         }
-        let commit = self.script.commit(&transaction.id);
+        let commit = self.script.commit(&transaction.sent.id);
         self.commit.send(transaction)?;
         self.editor.insert("COMMIT", commit.as_bytes());
         self.write(&mut to)

@@ -1,18 +1,10 @@
 //! COMMIT of an undo, and what is known of it where the session came to no end.
 
-use crate::pg;
 use crate::pg::connection::Connection;
-use crate::process::cancel::Cancel;
-use crate::process::find::Tool;
+use crate::pg::sent_transaction::{SERVER_STARTED, SentTransaction};
 use crate::process::flow::{Passed, StreamError};
-use crate::process::run::{Input, run};
 use crate::undo::session::{Session, Step};
-use serde::Deserialize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
-/// How long the question after a lost answer may take.
-const ASKED_AGAIN: Duration = Duration::from_secs(10);
 
 /// How far it came; clones share it, so that it is known where the thread of the session was left
 /// behind.
@@ -30,21 +22,11 @@ pub(crate) struct Safety {
 #[derive(Debug, Default)]
 struct State {
     safety: Option<Safety>,
-    sent: Option<Transaction>,
+    sent: Option<SentTransaction>,
     committed: bool,
     /// Nobody waits for an answer any more: it is not sent any more either.
     closed: bool,
 }
-
-/// A name for a transaction that a server does not give out again in its next life.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-struct Transaction {
-    id: String,
-    server_started: String,
-}
-
-const SERVER_STARTED: &str =
-    "pg_catalog.date_part('epoch', pg_catalog.pg_postmaster_start_time())::pg_catalog.text";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
@@ -84,7 +66,7 @@ impl Commit {
             "SELECT pg_catalog.json_build_object('id', pg_catalog.pg_current_xact_id()::pg_catalog.text, \
              'server_started', {SERVER_STARTED})"
         );
-        let transaction: Transaction = session.one(name(), &query)?;
+        let transaction: SentTransaction = session.one(name(), &query)?;
         {
             let mut state = self.state();
             if state.closed {
@@ -110,36 +92,11 @@ impl Commit {
         match (committed, sent) {
             (true, _) => End::Committed,
             (false, None) => End::Untouched,
-            (false, Some(sent)) => ask(&sent, connection).unwrap_or(End::Unknown),
-        }
-    }
-}
-
-/// By another session, if it reaches the same server in the same life. The backend of a psql that went
-/// away may still be at work.
-fn ask(sent: &Transaction, connection: &Connection) -> Option<End> {
-    let psql = connection.tool(Tool::Psql).ok()?;
-    let id = &sent.id;
-    let question = pg::session::question(&format!(
-        "SELECT pg_xact_status('{id}'), {SERVER_STARTED};\n"
-    ));
-    let cancel = Cancel::none().with_limit(Some(ASKED_AGAIN));
-    let spec = pg::command::psql(&psql, connection);
-    let since = Instant::now();
-    loop {
-        let ran = run(&spec, Input::Bytes(question.clone().into()), &cancel);
-        let text = ran.ok().then(|| ran.text())?;
-        let (status, server_started) = text.trim().split_once('|')?;
-        if server_started != sent.server_started {
-            return None;
-        }
-        match status {
-            "committed" => return Some(End::Committed),
-            "aborted" => return Some(End::Untouched),
-            "in progress" if since.elapsed() < ASKED_AGAIN => {
-                std::thread::sleep(Duration::from_millis(100));
-            }
-            _ => return None,
+            (false, Some(sent)) => match sent.status(connection).as_deref() {
+                Some("committed") => End::Committed,
+                Some("aborted") => End::Untouched,
+                _ => End::Unknown,
+            },
         }
     }
 }
