@@ -6,7 +6,7 @@ use crate::base::error::{Error, Result};
 use crate::gnupg::binding::PreludeBinding;
 use crate::gnupg::packet_writer::MessageWriter;
 use crate::process::cancel::{Cancel, stopped};
-use crate::process::child::ExitKind;
+use crate::process::child::{ExitKind, HELD_OPEN};
 use crate::process::flow::StreamError;
 use crate::process::pipe::stream;
 use crate::store::partial::Partial;
@@ -49,6 +49,9 @@ pub(crate) fn encrypt_text(
         }
         (end, _) if !end.ok() => {
             return Err(failed(untrusted(format!("gpg ended with {end}"))));
+        }
+        (_, Some((_, Err(StreamError::HeldOpen)))) => {
+            return Err(failed(untrusted(format!("of gpg's output {HELD_OPEN}"))));
         }
         _ => {}
     }

@@ -27,6 +27,7 @@ use crate::undo::compared_table::{ComparedTable, compared_tables};
 use crate::undo::converse::{Subject, converse, names};
 use crate::undo::live_tables::{LiveTables, live_tables};
 use crate::undo::plan::Request;
+use crate::undo::structure;
 use crate::verify::dump_source::{self, DumpSource};
 use crate::verify::verification::Verification;
 
@@ -81,6 +82,11 @@ pub(crate) fn run(
         plan: None,
         written: Vec::new(),
     };
+    // Another table of the name, a partition that came since: its rows count as added.
+    let otherwise = structure::of_tables(&tables, &live, manifest).into_iter();
+    let otherwise: Vec<String> = otherwise
+        .map(|difference| format!("{}: {}", difference.object, difference.what))
+        .collect();
     let untouched = |error: Error| error.on_disk(End::Untouched.told());
     let (key, dump);
     if args.plaintext.is_some() {
@@ -110,7 +116,13 @@ pub(crate) fn run(
         database: live.session.place().to_string(),
         safety_run_id: commit.safety().map(|safety| safety.run_id),
         safety_sha256: commit.safety().map(|safety| safety.sha256),
-        notes: plan.notes.iter().cloned().chain(note).collect(),
+        notes: plan
+            .notes
+            .iter()
+            .cloned()
+            .chain(note)
+            .chain(otherwise)
+            .collect(),
         ..report(&plan, extent, &conversed.conversation.request, checks)
     };
     Ok(Answer {

@@ -7,12 +7,13 @@ use crate::process::flow::Passed;
 use crate::undo::commit::{Commit, Safety};
 use crate::undo::compare;
 use crate::undo::converse::Conversation;
+use crate::undo::final_rows::{CHOSEN, meets};
 use crate::undo::loaded_table::LoadedTable;
 use crate::undo::plan::{Plan, Request, plan};
 use crate::undo::planned::Planned;
 use crate::undo::refusal;
 use crate::undo::session::{Mode, Session, Step};
-use crate::undo::{sequences, statement, triggers};
+use crate::undo::{references, sequences, statement, triggers};
 use serde::Deserialize;
 
 /// How far it goes.
@@ -116,6 +117,18 @@ impl Undo {
         if plan.sha != sha {
             return Err(changed("rows were changed between the plan and the lock").into());
         }
+        // Who refers to such a row waits for this lock; who had done so before is seen now.
+        for table in plan.tables.iter().filter(|table| references::act_on(table)) {
+            lock_rows(session, table)?;
+        }
+        let allowed = self.request.options.allow_cascade;
+        let found = references::look(session, &plan.tables, allowed)?;
+        plan.refusals.extend(found.refusals);
+        plan.cascades = found.cascades;
+        if let Some(code) = refusal::code(&plan.refusals) {
+            return Err(refused(code, &plan).into());
+        }
+        session.pin()?;
         keep_differences(session, &plan.tables)?;
         let off = self.request.options.triggers == Triggers::Off;
         let alter = |session: &mut Session, sql: String| {
@@ -128,7 +141,10 @@ impl Undo {
         let step = Step::Rows("it wrote rows".into());
         self.written = session.one(step, &statement::statement(&plan.tables))?;
         let step = Step::Rows("it checked what was put off".into());
-        session.run(step, "SET CONSTRAINTS ALL IMMEDIATE;\n")?;
+        // Twice: a trigger that was put off may put off another one.
+        let now = "SET CONSTRAINTS ALL IMMEDIATE;\n";
+        session.run(step.clone(), now)?;
+        session.run(step, now)?;
         alter(session, AS_BEFORE.into())?;
         if off {
             alter(session, triggers::on(&plan.tables))?;
@@ -160,6 +176,19 @@ fn raise(session: &mut Session, plan: &mut Plan) -> Passed {
     }
     session.run(Step::Names("the end of the sequences".into()), "COMMIT;\n")?;
     session.settle(Step::Names("the end of the sequences".into()))
+}
+
+/// Live rows that are to be written.
+fn lock_rows(session: &mut Session, table: &Planned) -> Passed {
+    let loaded = &table.loaded;
+    let step = Step::Names(format!("it locked rows of {}", loaded.table.name));
+    let query = format!(
+        "SELECT pg_catalog.count(*) FROM (SELECT 1 FROM {} AS l, {} AS d WHERE {CHOSEN} AND {} FOR UPDATE OF l) AS t",
+        loaded.live.from(),
+        loaded.diff(),
+        meets(loaded)
+    );
+    session.one::<u64>(step, &query).map(drop)
 }
 
 /// A copy of the differences that are kept on purpose: the comparison afterwards must find these and

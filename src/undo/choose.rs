@@ -16,6 +16,8 @@ pub(crate) struct Chosen {
     pub added: u64,
     /// By --only, --where or --later.
     pub kept: u64,
+    /// Of these by --later, not surely written later.
+    pub kept_unsure: u64,
     /// Of those to be undone, written later: at most.
     pub later: u64,
     /// Of these, surely.
@@ -155,6 +157,12 @@ pub(crate) fn count(
         chosen("gone", "action = 'gone'"),
         chosen("added", "action = 'added'"),
         number("kept", "kept IS NOT NULL"),
+        number(
+            "kept_unsure",
+            &later.map_or_else(never, |later| {
+                format!("kept = 'later' AND NOT {}", later.is("xmin_live"))
+            }),
+        ),
         chosen(
             "later",
             &later.map_or_else(never, |later| later.may_be("xmin_live")),

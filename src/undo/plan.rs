@@ -75,6 +75,13 @@ pub(crate) fn plan(
         found = references::look(session, &tables, request.options.allow_cascade)?;
         refusals.extend(found.refusals);
     }
+    if !found.cascades.is_empty() {
+        found.notes.push(
+            "what refers to those rows in turn is not counted, and the backup that comes first holds none of them"
+                .into(),
+        );
+    }
+    found.notes.extend(tables.iter().filter_map(kept_unsure));
     later(&tables, request, &mut refusals);
     too_many(&tables, request.options.max_rows, &mut refusals);
     let fit = refusals.is_empty();
@@ -190,6 +197,18 @@ fn later(tables: &[Planned], request: &Request, refusals: &mut Vec<Refusal>) {
             });
         }
     }
+}
+
+/// Rows that are left as written later, and may be COMMAND's own.
+fn kept_unsure(table: &Planned) -> Option<String> {
+    let rows = table.chosen.kept_unsure;
+    (rows > 0).then(|| {
+        format!(
+            "{}: {} kept as written later may be COMMAND's: transactions were open when it ended",
+            table.loaded.table.name,
+            counted(rows, "row")
+        )
+    })
 }
 
 /// The rows that were written later cannot be left alone.

@@ -21,6 +21,26 @@ pub(crate) struct Found {
     pub notes: Vec<String>,
 }
 
+fn acts(action: ForeignKeyAction) -> bool {
+    !matches!(
+        action,
+        ForeignKeyAction::NoAction | ForeignKeyAction::Restrict
+    )
+}
+
+/// Whether an action of a key would change rows that refer to what is written of this table.
+pub(crate) fn act_on(table: &Planned) -> bool {
+    let live = &table.loaded.live;
+    let to = |key: &&ForeignKey| key.to == live.name || live.partitions.contains(&key.to);
+    let keys = live.foreign_keys.iter().filter(to);
+    keys.into_iter().any(|key| may_act(key, table))
+}
+
+fn may_act(key: &ForeignKey, to: &Planned) -> bool {
+    let chosen = &to.chosen;
+    chosen.deletes() > 0 && acts(key.on_delete) || chosen.updates() > 0 && acts(key.on_update)
+}
+
 /// A key, and which of its two tables are undone.
 struct Reference<'a> {
     key: &'a ForeignKey,
@@ -55,6 +75,10 @@ pub(crate) fn look(
             from: holds(&key.from),
             to: holds(&key.to),
         };
+        if !key.readable && !allow_cascade && reference.to.is_some_and(|to| may_act(key, to)) {
+            found.refusals.push(reference.unread());
+            continue;
+        }
         if !key.readable {
             found.notes.push(format!(
                 "not looked at: {}, for this role may not read {} or {}",
@@ -74,6 +98,23 @@ impl Reference<'_> {
             "it looked at the foreign key {} of {}",
             self.key.name, self.key.from
         ))
+    }
+
+    /// Rows of the referring table that nobody could count.
+    fn unread(&self) -> Refusal {
+        let ForeignKey { name, from, to, .. } = self.key;
+        Refusal {
+            reason: Reason::Cascade,
+            table: to.to_string(),
+            by: Some(name.clone()),
+            rows: None,
+            text: format!(
+                "rows of {from} that refer to it may be deleted or changed ({name}), and this role may not read them"
+            ),
+            hint: Some(format!(
+                "GRANT SELECT on {from}, so that they can be counted; or let it happen with --allow-cascade."
+            )),
+        }
     }
 
     /// `p` of the referenced table meets `c` of the referring one.

@@ -121,6 +121,12 @@ impl Session {
         self.run(Step::Names("the beginning of a transaction".into()), &sql)
     }
 
+    /// Sets the settings of the transaction again: a condition of the user's may have changed one.
+    pub(crate) fn pin(&mut self) -> Passed {
+        let sql = self.pinned.clone();
+        self.run(Step::Names("the settings of the session".into()), &sql)
+    }
+
     /// Sends statements that answer nothing. One that fails ends the session: the next question
     /// gets no answer.
     pub(crate) fn run(&mut self, step: Step, sql: &str) -> Passed {

@@ -53,8 +53,11 @@ pub(crate) fn statement(tables: &[Planned]) -> String {
             count("s", table.chosen.swapped),
         ));
     }
+    // A function takes a hundred arguments at most.
+    let told = told.iter().enumerate();
+    let told: Vec<String> = told.map(|(n, part)| format!("({n}, {part})")).collect();
     format!(
-        "WITH {}\nSELECT pg_catalog.json_build_array({})",
+        "WITH {}\nSELECT pg_catalog.json_agg(part ORDER BY n) FROM (VALUES {}) AS t(n, part)",
         parts.join(",\n"),
         told.join(", ")
     )

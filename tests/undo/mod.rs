@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout)]
 
 mod apply;
+mod beside;
 pub mod counts;
 mod damage;
 mod encodings;
