@@ -137,6 +137,8 @@ proptest! {
         let told = tokens(&text).0;
         // A command in the middle of a statement is taken out of it: no dump may hold one.
         let commands = told.iter().any(|token| token.starts_with("B "));
+        // Two strings side by side, which no statement has, are one where the comment between is gone.
+        let commands = commands || text.contains("E'") && text.contains("/*");
         for token in told.into_iter().filter(|_| !commands) {
             if let Some(statement) = token.strip_prefix("S ") && !statement.is_empty() {
                 prop_assert_eq!(tokens(&format!("{statement};")), (vec![token.clone()], true), "{}", text);
