@@ -41,8 +41,11 @@ pub(crate) fn of<C>(
                 Some(Step::Given(what)) => what.as_str(),
                 _ => "what was given",
             };
-            Error::new(Code::Usage, format!("{what} is no condition over the table's columns"))
-                .hint("Give an SQL expression that is true or false; what the server said of it is above.")
+            Error::new(
+                Code::Usage,
+                format!("{what} is no condition over the table's columns"),
+            )
+            .hint("Give an SQL expression that is true or false; the kind of its error is above.")
         }
         Blame::Consumer => {
             let at = match &step {
@@ -110,7 +113,8 @@ fn hint(end: &ExitKind, said: &[String]) -> &'static str {
 
 /// What psql said, without a text where a value of a row could stand in it.
 fn without_rows(mut report: StageReport, step: Option<&Step>) -> StageReport {
-    let names = matches!(step, Some(Step::Names(_) | Step::Given(_)));
+    // A condition that was given may build SQL of a row's values.
+    let names = matches!(step, Some(Step::Names(_)));
     report.said.retain(|line| names || !line.starts_with(TEXT));
     report
 }

@@ -132,3 +132,24 @@ fn a_condition_switches_nothing_off() {
         .exits(0);
     assert_eq!(test.sql("SELECT count(*) FROM chi"), "0");
 }
+
+/// The text of an error would hold what a condition made of a row.
+#[test]
+fn an_error_of_a_condition_shows_no_row() {
+    let test = Test::of(
+        "CREATE TABLE sx (id int PRIMARY KEY, v text); INSERT INTO sx VALUES (1, 'topsecret')",
+    );
+    backup_kept(&test, &["public.sx"]);
+    test.sql("UPDATE sx SET v = 'later'");
+    for condition in [
+        "query_to_xml('SELECT ' || v, true, true, '') IS NOT NULL",
+        "v::int > 0",
+        "nowhere > 0",
+    ] {
+        let ran = undo(&test)
+            .arg(format!("--where=public.sx: {condition}"))
+            .run();
+        let ran = ran.fails(2, &["the condition --where of public.sx", "ERROR "]);
+        ran.check(!ran.stderr.contains("topsecret"), "no row");
+    }
+}
