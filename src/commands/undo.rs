@@ -141,7 +141,7 @@ fn second_mark(verification: &Verification, live: &LiveTables) -> (Option<Moment
     match written_since::comparable(&after.mark, &live.session.mark) {
         Ok(()) => {
             let snapshot = after.mark.snapshot.clone();
-            let ended = None;
+            let ended = after.ended.clone();
             (Some(Moment { snapshot, ended }), None)
         }
         Err(error) => (None, Some(error.message)),
