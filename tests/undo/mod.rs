@@ -9,6 +9,7 @@ mod beside;
 pub mod counts;
 mod damage;
 mod encodings;
+mod foreseen;
 mod generator;
 mod kinds;
 mod later;
