@@ -1,0 +1,5 @@
+//! docs/recipes, the pages that need nothing but PostgreSQL and gpg. The others are in tests/tools.
+
+mod nightly;
+mod role;
+mod sql;
