@@ -1,0 +1,38 @@
+//! docs/recipes/sql-migrations.md, but for psql
+
+use crate::site::shop;
+use crate::support::{Page, WRITE};
+
+fn block(first: &str) -> String {
+    Page::open("docs/recipes/sql-migrations.md").beginning(first)
+}
+
+#[test]
+fn dbmate() {
+    let shop = shop();
+    shop.put(
+        "db/migrations/20261101000000_ship.sql",
+        &format!("-- migrate:up\n{WRITE}\n-- migrate:down\n"),
+    );
+    shop.guards(&block("# dbmate"), 125);
+    assert!(shop.path("envelope.json").exists());
+    let runs = shop.files();
+    shop.typed(&block("# dbmate")).run().exits(0);
+    assert_eq!(shop.files(), runs, "nothing was to be done");
+    // The trap.
+    let shop = crate::site::shop();
+    shop.put(
+        "db/migrations/20261101000000_first.sql",
+        "-- migrate:up\nCREATE TABLE a ();\n-- migrate:down\n",
+    );
+    shop.sql("DROP TABLE orders, order_line");
+    let ran = shop.typed(&block("# dbmate")).run();
+    ran.exits(125).says(&["public.orders"]);
+}
+
+#[test]
+fn sqlx() {
+    let shop = shop();
+    shop.put("migrations/20261101000000_ship.sql", WRITE);
+    shop.guards(&block("# sqlx"), 125);
+}
