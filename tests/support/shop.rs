@@ -1,7 +1,7 @@
 //! A host as the recipes presume it: what pgseal needs is in its config file and in HOME, and nothing in
 //! the environment.
 
-use super::{Page, Ran, Test, cluster, decrypt, keys, put_down};
+use super::{Page, Ran, Test, cluster, decrypt, keys, names, put_down};
 use std::ops::{Deref, DerefMut};
 
 const SCHEMA: &str = "
@@ -111,14 +111,20 @@ impl Shop {
     /// One backup is there, of the orders as they were, and they are not so any more.
     #[track_caller]
     pub fn sealed_before_the_write(&self) {
+        self.sealed_in("store");
+    }
+
+    /// The same, in another store.
+    #[track_caller]
+    pub fn sealed_in(&self, store: &str) {
         assert_eq!(self.shipped(), "5");
-        let files = self.files();
+        let files = names(&self.path(store));
         let mut runs = files
             .iter()
             .filter_map(|name| name.strip_suffix(".manifest.json"));
         let run = runs.next().unwrap();
         assert_eq!(runs.next(), None, "{files:?}");
-        let sql = decrypt(&self.store().join(format!("{run}.sql.gpg")));
+        let sql = decrypt(&self.path(store).join(format!("{run}.sql.gpg")));
         let sql = String::from_utf8(sql).unwrap();
         assert_eq!(sql.matches("\topen\n").count(), 5, "{sql}");
         assert!(!sql.contains("shipped"), "{sql}");

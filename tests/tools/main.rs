@@ -3,11 +3,15 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod actions;
 mod alembic;
+mod ansible;
 mod django;
+mod kubernetes;
 mod site;
 mod sql;
 #[path = "../support/mod.rs"]
 #[allow(dead_code, unused_imports)]
 mod support;
 mod units;
+mod yaml;

@@ -1,6 +1,6 @@
 //! The shop of the recipes, with the tools of others on PATH.
 
-use crate::support::{Shop, cluster};
+use crate::support::{Shop, WRITE, cluster};
 use std::path::Path;
 
 pub fn shop() -> Shop {
@@ -23,4 +23,14 @@ pub fn shop() -> Shop {
     let folder = shop.dir.clone();
     shop.set("PYTHONPATH", folder);
     shop
+}
+
+/// A migration of dbmate that ships the orders.
+pub fn dbmate_ships(shop: &Shop) {
+    dbmate_does(shop, &format!("-- migrate:up\n{WRITE}\n"));
+}
+
+pub fn dbmate_does(shop: &Shop, up: &str) {
+    let text = format!("{up}-- migrate:down\n");
+    shop.put("db/migrations/20261101000000_ship.sql", &text);
 }

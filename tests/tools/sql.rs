@@ -1,6 +1,6 @@
 //! docs/recipes/sql-migrations.md, but for psql
 
-use crate::site::shop;
+use crate::site::{dbmate_does, dbmate_ships, shop};
 use crate::support::{Page, WRITE};
 
 fn block(first: &str) -> String {
@@ -10,10 +10,7 @@ fn block(first: &str) -> String {
 #[test]
 fn dbmate() {
     let shop = shop();
-    shop.put(
-        "db/migrations/20261101000000_ship.sql",
-        &format!("-- migrate:up\n{WRITE}\n-- migrate:down\n"),
-    );
+    dbmate_ships(&shop);
     shop.guards(&block("# dbmate"), 125);
     assert!(shop.path("envelope.json").exists());
     let runs = shop.files();
@@ -21,10 +18,7 @@ fn dbmate() {
     assert_eq!(shop.files(), runs, "nothing was to be done");
     // The trap.
     let shop = crate::site::shop();
-    shop.put(
-        "db/migrations/20261101000000_first.sql",
-        "-- migrate:up\nCREATE TABLE a ();\n-- migrate:down\n",
-    );
+    dbmate_does(&shop, "-- migrate:up\nCREATE TABLE a ();\n");
     shop.sql("DROP TABLE orders, order_line");
     let ran = shop.typed(&block("# dbmate")).run();
     ran.exits(125).says(&["public.orders"]);
