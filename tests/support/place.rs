@@ -92,11 +92,16 @@ impl Place {
         std::fs::set_permissions(path, mode).unwrap();
     }
 
-    /// Puts a script on PATH, in front of a tool of that name.
+    /// Puts a bash script on PATH, in front of a tool of that name.
     pub fn script(&self, name: &str, script: &str) {
+        self.program(name, &format!("#!/bin/bash\n{script}\n"));
+    }
+
+    /// Puts a program on PATH that names its interpreter.
+    pub fn program(&self, name: &str, text: &str) {
         // Written elsewhere and moved: a fork of another test may hold a file being written, and
         // running it then fails (ETXTBSY).
-        let fresh = self.write("bin.new", &format!("#!/bin/bash\n{script}\n"));
+        let fresh = self.write("bin.new", text);
         self.mode(&fresh, 0o755);
         std::fs::rename(fresh, self.path("bin").join(name)).unwrap();
     }
