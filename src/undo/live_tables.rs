@@ -196,6 +196,8 @@ pub(crate) struct ForeignKey {
     pub validated: bool,
     /// The role may read both tables, all of their rows.
     pub readable: bool,
+    /// An index begins with one of `from_columns`.
+    pub indexed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

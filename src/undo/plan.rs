@@ -17,7 +17,7 @@ use crate::undo::refusal::{Reason, Refusal};
 use crate::undo::sequences::{self, Behind};
 use crate::undo::session::{Session, Step};
 use crate::undo::triggers::{self, FiringTrigger};
-use crate::undo::{fitness, references, statement, uniques};
+use crate::undo::{fitness, references, statement, unindexed, uniques};
 
 /// What is asked for.
 pub(crate) struct Request {
@@ -74,6 +74,7 @@ pub(crate) fn plan(
         refusals.extend(unfit(&tables, request));
         found = references::look(session, &tables, request.options.allow_cascade)?;
         refusals.extend(found.refusals);
+        found.notes.extend(unindexed::notes(session, &tables)?);
     }
     if !found.cascades.is_empty() {
         found.notes.push(
@@ -119,9 +120,7 @@ fn compared(
     if compared.by == By::Content {
         loaded.key = None;
     }
-    // The planner knows nothing else of it.
-    let step = Step::Rows(format!("it counted differences of {}", loaded.table.name));
-    session.run(step, &format!("ANALYZE {};\n", loaded.diff()))?;
+    analyze(session, &loaded)?;
     let chosen = choose::choose(session, &loaded, &request.options, request.later.as_ref())?;
     let written_by = match chosen.changed + chosen.added {
         0 => Vec::new(),
@@ -136,6 +135,12 @@ fn compared(
     })
 }
 
+/// The planner knows nothing else of the differences, and would take a few for a scan each.
+fn analyze(session: &mut Session, table: &LoadedTable) -> Passed {
+    let step = Step::Rows(format!("it counted differences of {}", table.table.name));
+    session.run(step, &format!("ANALYZE {};\n", table.diff()))
+}
+
 /// Which rows are deleted and inserted again, and which columns are set.
 fn look(
     session: &mut Session,
@@ -147,6 +152,7 @@ fn look(
         return Ok(());
     }
     uniques::look(session, &table.loaded, refusals)?;
+    analyze(session, &table.loaded)?;
     table.chosen = choose::count(session, &table.loaded, request.later.as_ref())?;
     let step = Step::Rows(format!(
         "it looked at columns of {}",
