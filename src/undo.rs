@@ -33,4 +33,5 @@ pub(crate) mod session;
 pub(crate) mod statement;
 pub(crate) mod structure;
 pub(crate) mod triggers;
+pub(crate) mod unindexed;
 pub(crate) mod uniques;

@@ -7,6 +7,7 @@ use crate::pg::connection::Connection;
 use crate::pg::encoding::Encoding;
 use crate::pg::mark::Mark;
 use crate::pg::place::Place;
+use crate::pg::restrict;
 use crate::pg::server_hint::connection_hint;
 use crate::process::cancel::Cancel;
 use crate::process::find::Tool;
@@ -177,6 +178,8 @@ pub(crate) struct ForeignKey {
     pub validated: bool,
     /// The role may read both tables, all of their rows.
     pub readable: bool,
+    /// An index begins with one of `from_columns`.
+    pub indexed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -208,20 +211,17 @@ pub(crate) fn live_tables(
         ("lock_timeout", connection.lock_wait.as_millis().to_string()),
     ]);
     let question = pg::session::question(QUERY);
-    // A restricted psql does not set variables: the two lines only ask whether it knows the word.
-    let script = format!("\\restrict pgseal\n\\unrestrict pgseal\n{variables}{question}");
+    let script = format!("{}{variables}{question}", restrict::ASKED);
     let spec = pg::command::psql(&psql, connection);
     let what = "cannot ask the database";
     let ran = run(&spec, Input::Bytes(script.into()), cancel);
     let ran = connection.answered(ran, Code::Database, what);
     let ran = ran.map_err(|error| {
-        let said = error
-            .said()
-            .fold(String::new(), |all, line| all + line + "\n");
-        if said.contains("invalid command \\restrict") {
-            return no_restrict(&psql);
-        }
+        let error = restrict::explained(error, &psql);
         if error.hints.is_empty() {
+            let said = error
+                .said()
+                .fold(String::new(), |all, line| all + line + "\n");
             error.hint(connection_hint(&said))
         } else {
             error
@@ -233,14 +233,6 @@ pub(crate) fn live_tables(
     })?;
     live.session.container = connection.container_name();
     Ok(live)
-}
-
-fn no_restrict(psql: &str) -> Error {
-    let what =
-        format!("`{psql}` has no \\restrict, so what stands in a dump could run commands here");
-    Error::new(Code::ToolUnfit, what).hint(
-        "Install a minor release of August 2025 or later: apt-get install --only-upgrade postgresql-client",
-    )
 }
 
 impl LiveSession {

@@ -191,7 +191,11 @@ SELECT json_build_object(
         'readable', (
           SELECT bool_and(has_schema_privilege(c.relnamespace, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
             AND NOT row_security_active(c.oid))
-          FROM pg_class c WHERE c.oid IN (k.conrelid, k.confrelid)))
+          FROM pg_class c WHERE c.oid IN (k.conrelid, k.confrelid)),
+        'indexed', EXISTS (
+          SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+          WHERE i.indrelid = k.conrelid AND i.indisvalid AND i.indpred IS NULL
+            AND i.indkey[0] = ANY (k.conkey) AND m.amname IN ('btree', 'hash')))
         ORDER BY k.conrelid, k.conname), '[]')
       FROM pg_constraint k JOIN relation f ON f.oid = k.conrelid JOIN relation r ON r.oid = k.confrelid
       WHERE k.contype = 'f' AND k.conparentid = 0

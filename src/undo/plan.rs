@@ -18,7 +18,7 @@ use crate::undo::refusal::{Reason, Refusal};
 use crate::undo::sequences::{self, Behind};
 use crate::undo::session::{Session, Step};
 use crate::undo::triggers::{self, FiringTrigger};
-use crate::undo::{constraints, fitness, later, references, statement, uniques};
+use crate::undo::{constraints, fitness, later, references, statement, unindexed, uniques};
 
 /// What is asked for.
 pub(crate) struct Request {
@@ -84,6 +84,7 @@ pub(crate) fn plan(
         found = references::look(session, &tables, request.options.allow_cascade)?;
         found.notes.append(&mut notes);
         refusals.extend(found.refusals);
+        found.notes.extend(unindexed::notes(session, &tables)?);
     }
     if !found.cascades.is_empty() {
         found.notes.push(
@@ -131,9 +132,7 @@ fn compared(
     let not_unique = loaded.key().filter(|_| compared.key.is_none());
     let not_unique = not_unique.map(|key| key.index.clone());
     loaded.keys = compared.key.into_iter().collect();
-    // The planner knows nothing else of it.
-    let step = Step::Rows(format!("it counted differences of {}", loaded.table.name));
-    session.run(step, &format!("ANALYZE {};\n", loaded.diff()))?;
+    analyze(session, &loaded)?;
     let chosen = choose::choose(session, &loaded, request)?;
     let written_by = match chosen.changed + chosen.added {
         0 => Vec::new(),
@@ -149,6 +148,12 @@ fn compared(
     })
 }
 
+/// The planner knows nothing else of the differences, and would take a few for a scan each.
+fn analyze(session: &mut Session, table: &LoadedTable) -> Passed {
+    let step = Step::Rows(format!("it counted differences of {}", table.table.name));
+    session.run(step, &format!("ANALYZE {};\n", table.diff()))
+}
+
 /// Which rows are deleted and inserted again, and which columns are set.
 fn look(
     session: &mut Session,
@@ -162,6 +167,7 @@ fn look(
     }
     constraints::look(session, table, refusals, notes)?;
     uniques::look(session, table, refusals)?;
+    analyze(session, &table.loaded)?;
     table.chosen = choose::count(session, &table.loaded, request)?;
     let step = Step::Rows(format!(
         "it looked at columns of {}",

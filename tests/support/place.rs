@@ -92,11 +92,16 @@ impl Place {
         std::fs::set_permissions(path, mode).unwrap();
     }
 
-    /// Puts a script on PATH, in front of a tool of that name.
+    /// Puts a bash script on PATH, in front of a tool of that name.
     pub fn script(&self, name: &str, script: &str) {
+        self.program(name, &format!("#!/bin/bash\n{script}\n"));
+    }
+
+    /// Puts a program on PATH that names its interpreter.
+    pub fn program(&self, name: &str, text: &str) {
         // Written elsewhere and moved: a fork of another test may hold a file being written, and
         // running it then fails (ETXTBSY).
-        let fresh = self.write("bin.new", &format!("#!/bin/bash\n{script}\n"));
+        let fresh = self.write("bin.new", text);
         self.mode(&fresh, 0o755);
         std::fs::rename(fresh, self.path("bin").join(name)).unwrap();
     }
@@ -115,6 +120,28 @@ impl Place {
                 "real={real}\ncase \" $* \" in {when}) ;; *) exec $real \"$@\" ;; esac\n{script}"
             ),
         );
+    }
+
+    /// A server for proofs whose folder holds the psql that a test puts on PATH.
+    pub fn server_with_psql_of_path(&self) -> PathBuf {
+        let tools = self.path("server");
+        std::fs::create_dir(&tools).unwrap();
+        let link = |from: PathBuf, name: &str| {
+            std::os::unix::fs::symlink(from, tools.join(name)).unwrap();
+        };
+        link(super::bin().join("initdb"), "initdb");
+        link(super::bin().join("postgres"), "postgres");
+        link(self.path("bin/psql"), "psql");
+        self.script("pg_config", &format!("echo {}", tools.display()));
+        // Its owner is another user, where we are root.
+        self.mode(&self.dir, 0o755);
+        tools
+    }
+
+    /// A psql of before August 2025.
+    pub fn shim_psql_without_restrict(&self) {
+        let script = "sed 's/^\\\\restrict/\\\\no_such_command/' | $real \"$@\" 2> >(sed 's/no_such_command/restrict/' >&2)";
+        self.shim("psql", "*", script);
     }
 
     /// pg_dump, but for its version.

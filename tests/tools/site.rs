@@ -1,0 +1,36 @@
+//! The shop of the recipes, with the tools of others on PATH.
+
+use crate::support::{Shop, WRITE, cluster};
+use std::path::Path;
+
+pub fn shop() -> Shop {
+    let mut shop = Shop::new();
+    let tools = std::env::var("PGSEAL_TOOLS");
+    let tools =
+        tools.unwrap_or_else(|_| panic!("PGSEAL_TOOLS is not set: run scripts/test --recipes"));
+    let path = format!("{}:{tools}:/usr/bin:/bin", shop.path("bin").display());
+    shop.set("PATH", path);
+    let url = format!(
+        "postgres://{}@localhost/{}?host={}",
+        shop.here("shop_owner"),
+        shop.db,
+        cluster().dir.display()
+    );
+    shop.set("DATABASE_URL", url);
+    shop.set("PYTHONDONTWRITEBYTECODE", "1");
+    let bridge = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/backup_runner.py");
+    std::fs::copy(bridge, shop.path("backup_runner.py")).unwrap();
+    let folder = shop.dir.clone();
+    shop.set("PYTHONPATH", folder);
+    shop
+}
+
+/// A migration of dbmate that ships the orders.
+pub fn dbmate_ships(shop: &Shop) {
+    dbmate_does(shop, &format!("-- migrate:up\n{WRITE}\n"));
+}
+
+pub fn dbmate_does(shop: &Shop, up: &str) {
+    let text = format!("{up}-- migrate:down\n");
+    shop.put("db/migrations/20261101000000_ship.sql", &text);
+}
