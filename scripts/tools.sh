@@ -16,11 +16,11 @@ need_recipe_tools() {
       die 4 "pip could not install what $list names"
     touch "$venv/complete"
   fi
-  sqlx=$cache/sqlx-0.9.0
+  sqlx=$cache/sqlx-0.8.6
   if [[ ! -x $sqlx/bin/sqlx ]]; then
     heading "Building sqlx-cli into $sqlx"
     CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off cargo install --quiet --locked \
-      --no-default-features --features postgres --root "$sqlx" sqlx-cli@0.9.0 >&2 || die 4 "sqlx-cli could not be built"
+      --no-default-features --features postgres --root "$sqlx" sqlx-cli@0.8.6 >&2 || die 4 "sqlx-cli could not be built"
   fi
   PGSEAL_TOOLS=$venv/bin:$sqlx/bin
   export PGSEAL_TOOLS
