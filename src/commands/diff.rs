@@ -23,7 +23,8 @@ use crate::undo::converse::{Subject, converse, names};
 use crate::undo::counts;
 use crate::undo::definitions::{Asked, Definitions};
 use crate::undo::diff::{Diff, DiffRow, TableDiff, Value, Values};
-use crate::undo::live_tables::{Identity, LiveKind, live_tables};
+use crate::undo::live_column::Identity;
+use crate::undo::live_tables::{LiveKind, live_tables};
 use crate::undo::structure::{self, Difference};
 use crate::verify::dump_source::{self, DumpSource};
 

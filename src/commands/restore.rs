@@ -74,6 +74,7 @@ pub(crate) fn run(
     }
     let options = RestoreOptions {
         skip_external: args.skip_external,
+        older_target: args.older_target,
         proof: false,
         prelude_must_be_bound: !args.origin_unproved && !verification.origin.manifest,
     };

@@ -21,11 +21,11 @@ use crate::report::undo::{UndoReport, UndoResult};
 use crate::store::folder::Store;
 use crate::store::manifest::Manifest;
 use crate::undo::apply::{Extent, SafetyBackup, Undo};
-use crate::undo::choose::LaterThan;
 use crate::undo::commit::{Commit, End, Safety};
 use crate::undo::compared_table::{ComparedTable, compared_tables};
 use crate::undo::converse::{Subject, converse, names};
 use crate::undo::live_tables::{LiveTables, live_tables};
+use crate::undo::moment::Moment;
 use crate::undo::plan::Request;
 use crate::undo::structure;
 use crate::verify::dump_source::{self, DumpSource};
@@ -70,6 +70,7 @@ pub(crate) fn run(
         request: Request {
             options,
             header: format!("{} {}", manifest.run_id, manifest.envelope.sha256),
+            backup: backup_moment(manifest, &live),
             later,
             dropped: dropped(&tables, &live),
             session: live.session.clone(),
@@ -133,20 +134,28 @@ pub(crate) fn run(
 }
 
 /// What tells rows that were written later, or why there is no such thing.
-fn second_mark(
-    verification: &Verification,
-    live: &LiveTables,
-) -> (Option<LaterThan>, Option<String>) {
+fn second_mark(verification: &Verification, live: &LiveTables) -> (Option<Moment>, Option<String>) {
     let Some(after) = &verification.after else {
         return (None, None);
     };
     match written_since::comparable(&after.mark, &live.session.mark) {
         Ok(()) => {
             let snapshot = after.mark.snapshot.clone();
-            (Some(LaterThan { snapshot }), None)
+            let ended = None;
+            (Some(Moment { snapshot, ended }), None)
         }
         Err(error) => (None, Some(error.message)),
     }
+}
+
+/// What tells rows that were written since the backup.
+fn backup_moment(manifest: &Manifest, live: &LiveTables) -> Option<Moment> {
+    let mark = manifest.mark.as_ref()?;
+    written_since::comparable(mark, &live.session.mark).ok()?;
+    Some(Moment {
+        snapshot: mark.snapshot.clone(),
+        ended: None,
+    })
 }
 
 fn options(args: &words::Undo, settings: &Settings) -> UndoOptions {

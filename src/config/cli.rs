@@ -178,6 +178,9 @@ pub(crate) struct Restore {
     /// is listed
     #[arg(long)]
     pub skip_external: bool,
+    /// Restore into a server older than the dump's pg_dump: settings that it does not know are left out
+    #[arg(long)]
+    pub older_target: bool,
     /// Read the secret key's passphrase from this descriptor [default: the agent asks]
     #[arg(long, value_name = "N")]
     pub passphrase_fd: Option<u32>,
@@ -239,6 +242,9 @@ pub(crate) struct ProveRestore {
     /// Folder for the throw-away cluster, on a disk [default: memory, if it fits]
     #[arg(long, value_name = "DIR")]
     pub scratch_dir: Option<PathBuf>,
+    /// Prove it with a server of the version that was backed up, as `restore --older-target`
+    #[arg(long)]
+    pub older_target: bool,
     /// Read the secret key's passphrase from this descriptor [default: the agent asks]
     #[arg(long, value_name = "N")]
     pub passphrase_fd: Option<u32>,

@@ -147,7 +147,7 @@ fn by_key(table: &LoadedTable, key: &Key) -> String {
             at.and_then(|at| values.get(at).cloned())
                 .unwrap_or_default()
         };
-        format!("{} {} {}", of(&live), column.equals, of(&sealed))
+        column.same(&of(&live), &of(&sealed))
     });
     let on: Vec<String> = on.collect();
     let (row_live, row_sealed, row_type) = (row(&live), row(&sealed), table.row_type());

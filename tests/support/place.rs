@@ -122,6 +122,28 @@ impl Place {
         );
     }
 
+    /// A server for proofs whose folder holds the psql that a test puts on PATH.
+    pub fn server_with_psql_of_path(&self) -> PathBuf {
+        let tools = self.path("server");
+        std::fs::create_dir(&tools).unwrap();
+        let link = |from: PathBuf, name: &str| {
+            std::os::unix::fs::symlink(from, tools.join(name)).unwrap();
+        };
+        link(super::bin().join("initdb"), "initdb");
+        link(super::bin().join("postgres"), "postgres");
+        link(self.path("bin/psql"), "psql");
+        self.script("pg_config", &format!("echo {}", tools.display()));
+        // Its owner is another user, where we are root.
+        self.mode(&self.dir, 0o755);
+        tools
+    }
+
+    /// A psql of before August 2025.
+    pub fn shim_psql_without_restrict(&self) {
+        let script = "sed 's/^\\\\restrict/\\\\no_such_command/' | $real \"$@\" 2> >(sed 's/no_such_command/restrict/' >&2)";
+        self.shim("psql", "*", script);
+    }
+
     /// pg_dump, but for its version.
     pub fn shim_dump(&self, script: &str) {
         self.shim("pg_dump", "*--table=*", script);

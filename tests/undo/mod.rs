@@ -6,6 +6,7 @@
 
 mod apply;
 mod beside;
+mod cost;
 pub mod counts;
 mod damage;
 mod encodings;
