@@ -13,7 +13,7 @@ need_recipe_tools() {
     rm -rf "$venv"
     python3 -m venv "$venv"
     "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$list" >&2 ||
-      die 4 "pip could not install what $list names"
+      die 4 "pip could not install what $list names; it takes Python 3.11 to 3.13"
     touch "$venv/complete"
   fi
   sqlx=$cache/sqlx-0.8.6
