@@ -18,7 +18,7 @@ pub(crate) fn meets(table: &LoadedTable) -> String {
 
 /// The same for a live row whose key is called otherwise.
 pub(crate) fn meets_by(table: &LoadedTable, live: impl Fn(&str) -> String) -> String {
-    let columns = table.key.iter().flat_map(|key| &key.columns);
+    let columns = table.key().into_iter().flat_map(|key| &key.columns);
     let equal = columns.map(|column| column.is_of(&live(&quoted(&column.name)), "(d.live)"));
     equal.collect::<Vec<_>>().join(" AND ")
 }
@@ -65,7 +65,7 @@ pub(crate) fn all(table: &LoadedTable, columns: &[String]) -> String {
             .map(|name| format!("{alias}.{}", quoted(name)));
         names.collect::<Vec<_>>().join(", ")
     };
-    if table.key.is_none() {
+    if table.keys.is_empty() {
         return format!("SELECT {} FROM {} AS l", names("l"), table.live.from());
     }
     format!(

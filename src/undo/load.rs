@@ -51,7 +51,7 @@ impl Loader {
                     live,
                     columns: Vec::new(),
                     gone: Vec::new(),
-                    key: None,
+                    keys: Vec::new(),
                 };
                 Loading {
                     loaded,
@@ -170,7 +170,7 @@ impl Loading {
                 loaded.gone.push(String::from_utf8_lossy(name).into_owned());
             }
         }
-        loaded.find_key();
+        loaded.find_keys();
         self.names = Some(names);
         session.begin(Mode::Write)?;
         let step = Step::Names(format!(

@@ -22,8 +22,8 @@ pub(crate) struct LoadedTable {
     pub columns: Vec<SharedColumn>,
     /// Names of columns that only the backup has.
     pub gone: Vec<String>,
-    /// None where the rows are compared as a multiset.
-    pub key: Option<Key>,
+    /// Of which the first is tried first; once compared, that one alone. None: as a multiset.
+    pub keys: Vec<Key>,
 }
 
 /// A column of the backup and of the live table.
@@ -34,7 +34,7 @@ pub(crate) struct SharedColumn {
     pub sealed_type: Option<String>,
 }
 
-/// The primary key, else an immediate unique index of all rows, of columns that are NOT NULL.
+/// The primary key, or an immediate unique index of all rows, of columns that are NOT NULL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Key {
     pub index: String,
@@ -140,13 +140,17 @@ impl LoadedTable {
         columns.filter(move |column| !column.generated && !shared(column))
     }
 
-    /// Chooses the key, once the columns are known.
-    pub(crate) fn find_key(&mut self) {
+    pub(crate) fn key(&self) -> Option<&Key> {
+        self.keys.first()
+    }
+
+    /// Finds the keys, once the columns are known.
+    pub(crate) fn find_keys(&mut self) {
         let usable = self.live.uniques.iter();
-        let mut usable = usable.filter(|unique| {
+        let usable = usable.filter(|unique| {
             unique.immediate && unique.whole && !unique.exclusion && unique.part.is_none()
         });
-        self.key = usable.find_map(|unique| {
+        let keys = usable.filter_map(|unique| {
             let columns = unique.columns.iter().map(|column| {
                 let mut shared = self.columns.iter();
                 let shared = shared.find(|shared| shared.live.number == column.number)?;
@@ -170,6 +174,7 @@ impl LoadedTable {
                 columns,
             })
         });
+        self.keys = keys.collect();
     }
 
     /// Makes the temporary tables, empty.

@@ -9,7 +9,7 @@ pub(crate) struct Moment {
     pub snapshot: String,
     /// Transactions between its xmin and xmax that had ended and wrote rows of the tables; None where
     /// nobody noted them.
-    pub ended: Option<Vec<String>>,
+    pub ended: Option<Vec<u32>>,
 }
 
 impl Moment {
@@ -23,7 +23,7 @@ impl Moment {
         match self.ended.as_deref() {
             None | Some([]) => since,
             Some(ended) => {
-                let ended: Vec<String> = ended.iter().map(|id| literal(id)).collect();
+                let ended: Vec<String> = ended.iter().map(|id| format!("'{id}'")).collect();
                 format!(
                     "({since} AND {xmin}::pg_catalog.text NOT IN ({}))",
                     ended.join(", ")

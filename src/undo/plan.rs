@@ -6,7 +6,7 @@ use crate::base::text::counted;
 use crate::config::undo::UndoOptions;
 use crate::process::flow::{Passed, StreamError};
 use crate::undo::choose;
-use crate::undo::compare::{self, By};
+use crate::undo::compare;
 use crate::undo::compared_table::ComparedTable;
 use crate::undo::final_rows::CHOSEN;
 use crate::undo::live_tables::LiveSession;
@@ -31,6 +31,8 @@ pub(crate) struct Request {
     pub later: Option<Moment>,
     /// Of the backup, and not there any more.
     pub dropped: Vec<ComparedTable>,
+    /// What brings these back.
+    pub bring_back: String,
     pub session: LiveSession,
 }
 
@@ -60,7 +62,9 @@ pub(crate) fn plan(
     token: &[u8],
 ) -> Result<Plan, StreamError> {
     choose::check_tables(&request.options, loaded)?;
-    let mut refusals: Vec<Refusal> = request.dropped.iter().map(fitness::dropped).collect();
+    let dropped = request.dropped.iter();
+    let dropped = dropped.map(|table| fitness::dropped(table, &request.bring_back));
+    let mut refusals: Vec<Refusal> = dropped.collect();
     let mut tables = Vec::new();
     for table in loaded {
         refusals.extend(fitness::of_table(table));
@@ -125,9 +129,9 @@ fn compared(
 ) -> Result<Planned, StreamError> {
     let mut loaded = table.clone();
     let compared = compare::compare(session, &loaded)?;
-    if compared.by == By::Content {
-        loaded.key = None;
-    }
+    let not_unique = loaded.key().filter(|_| compared.key.is_none());
+    let not_unique = not_unique.map(|key| key.index.clone());
+    loaded.keys = compared.key.into_iter().collect();
     analyze(session, &loaded)?;
     let chosen = choose::choose(session, &loaded, request)?;
     let written_by = match chosen.changed + chosen.added {
@@ -139,6 +143,7 @@ fn compared(
         counts: compared.counts,
         chosen,
         written_by,
+        not_unique,
         set: Vec::new(),
     })
 }
@@ -226,7 +231,7 @@ fn lines(table: &LoadedTable) -> String {
              pg_catalog.getdatabaseencoding())), 'hex')"
         )
     };
-    let key = table.key.iter().flat_map(|key| &key.columns);
+    let key = table.key().into_iter().flat_map(|key| &key.columns);
     let key: Vec<String> = key
         .map(|column| {
             let name = quoted(&column.name);

@@ -30,7 +30,7 @@ pub(crate) fn look(
     refusals: &mut Vec<Refusal>,
 ) -> Passed {
     let table = &planned.loaded;
-    let key = table.key.as_ref().map(|key| key.index.as_str());
+    let key = table.key().map(|key| key.index.as_str());
     for unique in &table.live.uniques {
         let is_key = unique.part.is_none() && Some(unique.name.as_str()) == key;
         if is_key || unique.columns.iter().any(|c| c.equals.is_none()) {
@@ -170,7 +170,7 @@ impl Values<'_> {
     /// of the other; nothing where it stays.
     fn taken(&self) -> String {
         let (table, back, values) = (self.table, self.back(), &self.values);
-        let names = table.key.iter().flat_map(|key| &key.columns);
+        let names = table.key().into_iter().flat_map(|key| &key.columns);
         let names: Vec<String> = names.map(|column| quoted(&column.name)).collect();
         let key = names.iter().enumerate();
         let key: String = key

@@ -379,3 +379,31 @@ fn told(case: &Case, plan: &Ran) {
     };
     assert_eq!(refusal["code"], code);
 }
+
+/// What no plan can know: the server's error says what stands against the rows, and nothing is changed.
+#[test]
+fn what_only_the_server_knows_is_said_in_plain_words() {
+    let test = Test::of(A);
+    backup_kept(&test, &["public.a"]);
+    test.sql(
+        "UPDATE a SET t = 'y'; CREATE FUNCTION known(v text) RETURNS bool LANGUAGE sql AS $$SELECT v = 'y'$$;
+         ALTER TABLE a ADD CONSTRAINT known CHECK (known(t))",
+    );
+    let damage = content(&test.db);
+    let plan = undo(&test).run().exits(0);
+    plan.check(
+        plan.stdout
+            .contains("not looked at: the check constraint known of public.a"),
+        "said",
+    );
+    let ran = apply(&test).run().fails(
+        4,
+        &[
+            "the server does not take rows of the backup while it wrote rows: check_violation, schema public, table a, constraint known",
+            "nothing was changed in the tables",
+            "Drop it for the undo",
+        ],
+    );
+    ran.check(!ran.stderr.contains("'x'"), "no value");
+    assert_eq!(content(&test.db), damage);
+}
