@@ -183,6 +183,11 @@ impl World {
     }
 
     fn nothing_is_left(&self) {
+        let mut logs = Command::new(&self.client);
+        let logs = text(&logs.args(["logs", &self.container]).output().unwrap());
+        // The server is the container's first process, and gets whatever is orphaned in it.
+        let crashed = logs.contains("was terminated by signal");
+        assert!(!crashed, "the server took an orphan for a backend: {logs}");
         let since = Instant::now();
         loop {
             let left = self.left();
