@@ -224,9 +224,13 @@ impl Child {
 }
 
 fn expression(spec: &CommandSpec) -> duct::Expression {
-    duct::cmd(&spec.program, &spec.args)
+    let command = duct::cmd(&spec.program, &spec.args)
         .full_env(spec.env.iter().cloned())
-        .unchecked()
+        .unchecked();
+    match spec.dir {
+        Some(dir) => command.dir(dir),
+        None => command,
+    }
 }
 
 /// Collects the command that ended it; one that still runs by then hangs.

@@ -10,6 +10,7 @@ mod cost;
 pub mod counts;
 mod damage;
 mod encodings;
+mod foreseen;
 mod generator;
 mod kinds;
 mod later;
