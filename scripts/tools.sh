@@ -13,14 +13,14 @@ need_recipe_tools() {
     rm -rf "$venv"
     python3 -m venv "$venv"
     "$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$list" >&2 ||
-      die 4 "pip could not install what $list names"
+      die 4 "pip could not install what $list names; it takes Python 3.11 to 3.13"
     touch "$venv/complete"
   fi
-  sqlx=$cache/sqlx-0.9.0
+  sqlx=$cache/sqlx-0.8.6
   if [[ ! -x $sqlx/bin/sqlx ]]; then
     heading "Building sqlx-cli into $sqlx"
     CARGO_PROFILE_RELEASE_OPT_LEVEL=0 CARGO_PROFILE_RELEASE_LTO=off cargo install --quiet --locked \
-      --no-default-features --features postgres --root "$sqlx" sqlx-cli@0.9.0 >&2 || die 4 "sqlx-cli could not be built"
+      --no-default-features --features postgres --root "$sqlx" sqlx-cli@0.8.6 >&2 || die 4 "sqlx-cli could not be built"
   fi
   PGSEAL_TOOLS=$venv/bin:$sqlx/bin
   export PGSEAL_TOOLS

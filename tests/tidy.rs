@@ -466,3 +466,14 @@ fn pages_are_listed_and_links_lead_somewhere() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+#[test]
+fn every_recipe_is_run_by_a_test() {
+    let tests = files("tests").into_iter();
+    let tests: String = tests.map(|(_, text)| text).collect();
+    for entry in std::fs::read_dir(root().join("docs/recipes")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let opened = format!("Page::open(\"docs/recipes/{name}\")");
+        assert!(tests.contains(&opened), "no test opens {name}");
+    }
+}

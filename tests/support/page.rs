@@ -1,6 +1,5 @@
 //! Pages of the documentation, whose blocks are run as they stand there.
 
-use super::{Pgseal, Place};
 use std::path::Path;
 
 pub struct Page {
@@ -97,15 +96,5 @@ impl Page {
         assert!(found.next().is_none(), "{} has {name} twice", self.name);
         let block = block.unwrap_or_else(|| panic!("{} has no file {name}", self.name));
         block.text
-    }
-}
-
-impl Place {
-    /// What a reader types into a shell in the test's folder, with pgseal on PATH.
-    pub fn typed(&self, script: &str) -> Pgseal<'_> {
-        let ours = Path::new(env!("CARGO_BIN_EXE_pgseal")).parent().unwrap();
-        let path = format!("{}:{}", ours.display(), self.env["PATH"].display());
-        self.command(&["bash", "-euo", "pipefail", "-c", script])
-            .env("PATH", path)
     }
 }

@@ -163,6 +163,14 @@ impl Place {
         Pgseal::new(self).program(argv[0]).args(&argv[1..])
     }
 
+    /// What a reader types into a shell in the test's folder, with pgseal on PATH.
+    pub fn typed(&self, script: &str) -> Pgseal<'_> {
+        let ours = Path::new(env!("CARGO_BIN_EXE_pgseal")).parent().unwrap();
+        let path = format!("{}:{}", ours.display(), self.env["PATH"].display());
+        self.command(&["bash", "-euo", "pipefail", "-c", script])
+            .env("PATH", path)
+    }
+
     pub(super) fn heard(&self, ran: &Ran) {
         *self.heard.borrow_mut() += &format!("{}{}", ran.stdout, ran.stderr);
     }

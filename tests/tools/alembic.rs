@@ -1,6 +1,6 @@
 //! docs/recipes/alembic.md
 
-use crate::site::shop;
+use crate::site::{prints_the_envelope, shop};
 use crate::support::{Page, Shop, WRITE};
 
 /// By guard only, as `alembic init` would have made it.
@@ -46,10 +46,7 @@ fn guard_in_front() {
 fn env_py_refuses() {
     let shop = site(&page().file("migrations/env.py"), WRITE);
     let ran = shop.guards("alembic upgrade head", 1);
-    ran.check(
-        ran.stdout.contains("artifact_ref"),
-        "the envelope is printed",
-    );
+    prints_the_envelope(&shop, &ran);
 }
 
 #[test]

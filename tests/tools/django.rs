@@ -1,6 +1,6 @@
 //! docs/recipes/django.md
 
-use crate::site::shop;
+use crate::site::{prints_the_envelope, shop};
 use crate::support::{Page, Shop, WRITE};
 
 const MANAGE: &str = "
@@ -73,10 +73,7 @@ fn guard_in_front() {
 fn a_command_of_ones_own() {
     let shop = with_a_command();
     let ran = shop.guards("python manage.py migrate", 1);
-    ran.check(
-        ran.stderr.contains("artifact_ref"),
-        "the envelope is printed",
-    );
+    prints_the_envelope(&shop, &ran);
     let runs = shop.files();
     for looks in ["--plan", "--check"] {
         shop.typed(&format!("python manage.py migrate {looks}"))

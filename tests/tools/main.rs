@@ -6,6 +6,7 @@
 mod actions;
 mod alembic;
 mod ansible;
+mod compose;
 mod django;
 mod kubernetes;
 mod site;

@@ -1,6 +1,6 @@
 //! The shop of the recipes, with the tools of others on PATH.
 
-use crate::support::{Shop, WRITE, cluster};
+use crate::support::{Ran, Shop, WRITE, cluster};
 use std::path::Path;
 
 pub fn shop() -> Shop {
@@ -33,4 +33,24 @@ pub fn dbmate_ships(shop: &Shop) {
 pub fn dbmate_does(shop: &Shop, up: &str) {
     let text = format!("{up}-- migrate:down\n");
     shop.put("db/migrations/20261101000000_ship.sql", &text);
+}
+
+/// What was printed has the envelope, which proves the backup.
+#[track_caller]
+pub fn prints_the_envelope(shop: &Shop, ran: &Ran) {
+    let line = ran
+        .stdout
+        .lines()
+        .find(|line| line.contains("artifact_ref"));
+    let envelope: serde_json::Value = serde_json::from_str(line.unwrap()).unwrap();
+    shop.write("kept.json", line.unwrap());
+    let artifact = envelope["artifact_ref"].as_str().unwrap();
+    let verify = shop
+        .pgseal("verify")
+        .args([artifact, "--envelope", "kept.json"]);
+    let told = verify.run().exits(0);
+    told.check(
+        told.stdout.contains("[ ok ] origin:"),
+        "its origin must be proved",
+    );
 }

@@ -23,6 +23,7 @@ mod refused;
 mod rights;
 mod stopped;
 mod structure;
+mod unfit;
 
 use crate::restore::forge::secret;
 use crate::support::{Pgseal, Test};
