@@ -1,12 +1,13 @@
 # shellcheck shell=bash
-# A container engine of our own, without a network, and in it a server of PostgreSQL from Debian 13. To
-# be sourced after lib.sh, as root. The image is kept in ~/.cache/pgseal; nothing else stays.
+# Container engines of our own, docker and podman, without a network, and in each a server of PostgreSQL
+# from Debian 13. To be sourced after lib.sh, as root. The image is kept in ~/.cache/pgseal; nothing else
+# stays.
 
-engine='' # folder of the engine: its data, its socket
+engine='' # folder of the engines: their data, their socket
 
-need_engine() {
+need_engines() {
   ((EUID == 0)) || die 3 "a container engine of our own needs root: run this with sudo"
-  need dockerd=docker.io debootstrap
+  need dockerd=docker.io podman=podman runc=runc kubectl=kubernetes-client debootstrap
 }
 
 # image – the path of an archive of Debian 13 with PostgreSQL, made where it is not there yet
@@ -31,12 +32,10 @@ image() {
   printf '%s\n' "$archive"
 }
 
-# start_engine – DOCKER_HOST then names it; the containers are pg, ct-bare and ct-stopped
+# start_engine – DOCKER_HOST then names it
 start_engine() {
-  local archive
-  archive=$(image)
   engine=$(new_folder)
-  trap 'stop_engine; remove_all' EXIT
+  trap 'stop_engines; remove_all' EXIT
   export DOCKER_HOST=unix://$engine/socket
   dockerd --data-root "$engine/data" --exec-root "$engine/exec" --pidfile "$engine/pid" -H "$DOCKER_HOST" \
     --iptables=false --ip6tables=false --bridge=none --storage-driver overlay2 >"$engine/log" 2>&1 &
@@ -44,29 +43,64 @@ start_engine() {
     kill -0 $! 2>/dev/null || die 4 "dockerd did not start:" "$(tail "$engine/log")"
     sleep 0.2
   done
-  docker import "$archive" pgseal-test >/dev/null
-  # A container has no locale: without -E initdb would make a database of SQL_ASCII.
-  docker run -d --name pg --network none pgseal-test sh -c '
+  make_containers docker
+}
+
+# set_up_podman – podman has no daemon; these two files name a place of its own, and what it can use
+# where there is no systemd
+set_up_podman() {
+  export CONTAINERS_CONF=$engine/containers.conf CONTAINERS_STORAGE_CONF=$engine/storage.conf
+  cat >"$CONTAINERS_CONF" <<END
+[engine]
+runtime = "runc"
+cgroup_manager = "cgroupfs"
+events_logger = "file"
+[containers]
+log_driver = "k8s-file"
+default_ulimits = ["nofile=4096:4096", "nproc=8192:8192"]
+END
+  cat >"$CONTAINERS_STORAGE_CONF" <<END
+[storage]
+driver = "overlay"
+graphroot = "$engine/podman"
+runroot = "$engine/podman-run"
+END
+  make_containers podman
+}
+
+# make_containers CLIENT – pg with a server, ct-bare without pg_dump, ct-stopped
+make_containers() {
+  local client=$1
+  "$client" import "$(image)" pgseal-test >/dev/null 2>&1 || die 4 "$client could not import the image"
+  # A container has no locale: without -E initdb would make a database of SQL_ASCII. The server is its
+  # first process, as in the official image: it collects orphans, and takes one that died for a backend.
+  # shellcheck disable=SC2016 # the shell inside expands it
+  "$client" run -d --name pg --network none pgseal-test sh -c '
     install -d -o postgres /run/postgresql /tmp/data
     bin=$(echo /usr/lib/postgresql/*/bin)
     su postgres -c "$bin/initdb -D /tmp/data -E UTF8 --locale=C --auth=trust" &&
-      exec su postgres -c "exec $bin/postgres -D /tmp/data -c listen_addresses= -c fsync=off"' >/dev/null
-  docker run -d --name ct-bare --network none pgseal-test sh -c 'rm /usr/bin/pg_dump; exec sleep 100000' >/dev/null
-  docker run --name ct-stopped --network none pgseal-test true
-  until docker exec pg psql -U postgres -c 'SELECT 1' >/dev/null 2>&1; do
-    [[ $(docker inspect -f '{{.State.Running}}' pg) == true ]] || die 4 "the server did not start:" "$(docker logs pg 2>&1)"
+      cd / && exec setpriv --reuid=postgres --regid=postgres --clear-groups \
+        "$bin/postgres" -D /tmp/data -c listen_addresses= -c fsync=off' >/dev/null
+  "$client" run -d --name ct-bare --network none pgseal-test sh -c 'rm /usr/bin/pg_dump; exec sleep 100000' >/dev/null
+  "$client" run --name ct-stopped --network none pgseal-test true
+  until "$client" exec pg psql -U postgres -c 'SELECT 1' >/dev/null 2>&1; do
+    [[ $("$client" inspect -f '{{.State.Running}}' pg) == true ]] ||
+      die 4 "the server in $client did not start:" "$("$client" logs pg 2>&1)"
     sleep 0.2
   done
 }
 
-# clients – the folders of the engine's clients on PATH, which differ in what they do with a signal
-clients() { type -ap docker | xargs -rn 1 realpath | sort -u | xargs -rn 1 dirname | paste -sd :; }
+# clients – the paths of the engines' clients on PATH; two of docker differ in what they do with a signal
+clients() { type -ap docker podman | xargs -rn 1 realpath | sort -u | paste -sd :; }
 
-stop_engine() {
+stop_engines() {
   [[ $engine ]] || return 0
-  docker rm -f pg ct-bare ct-stopped >/dev/null 2>&1 || true
-  local pid
+  local client pid
+  for client in docker podman; do
+    "$client" rm -f pg ct-bare ct-stopped >/dev/null 2>&1 || true
+  done
   pid=$(cat "$engine/pid" 2>/dev/null) && kill "$pid" && while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+  umount "$engine/podman/overlay" 2>/dev/null || true
   rm -rf "$engine"
   engine=''
 }

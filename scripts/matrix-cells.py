@@ -78,6 +78,8 @@ class Server:
         self.folder = f"{work}/s{major}"
         user = next(user for user in ["postgres", "nobody"] if known(user))
         self.down = ["setpriv", f"--reuid={user}", f"--regid={pwd.getpwnam(user).pw_gid}", "--clear-groups"]
+        # It ends with us.
+        self.down.append("--pdeathsig=INT")
         os.mkdir(self.folder, mode=0o755)
         os.chown(self.folder, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
         self.tools = f"{work}/client-{max(majors(work))}"

@@ -1,10 +1,15 @@
 //! Client tools in a container of a real engine, which `scripts/test --containers` makes ready:
 //! `PGSEAL_CONTAINER` names a container in which a server of PostgreSQL runs, without a network and
-//! with trust for its own users; `PGSEAL_CLIENTS` the folders of the engine's clients to try.
+//! with trust for its own users; `PGSEAL_CLIENTS` the paths of the engines' clients to try.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
-use std::path::{Path, PathBuf};
+#[path = "support/page.rs"]
+#[allow(dead_code)]
+mod page;
+
+use page::Page;
+use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -13,7 +18,7 @@ struct World {
     dir: tempfile::TempDir,
     container: String,
     fingerprint: String,
-    /// The engine's client, in a folder of its own.
+    /// The engine's client, `docker` or `podman`.
     client: PathBuf,
 }
 
@@ -47,7 +52,7 @@ impl World {
                 std::fs::set_permissions(dir.path().join(name), mode.clone()).unwrap();
             }
             let mut world = World {
-                client: Path::new(client).join("docker"),
+                client: PathBuf::from(client),
                 container: setting("PGSEAL_CONTAINER"),
                 fingerprint: String::new(),
                 dir,
@@ -68,8 +73,22 @@ impl World {
                 .find(|line| line.starts_with("fpr:"))
                 .unwrap();
             world.fingerprint = line.split(':').nth(9).unwrap().into();
+            println!("by {client}");
+            std::fs::write(
+                world.config(),
+                format!("[postgres]\ncontainer_engine = \"{}\"\n", world.engine()),
+            )
+            .unwrap();
             test(&world);
         }
+    }
+
+    fn engine(&self) -> &str {
+        self.client.file_name().unwrap().to_str().unwrap()
+    }
+
+    fn config(&self) -> PathBuf {
+        self.dir.path().join("pgseal.toml")
     }
 
     fn gpg(&self, args: &[&str]) -> String {
@@ -107,20 +126,40 @@ impl World {
 
     fn bare(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pgseal"));
+        self.environment(command.args(args));
+        command
+    }
+
+    /// A script in the world's folder, with pgseal on PATH.
+    fn shell(&self, script: &str) -> Command {
+        let mut command = Command::new("bash");
+        self.environment(command.args(["-c", script]));
+        let pgseal = PathBuf::from(env!("CARGO_BIN_EXE_pgseal"));
+        let folders = [&self.client, &pgseal].map(|program| program.parent().unwrap().display());
+        let [client, pgseal] = folders;
+        command
+            .env("PATH", format!("{client}:{pgseal}:/usr/bin:/bin"))
+            .current_dir(self.dir.path());
+        command
+    }
+
+    fn environment(&self, command: &mut Command) {
         let path = format!("{}:/usr/bin:/bin", self.client.parent().unwrap().display());
         command
-            .args(args)
             .env_clear()
             .env("PATH", path)
             .env("HOME", self.dir.path())
-            .env("DOCKER_HOST", setting("DOCKER_HOST"))
+            .envs(
+                ["DOCKER_HOST", "CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF"]
+                    .map(|name| (name, setting(name))),
+            )
+            .env("PGSEAL_CONFIG", self.config())
             .env("GNUPGHOME", self.dir.path().join("gnupg"))
             .env("PGSEAL_STORE", self.dir.path().join("store"))
             .env("BACKUP_GPG_FPR", &self.fingerprint)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        command
     }
 
     fn store(&self) -> Vec<String> {
@@ -144,6 +183,11 @@ impl World {
     }
 
     fn nothing_is_left(&self) {
+        let mut logs = Command::new(&self.client);
+        let logs = text(&logs.args(["logs", &self.container]).output().unwrap());
+        // The server is the container's first process, and gets whatever is orphaned in it.
+        let crashed = logs.contains("was terminated by signal");
+        assert!(!crashed, "the server took an orphan for a backend: {logs}");
         let since = Instant::now();
         loop {
             let left = self.left();
@@ -282,6 +326,164 @@ fn a_restore_that_is_ended_leaves_nothing_inside() {
     });
 }
 
+/// The whole story through the engine: guard, what COMMAND wrote, undo; and the two reports.
+#[test]
+fn a_write_is_taken_back() {
+    World::each(|world| {
+        world.sql("DROP TABLE IF EXISTS ct_undo; CREATE TABLE ct_undo (a int PRIMARY KEY, b text); INSERT INTO ct_undo SELECT n, md5(n::text) FROM generate_series(1, 3000) n");
+        let digest = || world.sql("SELECT md5(string_agg(a || b, '' ORDER BY a)) FROM ct_undo");
+        let before = digest();
+        let envelope = world.dir.path().join("envelope.json");
+        let envelope = envelope.to_str().unwrap();
+        let mut guard = world.pgseal("postgres", &["guard", "--table=public.ct_undo"]);
+        guard.args(["--run-id=u", "--envelope-file", envelope, "--"]);
+        guard.arg(&world.client);
+        guard.args(["exec", "-i", &world.container, "psql", "-U", "postgres"]);
+        guard.args(["-Xqc", "UPDATE ct_undo SET b = 'lost' WHERE a <= 100"]);
+        let answer = |command: &mut Command, status: i32, words: &str| {
+            let ran = command.output().unwrap();
+            assert_eq!(ran.status.code(), Some(status), "{}", text(&ran));
+            assert!(text(&ran).contains(words), "{words}: {}", text(&ran));
+            world.nothing_is_left();
+        };
+        answer(&mut guard, 0, "COMMAND wrote at most 100 rows");
+        let damaged = digest();
+
+        let pgseal = |args: &[&str]| world.pgseal("postgres", args);
+        answer(&mut pgseal(&["diff", "u", "--counts"]), 1, "100");
+        answer(
+            &mut pgseal(&["diff", "u"]),
+            1,
+            "DIFF: 100 rows in 1 of 1 table",
+        );
+        let undo = ["undo", "u", "--envelope", envelope];
+        answer(&mut pgseal(&undo), 0, "100");
+        assert_eq!(digest(), damaged);
+        answer(pgseal(&undo).arg("--rehearse"), 0, "100");
+        assert_eq!(digest(), damaged);
+        answer(
+            pgseal(&undo).arg("--apply"),
+            0,
+            "UNDO: 100 rows in 1 table are as they were",
+        );
+        assert_eq!(digest(), before);
+        answer(
+            &mut pgseal(&["diff", "u"]),
+            0,
+            "DIFF: 0 rows in 0 of 1 table",
+        );
+
+        let proved = ["prove-backup", "--table=public.ct_undo"];
+        answer(&mut pgseal(&proved), 0, "0 rows changed");
+        let readiness = ["readiness", "--table=public.ct_undo", "--verbose"];
+        let ran = pgseal(&readiness).output().unwrap();
+        for version in ["pg_dump 17.", "of this host"] {
+            assert!(text(&ran).contains(version), "{version}: {}", text(&ran));
+        }
+        world.nothing_is_left();
+    });
+}
+
+/// Ended while a trigger sleeps below its one statement: no backend is left, and nothing was changed.
+#[test]
+fn an_undo_that_is_ended_leaves_nothing_inside() {
+    World::each(|world| {
+        world.sql("DROP TABLE IF EXISTS ct_slow; CREATE TABLE ct_slow (a int PRIMARY KEY, b text); INSERT INTO ct_slow VALUES (1, 'a')");
+        let backup = ["backup", "--table=public.ct_slow", "--run-id=s"];
+        let ran = world.pgseal("postgres", &backup).output().unwrap();
+        assert!(ran.status.success(), "{}", text(&ran));
+        world.sql("UPDATE ct_slow SET b = 'b'; CREATE OR REPLACE FUNCTION ct_sleep() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(300); RETURN NULL; END $$; CREATE TRIGGER sleep AFTER UPDATE ON ct_slow FOR EACH ROW EXECUTE FUNCTION ct_sleep()");
+        let undo = [
+            "undo",
+            "s",
+            "--origin-unproved",
+            "--apply",
+            "--later=overwrite",
+        ];
+        let mut child = world.pgseal("postgres", &undo).spawn().unwrap();
+        let since = Instant::now();
+        let asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+        while world.sql(asleep) != "1" {
+            let ended = child.try_wait().unwrap();
+            if ended.is_some() || since.elapsed() > Duration::from_secs(60) {
+                panic!("never slept: {}", text(&child.wait_with_output().unwrap()));
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        let pid = rustix::process::Pid::from_child(&child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let ran = child.wait_with_output().unwrap();
+        assert_eq!(ran.status.code(), Some(143), "{}", text(&ran));
+        world.nothing_is_left();
+        assert_eq!(world.sql("SELECT b FROM ct_slow"), "b");
+    });
+}
+
+/// docs/recipes/docker-compose.md, by plain docker, where compose is not to be had.
+#[test]
+fn the_recipe_for_docker_compose() {
+    World::each(|world| {
+        if world.engine() != "docker" {
+            return;
+        }
+        world.sql("DROP DATABASE IF EXISTS shop");
+        world.sql("CREATE DATABASE shop");
+        let sql = |sql: &str| {
+            world.inside(&[
+                "psql",
+                "--username=postgres",
+                "--dbname=shop",
+                "-XAtqc",
+                sql,
+            ])
+        };
+        sql("CREATE TABLE orders AS SELECT 'open' AS status FROM generate_series(1, 5)");
+        let open = "SELECT count(*) FROM orders WHERE status = 'open'";
+        let write = "UPDATE orders SET status = 'shipped';";
+        std::fs::write(world.dir.path().join("V2__ship.sql"), write).unwrap();
+        let block = Page::open("docs/recipes/docker-compose.md").only("sh");
+        let run = |fingerprint: &str, name: &str| {
+            let find = format!("docker ps -q --filter name=^{name}$");
+            let script = block.replace("docker compose ps -q db", &find).replace(
+                "docker compose exec -T db",
+                &format!("docker exec -i {}", world.container),
+            );
+            assert!(!script.contains("compose"), "{script}");
+            let mut shell = world.shell(&script);
+            shell.env("BACKUP_GPG_FPR", fingerprint).output().unwrap()
+        };
+        for (fingerprint, name, words) in [
+            (
+                world.fingerprint.as_str(),
+                "ct-stopped",
+                "is no name of a container",
+            ),
+            (
+                "0123456789ABCDEF0123456789ABCDEF01234567",
+                &world.container,
+                "no public key",
+            ),
+        ] {
+            let ran = run(fingerprint, name);
+            assert_eq!(ran.status.code(), Some(125), "{}", text(&ran));
+            assert!(text(&ran).contains(words), "{words}: {}", text(&ran));
+            assert_eq!(sql(open), "5");
+        }
+        let ran = run(&world.fingerprint, &world.container);
+        assert!(ran.status.success(), "{}", text(&ran));
+        assert_eq!(sql(open), "0");
+        let artifact = world
+            .store()
+            .into_iter()
+            .find(|name| name.ends_with(".sql.gpg") && !name.contains(".prelude."));
+        let artifact = world.dir.path().join("store").join(artifact.unwrap());
+        let sealed = world.gpg(&["--quiet", "--decrypt", artifact.to_str().unwrap()]);
+        assert_eq!(sealed.matches("\nopen").count(), 5, "{sealed}");
+        assert!(!sealed.contains("shipped"));
+        world.nothing_is_left();
+    });
+}
+
 #[test]
 fn what_the_engine_refuses() {
     World::each(|world| {
@@ -298,17 +500,45 @@ fn what_the_engine_refuses() {
             assert_eq!(ran.status.code(), Some(3), "{}", text(&ran));
             assert!(text(&ran).contains(words), "{words}: {}", text(&ran));
         }
+        let user = format!(
+            "[postgres]\ncontainer_engine = \"{}\"\ncontainer_user = \"ct-nobody\"\n",
+            world.engine()
+        );
+        std::fs::write(world.config(), user).unwrap();
         let ran = world
             .pgseal("postgres", &["backup", "--table=public.ct"])
-            .env("DOCKER_HOST", "unix:///nowhere.sock")
             .output()
             .unwrap();
-        assert_eq!(ran.status.code(), Some(3));
-        assert!(
-            text(&ran).contains("docker cannot be reached"),
-            "{}",
-            text(&ran)
-        );
+        assert_eq!(ran.status.code(), Some(3), "{}", text(&ran));
+        assert!(text(&ran).contains("has no such user"), "{}", text(&ran));
+
+        // podman has no daemon that could be away.
+        if world.engine() == "docker" {
+            let mut backup = world.pgseal("postgres", &["backup", "--table=public.ct"]);
+            backup.env("DOCKER_HOST", "unix:///nowhere.sock");
+            let ran = backup.output().unwrap();
+            assert_eq!(ran.status.code(), Some(3));
+            let words = "docker cannot be reached";
+            assert!(text(&ran).contains(words), "{}", text(&ran));
+        }
+        assert_eq!(world.store(), [""; 0]);
+    });
+}
+
+/// The real client, which has no cluster here: it takes our words for those of `exec`, and is blamed.
+#[test]
+fn kubectl_without_a_cluster() {
+    World::each(|world| {
+        std::fs::write(
+            world.config(),
+            "[postgres]\ncontainer_engine = \"kubectl\"\n",
+        )
+        .unwrap();
+        let backup = ["backup", "--table=public.ct", "--container=prod/db-0/pg"];
+        let ran = world.bare(&backup).output().unwrap();
+        assert_eq!(ran.status.code(), Some(3), "{}", text(&ran));
+        let words = "kubectl cannot be reached: The connection to the server";
+        assert!(text(&ran).contains(words), "{}", text(&ran));
         assert_eq!(world.store(), [""; 0]);
     });
 }

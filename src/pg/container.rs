@@ -73,11 +73,14 @@ const FILES: &[&str] = &[
 ];
 const FILE_VARIABLES: &[&str] = &["PGSERVICEFILE", "PGSYSCONFDIR", "PGLOCALEDIR"];
 
-/// Ends a program when standard input ends, and ends with its status.
+/// Ends a program when standard input ends, and ends with its status. It collects what it started:
+/// where the server is the first process of the container, an orphan becomes the server's child, and
+/// one that dies of a signal is taken for a crashed backend, whereupon all sessions are ended.
 const LIFELINE: &str = "exec 3<&0 </dev/null; \
     \"$@\" 3<&- & tool=$!; \
-    { cat <&3; kill $tool; sleep 4; kill -9 $tool; } >/dev/null 2>&1 & lifeline=$!; \
-    exec 3<&-; wait $tool; status=$?; kill $lifeline 2>/dev/null; exit $status";
+    { while read -r _; do :; done; kill $tool; sleep 4; kill -0 $$ && kill -9 $tool; } \
+    <&3 >/dev/null 2>&1 & lifeline=$!; \
+    exec 3<&-; wait $tool; status=$?; { kill $lifeline; wait $lifeline; } 2>/dev/null; exit $status";
 
 /// Letters that no shell and no engine takes for anything else.
 fn plain(text: &str) -> bool {

@@ -92,11 +92,16 @@ impl Place {
         std::fs::set_permissions(path, mode).unwrap();
     }
 
-    /// Puts a script on PATH, in front of a tool of that name.
+    /// Puts a bash script on PATH, in front of a tool of that name.
     pub fn script(&self, name: &str, script: &str) {
+        self.program(name, &format!("#!/bin/bash\n{script}\n"));
+    }
+
+    /// Puts a program on PATH that names its interpreter.
+    pub fn program(&self, name: &str, text: &str) {
         // Written elsewhere and moved: a fork of another test may hold a file being written, and
         // running it then fails (ETXTBSY).
-        let fresh = self.write("bin.new", &format!("#!/bin/bash\n{script}\n"));
+        let fresh = self.write("bin.new", text);
         self.mode(&fresh, 0o755);
         std::fs::rename(fresh, self.path("bin").join(name)).unwrap();
     }
@@ -156,6 +161,14 @@ impl Place {
     /// Another program, as pgseal is run.
     pub fn command(&self, argv: &[&str]) -> Pgseal<'_> {
         Pgseal::new(self).program(argv[0]).args(&argv[1..])
+    }
+
+    /// What a reader types into a shell in the test's folder, with pgseal on PATH.
+    pub fn typed(&self, script: &str) -> Pgseal<'_> {
+        let ours = Path::new(env!("CARGO_BIN_EXE_pgseal")).parent().unwrap();
+        let path = format!("{}:{}", ours.display(), self.env["PATH"].display());
+        self.command(&["bash", "-euo", "pipefail", "-c", script])
+            .env("PATH", path)
     }
 
     pub(super) fn heard(&self, ran: &Ran) {
