@@ -331,15 +331,15 @@ def table(rows, clients, gpgs):
         return "all" if not notes else f"refused {marks}" if 0 in notes or 2 in notes else f"all {marks}"
 
     first, *others = gpgs
-    head = [f"psql, pg_dump {client.version}" for client in clients]
-    lines = [f"| server | {' | '.join(head)} |", "|---" * (len(head) + 1) + "|"]
+    head = " | ".join(client.version for client in clients)
+    lines = [f"| server ↓, pg_dump and psql → | {head} |", "|---" * (len(clients) + 1) + "|"]
     for server, cells in rows:
         each = [shown(cells[client.version, first.version]) for client in clients]
         lines.append(f"| {server} | {' | '.join(each)} |")
     lines += ["", "all: `readiness`, `backup`, `verify --decrypt`, `restore` into a second database, `prove-restore`, "
               "`diff`, `undo`, each as it must be.", ""]
     lines += [f"[{at + 1}] {what}.  " for at, (_, _, what) in enumerate(KNOWN)]
-    lines += ["", f"GnuPG {first.version} throughout."]
+    lines += ["", f"GnuPG {first.version} throughout.", ""]
     for gpg in others:
         done = [(server, notes) for server, cells in rows for (_, line), notes in cells.items() if line == gpg.version]
         each = ", ".join(f"{server}: {shown(notes)}" for server, notes in done)
