@@ -68,7 +68,7 @@ END
   make_containers podman
 }
 
-# make_containers CLIENT – pg with a server, ct-bare without pg_dump, ct-stopped
+# make_containers CLIENT – pg with a server, ct-bare without pg_dump, ct-nosh without a shell, ct-stopped
 make_containers() {
   local client=$1
   "$client" import "$(image)" pgseal-test >/dev/null 2>&1 || die 4 "$client could not import the image"
@@ -82,6 +82,8 @@ make_containers() {
       cd / && exec setpriv --reuid=postgres --regid=postgres --clear-groups \
         "$bin/postgres" -D /tmp/data -c listen_addresses= -c fsync=off' >/dev/null
   "$client" run -d --name ct-bare --network none pgseal-test sh -c 'rm /usr/bin/pg_dump; exec sleep 100000' >/dev/null
+  "$client" run -d --name ct-nosh --network none pgseal-test sleep 100000 >/dev/null
+  "$client" exec ct-nosh rm /bin/sh
   "$client" run --name ct-stopped --network none pgseal-test true
   until "$client" exec pg psql -U postgres -c 'SELECT 1' >/dev/null 2>&1; do
     [[ $("$client" inspect -f '{{.State.Running}}' pg) == true ]] ||
@@ -97,7 +99,7 @@ stop_engines() {
   [[ $engine ]] || return 0
   local client pid
   for client in docker podman; do
-    "$client" rm -f pg ct-bare ct-stopped >/dev/null 2>&1 || true
+    "$client" rm -f pg ct-bare ct-nosh ct-stopped >/dev/null 2>&1 || true
   done
   pid=$(cat "$engine/pid" 2>/dev/null) && kill "$pid" && while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
   umount "$engine/podman/overlay" 2>/dev/null || true

@@ -12,6 +12,7 @@ pub(crate) mod encoding;
 pub(crate) mod engine_trouble;
 pub(crate) mod entries;
 pub(crate) mod fitness;
+pub(crate) mod host_files;
 pub(crate) mod identifier;
 pub(crate) mod keywords;
 pub(crate) mod lexer;

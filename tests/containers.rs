@@ -490,6 +490,7 @@ fn what_the_engine_refuses() {
         for (container, words) in [
             ("ct-none", "has no container `ct-none`"),
             ("ct-bare", "does not have the program"),
+            ("ct-nosh", "does not have the program"),
             ("ct-stopped", "does not run"),
         ] {
             let container = format!("--container={container}");

@@ -3,11 +3,12 @@
 use crate::base::env::Env;
 use crate::base::names::{TableName, quoted};
 use crate::pg::connection::Connection;
-use crate::pg::container::Held;
+use crate::pg::container::{Container, Engine, Held};
 use crate::pg::encoding::Encoding;
 use crate::pg::prelude::extent::Extent;
 use crate::pg::{server_error, session};
 use crate::process::command::{CommandSpec, Quit};
+use crate::process::find::Tool;
 use std::ffi::OsString;
 
 /// What libpq's tools take from our environment.
@@ -79,26 +80,35 @@ fn session(spec: CommandSpec, connection: &Connection) -> CommandSpec {
     let Some(container) = &connection.container else {
         return spec.stop_with(Quit::Signals(&[signal_hook::consts::SIGINT]));
     };
-    let (env, name) = (&connection.env, container.session_name());
-    let end = format!(
-        "--command=SELECT pg_catalog.pg_terminate_backend(pid) \
-         FROM pg_catalog.pg_stat_activity WHERE application_name = '{name}'"
-    );
-    let ender = client("end", &spec.program, env).args(["--no-psqlrc", "--no-password"]);
-    let ender = container.exec(connected(ender.arg(end), connection), env, Held::No);
-    container.exec(
-        spec.env("PGAPPNAME", name),
-        env,
-        Held::Server(Box::new(ender)),
-    )
+    let name = container.session_name();
+    let held = Held::Server(ender(&name, connection, container));
+    container.exec(spec.env("PGAPPNAME", name), &connection.env, held)
 }
 
 /// A pg_dump, which reads nothing.
 fn dump(spec: CommandSpec, connection: &Connection) -> CommandSpec {
-    match &connection.container {
-        Some(container) => container.exec(spec, &connection.env, Held::Lifeline),
-        None => spec,
+    let Some(container) = &connection.container else {
+        return spec;
+    };
+    if container.engine == Engine::Kubectl {
+        // A name would stand in its argv, which is the same in each plan.
+        return container.exec(spec, &connection.env, Held::Lifeline(None));
     }
+    let name = container.session_name();
+    let held = Held::Lifeline(Some(ender(&name, connection, container)));
+    container.exec(spec.env("PGAPPNAME", name), &connection.env, held)
+}
+
+/// Another session, which makes the server end those of this name.
+fn ender(name: &str, connection: &Connection, container: &Container) -> Box<CommandSpec> {
+    let end = format!(
+        "--command=SELECT pg_catalog.pg_terminate_backend(pid) \
+         FROM pg_catalog.pg_stat_activity WHERE application_name = '{name}'"
+    );
+    let psql = client("end", Tool::Psql.name(), &connection.env);
+    let psql = psql.args(["--no-psqlrc", "--no-password"]).arg(end);
+    let psql = connected(psql, connection);
+    Box::new(container.exec(psql, &connection.env, Held::No))
 }
 
 /// A question.
@@ -250,7 +260,7 @@ pub(crate) fn pg_dump_prelude(
 pub(crate) fn version(program: &str, connection: &Connection) -> CommandSpec {
     let spec = about(program, &connection.env, "--version");
     match &connection.container {
-        Some(container) => container.exec(spec, &connection.env, Held::No),
+        Some(container) => container.exec(spec, &connection.env, Held::Shell),
         None => spec,
     }
 }

@@ -54,6 +54,16 @@ impl Connection {
         }
     }
 
+    /// A command line for where the client tools are.
+    pub(crate) fn beside_the_tools(&self, command: String) -> Hint {
+        match &self.container {
+            Some(container) => {
+                Hint::say(format!("In the container `{}`: {command}", container.name))
+            }
+            None => Hint::run(command),
+        }
+    }
+
     /// One statement by hand, over this connection, as a shell reads it.
     pub(crate) fn by_hand(&self, sql: &str) -> Hint {
         let to = self.conninfo.iter().map(|info| format!("--dbname={info}"));

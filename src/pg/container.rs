@@ -8,7 +8,6 @@
 use crate::base::env::Env;
 use crate::base::error::{Code, Error, Result};
 use crate::base::random;
-use crate::pg::conninfo::ConnInfo;
 use crate::pg::keywords::KEYWORDS;
 use crate::process::command::{CommandSpec, Quit};
 use crate::process::find::{self, Tool};
@@ -46,10 +45,16 @@ const ALLOWED: &[&str] = &[
     "XDG_*",
     "DOCKER_*",
     "CONTAINER*",
+    "PODMAN_*",
+    "STORAGE_*",
     "KUBE*",
     "HTTP_PROXY",
     "HTTPS_PROXY",
     "NO_PROXY",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+    "SSL_CERT_*",
     "SSH_AUTH_SOCK",
     "AWS_*",
     "AZURE_*",
@@ -57,21 +62,18 @@ const ALLOWED: &[&str] = &[
     "GOOGLE_*",
 ];
 
-/// Of a tool's environment, what stays on the host: files and folders of the host are not seen
-/// inside.
-const STAYS: &[&str] = &["PATH", "HOME", "KRB5", "SSL_CERT_", "PGSEAL_"];
-
-/// Variables and keywords that name a file of the host, or a service that such a file defines.
-const FILES: &[&str] = &[
-    "passfile",
-    "service",
-    "sslcert",
-    "sslcrl",
-    "sslcrldir",
-    "sslkey",
-    "sslrootcert",
+/// Of a tool's environment, what goes in beside the variables of connection keywords: what else libpq
+/// reads. A `PGADMIN_PASSWORD` is none of it, and would stand in kubectl's command line.
+const MORE: &[&str] = &[
+    "LC_ALL",
+    "PGDATESTYLE",
+    "PGGEQO",
+    "PGMAXPROTOCOLVERSION",
+    "PGMINPROTOCOLVERSION",
+    "PGREQUIRESSL",
+    "PGSSLCERTMODE",
+    "PGTZ",
 ];
-const FILE_VARIABLES: &[&str] = &["PGSERVICEFILE", "PGSYSCONFDIR", "PGLOCALEDIR"];
 
 /// Ends a program when standard input ends, and ends with its status. It collects what it started:
 /// where the server is the first process of the container, an orphan becomes the server's child, and
@@ -160,51 +162,6 @@ impl Container {
         })
     }
 
-    /// Refuses what means something else inside than out here, or would stand in a command line.
-    pub(crate) fn check(&self, env: &Env, info: Option<&ConnInfo>) -> Result<()> {
-        let refused = |what: String, hint: &str| Err(Error::new(Code::Setting, what).hint(hint));
-        let of_file = |keyword: &str| FILES.contains(&keyword);
-        let variables = KEYWORDS.iter().filter(|keyword| of_file(keyword.name));
-        let variables = variables.map(|keyword| keyword.variable);
-        let mut variables = variables.chain(FILE_VARIABLES.iter().copied());
-        if let Some(set) = variables.find(|name| env.value(name).is_some()) {
-            return refused(
-                format!(
-                    "{set} is set, and the container `{}` does not see files of this host",
-                    self.name
-                ),
-                "Unset it: a password file or TLS files must be in the container, in the home of the user there.",
-            );
-        }
-        if self.engine == Engine::Kubectl && env.value("PGPASSWORD").is_some() {
-            return refused(
-                "PGPASSWORD is set, and kubectl could only pass it on in a command line".into(),
-                "Unset it, and put the password into ~/.pgpass inside the container.",
-            );
-        }
-        // By its name a session is found that must be ended.
-        let ours = ["application_name"].into_iter();
-        let mut all = FILES.iter().copied().chain(ours);
-        let said = all.find(|keyword| info.is_some_and(|info| info.get(keyword).is_some()));
-        if said == Some("application_name") {
-            return refused(
-                "the connection string says `application_name`, which is ours in a container"
-                    .into(),
-                "Leave it out.",
-            );
-        }
-        if let Some(keyword) = said {
-            return refused(
-                format!(
-                    "the connection string says `{keyword}`, and the container `{}` does not see files of this host",
-                    self.name
-                ),
-                "Leave it out, or run without --container.",
-            );
-        }
-        Ok(())
-    }
-
     /// The words that run a program inside, as a shell reads them.
     pub(crate) fn by_hand(&self) -> Vec<String> {
         let words = [self.engine.name().to_string(), "exec".into()].into_iter();
@@ -235,10 +192,9 @@ impl Container {
     /// The same command, run inside. Its environment goes in by name where the engine can do that,
     /// else its settings go as words of `env`, none of which is a secret.
     pub(crate) fn exec(&self, spec: CommandSpec, env: &Env, held: Held) -> CommandSpec {
-        let goes = |name: &OsString| {
-            let name = name.to_string_lossy();
-            !STAYS.iter().any(|stays| name.starts_with(stays))
-        };
+        let variables = KEYWORDS.iter().map(|keyword| keyword.variable);
+        let variables: Vec<&str> = variables.chain(MORE.iter().copied()).collect();
+        let goes = |name: &OsString| name.to_str().is_some_and(|name| variables.contains(&name));
         let inside: Vec<(OsString, OsString)> = spec
             .env
             .iter()
@@ -267,13 +223,18 @@ impl Container {
             }
         }
         outer = outer.args(place);
-        if let Held::Lifeline = held {
-            outer = outer.args(["sh", "-c", LIFELINE, "pgseal"]);
+        let shell = match held {
+            Held::Lifeline(_) => Some(LIFELINE),
+            Held::Shell => Some("exec \"$@\""),
+            Held::Server(_) | Held::No => None,
+        };
+        if let Some(shell) = shell {
+            outer = outer.args(["sh", "-c", shell, "pgseal"]);
         }
         let quit = match held {
-            Held::Lifeline => Quit::Lifeline,
-            Held::Server(ender) => Quit::By(ender),
-            Held::No => Quit::Signals(&[signal_hook::consts::SIGTERM]),
+            Held::Lifeline(ender) => Quit::Lifeline(ender),
+            Held::Server(ender) => Quit::Ender(ender),
+            Held::Shell | Held::No => Quit::Signals(&[signal_hook::consts::SIGTERM]),
         };
         outer.arg(spec.program).args(spec.args).stop_with(quit)
     }
@@ -286,12 +247,14 @@ impl Container {
     }
 }
 
-/// What ends a tool inside when its client is asked to end.
+/// What ends a tool inside when its client is asked to end. The command is another session, which
+/// makes the server end this one; it is run too where the client has failed.
 pub(crate) enum Held {
     /// Its standard input: it reads nothing from it.
-    Lifeline,
-    /// Another session of this command, which makes the server end it.
+    Lifeline(Option<Box<CommandSpec>>),
     Server(Box<CommandSpec>),
+    /// It ends by itself in a moment; it tells whether there is the shell that a lifeline takes.
+    Shell,
     /// It ends by itself in a moment.
     No,
 }

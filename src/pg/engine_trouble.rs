@@ -5,19 +5,24 @@ use crate::pg::container::Container;
 use crate::process::child::ExitKind;
 use crate::process::run::Output;
 
-/// What the engine says where it did not run the tool; none where the tool itself has spoken. An
-/// engine tells some of it on standard output.
+/// What the engine says where it did not run the tool; none where the tool itself has spoken.
 pub(crate) fn blame(container: &Container, ran: &Output) -> Option<Error> {
     if ran.outcome.end.ok() || ran.stop.is_some() {
         return None;
     }
     let (stdout, stderr) = (ran.text(), &ran.outcome.stderr);
-    let said = || stderr.lines().chain(stdout.lines());
+    let own = format!("{}:", ran.outcome.spec.tool());
+    if stderr.lines().any(|line| line.starts_with(&own)) {
+        return None;
+    }
+    let refused = matches!(ran.outcome.end, ExitKind::Code(125..=127 | 255));
+    // An engine tells some of it on standard output, where a tool's answer would be.
+    let stdout = stdout.lines().filter(|_| refused);
+    let said = || stderr.lines().chain(stdout.clone());
     let meant = TROUBLES.iter().find_map(|trouble| {
         let told = |line: &&str| trouble.words.iter().any(|word| line.contains(word));
         Some((trouble, said().find(told)?))
     });
-    let refused = matches!(ran.outcome.end, ExitKind::Code(125..=127 | 255));
     let unknown = || refused.then(|| (&REFUSED, said().next().unwrap_or("it says nothing")));
     let (trouble, line) = meant.or_else(unknown)?;
     let fill = |text: &str| {
@@ -75,6 +80,8 @@ const TROUBLES: &[Trouble] = &[
     Trouble {
         words: &[
             "is not running",
+            "cannot exec in a stopped container",
+            "is restarting",
             "container state improper",
             "is paused",
             "in a completed pod",
@@ -96,8 +103,8 @@ const TROUBLES: &[Trouble] = &[
         words: &[
             "executable file not found",
             "command not found",
+            "pg_dump: not found",
             "No such file or directory: OCI",
-            "OCI runtime exec failed",
             "crun: executable",
             "env: 'p",
             "env: can't execute",

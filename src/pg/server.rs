@@ -1,7 +1,6 @@
 //! The server: what its catalog says, and which pg_dump fits it.
 
 use crate::base::error::{Code, Error, Result};
-use crate::base::hint::Hint;
 use crate::base::names::TableName;
 use crate::base::version::{self, Version};
 use crate::pg::catalog::{self, Catalog};
@@ -198,9 +197,7 @@ pub(crate) fn pg_dump_for(
             Code::ToolUnfit,
             format!("pg_dump {text} (`{path}`) is older than the server, {major}"),
         )
-        .hint(Hint::run(format!(
-            "apt-get install postgresql-client-{major}"
-        ))));
+        .hint(connection.beside_the_tools(format!("apt-get install postgresql-client-{major}"))));
     }
     let newer = (of(&chosen) > major).then(|| NewerPgDump {
         version: text.clone(),
@@ -230,7 +227,9 @@ fn pg_version(connection: &Connection, program: &str, cancel: &Cancel) -> Result
                 Code::ToolUnfit,
                 format!("`{program}` does not answer as PostgreSQL's tools do"),
             )
-            .hint(Hint::run("apt-get install --reinstall postgresql-client"))
+            .hint(
+                connection.beside_the_tools("apt-get install --reinstall postgresql-client".into()),
+            )
         })?;
     Ok(Version {
         path: program.into(),

@@ -8,6 +8,7 @@ use crate::process::status_lines::StatusLines;
 use std::fmt;
 use std::io::{PipeReader, PipeWriter};
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a child has between the signal that asks it to end and SIGKILL. pg_dump needs a
@@ -97,7 +98,7 @@ pub(crate) struct Child {
     /// Our end of the pipe whose end asks it to end.
     lifeline: Option<PipeWriter>,
     /// The command that was started to end it.
-    ender: Option<duct::Handle>,
+    ender: Option<Leader>,
     /// Those by which it was not asked to end yet.
     signals: std::slice::Iter<'static, i32>,
     asked: Option<Instant>,
@@ -140,7 +141,7 @@ impl Child {
             status_lines: StatusLines::default(),
             signals: match &spec.quit {
                 Quit::Signals(signals) => signals.iter(),
-                Quit::Lifeline | Quit::By(_) => [signal_hook::consts::SIGTERM].iter(),
+                Quit::Lifeline(_) | Quit::Ender(_) => [signal_hook::consts::SIGTERM].iter(),
             },
             quit: spec.quit.clone(),
             lifeline,
@@ -188,13 +189,31 @@ impl Child {
     fn ask_gently(&mut self) -> bool {
         match &self.quit {
             Quit::Signals(_) => false,
-            Quit::Lifeline => self.lifeline.take().is_some(),
-            Quit::By(spec) => {
-                let quiet = expression(spec).stdin_null().stdout_null().stderr_null();
-                self.ender = quiet.start().ok();
+            Quit::Lifeline(_) => self.lifeline.take().is_some(),
+            Quit::Ender(ender) => {
+                self.ender = start_ender(ender);
                 self.ender.is_some()
             }
         }
+    }
+
+    /// Ends what it may have left elsewhere: the end of an engine's client need not reach the tool
+    /// inside. With a status of psql's own that has ended.
+    pub(crate) fn end_elsewhere(&self) {
+        let Some(ender) = self.quit.ender() else {
+            return;
+        };
+        if matches!(self.exit(), Some(ExitKind::Code(2 | 3))) {
+            return;
+        }
+        let Some(ender) = start_ender(ender) else {
+            return;
+        };
+        let since = Instant::now();
+        while ender.exit().is_none() && since.elapsed() < PATIENCE {
+            thread::sleep(TICK);
+        }
+        collect(&ender);
     }
 
     /// Asks the rest of its group to end, this long after the child itself has; `GRACE` later it is
@@ -233,13 +252,23 @@ fn expression(spec: &CommandSpec) -> duct::Expression {
     }
 }
 
-/// Collects the command that ended it; one that still runs by then hangs.
+fn start_ender(spec: &CommandSpec) -> Option<Leader> {
+    let quiet = expression(spec).stdin_null().stdout_null().stderr_null();
+    Leader::start(quiet).ok()
+}
+
+/// One that still runs by now hangs.
+fn collect(ender: &Leader) {
+    if ender.exit().is_none() {
+        ender.kill();
+        ender.wait();
+    }
+}
+
 impl Drop for Child {
     fn drop(&mut self) {
-        if let Some(ender) = &self.ender
-            && !matches!(ender.try_wait(), Ok(Some(_)))
-        {
-            let _ = ender.kill();
+        if let Some(ender) = &self.ender {
+            collect(ender);
         }
     }
 }

@@ -34,9 +34,20 @@ pub(crate) enum Quit {
     /// By these signals, one after the other.
     Signals(&'static [i32]),
     /// By the end of its standard input, in which it reads nothing; then by SIGTERM.
-    Lifeline,
-    /// By another command, which ends what it does elsewhere; then by SIGTERM.
-    By(Box<CommandSpec>),
+    Lifeline(Option<Box<CommandSpec>>),
+    /// By its ender; then by SIGTERM.
+    Ender(Box<CommandSpec>),
+}
+
+impl Quit {
+    /// The command that ends what this one does elsewhere, where it only stands for that.
+    pub(crate) fn ender(&self) -> Option<&CommandSpec> {
+        match self {
+            Quit::Signals(_) => None,
+            Quit::Lifeline(ender) => ender.as_deref(),
+            Quit::Ender(ender) => Some(ender),
+        }
+    }
 }
 
 /// Decides line by line what is kept of a command's standard error.

@@ -90,7 +90,7 @@ impl Supervisor {
             io::pipe().map_err(|err| Error::not_started(&what, &err))
         };
         let (stdout, stderr) = (pipe()?, pipe()?);
-        let held = matches!(spec.quit, Quit::Lifeline);
+        let held = matches!(spec.quit, Quit::Lifeline(_));
         let (stdin, to) = match stdin {
             Stdin::Empty if !held => None,
             Stdin::Empty | Stdin::Fed => Some(pipe()?),
@@ -226,6 +226,7 @@ impl Supervisor {
                 child.leader.signal(signal_hook::consts::SIGTERM);
             } else {
                 child.leader.kill();
+                child.end_elsewhere();
             }
         }
     }

@@ -46,7 +46,9 @@ fn config(test: &Test, lines: &str) -> String {
 
 #[test]
 fn a_backup_and_a_restore_through_each_engine() {
-    let test = with_engines();
+    let mut test = with_engines();
+    // Not libpq's, whatever its name.
+    test.set("PGADMIN_DEFAULT_PASSWORD", "hunter2-of-another");
     let kubernetes = "container = \"prod/db-0/pg\"\ncontainer_engine = \"kubectl\"";
     let by_config = config(&test, kubernetes);
     each(
@@ -70,7 +72,7 @@ fn a_backup_and_a_restore_through_each_engine() {
             assert_eq!(words.contains(&"--env=PGOPTIONS"), engine == "docker");
             // Settings of ours, and what the host alone can use, stay out of it.
             let all = words.join(" ");
-            each(["PGSEAL_", "PATH=", "HOME="], |stays| {
+            each(["PGSEAL_", "PGADMIN", "PATH=", "HOME="], |stays| {
                 assert!(!all.contains(stays), "{all}")
             });
 
@@ -214,12 +216,24 @@ fn the_engine_is_blamed_for_what_it_says() {
                 "does not run",
             ),
             (
+                "echo 'OCI runtime exec failed: exec failed: cannot exec in a stopped container: unknown'; exit 126",
+                "does not run",
+            ),
+            (
                 "echo 'Error: can only create exec sessions on running containers: container state improper' >&2; exit 255",
                 "does not run",
             ),
             (
                 "echo 'OCI runtime exec failed: exec failed: unable to start container process: exec: \"pg_dump\": executable file not found in $PATH: unknown'; exit 126",
                 "does not have the program",
+            ),
+            (
+                "echo 'pgseal: 1: exec: pg_dump: not found' >&2; exit 127",
+                "does not have the program",
+            ),
+            (
+                "echo 'OCI runtime exec failed: exec failed: permission denied: unknown'; exit 126",
+                "did not run it in the container `pg`: OCI runtime exec failed",
             ),
             (
                 "echo 'unable to find user x: no matching entries in passwd file'; exit 126",
@@ -245,6 +259,49 @@ fn the_engine_is_blamed_for_what_it_says() {
             test.store_is_empty();
         },
     );
+}
+
+/// What psql says is not the engine's, whatever words are in it; nor is what it has answered.
+#[test]
+fn the_engine_is_not_blamed_for_what_a_tool_says() {
+    let test = with_engines();
+    let says = |line: &str| {
+        test.script(
+            "docker",
+            &format!("[[ $* = *--version* ]] && echo 'pg_dump (PostgreSQL) 15.1' && exit\n{line}"),
+        );
+        test.backup(&["public.t"]).arg("--container=pg").run()
+    };
+    let line = "echo 'psql: error: FATAL:  database \"is paused\" does not exist' >&2; exit 2";
+    says(line).fails(
+        3,
+        &["cannot ask the database: status 2", "Check the database"],
+    );
+    let ran = says("echo 'a row: No such container'; echo 'Killed' >&2; exit 3");
+    ran.check(!ran.stderr.contains("a row"), "no row is told");
+    ran.fails(3, &["cannot ask the database: status 3"]);
+}
+
+/// A client is killed, and its engine keeps open what the tool inside reads: as podman's does at times.
+#[test]
+fn a_dump_whose_client_is_killed_is_ended_inside() {
+    let test = with_engines();
+    let killed = DOCKER.replace(
+        "exec env -i",
+        "[[ $* != *pg_dump\\ --format* ]] || { mkfifo \"$0.kept\"; exec 5<>\"$0.kept\"; (sleep 2; kill -9 $$) & }\nsetsid env -i",
+    );
+    let killed = format!("{killed} <&5 & wait $!");
+    test.script(
+        "docker",
+        &format!("bin={}\nexec 5<&0\n{killed}", bin().display()),
+    );
+    let mut locker = crate::support::Session::open(&test.db);
+    locker.sql("BEGIN; LOCK TABLE t;");
+    let backup = test.backup(&["public.t"]).arg("--container=pg");
+    backup.arg("--lock-wait=10m").run().fails(4, &["SIGKILL"]);
+    let waits = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 't'::regclass";
+    eventually("no backend waits", || test.sql(waits).trim() == "0");
+    test.store_is_empty();
 }
 
 /// The engine's client ends, and what it started lives on: the lifeline ends that.
