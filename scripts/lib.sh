@@ -76,6 +76,8 @@ have() {
     /*) [[ -e $1 ]] ;;
     # Debian keeps it where only root looks.
     pgbouncer) [[ -x /usr/sbin/pgbouncer ]] || command -v pgbouncer >/dev/null ;;
+    # Debian's python3 cannot make one without a package of its own.
+    venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
     # A compiler is not enough: it must be able to link.
     cc) command -v cc >/dev/null && cc -x c -o /dev/null - 2>/dev/null <<<'int main(void) { return 0; }' ;;
     *) command -v "$1" >/dev/null ;;

@@ -5,6 +5,7 @@ pub(crate) mod backup;
 pub(crate) mod diff;
 pub(crate) mod guard;
 pub(crate) mod list;
+pub(crate) mod opening;
 pub(crate) mod operator_package;
 pub(crate) mod prove_backup;
 pub(crate) mod prove_mechanism;

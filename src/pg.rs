@@ -21,6 +21,7 @@ pub(crate) mod mark;
 pub(crate) mod partition_root;
 pub(crate) mod place;
 pub(crate) mod prelude;
+pub(crate) mod restrict;
 pub(crate) mod row_digest;
 pub(crate) mod scan;
 pub(crate) mod sent_transaction;

@@ -4,6 +4,11 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+#[path = "support/page.rs"]
+#[allow(dead_code)]
+mod page;
+
+use page::Page;
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
@@ -121,9 +126,26 @@ impl World {
 
     fn bare(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_pgseal"));
+        self.environment(command.args(args));
+        command
+    }
+
+    /// A script in the world's folder, with pgseal on PATH.
+    fn shell(&self, script: &str) -> Command {
+        let mut command = Command::new("bash");
+        self.environment(command.args(["-c", script]));
+        let pgseal = PathBuf::from(env!("CARGO_BIN_EXE_pgseal"));
+        let folders = [&self.client, &pgseal].map(|program| program.parent().unwrap().display());
+        let [client, pgseal] = folders;
+        command
+            .env("PATH", format!("{client}:{pgseal}:/usr/bin:/bin"))
+            .current_dir(self.dir.path());
+        command
+    }
+
+    fn environment(&self, command: &mut Command) {
         let path = format!("{}:/usr/bin:/bin", self.client.parent().unwrap().display());
         command
-            .args(args)
             .env_clear()
             .env("PATH", path)
             .env("HOME", self.dir.path())
@@ -138,7 +160,6 @@ impl World {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        command
     }
 
     fn store(&self) -> Vec<String> {
@@ -395,6 +416,71 @@ fn an_undo_that_is_ended_leaves_nothing_inside() {
         assert_eq!(ran.status.code(), Some(143), "{}", text(&ran));
         world.nothing_is_left();
         assert_eq!(world.sql("SELECT b FROM ct_slow"), "b");
+    });
+}
+
+/// docs/recipes/docker-compose.md, by plain docker, where compose is not to be had.
+#[test]
+fn the_recipe_for_docker_compose() {
+    World::each(|world| {
+        if world.engine() != "docker" {
+            return;
+        }
+        world.sql("DROP DATABASE IF EXISTS shop");
+        world.sql("CREATE DATABASE shop");
+        let sql = |sql: &str| {
+            world.inside(&[
+                "psql",
+                "--username=postgres",
+                "--dbname=shop",
+                "-XAtqc",
+                sql,
+            ])
+        };
+        sql("CREATE TABLE orders AS SELECT 'open' AS status FROM generate_series(1, 5)");
+        let open = "SELECT count(*) FROM orders WHERE status = 'open'";
+        let write = "UPDATE orders SET status = 'shipped';";
+        std::fs::write(world.dir.path().join("V2__ship.sql"), write).unwrap();
+        let block = Page::open("docs/recipes/docker-compose.md").only("sh");
+        let run = |fingerprint: &str, name: &str| {
+            let find = format!("docker ps -q --filter name=^{name}$");
+            let script = block.replace("docker compose ps -q db", &find).replace(
+                "docker compose exec -T db",
+                &format!("docker exec -i {}", world.container),
+            );
+            assert!(!script.contains("compose"), "{script}");
+            let mut shell = world.shell(&script);
+            shell.env("BACKUP_GPG_FPR", fingerprint).output().unwrap()
+        };
+        for (fingerprint, name, words) in [
+            (
+                world.fingerprint.as_str(),
+                "ct-stopped",
+                "is no name of a container",
+            ),
+            (
+                "0123456789ABCDEF0123456789ABCDEF01234567",
+                &world.container,
+                "no public key",
+            ),
+        ] {
+            let ran = run(fingerprint, name);
+            assert_eq!(ran.status.code(), Some(125), "{}", text(&ran));
+            assert!(text(&ran).contains(words), "{words}: {}", text(&ran));
+            assert_eq!(sql(open), "5");
+        }
+        let ran = run(&world.fingerprint, &world.container);
+        assert!(ran.status.success(), "{}", text(&ran));
+        assert_eq!(sql(open), "0");
+        let artifact = world
+            .store()
+            .into_iter()
+            .find(|name| name.ends_with(".sql.gpg") && !name.contains(".prelude."));
+        let artifact = world.dir.path().join("store").join(artifact.unwrap());
+        let sealed = world.gpg(&["--quiet", "--decrypt", artifact.to_str().unwrap()]);
+        assert_eq!(sealed.matches("\nopen").count(), 5, "{sealed}");
+        assert!(!sealed.contains("shipped"));
+        world.nothing_is_left();
     });
 }
 

@@ -7,6 +7,7 @@ mod backup;
 mod corpus;
 mod faults;
 mod readiness;
+mod recipes;
 mod restore;
 mod session;
 mod signing;

@@ -438,18 +438,20 @@ fn readme_and_lib_show_one_picture() {
 #[test]
 fn pages_are_listed_and_links_lead_somewhere() {
     let mut wrong = Vec::new();
-    let index = std::fs::read_to_string(root().join("docs/README.md")).unwrap();
     let mut pages: Vec<PathBuf> = ["README.md", "CONTRIBUTING.md", "SECURITY.md"]
         .map(|page| root().join(page))
         .into();
-    for entry in std::fs::read_dir(root().join("docs")).unwrap() {
-        let path = entry.unwrap().path();
-        if path.extension().is_some_and(|end| end == "md") {
-            let name = path.file_name().unwrap().to_str().unwrap().to_string();
-            if name != "README.md" && !index.contains(&format!("]({name})")) {
-                wrong.push(format!("docs/README.md does not list {name}"));
+    for folder in ["docs", "docs/recipes"] {
+        let index = std::fs::read_to_string(root().join(folder).join("README.md")).unwrap();
+        for entry in std::fs::read_dir(root().join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_some_and(|end| end == "md") {
+                let name = path.file_name().unwrap().to_str().unwrap().to_string();
+                if name != "README.md" && !index.contains(&format!("]({name})")) {
+                    wrong.push(format!("{folder}/README.md does not list {name}"));
+                }
+                pages.push(path);
             }
-            pages.push(path);
         }
     }
     for page in pages {
@@ -463,4 +465,15 @@ fn pages_are_listed_and_links_lead_somewhere() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_recipe_is_run_by_a_test() {
+    let tests = files("tests").into_iter();
+    let tests: String = tests.map(|(_, text)| text).collect();
+    for entry in std::fs::read_dir(root().join("docs/recipes")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let opened = format!("Page::open(\"docs/recipes/{name}\")");
+        assert!(tests.contains(&opened), "no test opens {name}");
+    }
 }

@@ -18,7 +18,7 @@ use crate::pg::closure::Closure;
 use crate::pg::connection::Connection;
 use crate::pg::encoding::Encoding;
 use crate::pg::scan::Scan;
-use crate::pg::server::{self, DatabaseAnswer, FittingPgDump};
+use crate::pg::server::{self, DatabaseAnswer, FittingPgDump, NewerPgDump};
 use crate::process::cancel::Cancel;
 use jiff::Timestamp;
 use std::collections::BTreeMap;
@@ -110,7 +110,7 @@ impl HostAnswers {
         let names = relations.iter().map(|rel| &rel.table);
         let names = names.chain(closure.joined.iter().map(|seq| &seq.table));
         spelled_alike(names, encoding, database)?;
-        let restorability = Restorability::foreseen(config, &closure);
+        let restorability = Restorability::foreseen(config, &closure, newer.as_ref());
         restorability.check(&config.restorable)?;
         let connection = config.connection.pinned(&catalog.place());
         let plan = Plan::new(
@@ -133,7 +133,9 @@ impl HostAnswers {
         let standby = standby.map(|replay| {
             format!("the server is a standby, and the backup may lack newer rows: {replay}")
         });
-        let warnings = soon.chain(signer_soon).chain(newer).chain(standby);
+        let versions = newer.iter().map(NewerPgDump::warning);
+        let versions = versions.chain(catalog.psql_warning());
+        let warnings = soon.chain(signer_soon).chain(versions).chain(standby);
         let warnings = warnings.collect();
         Ok(Gathered {
             plan,
@@ -145,6 +147,7 @@ impl HostAnswers {
             signer,
             gpg: version,
             pg_dump,
+            newer,
             warnings,
         })
     }
@@ -197,6 +200,7 @@ pub(crate) struct Gathered {
     pub signer: Option<Signer>,
     pub gpg: Version,
     pub pg_dump: Version,
+    pub newer: Option<NewerPgDump>,
     pub warnings: Vec<String>,
 }
 

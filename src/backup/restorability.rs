@@ -7,6 +7,7 @@ use crate::base::text::plain;
 use crate::config::scope::Restorable;
 use crate::config::settings::Config;
 use crate::pg::closure::{Closure, ExternalReference, Lack};
+use crate::pg::server::NewerPgDump;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// External references by what they mean for a restore; those that are acknowledged apart.
@@ -32,27 +33,41 @@ pub(crate) struct Missed {
     pub needed_by: Vec<String>,
 }
 
+impl Missed {
+    /// An option of the restore, and nothing that is to be there.
+    pub(crate) fn is_option(&self) -> bool {
+        self.kind == "option"
+    }
+}
+
 /// How many of a list are told.
 const FIRST: usize = 5;
 
 impl Restorability {
     /// Before a dump: with a prelude that holds all that it should, or without one.
-    pub(crate) fn foreseen(config: &Config, closure: &Closure) -> Restorability {
+    pub(crate) fn foreseen(
+        config: &Config,
+        closure: &Closure,
+        newer: Option<&NewerPgDump>,
+    ) -> Restorability {
         let references = if config.prelude {
             closure.external_references(&[])
         } else {
             closure.external_references(&closure.standing_alone())
         };
-        Restorability::of(&config.restorable, &references, closure)
+        Restorability::of(&config.restorable, &references, closure, newer)
     }
 
+    /// `newer`: the pg_dump that is used, where the server may not understand what it writes.
     pub(crate) fn of(
         settings: &Restorable,
         references: &[ExternalReference],
         closure: &Closure,
+        newer: Option<&NewerPgDump>,
     ) -> Restorability {
         let mut by_name: BTreeMap<(Lack, String), Missed> = BTreeMap::new();
-        for reference in references {
+        let option = newer.map(NewerPgDump::reference);
+        for reference in references.iter().chain(&option) {
             let (lack, what) = (reference.lack(), reference.told());
             let missed = by_name.entry((lack, what.clone())).or_insert(Missed {
                 lack,

@@ -104,6 +104,7 @@ impl PreparedBackup {
             &config.restorable,
             &manifest.external_references,
             &gathered.closure,
+            gathered.newer.as_ref(),
         );
         restorability.check(&config.restorable).map_err(&failed)?;
         let unsynced = Unsynced {

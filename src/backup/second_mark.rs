@@ -6,7 +6,7 @@ use crate::base::hint::{Hint, Hints};
 use crate::base::names::RunId;
 use crate::config::settings::Config;
 use crate::pg::mark::Mark;
-use crate::pg::written_since::{self, TableCounts, WrittenSince};
+use crate::pg::written_since::{self, Ended, TableCounts, WrittenSince};
 use crate::process::cancel::Cancel;
 use crate::process::child::TICK;
 use crate::report::print;
@@ -23,11 +23,22 @@ const LOCK_WAIT: Duration = Duration::from_secs(10);
 /// What is to be told of it. What fails is a warning: COMMAND ran, and has its status.
 pub(crate) fn take(finished: &FinishedBackup, config: &Config, cancel: &Cancel) -> Vec<String> {
     let asked = finished.since().and_then(|since| {
-        written_since::ask(&finished.connection, since, &finished.targets, cancel)
+        written_since::ask(
+            &finished.connection,
+            since,
+            &finished.targets,
+            Ended::Noted,
+            cancel,
+        )
     });
     let (mut lines, mut warnings) = (Vec::new(), Vec::new());
     match asked {
-        Ok(WrittenSince { now, open, tables }) => {
+        Ok(WrittenSince {
+            now,
+            open,
+            tables,
+            ended,
+        }) => {
             match tables {
                 Ok(tables) => {
                     let told = tables.iter().map(|table| told(finished, table));
@@ -39,7 +50,7 @@ pub(crate) fn take(finished: &FinishedBackup, config: &Config, cancel: &Cancel) 
                 }
                 Err(error) => warnings.push(unknown("what COMMAND wrote", &error)),
             }
-            if let Err(error) = keep(finished, now, config, cancel) {
+            if let Err(error) = keep(finished, now, ended, config, cancel) {
                 warnings.push(unknown("where COMMAND ended", &error));
             }
         }
@@ -80,11 +91,18 @@ fn unknown(what: &str, error: &Error) -> String {
 }
 
 /// Beside the manifest, signed as it is.
-fn keep(finished: &FinishedBackup, now: Mark, config: &Config, cancel: &Cancel) -> Result<()> {
+fn keep(
+    finished: &FinishedBackup,
+    now: Mark,
+    ended: Option<Vec<u32>>,
+    config: &Config,
+    cancel: &Cancel,
+) -> Result<()> {
     let manifest = &finished.manifest;
     let run_id = RunId::parse(&manifest.run_id).map_err(|why| Error::new(Code::Store, why))?;
     let made = Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let after = After::new(run_id.as_str(), &manifest.envelope.sha256, made, now);
+    let mut after = After::new(run_id.as_str(), &manifest.envelope.sha256, made, now);
+    after.ended = ended;
     let bytes = print::json_pretty(&after)?.into_bytes();
     let signer = finished.signer.as_ref();
     let signature = signer

@@ -3,9 +3,8 @@
 use crate::base::error::{Code, Error, Result};
 use crate::base::meter::Meter;
 use crate::base::version::PGSEAL;
-use crate::commands::artifact::{
-    self, CallerInput, check_standard_input, given, manifest_alone, sound,
-};
+use crate::commands::artifact::{CallerInput, check_standard_input, given, manifest_alone, sound};
+use crate::commands::opening::Opened;
 use crate::config::cli::{self, DiffFormat};
 use crate::config::flags::Settings;
 use crate::config::settings::Config;
@@ -17,15 +16,17 @@ use crate::report::diff_counts::{CountedTable, DiffCountsReport};
 use crate::report::diff_csv::csv;
 use crate::report::diff_sql::sql;
 use crate::report::print::Answer;
-use crate::undo::compare::By;
 use crate::undo::compared_table::{ComparedTable, compared_tables};
 use crate::undo::converse::{Subject, converse, names};
 use crate::undo::counts;
 use crate::undo::definitions::{Asked, Definitions};
 use crate::undo::diff::{Diff, DiffRow, TableDiff, Value, Values};
-use crate::undo::live_tables::{Identity, LiveKind, live_tables};
+use crate::undo::fitness::no_key;
+use crate::undo::live_column::Identity;
+use crate::undo::live_tables::{LiveKind, live_tables};
 use crate::undo::structure::{self, Difference};
-use crate::verify::dump_source::{self, DumpSource};
+
+const UNTOUCHED: &str = "nothing was changed: psql was given nothing";
 
 pub(crate) fn run(
     args: &cli::Diff,
@@ -38,12 +39,11 @@ pub(crate) fn run(
         let what = "--json and --format are two forms of one report";
         return Err(Error::new(Code::Usage, what).hint("Leave one of them out."));
     }
-    check_standard_input(&args.named, args.plaintext)?;
-    let given = given(&args.named, args.passphrase_fd, cancel)?;
+    check_standard_input(&args.named, args.opening.plaintext)?;
+    let given = given(&args.named, args.opening.passphrase_fd, cancel)?;
     if args.counts {
         return counted(args, settings, &given, config, cancel);
     }
-    let untouched = |error: Error| error.on_disk("nothing was changed: psql was given nothing");
     let verification = sound(&args.named.target, &given, config, cancel)?;
     let manifest = verification.verified()?.manifest.clone();
     let tables = compared_tables(&manifest, &settings.tables)?;
@@ -51,14 +51,9 @@ pub(crate) fn run(
     let live = live_tables(&config.connection, &names(&tables), encoding, cancel)?;
     live.check(&manifest, &config.connection)?;
     let connection = config.connection.pinned(&live.session.place());
-    let (key, dump);
-    if args.plaintext.is_some() {
-        let file = dump_source::given().map_err(untouched)?;
-        dump = DumpSource::decrypted(file, &config.env, meter, cancel)?;
-    } else {
-        key = artifact::key(config, given.passphrase, meter, cancel).map_err(untouched)?;
-        dump = DumpSource::sealed(verification.verified()?.artifact, &key);
-    }
+    let (how, passphrase) = (&args.opening, given.passphrase);
+    let opened = Opened::by(how, passphrase, UNTOUCHED, config, cancel, meter)?;
+    let dump = opened.dump(verification.verified()?.artifact, config, cancel, meter)?;
     let subject = Subject {
         manifest: &manifest,
         dump: &dump,
@@ -194,17 +189,19 @@ fn counted(
 /// How rows were compared, where it was not by a key.
 fn note(diff: &TableDiff) -> Option<String> {
     let (name, differ) = (&diff.table.table.name, diff.compared.counts.differ() > 0);
-    match (&diff.table.key, diff.compared.by) {
-        (None, By::Content) if differ => Some(format!(
-            "{name} has no primary key, and no unique one that is NOT NULL: a changed row is told as gone \
-             and added (undo refuses the table)"
+    if diff.compared.key.is_some() {
+        return None;
+    }
+    match diff.table.key() {
+        None if differ => Some(format!(
+            "{name}: {}: a changed row is told as gone and added (undo refuses the table)",
+            no_key(&diff.table, None)
         )),
-        (Some(key), By::Content) => Some(format!(
-            "{name}: rows of the backup are not unique by {}, which is new since: a changed row is told as \
-             gone and added",
-            key.index
+        None => None,
+        Some(key) => Some(format!(
+            "{name}: {}: a changed row is told as gone and added",
+            no_key(&diff.table, Some(&key.index))
         )),
-        _ => None,
     }
 }
 
@@ -221,15 +218,10 @@ impl DiffTable {
     fn of(diff: &TableDiff) -> DiffTable {
         let counts = diff.compared.counts;
         let mut columns = diff.table.live.columns.iter();
-        let key = match (&diff.table.key, diff.compared.by) {
-            (Some(key), By::Key) => Some(
-                key.columns
-                    .iter()
-                    .map(|column| column.name.clone())
-                    .collect(),
-            ),
-            _ => None,
-        };
+        let key = diff.compared.key.as_ref().map(|key| {
+            let columns = key.columns.iter();
+            columns.map(|column| column.name.clone()).collect()
+        });
         DiffTable {
             table: diff.table.table.name.to_string(),
             target: diff.table.table.target.clone(),

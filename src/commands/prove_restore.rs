@@ -104,9 +104,12 @@ fn prove(
     meter: &Meter,
 ) -> Result<RestoreProof> {
     let manifest = verification.verified()?.manifest;
-    let dumped = version::major(&manifest.tools.pg_dump.version).unwrap_or(0);
+    let major = |version| version::major(version).unwrap_or(0);
+    let dumped = major(&manifest.tools.pg_dump.version);
+    let backed_up = major(&manifest.server.version).min(dumped);
+    let least = if args.older_target { backed_up } else { dumped };
     let unasked = RefCell::new(None);
-    let tools = find::server(dumped, &config.env, |program, argument| {
+    let tools = find::server(least, &config.env, |program, argument| {
         let spec = pg::command::about(program, &config.env, argument);
         let what = format!("cannot ask `{program}`");
         match ask(&spec, Input::Null, cancel, Code::ToolUnfit, &what) {
@@ -120,7 +123,15 @@ fn prove(
             }
         }
     });
-    let tools = tools.map_err(|missing| unasked.take().unwrap_or(missing))?;
+    let tools = tools.map_err(|missing| match unasked.take() {
+        Some(error) => error,
+        None if backed_up < least => {
+            let hints = missing.hints.clone();
+            let or = format!("Or prove it with a server of version {backed_up}, as it was backed up: --older-target.");
+            missing.hint(hints.then(or))
+        }
+        None => missing,
+    })?;
     let root = room::root(args.scratch_dir.as_deref(), manifest)?;
     // What the caller vouches for may do what a restore by an administrator does.
     let trusted = verification.origin.proved();
@@ -132,6 +143,7 @@ fn prove(
         ScratchCluster::start(tools, &root, &manifest, limits, &config.connection, cancel)?;
     let options = RestoreOptions {
         skip_external: true,
+        older_target: args.older_target,
         proof: true,
         prelude_must_be_bound: trusted && !verification.origin.manifest,
     };

@@ -59,21 +59,22 @@ pub(crate) fn run(
                 .hint("Name a database that has none of these tables, and that was not backed up."),
         );
     }
-    check_standard_input(&args.named, args.plaintext)?;
-    let given = given(&args.named, args.passphrase_fd, cancel)?;
+    check_standard_input(&args.named, args.opening.plaintext)?;
+    let given = given(&args.named, args.opening.passphrase_fd, cancel)?;
     let mut verification = sound(&args.named.target, &given, config, cancel)?;
-    match args.plaintext {
+    match args.opening.plaintext {
         _ if args.origin_unproved => {}
         None => require_origin(&verification, Risk::SqlIsRun)?,
         Some(_) => require_signed(&verification, Risk::SqlIsRun)?,
     }
     if settings.no_prelude {
         verification.leave_out_prelude();
-    } else if args.plaintext.is_some() && verification.prelude.is_some() {
+    } else if args.opening.plaintext.is_some() && verification.prelude.is_some() {
         return Err(no_prelude_without_the_key());
     }
     let options = RestoreOptions {
         skip_external: args.skip_external,
+        older_target: args.older_target,
         proof: false,
         prelude_must_be_bound: !args.origin_unproved && !verification.origin.manifest,
     };
@@ -85,7 +86,7 @@ pub(crate) fn run(
     let plan = plan(&manifest, &config.connection, options, chosen, cancel)?;
     let untouched = |error: Error| error.on_disk("nothing was changed: psql was given nothing");
     let (surrounding, dump, key);
-    if args.plaintext.is_some() {
+    if args.opening.plaintext.is_some() {
         let mut file = dump_source::given().map_err(untouched)?;
         if !args.origin_unproved {
             file = held(&file, &manifest, meter, cancel).map_err(untouched)?;

@@ -3,16 +3,19 @@
 use crate::backup::gather::gather;
 use crate::backup::run::{new_run_id, prepare};
 use crate::base::error::{Code, Error, Result};
+use crate::base::hint::{Hint, Hints};
 use crate::base::meter::Meter;
 use crate::base::names::{RunId, TableName};
 use crate::commands::artifact::{
-    self, Risk, check_standard_input, given, require_origin, require_signed, sound, verify_sealed,
+    Risk, check_standard_input, given, require_origin, require_signed, sound, verify_sealed,
 };
+use crate::commands::opening::Opened;
 use crate::commands::undo_report::report;
 use crate::config::flags::Settings;
 use crate::config::settings::Config;
 use crate::config::undo::{self as words, Later, UndoOptions};
 use crate::pg::connection::Connection;
+use crate::pg::conninfo::ConnInfo;
 use crate::pg::written_since;
 use crate::process::cancel::Cancel;
 use crate::report::print::Answer;
@@ -21,14 +24,13 @@ use crate::report::undo::{UndoReport, UndoResult};
 use crate::store::folder::Store;
 use crate::store::manifest::Manifest;
 use crate::undo::apply::{Extent, SafetyBackup, Undo};
-use crate::undo::choose::LaterThan;
 use crate::undo::commit::{Commit, End, Safety};
 use crate::undo::compared_table::{ComparedTable, compared_tables};
 use crate::undo::converse::{Subject, converse, names};
 use crate::undo::live_tables::{LiveTables, live_tables};
+use crate::undo::moment::Moment;
 use crate::undo::plan::Request;
 use crate::undo::structure;
-use crate::verify::dump_source::{self, DumpSource};
 use crate::verify::verification::Verification;
 
 pub(crate) fn run(
@@ -43,10 +45,10 @@ pub(crate) fn run(
         (_, true) => Extent::Rehearse,
         _ => Extent::Plan,
     };
-    check_standard_input(&args.named, args.plaintext)?;
-    let given = given(&args.named, args.passphrase_fd, cancel)?;
+    check_standard_input(&args.named, args.opening.plaintext)?;
+    let given = given(&args.named, args.opening.passphrase_fd, cancel)?;
     let verification = sound(&args.named.target, &given, config, cancel)?;
-    match args.plaintext {
+    match args.opening.plaintext {
         _ if args.origin_unproved => {}
         None => require_origin(&verification, Risk::RowsAreOverwritten)?,
         Some(_) => require_signed(&verification, Risk::RowsAreOverwritten)?,
@@ -61,6 +63,7 @@ pub(crate) fn run(
     if extent == Extent::Apply && later.is_none() && args.plan_sha.is_none() {
         require_word_on_later(options.later)?;
     }
+    let dropped = dropped(&tables, &live);
     let commit = Commit::default();
     let safety = match extent {
         Extent::Apply => Some(safety_backup(manifest, &tables, config, cancel, meter)?),
@@ -70,8 +73,10 @@ pub(crate) fn run(
         request: Request {
             options,
             header: format!("{} {}", manifest.run_id, manifest.envelope.sha256),
+            backup: backup_moment(manifest, &live),
             later,
-            dropped: dropped(&tables, &live),
+            bring_back: bring_back(&dropped, args, &verification, &live, config),
+            dropped,
             session: live.session.clone(),
         },
         extent,
@@ -87,15 +92,9 @@ pub(crate) fn run(
     let otherwise: Vec<String> = otherwise
         .map(|difference| format!("{}: {}", difference.object, difference.what))
         .collect();
-    let untouched = |error: Error| error.on_disk(End::Untouched.told());
-    let (key, dump);
-    if args.plaintext.is_some() {
-        let file = dump_source::given().map_err(untouched)?;
-        dump = DumpSource::decrypted(file, &config.env, meter, cancel)?;
-    } else {
-        key = artifact::key(config, given.passphrase, meter, cancel).map_err(untouched)?;
-        dump = DumpSource::sealed(verification.verified()?.artifact, &key);
-    }
+    let (how, untouched) = (&args.opening, End::Untouched.told());
+    let opened = Opened::by(how, given.passphrase, untouched, config, cancel, meter)?;
+    let dump = opened.dump(verification.verified()?.artifact, config, cancel, meter)?;
     let connection = config.connection.pinned(&live.session.place());
     let subject = Subject {
         manifest,
@@ -133,20 +132,28 @@ pub(crate) fn run(
 }
 
 /// What tells rows that were written later, or why there is no such thing.
-fn second_mark(
-    verification: &Verification,
-    live: &LiveTables,
-) -> (Option<LaterThan>, Option<String>) {
+fn second_mark(verification: &Verification, live: &LiveTables) -> (Option<Moment>, Option<String>) {
     let Some(after) = &verification.after else {
         return (None, None);
     };
     match written_since::comparable(&after.mark, &live.session.mark) {
         Ok(()) => {
             let snapshot = after.mark.snapshot.clone();
-            (Some(LaterThan { snapshot }), None)
+            let ended = after.ended.clone();
+            (Some(Moment { snapshot, ended }), None)
         }
         Err(error) => (None, Some(error.message)),
     }
+}
+
+/// What tells rows that were written since the backup.
+fn backup_moment(manifest: &Manifest, live: &LiveTables) -> Option<Moment> {
+    let mark = manifest.mark.as_ref()?;
+    written_since::comparable(mark, &live.session.mark).ok()?;
+    Some(Moment {
+        snapshot: mark.snapshot.clone(),
+        ended: None,
+    })
 }
 
 fn options(args: &words::Undo, settings: &Settings) -> UndoOptions {
@@ -194,6 +201,43 @@ fn dropped(tables: &[ComparedTable], live: &LiveTables) -> Vec<ComparedTable> {
         .iter()
         .filter(|table| live.find(&table.name).is_none());
     gone.cloned().collect()
+}
+
+/// A command line that works as it is.
+fn bring_back(
+    dropped: &[ComparedTable],
+    args: &words::Undo,
+    verification: &Verification,
+    live: &LiveTables,
+    config: &Config,
+) -> String {
+    let mut words = vec!["restore".to_string()];
+    words.extend(verification.named.iter().cloned());
+    let tables = dropped
+        .iter()
+        .map(|table| format!("--table={}", table.name));
+    words.extend(tables);
+    // restore asks for it in words, wherever it is said otherwise.
+    let place = live.session.place();
+    let here =
+        || ConnInfo::at(None, &place.host, &place.port).as_role(&place.role, &place.database);
+    let to = config.connection.conninfo.clone().unwrap_or_else(here);
+    words.push(format!("--dbname={to}"));
+    if args.origin_unproved {
+        words.push("--origin-unproved".into());
+    }
+    if args.opening.plaintext.is_some() {
+        words.push("--plaintext=-".into());
+        words.extend(
+            verification
+                .prelude
+                .iter()
+                .map(|_| "--no-prelude".to_string()),
+        );
+    }
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let hints = Hints::from("Bring it back first:").then(Hint::pgseal(&words));
+    hints.completed(&config.given).lines().join("\n")
 }
 
 /// A backup of the same tables, to undo the undo. Whatever would keep it from being taken is found

@@ -163,8 +163,24 @@ pub(crate) struct Restore {
     /// of the restoring role: as a superuser it can read files and run programs on the server
     #[arg(long)]
     pub origin_unproved: bool,
+    #[command(flatten)]
+    pub opening: Opening,
+    /// Leave out what needs something that the target lacks: foreign keys, attachments to
+    /// partitioned tables, triggers, policies, rules, owners, privileges, tablespaces. All of it
+    /// is listed
+    #[arg(long)]
+    pub skip_external: bool,
+    /// Restore into a server older than the dump's pg_dump: settings that it does not know are left out
+    #[arg(long)]
+    pub older_target: bool,
+}
+
+/// Who decrypts.
+#[derive(Debug, Clone, Copy, Args)]
+pub(crate) struct Opening {
     /// Read the decrypted dump from standard input, as `gpg --decrypt RUN.sql.gpg` gives it out, where
-    /// the secret key stays on another host. Only a signed manifest proves it; no prelude is restored
+    /// the secret key stays on another host. Only a signed manifest proves it, and no prelude comes
+    /// with it
     #[arg(
         long,
         value_name = "-",
@@ -173,11 +189,6 @@ pub(crate) struct Restore {
         conflicts_with = "passphrase_fd"
     )]
     pub plaintext: Option<Plaintext>,
-    /// Leave out what needs something that the target lacks: foreign keys, attachments to
-    /// partitioned tables, triggers, policies, rules, owners, privileges, tablespaces. All of it
-    /// is listed
-    #[arg(long)]
-    pub skip_external: bool,
     /// Read the secret key's passphrase from this descriptor [default: the agent asks]
     #[arg(long, value_name = "N")]
     pub passphrase_fd: Option<u32>,
@@ -207,19 +218,8 @@ pub(crate) struct Diff {
     /// Form of the report, not to be given with --json [default: table]
     #[arg(long, value_enum)]
     pub format: Option<DiffFormat>,
-    /// Read the decrypted dump from standard input, as `gpg --decrypt RUN.sql.gpg` gives it out, where
-    /// the secret key stays on another host
-    #[arg(
-        long,
-        value_name = "-",
-        value_enum,
-        hide_possible_values = true,
-        conflicts_with = "passphrase_fd"
-    )]
-    pub plaintext: Option<Plaintext>,
-    /// Read the secret key's passphrase from this descriptor [default: the agent asks]
-    #[arg(long, value_name = "N")]
-    pub passphrase_fd: Option<u32>,
+    #[command(flatten)]
+    pub opening: Opening,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -239,6 +239,9 @@ pub(crate) struct ProveRestore {
     /// Folder for the throw-away cluster, on a disk [default: memory, if it fits]
     #[arg(long, value_name = "DIR")]
     pub scratch_dir: Option<PathBuf>,
+    /// Prove it with a server of the version that was backed up, as `restore --older-target`
+    #[arg(long)]
+    pub older_target: bool,
     /// Read the secret key's passphrase from this descriptor [default: the agent asks]
     #[arg(long, value_name = "N")]
     pub passphrase_fd: Option<u32>,

@@ -178,6 +178,7 @@ impl Config {
                 passed_over,
                 lock_wait: lock_wait.unwrap_or(Duration::from_secs(30)),
                 container,
+                psql: None,
             },
             compression,
             timeout,

@@ -4,7 +4,7 @@
 #![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
 
 use crate::base::names::{self, TableName};
-use crate::config::cli::{ArtifactArgs, Plaintext};
+use crate::config::cli::{ArtifactArgs, Opening};
 use crate::config::condition::Condition;
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -47,19 +47,8 @@ pub(crate) struct Undo {
     /// The number of the plan that was reviewed: with another one nothing is done
     #[arg(long, value_name = "HEX", value_parser = names::sha256)]
     pub plan_sha: Option<String>,
-    /// Read the decrypted dump from standard input, as `gpg --decrypt RUN.sql.gpg` gives it out, where
-    /// the secret key stays on another host. Only a signed manifest proves it
-    #[arg(
-        long,
-        value_name = "-",
-        value_enum,
-        hide_possible_values = true,
-        conflicts_with = "passphrase_fd"
-    )]
-    pub plaintext: Option<Plaintext>,
-    /// Read the secret key's passphrase from this descriptor [default: the agent asks]
-    #[arg(long, value_name = "N")]
-    pub passphrase_fd: Option<u32>,
+    #[command(flatten)]
+    pub opening: Opening,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

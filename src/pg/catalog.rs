@@ -6,6 +6,7 @@ use crate::pg::connection::Connection;
 use crate::pg::locks::LockTable;
 use crate::pg::mark::Mark;
 use crate::pg::place::Place;
+use crate::pg::restrict;
 use crate::pg::session;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +42,8 @@ pub(crate) struct Session {
     /// As psql was told it: of several hosts, the one that answered.
     host: String,
     port: String,
+    /// The version of the psql that asked.
+    psql: u32,
     /// Of a standby.
     pub replay: Option<Replay>,
 }
@@ -229,6 +232,23 @@ impl Catalog {
                  postgresql.conf."
             ))),
         }
+    }
+
+    /// What a restore with the psql that asked would come to, if it would be refused.
+    pub(crate) fn psql_warning(&self) -> Option<String> {
+        let psql = self.session.psql;
+        let place = match &self.container {
+            Some(name) => format!(" in the container `{name}`"),
+            None => String::new(),
+        };
+        (!restrict::is_known_to(psql)).then(|| {
+            format!(
+                "psql {}.{}{place} has no \\restrict: restore, diff, undo and prove-restore refuse it; \
+                 install a minor release of August 2025 or later",
+                psql / 10_000,
+                psql % 10_000
+            )
+        })
     }
 
     /// Every relation to dump, targets in their order, each followed by its children.

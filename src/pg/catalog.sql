@@ -55,6 +55,7 @@ SELECT pg_catalog.json_build_object(
     'user', current_user,
     'host', :'HOST',
     'port', :'PORT',
+    'psql', :VERSION_NUM,
     'replay', CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.json_build_object(
       'last_transaction', pg_catalog.to_char(
         pg_catalog.pg_last_xact_replay_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'),

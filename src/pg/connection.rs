@@ -26,14 +26,17 @@ pub(crate) struct Connection {
     pub lock_wait: Duration,
     /// Where the client tools run; none: on this host.
     pub container: Option<Container>,
+    /// The psql to use; none: the first on PATH.
+    pub psql: Option<String>,
 }
 
 impl Connection {
     /// The program of a client tool: of this host, or a name inside the container.
     pub(crate) fn tool(&self, tool: Tool) -> Result<String> {
-        match &self.container {
-            Some(_) => Ok(tool.name().into()),
-            None => find::find(tool, &self.env),
+        match (&self.container, &self.psql) {
+            (Some(_), _) => Ok(tool.name().into()),
+            (None, Some(psql)) if tool == Tool::Psql => Ok(psql.clone()),
+            (None, _) => find::find(tool, &self.env),
         }
     }
 
@@ -104,14 +107,15 @@ impl Connection {
         }
     }
 
-    /// The same for another server, one of this host, with another environment.
-    pub(crate) fn to(&self, conninfo: ConnInfo, env: Env) -> Connection {
+    /// The same for another server, one of this host, with another environment and the psql beside it.
+    pub(crate) fn to(&self, conninfo: ConnInfo, env: Env, psql: &str) -> Connection {
         Connection {
             conninfo: Some(conninfo),
             env,
             passed_over: Vec::new(),
             lock_wait: self.lock_wait,
             container: None,
+            psql: Some(psql.into()),
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::names::TableName;
 use crate::base::version::{self, Version};
 use crate::pg::catalog::{self, Catalog};
-use crate::pg::closure::{self, Closure};
+use crate::pg::closure::{self, Closure, ExternalReference};
 use crate::pg::connection::Connection;
 use crate::pg::server_hint::connection_hint;
 use crate::pg::{command, session};
@@ -132,11 +132,45 @@ pub(crate) fn catalog_query(connection: &Connection) -> Result<CommandSpec> {
     Ok(command::psql(&psql, connection))
 }
 
-/// The pg_dump for a server, and a warning where it is newer.
+/// The pg_dump for a server.
 #[derive(Debug, Clone)]
 pub(crate) struct FittingPgDump {
     pub version: Version,
-    pub newer: Option<String>,
+    pub newer: Option<NewerPgDump>,
+}
+
+/// A pg_dump that is newer than the server, which may not understand all that it writes.
+#[derive(Debug, Clone)]
+pub(crate) struct NewerPgDump {
+    version: String,
+    server: u32,
+}
+
+impl NewerPgDump {
+    pub(crate) fn warning(&self) -> String {
+        let server = self.server;
+        format!(
+            "{}: a restore into that server is refused without --older-target; a pg_dump {server} would do \
+             without, postgresql-client-{server} where the release has it",
+            self.told()
+        )
+    }
+
+    /// What a restore into the server needs, as an external reference.
+    pub(crate) fn reference(&self) -> ExternalReference {
+        ExternalReference {
+            kind: "option".into(),
+            name: "--older-target".into(),
+            needed_by: self.told(),
+        }
+    }
+
+    fn told(&self) -> String {
+        format!(
+            "pg_dump {} is newer than the server, {}",
+            self.version, self.server
+        )
+    }
 }
 
 /// The pg_dump for a server of this major version: the one on PATH if it fits, else the server's
@@ -165,11 +199,9 @@ pub(crate) fn pg_dump_for(
         )
         .hint(connection.beside_the_tools(format!("apt-get install postgresql-client-{major}"))));
     }
-    let newer = (of(&chosen) > major).then(|| {
-        format!(
-            "pg_dump {text} is newer than the server, {major}: the dump may not restore into it; \
-             install postgresql-client-{major}"
-        )
+    let newer = (of(&chosen) > major).then(|| NewerPgDump {
+        version: text.clone(),
+        server: major,
     });
     Ok(FittingPgDump {
         version: chosen,

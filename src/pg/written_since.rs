@@ -15,6 +15,7 @@ use crate::pg::mark::Mark;
 use crate::pg::{catalog, server, session};
 use crate::process::cancel::Cancel;
 use serde::Deserialize;
+use std::collections::BTreeSet;
 
 /// One question, behind that of mark.sql.
 const QUERY: &str = concat!(include_str!("mark.sql"), include_str!("written_since.sql"));
@@ -32,6 +33,26 @@ pub(crate) struct WrittenSince {
     /// Of each target, in their order; an error where the mark says nothing of this server's rows, or
     /// where they could not be counted.
     pub tables: Result<Vec<TableCounts>>,
+    /// Ids below the next one, and not below that of an open transaction, whose rows are seen now: they
+    /// had ended. None where nobody wanted them, or they are too many.
+    pub ended: Option<Vec<u32>>,
+}
+
+/// Whether transactions that have ended are noted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    Noted,
+    Passed,
+}
+
+impl Ended {
+    fn most(self) -> usize {
+        match self {
+            // A mark is a small file.
+            Ended::Noted => 2000,
+            Ended::Passed => 0,
+        }
+    }
 }
 
 /// A target with its partitions and children.
@@ -68,6 +89,7 @@ struct Part {
     rows: u64,
     written: u64,
     surely: u64,
+    ended: Vec<u32>,
 }
 
 /// Asks in one session. An error where there is no answer at all.
@@ -75,6 +97,7 @@ pub(crate) fn ask(
     connection: &Connection,
     since: &Mark,
     targets: &[TableName],
+    note: Ended,
     cancel: &Cancel,
 ) -> Result<WrittenSince> {
     let snapshot = since.snapshot()?;
@@ -82,6 +105,7 @@ pub(crate) fn ask(
         ("targets", serde_json::json!(targets).to_string()),
         ("lock_timeout", connection.lock_wait.as_millis().to_string()),
         ("since", since.snapshot.clone()),
+        ("note", note.most().to_string()),
     ];
     let answer = server::query(connection, &variables, &[QUERY], cancel)?;
     let mut documents = serde_json::Deserializer::from_str(&answer.text);
@@ -91,23 +115,28 @@ pub(crate) fn ask(
         (Err(err), Ok(())) => return Err(catalog::unreadable(&err)),
     };
     session::check_read_only(&head.default_transaction_read_only)?;
-    let tables = comparable(since, &head.mark)
+    let parts = comparable(since, &head.mark)
         .and(answer.ended)
         .and_then(|()| {
             let parts = documents.into_iter::<Part>();
-            summed(targets, parts).map_err(|err| catalog::unreadable(&err))
+            let parts: serde_json::Result<Vec<Part>> = parts.collect();
+            parts.map_err(|err| catalog::unreadable(&err))
         });
     Ok(WrittenSince {
         now: head.mark,
         open: snapshot.open.len(),
-        tables,
+        ended: parts.as_ref().ok().and_then(|parts| ended(parts, note)),
+        tables: parts.map(|parts| summed(targets, &parts)),
     })
 }
 
-fn summed(
-    targets: &[TableName],
-    parts: impl Iterator<Item = serde_json::Result<Part>>,
-) -> serde_json::Result<Vec<TableCounts>> {
+fn ended(parts: &[Part], note: Ended) -> Option<Vec<u32>> {
+    let ids = parts.iter().flat_map(|part| &part.ended).copied();
+    let ids: BTreeSet<u32> = ids.collect();
+    (note == Ended::Noted && ids.len() <= note.most()).then(|| ids.into_iter().collect())
+}
+
+fn summed(targets: &[TableName], parts: &[Part]) -> Vec<TableCounts> {
     let none = |table: &TableName| TableCounts {
         table: table.clone(),
         there: false,
@@ -117,7 +146,6 @@ fn summed(
     };
     let mut tables: Vec<TableCounts> = targets.iter().map(none).collect();
     for part in parts {
-        let part = part?;
         if let Some(table) = tables.get_mut(part.target) {
             table.there = part.there;
             table.rows += part.rows;
@@ -125,7 +153,7 @@ fn summed(
             table.unsure += part.written.saturating_sub(part.surely);
         }
     }
-    Ok(tables)
+    tables
 }
 
 /// Refuses a server whose rows the earlier mark says nothing of: another one, one that went back in
@@ -231,13 +259,14 @@ mod tests {
             rows,
             written,
             surely,
+            ended: Vec::new(),
         };
         let parts = [
             part(0, true, [1000, 10, 4]),
             part(0, true, [7, 7, 7]),
             part(1, false, [0; 3]),
         ];
-        let tables = summed(&[table("a"), table("b")], parts.into_iter().map(Ok)).unwrap();
+        let tables = summed(&[table("a"), table("b")], &parts);
         let told = |t: &TableCounts| (t.there, t.rows, t.written, t.unsure);
         assert_eq!(told(&tables[0]), (true, 1007, 17, 6));
         assert_eq!(told(&tables[1]), (false, 0, 0, 0));

@@ -1,7 +1,7 @@
 -- How many rows tables have, and how many of them were written since a mark, in a transaction of
 -- session.rs: one document of the present mark, then one or more of each target.
 -- psql variables: lock_timeout and targets, as in catalog.sql; since, the earlier mark's snapshot;
--- mark, by mark.sql.
+-- note, how many transactions are noted at most, or 0; mark, by mark.sql.
 SET LOCAL lock_timeout = :lock_timeout;
 SELECT pg_catalog.json_build_object(
   'default_transaction_read_only', pg_catalog.current_setting('default_transaction_read_only'),
@@ -12,6 +12,11 @@ WITH RECURSIVE since AS (
     pg_catalog.age(pg_catalog.pg_snapshot_xmax(s)::xid) AS next,
     ARRAY(SELECT open::xid::text FROM pg_catalog.pg_snapshot_xip(s) AS open) AS open
   FROM (SELECT :'since'::pg_snapshot) AS mark(s)
+), present AS (
+  -- where nothing is open, nothing is in doubt later
+  SELECT pg_catalog.age(pg_catalog.pg_snapshot_xmin(s)::xid) AS first,
+    :note > 0 AND pg_catalog.pg_snapshot_xmin(s) < pg_catalog.pg_snapshot_xmax(s) AS doubt
+  FROM pg_catalog.pg_current_snapshot() AS s
 ), target AS (
   SELECT t.ord::int AS ord, t.item->>'schema' AS schema, t.item->>'name' AS name
   FROM jsonb_array_elements(:'targets'::jsonb) WITH ORDINALITY AS t(item, ord)
@@ -36,15 +41,20 @@ WITH RECURSIVE since AS (
 )
 SELECT CASE WHEN stored IS NULL THEN pg_catalog.format(
   'SELECT pg_catalog.json_build_object(''target'', %s, ''there'', %L::boolean, '
-  '''rows'', 0, ''written'', 0, ''surely'', 0)', found.ord - 1, found.rel IS NOT NULL)
+  '''rows'', 0, ''written'', 0, ''surely'', 0, ''ended'', ''[]''::json)', found.ord - 1, found.rel IS NOT NULL)
 -- without the lower bound a row that was frozen more than 2^31 ids ago would be one of today's
 ELSE pg_catalog.format(
   'SELECT pg_catalog.json_build_object(''target'', %s, ''there'', true, ''rows'', count(*), '
   '''written'', count(*) FILTER (WHERE pg_catalog.age(xmin) BETWEEN 0 AND %s), '
   '''surely'', count(*) FILTER (WHERE pg_catalog.age(xmin) BETWEEN 0 AND %s '
-  'OR xmin::text = ANY (%L::text[]))) FROM ONLY %I.%I',
-  found.ord - 1, since.first, since.next, since.open, stored.nspname, stored.relname)
+  'OR xmin::text = ANY (%L::text[])), ''ended'', %s) FROM ONLY %I.%I',
+  found.ord - 1, since.first, since.next, since.open,
+  CASE WHEN present.doubt THEN pg_catalog.format(
+    '(SELECT coalesce(json_agg(id), ''[]'') FROM (SELECT DISTINCT xmin::text::bigint AS id FROM ONLY %I.%I '
+    'WHERE pg_catalog.age(xmin) BETWEEN 0 AND %s LIMIT %s + 1) AS t)',
+    stored.nspname, stored.relname, present.first, :note) ELSE '''[]''::json' END,
+  stored.nspname, stored.relname)
 END
-FROM found CROSS JOIN since LEFT JOIN stored USING (ord)
+FROM found CROSS JOIN since CROSS JOIN present LEFT JOIN stored USING (ord)
 ORDER BY found.ord, stored.nspname, stored.relname
 \gexec

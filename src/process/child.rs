@@ -243,9 +243,13 @@ impl Child {
 }
 
 fn expression(spec: &CommandSpec) -> duct::Expression {
-    duct::cmd(&spec.program, &spec.args)
+    let command = duct::cmd(&spec.program, &spec.args)
         .full_env(spec.env.iter().cloned())
-        .unchecked()
+        .unchecked();
+    match spec.dir {
+        Some(dir) => command.dir(dir),
+        None => command,
+    }
 }
 
 fn start_ender(spec: &CommandSpec) -> Option<Leader> {

@@ -18,6 +18,8 @@ pub(crate) struct CommandSpec {
     /// What the program runs, where that is another.
     pub runs: Option<String>,
     pub env: Vec<(OsString, OsString)>,
+    /// Where it starts; None: where we were started.
+    pub dir: Option<&'static str>,
     pub status_prefix: Option<&'static str>,
     pub expected_talk: Option<&'static str>,
     pub quit: Quit,
@@ -66,6 +68,7 @@ impl CommandSpec {
             args: Vec::new(),
             runs: None,
             env: Vec::new(),
+            dir: None,
             status_prefix: None,
             expected_talk: None,
             quit: Quit::Signals(&[signal_hook::consts::SIGTERM]),
@@ -85,6 +88,14 @@ impl CommandSpec {
     /// It is asked to end in this way, instead of by SIGTERM.
     pub(crate) fn stop_with(self, quit: Quit) -> CommandSpec {
         CommandSpec { quit, ..self }
+    }
+
+    /// It starts in this folder: another user may not enter ours.
+    pub(crate) fn in_dir(self, dir: &'static str) -> CommandSpec {
+        CommandSpec {
+            dir: Some(dir),
+            ..self
+        }
     }
 
     /// Only what the filter lets through is kept of its standard error: the rest may hold rows.

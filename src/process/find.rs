@@ -107,7 +107,7 @@ pub(crate) fn of_major(tool: Tool, major: u32) -> Option<String> {
 pub(crate) struct ServerTools {
     pub initdb: String,
     pub postgres: String,
-    pub pg_dump: String,
+    /// All that is asked of the cluster goes through it: the one on PATH may lead elsewhere.
     pub psql: String,
     pub major: u32,
 }
@@ -144,7 +144,6 @@ pub(crate) fn server(
         Some(ServerTools {
             initdb: program("initdb")?,
             postgres,
-            pg_dump: program("pg_dump").or_else(|| find(Tool::PgDump, env).ok())?,
             psql: program("psql").or_else(|| find(Tool::Psql, env).ok())?,
             major: found,
         })

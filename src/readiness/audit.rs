@@ -55,7 +55,7 @@ pub(crate) fn audit(
             pg_dump: database::pg_dump(host, &answers),
             database: database::server(host, catalog),
             target_tables: database::tables(host, catalog),
-            restore_closure: closure::closure(host, &answers.closure),
+            restore_closure: closure::closure(host, &answers),
             store: store::judge(host, joined(folder), catalog),
             pre_write_backup_seam: finding(seam),
             backup_runner: Finding::unknown("not looked at"),

@@ -1,16 +1,17 @@
 //! What a restore of the tables into an empty database would miss.
 
+use crate::backup::gather::HostAnswers;
 use crate::backup::restorability::{Missed, Restorability, listed_as_toml};
-use crate::base::error::Result;
 use crate::base::few::joined;
 use crate::base::hint::Hints;
+use crate::pg::catalog::Catalog;
 use crate::pg::closure::{Closure, Lack};
 use crate::readiness::audit::{Host, first_above, refusal, unasked};
 use crate::readiness::database::asked;
 use crate::report::matrix::{Evidence, Finding};
 
 /// Of the tables that are there.
-pub(crate) fn closure(host: &Host, closure: &Result<Closure>) -> Finding {
+pub(crate) fn closure(host: &Host, answers: &HostAnswers) -> Finding {
     if let Err(error) = host.refused("dbname").and(host.config.tables.clone()) {
         let why = format!("there is nothing to ask for: {}", error.message);
         return Finding::unknown(why).hint(first_above());
@@ -18,7 +19,7 @@ pub(crate) fn closure(host: &Host, closure: &Result<Closure>) -> Finding {
     if let Err(error) = host.refused("known_external") {
         return refusal(&error);
     }
-    let closure = match closure {
+    let closure = match &answers.closure {
         Ok(closure) => closure,
         Err(error) => return unasked(error),
     };
@@ -27,7 +28,9 @@ pub(crate) fn closure(host: &Host, closure: &Result<Closure>) -> Finding {
         let why = format!("not there to be asked: {}", missing.join(", "));
         return Finding::unknown(why).hint(first_above());
     }
-    let found = Restorability::foreseen(host.config, closure);
+    let newer = answers.fitting.as_ref().ok();
+    let newer = newer.and_then(|fitting| fitting.newer.as_ref());
+    let found = Restorability::foreseen(host.config, closure, newer);
     let missed: Vec<&Missed> = found.unacknowledged().collect();
     let finding = match (&missed[..], asked(host)) {
         ([], Some(spec)) => {
@@ -49,7 +52,11 @@ pub(crate) fn closure(host: &Host, closure: &Result<Closure>) -> Finding {
         )),
         _ => finding,
     };
-    finding.with_all(evidence(host, closure, &found))
+    let psql = answers.catalog.as_ref().ok();
+    let psql = psql.and_then(Catalog::psql_warning);
+    finding
+        .with_all(evidence(host, closure, &found))
+        .with_all(psql.map(Evidence::warning))
 }
 
 /// Each with what needs it, in groups by what it means.
@@ -86,10 +93,12 @@ fn known_by_name(host: &Host, found: &Restorability) -> Hints {
         "It does not stop a backup."
     };
     let all = listed_as_toml(known.chain(missed));
-    Hints::from(format!(
-        "Back up the tables that these belong to as well, or acknowledge all of it. {stops}"
-    ))
-    .then(host.set(
+    let mend = if found.unacknowledged().all(Missed::is_option) {
+        "Use a pg_dump of the server's version, or acknowledge what its restore needs."
+    } else {
+        "Back up the tables that these belong to as well, or acknowledge all of it."
+    };
+    Hints::from(format!("{mend} {stops}")).then(host.set(
         "scope",
         "To acknowledge it",
         &format!("known_external = [{all}]"),

@@ -90,7 +90,9 @@ pub(crate) fn pg_dump(host: &Host, answers: &HostAnswers) -> Finding {
         Ok(FittingPgDump { version, newer }) => {
             let (ours, server) = (&version.version, &catalog.server.version);
             let answer = format!("pg_dump {ours}{place} for a server {server}");
-            let newer = newer.as_ref().map(Evidence::warning);
+            let newer = newer
+                .as_ref()
+                .map(|newer| Evidence::warning(newer.warning()));
             Finding::ready(asked(version, answer)).with_all(unused.into_iter().chain(newer))
         }
     }

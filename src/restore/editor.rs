@@ -232,6 +232,7 @@ impl Listener for DumpEditor {
             Token::Comment(text) => {
                 if let Some(label) = label(text) {
                     self.entry_omitted = false;
+                    self.omissions.head_is_over();
                     self.insert_late();
                     self.begin_entry(label);
                 }

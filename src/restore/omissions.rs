@@ -18,6 +18,9 @@ pub(crate) struct Omissions {
     dependents: BTreeMap<Dependent, String>,
     /// Tables and indexes whose parent is missing, with its name.
     partitions: BTreeMap<TableName, String>,
+    /// All settings of a target that is older than the dump, before its first entry; else None, and
+    /// no setting is left out.
+    settings: Option<BTreeSet<String>>,
 }
 
 /// Why a statement is left out.
@@ -76,6 +79,21 @@ impl Omissions {
         }
     }
 
+    /// Leaves out each setting of the dump's head that is none of these: where the target does not know
+    /// it, it has no effect there.
+    pub(crate) fn with_settings_of(self, target: &[String]) -> Omissions {
+        let known = target.iter().map(|name| name.to_ascii_lowercase());
+        Omissions {
+            settings: Some(known.collect()),
+            ..self
+        }
+    }
+
+    /// What is set from here on is set for an object, and must be known.
+    pub(crate) fn head_is_over(&mut self) {
+        self.settings = None;
+    }
+
     pub(crate) fn find(&self, statement: &Statement) -> Option<Omission> {
         let of_object = |found: Option<&String>| {
             let why = found?.clone();
@@ -102,6 +120,13 @@ impl Omissions {
                 entry: false,
             }),
             Statement::Privileges { role, .. } => of_role("privileges of", role, &self.grantees),
+            Statement::Setting(name) => {
+                let unknown = !self.settings.as_ref()?.contains(name);
+                unknown.then(|| Omission {
+                    why: "a setting that the target does not know".into(),
+                    entry: false,
+                })
+            }
             _ => None,
         }
     }
@@ -236,6 +261,16 @@ mod tests {
             },
         );
         assert!(omissions.lacks_tablespace("fast"));
+    }
+
+    #[test]
+    fn a_setting_is_left_out_at_the_head_alone_and_where_it_is_unknown() {
+        let find = |omissions: &Omissions, sql| omissions.find(&read(sql)).is_some();
+        let (known, unknown) = ("SET timezone = 'UTC'", "SET transaction_timeout = 0");
+        let mut older = Omissions::default().with_settings_of(&["TimeZone".into()]);
+        assert!(!find(&older, known) && find(&older, unknown));
+        older.head_is_over();
+        assert!(!find(&older, unknown) && !find(&Omissions::default(), unknown));
     }
 
     #[test]

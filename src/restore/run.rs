@@ -64,6 +64,8 @@ pub(crate) enum RestoreOutcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct RestoreOptions {
     pub skip_external: bool,
+    /// The server may be older than the pg_dump that wrote the dump.
+    pub older_target: bool,
     /// Into a target of our own, which has nothing but what the backup brings.
     pub proof: bool,
     /// The prelude is run only if it is bound to the artifact, whose origin is proved.
@@ -94,7 +96,7 @@ pub(crate) fn plan(
     } else {
         chosen
     };
-    target.check(manifest, &chosen)?;
+    target.check(manifest, &chosen, options)?;
     let (lacking, unknown) = target.missing(manifest);
     let omissions = missing::resolve(&lacking, options).map_err(|error| {
         // A throw-away database is nobody's.
@@ -104,6 +106,11 @@ pub(crate) fn plan(
         let message = format!("{} ({})", error.message, target.place());
         Error { message, ..error }
     })?;
+    let omissions = if target.is_older_than_the_dump(manifest) {
+        omissions.with_settings_of(&target.settings)
+    } else {
+        omissions
+    };
     Ok(RestorePlan {
         omissions,
         unknown: unknown.into_iter().cloned().collect(),

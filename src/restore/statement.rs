@@ -61,6 +61,8 @@ pub(crate) enum Statement {
     /// It sets what holds for the statements behind the next header.
     Default,
     DefaultTablespace(String),
+    /// `SET name = …` of any other setting.
+    Setting(String),
     /// It lets the server's warnings through again.
     Messages,
     /// It begins to hide rows.
@@ -186,8 +188,15 @@ impl Reader<'_> {
         if self.eat("set client_min_messages") {
             return Some(Statement::Messages);
         }
-        self.eat("set default_table_access_method")
-            .then_some(Statement::Default)
+        if self.eat("set default_table_access_method") {
+            return Some(Statement::Default);
+        }
+        if self.eat("set") {
+            let name = self.name()?;
+            return (self.words.first() == Some(&Word::Mark('=')))
+                .then_some(Statement::Setting(name));
+        }
+        None
     }
 
     fn alter_table(&mut self, table: TableName) -> Option<Statement> {

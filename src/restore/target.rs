@@ -10,10 +10,12 @@ use crate::pg::connection::Connection;
 use crate::pg::encoding::Encoding;
 use crate::pg::locks::LockTable;
 use crate::pg::place::Place;
+use crate::pg::restrict;
 use crate::process::cancel::Cancel;
 use crate::process::find::Tool;
 use crate::process::run::{Input, run};
 use crate::restore::missing::{MissingDependency, WhyMissing};
+use crate::restore::run::RestoreOptions;
 use crate::restore::selection::Chosen;
 use crate::store::manifest::Manifest;
 use serde::Deserialize;
@@ -41,6 +43,8 @@ pub(crate) struct TargetDatabase {
     options: Option<String>,
     existing: Vec<TableName>,
     pub sequences: Vec<TableName>,
+    /// Names of all that it knows.
+    pub settings: Vec<String>,
     /// By the manifest's references: there, not there, or nobody knows.
     references: Vec<Option<bool>>,
     default_privileges: Vec<DefaultPrivileges>,
@@ -87,18 +91,21 @@ pub(crate) fn ask(
     ]);
     let spec = pg::command::psql(&psql, connection);
     let script = pg::session::question(include_str!("target.sql"));
-    // A restricted psql does not set variables: the two lines only ask whether it knows the word.
-    let script = format!("\\restrict pgseal\n\\unrestrict pgseal\n{variables}{LOCALE}{script}");
+    let script = format!("{}{variables}{LOCALE}{script}", restrict::ASKED);
     let what = "cannot ask the target database";
-    let ran = connection.answered(run(&spec, Input::Bytes(script.into()), cancel), Code::Database, what)
+    let ran = connection
+        .answered(
+            run(&spec, Input::Bytes(script.into()), cancel),
+            Code::Database,
+            what,
+        )
         .map_err(|error| {
-            let said = |word: &str| error.stages.iter().flat_map(|s| &s.said).any(|l| l.contains(word));
-            if said("invalid command \\restrict") {
-                let what = format!("`{psql}` has no \\restrict, so what stands in a dump could run commands here");
-                return Error::new(Code::ToolUnfit, what)
-                    .hint("Install a minor release of August 2025 or later: apt-get install --only-upgrade postgresql-client");
+            let error = restrict::explained(error, &psql);
+            if error.hints.is_empty() {
+                error.hint("Check --dbname; the target database must exist: createdb NAME.")
+            } else {
+                error
             }
-            if error.hints.is_empty() { error.hint("Check --dbname; the target database must exist: createdb NAME.") } else { error }
         })?;
     let target: TargetDatabase = serde_json::from_str(ran.text().trim()).map_err(|err| {
         let what = format!("the target's answer cannot be read: {err}");
@@ -114,6 +121,11 @@ pub(crate) fn ask(
 const LOCALE: &str = "\\set ON_ERROR_STOP 0\nBEGIN READ ONLY;\n\
     SET LOCAL lc_monetary = :'lc_monetary';\n\\set no_locale :ERROR\n\
     ROLLBACK;\n\\set ON_ERROR_STOP 1\n";
+
+/// The major version of the pg_dump that wrote the dump.
+fn dumped_by(manifest: &Manifest) -> u32 {
+    version::major(&manifest.tools.pg_dump.version).unwrap_or(0)
+}
 
 impl TargetDatabase {
     pub(crate) fn place(&self) -> Place {
@@ -134,6 +146,9 @@ impl TargetDatabase {
             .iter()
             .map(DefaultPrivileges::told)
             .collect();
+        if self.is_older_than_the_dump(manifest) {
+            notes.push(self.older(manifest));
+        }
         let as_they_are = manifest.plaintext.encoding == Encoding::SQL_ASCII;
         if as_they_are && dumped != here {
             notes.push(format!(
@@ -144,18 +159,20 @@ impl TargetDatabase {
     }
 
     /// Refuses a target behind a pooler, and one that has one of the chosen tables, or is too old.
-    pub(crate) fn check(&self, manifest: &Manifest, chosen: &Chosen) -> Result<()> {
+    pub(crate) fn check(
+        &self,
+        manifest: &Manifest,
+        chosen: &Chosen,
+        options: RestoreOptions,
+    ) -> Result<()> {
         pg::session::check_options(self.options.as_deref())?;
         let here = &self.database;
-        let dumped = version::major(&manifest.tools.pg_dump.version).unwrap_or(0);
-        let major = self.version_num / 10_000;
-        if major < dumped {
-            let what = format!(
-                "the target is PostgreSQL {}, older than the pg_dump {} that wrote the dump",
-                self.version, manifest.tools.pg_dump.version
-            );
-            return Err(Error::new(Code::Database, what).hint(format!(
-                "Restore into a server of version {dumped} or newer."
+        if self.is_older_than_the_dump(manifest) && !options.older_target {
+            return Err(Error::new(Code::Database, self.older(manifest)).hint(format!(
+                "Restore into a server of version {} or newer; or leave out the settings that this one does not \
+                 know: --older-target.\n\
+                 It is one transaction: what else the server does not understand fails, and changes nothing.",
+                dumped_by(manifest)
             )));
         }
         if !self.temporary {
@@ -174,6 +191,18 @@ impl TargetDatabase {
             [] => self.lock_table.check(manifest.restore_locks()),
             [first, rest @ ..] => Err(self.there_already(first, rest.len(), manifest)),
         }
+    }
+
+    /// Whether it may not understand what pg_dump wrote.
+    pub(crate) fn is_older_than_the_dump(&self, manifest: &Manifest) -> bool {
+        self.version_num / 10_000 < dumped_by(manifest)
+    }
+
+    fn older(&self, manifest: &Manifest) -> String {
+        format!(
+            "the target is PostgreSQL {}, older than the pg_dump {} that wrote the dump",
+            self.version, manifest.tools.pg_dump.version
+        )
     }
 
     /// It is the very database that was backed up.

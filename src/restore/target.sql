@@ -35,6 +35,7 @@ SELECT json_build_object(
   'sequences', (
     SELECT coalesce(json_agg(json_build_object('schema', n.nspname, 'name', c.relname)), '[]')
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'S'),
+  'settings', (SELECT json_agg(name) FROM pg_settings),
   -- what others will get on every table and sequence that this role creates
   'default_privileges', (
     SELECT coalesce(json_agg(json_build_object('kind', x.kind, 'schema', x.schema, 'grantee', x.grantee,

@@ -15,6 +15,10 @@ pub(crate) struct After {
     /// RFC 3339, UTC.
     pub created_at: String,
     pub mark: Mark,
+    /// Transactions between the snapshot's xmin and xmax that had ended and wrote rows of the tables;
+    /// none where they were not noted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Vec<u32>>,
 }
 
 impl After {
@@ -25,6 +29,7 @@ impl After {
             sha256: sha256.into(),
             created_at,
             mark,
+            ended: None,
         }
     }
 

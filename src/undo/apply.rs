@@ -12,7 +12,7 @@ use crate::undo::loaded_table::LoadedTable;
 use crate::undo::plan::{Plan, Request, plan};
 use crate::undo::planned::Planned;
 use crate::undo::refusal;
-use crate::undo::session::{Mode, Session, Step};
+use crate::undo::session::{AS_ANY_WRITE, AS_BEFORE, Mode, Session, Step};
 use crate::undo::{references, sequences, statement, triggers};
 use serde::Deserialize;
 
@@ -33,11 +33,6 @@ pub(crate) struct Written {
     pub updated: u64,
     pub inserted: u64,
 }
-
-/// Triggers of the tables find what they name, as for any other write of this role.
-const AS_ANY_WRITE: &str =
-    "SET LOCAL search_path TO DEFAULT;\nSET LOCAL row_security TO DEFAULT;\n";
-const AS_BEFORE: &str = "SET LOCAL search_path = '';\nSET LOCAL row_security = off;\n";
 
 /// What takes a backup of the tables before they are written, and names its run.
 pub(crate) type SafetyBackup = Box<dyn FnOnce() -> Result<Safety> + Send>;

@@ -5,6 +5,8 @@ use crate::base::names::{literal, quoted};
 use crate::config::undo::{Action, Later, UndoOptions};
 use crate::process::flow::{Passed, StreamError};
 use crate::undo::loaded_table::LoadedTable;
+use crate::undo::moment::Moment;
+use crate::undo::plan::Request;
 use crate::undo::session::{Session, Step};
 use serde::Deserialize;
 
@@ -22,6 +24,8 @@ pub(crate) struct Chosen {
     pub later: u64,
     /// Of these, surely.
     pub surely_later: u64,
+    /// Of the added rows, written before the backup.
+    pub older: u64,
     /// Of the changed rows, deleted and inserted again.
     pub swapped: u64,
 }
@@ -45,48 +49,13 @@ impl Chosen {
     }
 }
 
-/// Where the server stood when COMMAND of guard had ended, as SQL over a transaction id.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LaterThan {
-    /// `pg_snapshot`, as text.
-    pub snapshot: String,
-}
-
-impl LaterThan {
-    /// Rows of an id that was open or not given out yet; what is between and had not been told may be a
-    /// subtransaction's, and counts.
-    fn may_be(&self, xmin: &str) -> String {
-        format!(
-            "pg_catalog.age({xmin}) BETWEEN 0 AND {}",
-            self.age_of("xmin")
-        )
-    }
-
-    fn is(&self, xmin: &str) -> String {
-        let snapshot = literal(&self.snapshot);
-        format!(
-            "(pg_catalog.age({xmin}) BETWEEN 0 AND {} OR {xmin}::pg_catalog.text IN (\
-             SELECT open::pg_catalog.xid::pg_catalog.text FROM \
-             pg_catalog.pg_snapshot_xip({snapshot}::pg_catalog.pg_snapshot) AS open))",
-            self.age_of("xmax")
-        )
-    }
-
-    fn age_of(&self, end: &str) -> String {
-        let snapshot = literal(&self.snapshot);
-        format!(
-            "pg_catalog.age(pg_catalog.pg_snapshot_{end}({snapshot}::pg_catalog.pg_snapshot)::pg_catalog.xid)"
-        )
-    }
-}
-
 /// Marks what is kept, and counts.
 pub(crate) fn choose(
     session: &mut Session,
     table: &LoadedTable,
-    options: &UndoOptions,
-    later: Option<&LaterThan>,
+    request: &Request,
 ) -> Result<Chosen, StreamError> {
+    let (options, later) = (&request.options, request.later.as_ref());
     let diff = table.diff();
     let name = &table.table.name;
     let all = Action::ALL.iter();
@@ -109,49 +78,78 @@ pub(crate) fn choose(
     if let (Later::Keep, Some(later)) = (options.later, later) {
         let sql = format!(
             "UPDATE {diff} SET kept = 'later' WHERE kept IS NULL AND {};\n",
-            later.may_be("xmin_live")
+            later.may_precede("xmin_live")
         );
         session.run(step(table), &sql)?;
     }
-    count(session, table, later)
+    count(session, table, request)
 }
 
 fn step(table: &LoadedTable) -> Step {
     Step::Rows(format!("it chose rows of {}", table.table.name))
 }
 
-/// The condition sees the row's columns and nothing else, under their bare names and the table's.
+/// The condition sees the row's columns and nothing else, under their bare names and the table's. What
+/// it calls may not write: a subtransaction that is read-only stays so until it ends.
 fn keep_where(session: &mut Session, table: &LoadedTable, condition: &str) -> Passed {
     let (diff, row) = (table.diff(), quoted(&table.table.name.name));
-    let name = &table.table.name;
+    let (place, left) = (table.free("pgseal_place"), table.free("pgseal_left"));
+    let given = || Step::Given(format!("the condition --where of {}", table.table.name));
+    let asked = || {
+        Step::Rows(format!(
+            "it asked the condition --where of {}",
+            table.table.name
+        ))
+    };
+    let step = || step(table);
+    let read_only = "SAVEPOINT pgseal_where;\nSET TRANSACTION READ ONLY;\n";
+    session.run(step(), read_only)?;
     let sides = [
         ("sealed", "action <> 'added'"),
         ("live", "action = 'added'"),
     ];
     for (side, which) in sides {
-        let sql = format!(
-            "WITH {row} AS (SELECT d.ctid AS pgseal_place, (d.{side}).* FROM {diff} AS d \
-             WHERE kept IS NULL AND {which}),\n\
-             pgseal_left AS (SELECT pgseal_place FROM {row} WHERE (\n{condition}\n) IS NOT TRUE)\n\
-             UPDATE {diff} AS d SET kept = 'where' FROM pgseal_left AS l WHERE d.ctid = l.pgseal_place;\n"
+        let columns = table.columns.iter().map(|column| {
+            let value = column.of_loaded(&format!("(d.{side})"));
+            format!(", {value} AS {}", column.live.quoted())
+        });
+        let columns: String = columns.collect();
+        let rows = |which: &str| {
+            format!(
+                "WITH {row} AS (SELECT d.ctid AS {place}{columns} FROM {diff} AS d WHERE {which}),\n\
+                 {left} AS (SELECT {place} FROM {row} WHERE (\n{condition}\n) IS NOT TRUE)\n"
+            )
+        };
+        // Without a plan, which would compute what is constant: whether it is a condition at all.
+        let parsed = format!(
+            "PREPARE pgseal_where AS {}SELECT FROM {left};\nDEALLOCATE pgseal_where;\n",
+            rows("true")
         );
-        session.run(
-            Step::Given(format!("the condition --where of {name}")),
-            &sql,
-        )?;
+        session.run(given(), &parsed)?;
+        session.settle(given())?;
+        let which = format!("kept IS NULL AND {which}");
+        let sql = format!(
+            "{}UPDATE {diff} AS d SET kept = 'where' FROM {left} AS l WHERE d.ctid = l.{place};\n",
+            rows(&which)
+        );
+        session.run(asked(), &sql)?;
     }
-    session.settle(step(table))
+    session.run(step(), "RELEASE SAVEPOINT pgseal_where;\n")?;
+    session.pin()
 }
 
 pub(crate) fn count(
     session: &mut Session,
     table: &LoadedTable,
-    later: Option<&LaterThan>,
+    request: &Request,
 ) -> Result<Chosen, StreamError> {
+    let later = request.later.as_ref();
+    let written = |moment: Option<&Moment>, how: fn(&Moment, &str) -> String| {
+        moment.map_or("false".to_string(), |moment| how(moment, "xmin_live"))
+    };
     let number =
         |what: &str, which: &str| format!("'{what}', pg_catalog.count(*) FILTER (WHERE {which})");
     let chosen = |what: &str, which: &str| number(what, &format!("kept IS NULL AND {which}"));
-    let never = || "false".to_string();
     let numbers = [
         chosen("changed", "action = 'changed'"),
         chosen("gone", "action = 'gone'"),
@@ -159,17 +157,22 @@ pub(crate) fn count(
         number("kept", "kept IS NOT NULL"),
         number(
             "kept_unsure",
-            &later.map_or_else(never, |later| {
-                format!("kept = 'later' AND NOT {}", later.is("xmin_live"))
-            }),
+            &format!(
+                "kept = 'later' AND NOT {}",
+                written(later, Moment::precedes)
+            ),
         ),
+        chosen("later", &written(later, Moment::may_precede)),
+        chosen("surely_later", &written(later, Moment::precedes)),
         chosen(
-            "later",
-            &later.map_or_else(never, |later| later.may_be("xmin_live")),
-        ),
-        chosen(
-            "surely_later",
-            &later.map_or_else(never, |later| later.is("xmin_live")),
+            "older",
+            &match &request.backup {
+                Some(backup) => format!(
+                    "action = 'added' AND NOT {}",
+                    backup.may_precede("xmin_live")
+                ),
+                None => "false".into(),
+            },
         ),
         chosen("swapped", "swapped"),
     ];

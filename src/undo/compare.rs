@@ -35,19 +35,13 @@ impl Counts {
     }
 }
 
-/// How rows met each other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum By {
-    Key,
-    /// As a multiset: there is no usable key, or the sealed rows are not unique by it.
-    Content,
-}
-
 /// What `pg_temp.pgseal_diff_n` now holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Compared {
     pub counts: Counts,
-    pub by: By,
+    /// By which rows met. None: as a multiset, for there is no usable key, or the sealed rows are not
+    /// unique by any.
+    pub key: Option<Key>,
 }
 
 /// Fills `pg_temp.pgseal_diff_n` anew, in the transaction that is open, a read-only one too:
@@ -63,18 +57,17 @@ pub(crate) struct Compared {
 ///
 /// A value of it is `(d.sealed)."name"`.
 pub(crate) fn compare(session: &mut Session, table: &LoadedTable) -> Result<Compared, StreamError> {
-    if let Some(key) = &table.key {
+    for key in &table.keys {
         fill(session, table, &by_key(table, key))?;
         let counts = count(session, table)?;
         if counts.add_up() {
-            let by = By::Key;
-            return Ok(Compared { counts, by });
+            let key = Some(key.clone());
+            return Ok(Compared { counts, key });
         }
     }
     fill(session, table, &by_content(table))?;
     let counts = count(session, table)?;
-    let by = By::Content;
-    Ok(Compared { counts, by })
+    Ok(Compared { counts, key: None })
 }
 
 fn step(table: &LoadedTable) -> Step {
@@ -147,7 +140,7 @@ fn by_key(table: &LoadedTable, key: &Key) -> String {
             at.and_then(|at| values.get(at).cloned())
                 .unwrap_or_default()
         };
-        format!("{} {} {}", of(&live), column.equals, of(&sealed))
+        column.same(&of(&live), &of(&sealed))
     });
     let on: Vec<String> = on.collect();
     let (row_live, row_sealed, row_type) = (row(&live), row(&sealed), table.row_type());

@@ -4,7 +4,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::hint::{Hint, Hints};
 use crate::base::text::counted;
 use crate::pg::connection::Connection;
-use crate::pg::written_since::{self, TableCounts};
+use crate::pg::written_since::{self, Ended, TableCounts};
 use crate::process::cancel::Cancel;
 use crate::store::manifest::Manifest;
 use crate::undo::compared_table::ComparedTable;
@@ -40,7 +40,7 @@ pub(crate) fn count(
         return Err(Error::new(Code::Database, what).hint(hints));
     };
     let connection = connection.pinned(&live.session.place());
-    let counted = written_since::ask(&connection, mark, &names(tables), cancel);
+    let counted = written_since::ask(&connection, mark, &names(tables), Ended::Passed, cancel);
     let counted = counted.and_then(|since| {
         let tables = since.tables?;
         let open = since.open;

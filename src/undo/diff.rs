@@ -2,9 +2,9 @@
 
 use crate::base::names::{literal, quoted};
 use crate::process::flow::{Passed, StreamError};
-use crate::undo::compare::{By, Compared, compare};
+use crate::undo::compare::{Compared, compare};
 use crate::undo::converse::Conversation;
-use crate::undo::loaded_table::LoadedTable;
+use crate::undo::loaded_table::{Key, LoadedTable};
 use crate::undo::session::{Mode, Session, Step};
 use serde::{Deserialize, Deserializer};
 
@@ -71,7 +71,7 @@ impl Conversation for Diff {
         session.begin(Mode::ReadOneMoment)?;
         for table in tables {
             let compared = compare(session, table)?;
-            let rows = self.rows(session, table, compared)?;
+            let rows = self.rows(session, table, &compared)?;
             self.tables.push(TableDiff {
                 table: table.clone(),
                 compared,
@@ -95,12 +95,12 @@ impl Diff {
         &self,
         session: &mut Session,
         table: &LoadedTable,
-        compared: Compared,
+        compared: &Compared,
     ) -> Result<Vec<DiffRow>, StreamError> {
         let counts = compared.counts;
         let mut rows = Vec::new();
         // Without a key and without values there is nothing to tell a row by.
-        if self.rows == 0 || compared.by == By::Content && self.values == Values::Kept {
+        if self.rows == 0 || compared.key.is_none() && self.values == Values::Kept {
             return Ok(rows);
         }
         let actions = [
@@ -110,18 +110,16 @@ impl Diff {
         ];
         for (action, _) in actions.iter().filter(|(_, count)| *count > 0) {
             let step = Step::Rows(format!("it read rows of {}", table.table.name));
-            rows.extend(session.all(step, &self.query(table, compared.by, action))?);
+            rows.extend(session.all(step, &self.query(table, compared.key.as_ref(), action))?);
         }
         Ok(rows)
     }
 
-    fn query(&self, table: &LoadedTable, by: By, action: &str) -> String {
+    fn query(&self, table: &LoadedTable, key: Option<&Key>, action: &str) -> String {
         // What the row is known by.
         let side = if action == "added" { "live" } else { "sealed" };
-        let key: Vec<&str> = match (&table.key, by) {
-            (Some(key), By::Key) => key.columns.iter().map(|column| &*column.name).collect(),
-            _ => Vec::new(),
-        };
+        let key = key.into_iter().flat_map(|key| &key.columns);
+        let key: Vec<&str> = key.map(|column| &*column.name).collect();
         let order = key.iter().map(|name| value(side, name));
         let order: Vec<String> = order.collect();
         let order = match &order[..] {

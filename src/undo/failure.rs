@@ -54,7 +54,10 @@ pub(crate) fn of<C>(
                 }
                 None => String::new(),
             };
-            let what = format!("psql ended with {}{at}", psql.end);
+            let what = match refused(&report.said) {
+                Some(why) => format!("the server does not take rows of the backup{at}: {why}"),
+                None => format!("psql ended with {}{at}", psql.end),
+            };
             Error::new(Code::StageFailed, what).hint(hint(&psql.end, &report.said))
         }
     };
@@ -72,10 +75,23 @@ fn is_refusal(code: Code) -> bool {
     )
 }
 
-/// Names, types and values that do not fit.
+/// Names, types and values that do not fit, and what may not stand in a condition.
 fn is_wrong(said: &[String]) -> bool {
-    said.iter()
-        .any(|line| line.contains("ERROR 42") || line.contains("ERROR 22"))
+    let classes = ["ERROR 42", "ERROR 22", "ERROR 0A"];
+    let mut lines = said.iter();
+    lines.any(|line| classes.iter().any(|class| line.contains(class)))
+}
+
+/// Which constraint a row is against: the name of the error, and those of the objects below it.
+fn refused(said: &[String]) -> Option<String> {
+    let at = said.iter().position(|line| line.contains("ERROR 23"))?;
+    let (_, name) = said.get(at)?.split_once("ERROR 23")?;
+    let (_, name) = name.split_once(' ')?;
+    let of = said.get(at + 1).filter(|line| !line.starts_with(TEXT));
+    Some(match of {
+        Some(of) => format!("{name}, {of}"),
+        None => name.into(),
+    })
 }
 
 /// A step is told as what it did, or by what it is.
@@ -94,6 +110,10 @@ fn hint(end: &ExitKind, said: &[String]) -> &'static str {
     // psql's status where its connection broke.
     if *end == ExitKind::Code(2) {
         "The connection was lost: see the server's log, then try again."
+    } else if says(&["ERROR 23"]) {
+        "The constraint is newer than the backup, or a trigger or a key's action is in its way: see pgseal diff. Drop it for the undo, or leave these rows as they are with --where, or the table with --table."
+    } else if says(&["25006"]) {
+        "What a condition calls may read and not write: take out the function that writes."
     } else if says(&["55P03"]) {
         "Another session holds a lock on the table: wait for it, or longer with --lock-wait."
     } else if says(&["42501"]) {

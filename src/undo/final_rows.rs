@@ -7,6 +7,10 @@ use crate::undo::loaded_table::LoadedTable;
 /// Of `pgseal_diff_n` as `d`: rows that are to be undone.
 pub(crate) const CHOSEN: &str = "d.kept IS NULL";
 
+/// Of a row that comes back, where its difference lies, and `action`: by `LoadedTable::free`.
+pub(crate) const PLACE: &str = "pgseal_place";
+pub(crate) const ACTION: &str = "pgseal_action";
+
 /// The live row `l` is that of the difference `d`.
 pub(crate) fn meets(table: &LoadedTable) -> String {
     meets_by(table, |name| format!("l.{name}"))
@@ -14,20 +18,17 @@ pub(crate) fn meets(table: &LoadedTable) -> String {
 
 /// The same for a live row whose key is called otherwise.
 pub(crate) fn meets_by(table: &LoadedTable, live: impl Fn(&str) -> String) -> String {
-    let columns = table.key.iter().flat_map(|key| &key.columns);
-    let equal = columns.map(|column| {
-        let name = quoted(&column.name);
-        format!("{} {} (d.live).{name}", live(&name), column.equals)
-    });
+    let columns = table.key().into_iter().flat_map(|key| &key.columns);
+    let equal = columns.map(|column| column.is_of(&live(&quoted(&column.name)), "(d.live)"));
     equal.collect::<Vec<_>>().join(" AND ")
 }
 
-/// Whole rows that come back, with `pgseal_place`, that of their difference. A column that the backup
+/// Whole rows that come back, with PLACE and ACTION. A column that the backup
 /// did not have is the live row's, or NULL; a generated one is computed.
 pub(crate) fn restored(table: &LoadedTable, which: &str) -> String {
     let shared = table.columns.iter().map(|column| {
-        let name = column.live.quoted();
-        format!(", (d.sealed).{name} AS {name}")
+        let value = column.of_loaded("(d.sealed)");
+        format!(", {value} AS {}", column.live.quoted())
     });
     let new = table.new_columns().map(|column| {
         let name = column.quoted();
@@ -39,8 +40,10 @@ pub(crate) fn restored(table: &LoadedTable, which: &str) -> String {
         Some(_) => format!(" LEFT JOIN {} AS l ON {}", table.live.from(), meets(table)),
     };
     let rows = format!(
-        "SELECT d.ctid AS pgseal_place, d.action AS pgseal_action{values} FROM {} AS d{live} \
-         WHERE {CHOSEN} AND d.action <> 'added' AND {which}",
+        "SELECT d.ctid AS {}, d.action AS {}{values} FROM {} AS d{live} \
+         WHERE {CHOSEN} AND d.action OPERATOR(pg_catalog.<>) 'added' AND {which}",
+        table.free(PLACE),
+        table.free(ACTION),
         table.diff()
     );
     let generated = table.live.columns.iter().filter_map(|column| {
@@ -62,7 +65,7 @@ pub(crate) fn all(table: &LoadedTable, columns: &[String]) -> String {
             .map(|name| format!("{alias}.{}", quoted(name)));
         names.collect::<Vec<_>>().join(", ")
     };
-    if table.key.is_none() {
+    if table.keys.is_empty() {
         return format!("SELECT {} FROM {} AS l", names("l"), table.live.from());
     }
     format!(

@@ -64,16 +64,12 @@ pub(crate) fn of_table(table: &LoadedTable) -> Vec<Refusal> {
 }
 
 /// A table of the backup that is not there.
-pub(crate) fn dropped(table: &ComparedTable) -> Refusal {
-    let hint = format!(
-        "Bring it back first: pgseal restore --table={} …",
-        table.name
-    );
+pub(crate) fn dropped(table: &ComparedTable, bring_back: &str) -> Refusal {
     refusal(
         Reason::Dropped,
         table,
         "the table is not there any more".into(),
-        &hint,
+        bring_back,
     )
 }
 
@@ -84,13 +80,16 @@ pub(crate) fn of_rows(table: &Planned, session: &LiveSession, triggers: Triggers
         return Vec::new();
     }
     let mut found = Vec::new();
-    if table.loaded.key.is_none() {
-        found.push(refusal(
-            Reason::NoKey,
-            of,
-            "it has no primary key, and no unique index of columns that are NOT NULL".into(),
-            "Undo it by hand, or leave it out with --table: docs/undo-by-hand.md.",
-        ));
+    if table.loaded.keys.is_empty() {
+        found.push(Refusal {
+            by: table.not_unique.clone(),
+            ..refusal(
+                Reason::NoKey,
+                of,
+                no_key(&table.loaded, table.not_unique.as_deref()),
+                "Undo it by hand, or leave it out with --table: docs/undo-by-hand.md.",
+            )
+        });
     }
     let required = table.loaded.new_columns();
     let required =
@@ -124,6 +123,32 @@ pub(crate) fn of_rows(table: &Planned, session: &LiveSession, triggers: Triggers
         ));
     }
     found
+}
+
+/// Why no key tells which row is which. `not_unique`: one by which rows of the backup do not differ.
+pub(crate) fn no_key(table: &LoadedTable, not_unique: Option<&str>) -> String {
+    if let Some(index) = not_unique {
+        return format!("rows of the backup are not unique by {index}, which is newer");
+    }
+    let mut keys = table.live.uniques.iter();
+    let key = keys.find(|unique| unique.primary && unique.part.is_none());
+    let Some(key) = key else {
+        return "it has no primary key, and no unique index of columns that are NOT NULL".into();
+    };
+    let shared = |number| {
+        let mut columns = table.columns.iter();
+        columns.any(|column| column.live.number == number)
+    };
+    let name = &key.name;
+    if !key.immediate {
+        return format!("its primary key {name} is DEFERRABLE, and there is no other one");
+    }
+    if key.columns.iter().all(|column| shared(column.number)) {
+        return format!("its primary key {name} cannot be used, and there is no other one");
+    }
+    format!(
+        "the backup has no values for its primary key {name}, which is generated or new, and there is no other one"
+    )
 }
 
 fn rules(table: &Planned) -> Option<Refusal> {

@@ -1,16 +1,18 @@
 //! The live tables as their catalog describes them, asked in one question before anything is loaded.
 
 use crate::base::error::{Code, Error, Result};
-use crate::base::names::{TableName, quoted};
+use crate::base::names::TableName;
 use crate::pg;
 use crate::pg::connection::Connection;
 use crate::pg::encoding::Encoding;
 use crate::pg::mark::Mark;
 use crate::pg::place::Place;
+use crate::pg::restrict;
 use crate::pg::server_hint::connection_hint;
 use crate::process::cancel::Cancel;
 use crate::process::find::Tool;
 use crate::process::run::{Input, run};
+use crate::undo::live_column::LiveColumn;
 use serde::Deserialize;
 
 /// What the catalog answers. A table that is not there has no entry.
@@ -87,41 +89,12 @@ pub(crate) struct Privileges {
     pub owner: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct LiveColumn {
-    pub name: String,
-    /// `attnum`
-    pub number: i16,
-    /// The name's bytes in the dump's encoding, as hex digits.
-    pub spelled: String,
-    /// As `format_type` writes it for a search path of `pg_catalog` alone, and so does pg_dump.
-    #[serde(rename = "type")]
-    pub type_name: String,
-    /// Where it is not the type's own, as SQL spells it.
-    pub collation: Option<String>,
-    pub not_null: bool,
-    /// It has a DEFAULT; an identity and a generated column have none.
-    pub default: bool,
-    pub identity: Option<Identity>,
-    /// GENERATED ALWAYS AS … STORED: pg_dump writes no values of it.
-    pub generated: bool,
-    /// Its expression.
-    pub generation: Option<String>,
-    /// That belongs to it.
-    pub sequence: Option<TableName>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Identity {
-    Always,
-    ByDefault,
-}
-
 /// A unique index or an exclusion constraint.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Unique {
     pub name: String,
+    /// The partition whose own it is, and not the table's.
+    pub part: Option<Part>,
     pub primary: bool,
     /// Not DEFERRABLE.
     pub immediate: bool,
@@ -143,6 +116,16 @@ pub(crate) struct UniqueColumn {
     pub expression: String,
     /// `OPERATOR(schema.=)` of its operator class; none where the index is no B-tree.
     pub equals: Option<String>,
+    /// In which the index compares, as SQL spells it.
+    pub collation: Option<String>,
+}
+
+/// A partition, and which rows are its own.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Part {
+    pub table: TableName,
+    /// An expression over bare names of columns.
+    pub takes: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -195,6 +178,8 @@ pub(crate) struct ForeignKey {
     pub validated: bool,
     /// The role may read both tables, all of their rows.
     pub readable: bool,
+    /// An index begins with one of `from_columns`.
+    pub indexed: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -226,20 +211,17 @@ pub(crate) fn live_tables(
         ("lock_timeout", connection.lock_wait.as_millis().to_string()),
     ]);
     let question = pg::session::question(QUERY);
-    // A restricted psql does not set variables: the two lines only ask whether it knows the word.
-    let script = format!("\\restrict pgseal\n\\unrestrict pgseal\n{variables}{question}");
+    let script = format!("{}{variables}{question}", restrict::ASKED);
     let spec = pg::command::psql(&psql, connection);
     let what = "cannot ask the database";
     let ran = run(&spec, Input::Bytes(script.into()), cancel);
     let ran = connection.answered(ran, Code::Database, what);
     let ran = ran.map_err(|error| {
-        let said = error
-            .said()
-            .fold(String::new(), |all, line| all + line + "\n");
-        if said.contains("invalid command \\restrict") {
-            return no_restrict(&psql);
-        }
+        let error = restrict::explained(error, &psql);
         if error.hints.is_empty() {
+            let said = error
+                .said()
+                .fold(String::new(), |all, line| all + line + "\n");
             error.hint(connection_hint(&said))
         } else {
             error
@@ -251,14 +233,6 @@ pub(crate) fn live_tables(
     })?;
     live.session.container = connection.container_name();
     Ok(live)
-}
-
-fn no_restrict(psql: &str) -> Error {
-    let what =
-        format!("`{psql}` has no \\restrict, so what stands in a dump could run commands here");
-    Error::new(Code::ToolUnfit, what).hint(
-        "Install a minor release of August 2025 or later: apt-get install --only-upgrade postgresql-client",
-    )
 }
 
 impl LiveSession {
@@ -287,11 +261,5 @@ impl LiveTable {
             LiveKind::Table => format!("ONLY {}", self.name.pattern()),
             LiveKind::Partitioned => self.name.pattern(),
         }
-    }
-}
-
-impl LiveColumn {
-    pub(crate) fn quoted(&self) -> String {
-        quoted(&self.name)
     }
 }

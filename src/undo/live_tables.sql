@@ -23,6 +23,19 @@ WITH RECURSIVE named AS MATERIALIZED (
     SELECT oid FROM tree UNION SELECT conrelid FROM pg_constraint WHERE confrelid IN (SELECT oid FROM tree)
     UNION SELECT confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid IN (SELECT oid FROM tree))
   AND attnum > 0 GROUP BY attrelid
+), types(type, at, typmod, depth, element) AS (
+  -- what a column's type is made of: a domain of its base, an array of its elements
+  SELECT DISTINCT a.atttypid, a.atttypid, -1, 0, false
+  FROM pg_attribute a JOIN named n ON n.oid = a.attrelid WHERE a.attnum > 0 AND NOT a.attisdropped
+  UNION ALL
+  SELECT t.type, CASE y.typtype WHEN 'd' THEN y.typbasetype ELSE y.typelem END,
+    CASE y.typtype WHEN 'd' THEN y.typtypmod ELSE t.typmod END, t.depth + 1, t.element OR y.typtype <> 'd'
+  FROM types t JOIN pg_type y ON y.oid = t.at
+  WHERE y.typtype = 'd' OR y.typtype = 'b' AND y.typcategory = 'A' AND y.typelem <> 0 AND NOT t.element
+), base AS (
+  SELECT DISTINCT ON (t.type) t.type, t.at, t.typmod, t.element, y.typtype = 'e' AS labelled, y.typcategory = 'A' AS nested,
+    EXISTS (SELECT FROM types d JOIN pg_type z ON z.oid = d.at WHERE d.type = t.type AND z.typtype = 'd') AS domains
+  FROM types t JOIN pg_type y ON y.oid = t.at ORDER BY t.type, t.depth DESC
 )
 SELECT json_build_object(
   'session', json_build_object(
@@ -54,9 +67,6 @@ SELECT json_build_object(
         'number', a.attnum,
         'spelled', encode(convert_to(a.attname, :'encoding'), 'hex'),
         'type', format_type(a.atttypid, a.atttypmod),
-        'collation', CASE WHEN a.attcollation <> y.typcollation THEN (
-          SELECT format('%I.%I', n.nspname, o.collname)
-          FROM pg_collation o JOIN pg_namespace n ON n.oid = o.collnamespace WHERE o.oid = a.attcollation) END,
         'not_null', a.attnotnull,
         'default', a.atthasdef AND a.attgenerated = '',
         'identity', CASE a.attidentity WHEN 'a' THEN 'always' WHEN 'd' THEN 'by_default' END,
@@ -64,17 +74,44 @@ SELECT json_build_object(
         'generation', CASE WHEN a.attgenerated <> '' THEN (
           SELECT pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d
           WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum) END,
+        -- what may change without the column: rows of the backup must be read all the same
+        'loose', (
+          SELECT CASE WHEN (b.labelled OR b.domains) AND NOT (b.element AND b.nested) THEN json_build_object(
+            'type', CASE WHEN b.labelled THEN 'pg_catalog.text' ELSE format_type(b.at, b.typmod) END
+              || CASE WHEN b.element THEN '[]' ELSE '' END,
+            'elements', b.element,
+            'labels', CASE WHEN b.labelled THEN (
+              SELECT coalesce(json_agg(e.enumlabel ORDER BY e.enumsortorder), '[]') FROM pg_enum e WHERE e.enumtypid = b.at) END,
+            'domains', (
+              SELECT coalesce(json_agg(json_build_object(
+                'name', (SELECT json_build_object('schema', n.nspname, 'name', z.typname)
+                  FROM pg_namespace n WHERE n.oid = z.typnamespace),
+                'not_null', z.typnotnull,
+                'of_element', d.element,
+                'checks', (
+                  SELECT coalesce(json_agg(json_build_object(
+                    'name', k.conname, 'expression', pg_get_expr(k.conbin, 0), 'volatile', EXISTS (
+                      SELECT FROM pg_depend x JOIN pg_proc p ON p.oid = x.refobjid
+                      WHERE x.classid = 'pg_constraint'::regclass AND x.objid = k.oid
+                        AND x.refclassid = 'pg_proc'::regclass AND p.provolatile = 'v')) ORDER BY k.conname), '[]')
+                  FROM pg_constraint k WHERE k.contypid = z.oid AND k.contype = 'c'))), '[]')
+              FROM types d JOIN pg_type z ON z.oid = d.at WHERE d.type = b.type AND z.typtype = 'd')) END
+          FROM base b WHERE b.type = a.atttypid),
         'sequence', (
           SELECT r.name FROM pg_depend d JOIN relation r ON r.oid = d.objid
           WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
             AND d.refobjid = t.oid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i') LIMIT 1)
         ) ORDER BY a.attnum), '[]')
-      FROM pg_attribute a JOIN pg_type y ON y.oid = a.atttypid
+      FROM pg_attribute a
       WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped),
     -- primary keys first, then those of few columns
     'uniques', (
       SELECT coalesce(json_agg(json_build_object(
         'name', c.relname,
+        -- an index of one partition alone
+        'part', CASE WHEN m.oid <> t.oid THEN json_build_object(
+          'table', (SELECT r.name FROM relation r WHERE r.oid = m.oid),
+          'takes', pg_get_partition_constraintdef(m.oid)) END,
         'primary', i.indisprimary,
         'immediate', i.indimmediate,
         'exclusion', i.indisexclusion,
@@ -99,11 +136,16 @@ SELECT json_build_object(
               FROM pg_opclass x JOIN pg_amop m ON m.amopfamily = x.opcfamily AND m.amoplefttype = x.opcintype
                 AND m.amoprighttype = x.opcintype AND m.amopstrategy = 3 AND m.amopmethod = x.opcmethod
               JOIN pg_operator p ON p.oid = m.amopopr JOIN pg_namespace n ON n.oid = p.oprnamespace
-              WHERE x.oid = i.indclass[k.ord - 1]))) ORDER BY k.ord), '[]')
+              WHERE x.oid = i.indclass[k.ord - 1])),
+            'collation', (
+              SELECT format('%I.%I', n.nspname, o.collname)
+              FROM pg_collation o JOIN pg_namespace n ON n.oid = o.collnamespace
+              WHERE o.oid = i.indcollation[k.ord - 1])) ORDER BY k.ord), '[]')
           FROM unnest(i.indkey::int2[]) WITH ORDINALITY AS k(number, ord) WHERE k.ord <= i.indnkeyatts)
-        ) ORDER BY i.indisprimary DESC, i.indnkeyatts, c.relname), '[]')
-      FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-      WHERE i.indrelid = t.oid AND (i.indisunique OR i.indisexclusion) AND i.indislive),
+        ) ORDER BY m.oid <> t.oid, i.indisprimary DESC, i.indnkeyatts, c.relname), '[]')
+      FROM tree m JOIN pg_index i ON i.indrelid = m.oid JOIN pg_class c ON c.oid = i.indexrelid
+      WHERE m.root = t.oid AND (i.indisunique OR i.indisexclusion) AND i.indislive
+        AND (m.oid = t.oid OR NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = i.indexrelid))),
     'rules', (
       SELECT coalesce(json_agg(json_build_object('name', r.rulename, 'instead', r.is_instead,
         'enabled', r.ev_enabled, 'event', CASE r.ev_type
@@ -149,7 +191,11 @@ SELECT json_build_object(
         'readable', (
           SELECT bool_and(has_schema_privilege(c.relnamespace, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
             AND NOT row_security_active(c.oid))
-          FROM pg_class c WHERE c.oid IN (k.conrelid, k.confrelid)))
+          FROM pg_class c WHERE c.oid IN (k.conrelid, k.confrelid)),
+        'indexed', EXISTS (
+          SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+          WHERE i.indrelid = k.conrelid AND i.indisvalid AND i.indpred IS NULL
+            AND i.indkey[0] = ANY (k.conkey) AND m.amname IN ('btree', 'hash')))
         ORDER BY k.conrelid, k.conname), '[]')
       FROM pg_constraint k JOIN relation f ON f.oid = k.conrelid JOIN relation r ON r.oid = k.confrelid
       WHERE k.contype = 'f' AND k.conparentid = 0

@@ -13,7 +13,7 @@ use crate::pg::scan::{Listener, SqlByte};
 use crate::process::flow::{Passed, StreamError};
 use crate::undo::compared_table::ComparedTable;
 use crate::undo::live_tables::LiveTable;
-use crate::undo::loaded_table::{LoadedTable, SharedColumn, gone};
+use crate::undo::loaded_table::{LoadedTable, SharedColumn};
 use crate::undo::sealed_types::SealedTypes;
 use crate::undo::session::{Mode, Session, Step};
 use std::collections::BTreeMap;
@@ -51,7 +51,7 @@ impl Loader {
                     live,
                     columns: Vec::new(),
                     gone: Vec::new(),
-                    key: None,
+                    keys: Vec::new(),
                 };
                 Loading {
                     loaded,
@@ -166,11 +166,11 @@ impl Loading {
         }
         for name in sealed {
             if !names.contains_key(name) {
-                names.insert(name.clone(), gone(loaded.gone.len()));
+                names.insert(name.clone(), loaded.gone(loaded.gone.len()));
                 loaded.gone.push(String::from_utf8_lossy(name).into_owned());
             }
         }
-        loaded.find_key();
+        loaded.find_keys();
         self.names = Some(names);
         session.begin(Mode::Write)?;
         let step = Step::Names(format!(

@@ -2,12 +2,14 @@
 //!
 //! - `pg_temp.pgseal_sealed_n`: the rows of the backup. First the columns that it and the live table
 //!   both have, under their names and with the live table's types (`text` where the type is another
-//!   one since); then those that the live table lacks, as text.
+//!   one since; see `live_column` for domains and enums); then those that the live table lacks, as text.
 //! - `pg_temp.pgseal_row_n`: always empty. Its row type is of the columns that both have.
 //! - `pg_temp.pgseal_diff_n`: for `compare`.
 
+use crate::base::names::quoted;
 use crate::undo::compared_table::ComparedTable;
-use crate::undo::live_tables::{LiveColumn, LiveTable};
+use crate::undo::live_column::LiveColumn;
+use crate::undo::live_tables::LiveTable;
 
 /// A table whose rows are loaded, and what it is compared by.
 #[derive(Debug, Clone)]
@@ -20,8 +22,8 @@ pub(crate) struct LoadedTable {
     pub columns: Vec<SharedColumn>,
     /// Names of columns that only the backup has.
     pub gone: Vec<String>,
-    /// None where the rows are compared as a multiset.
-    pub key: Option<Key>,
+    /// Of which the first is tried first; once compared, that one alone. None: as a multiset.
+    pub keys: Vec<Key>,
 }
 
 /// A column of the backup and of the live table.
@@ -32,7 +34,7 @@ pub(crate) struct SharedColumn {
     pub sealed_type: Option<String>,
 }
 
-/// The primary key, else an immediate unique index of all rows, of columns that are NOT NULL.
+/// The primary key, or an immediate unique index of all rows, of columns that are NOT NULL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Key {
     pub index: String,
@@ -42,24 +44,82 @@ pub(crate) struct Key {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeyColumn {
     pub name: String,
-    /// `OPERATOR(schema.=)`
+    /// `OPERATOR(schema.=)`, and that of the types in which rows are compared.
     pub equals: String,
+    pub compared: String,
+    /// Of the index, where it is not the column's.
+    pub collation: Option<String>,
+    live: LiveColumn,
 }
 
 impl SharedColumn {
+    /// The type in which it is loaded and compared, where that is not the live one's.
+    fn compared_as(&self) -> Option<&str> {
+        match (&self.sealed_type, &self.live.loose) {
+            (Some(_), _) => Some("pg_catalog.text"),
+            (None, loose) => loose.as_ref().map(|loose| &*loose.base),
+        }
+    }
+
     /// Of the live table `alias`, in the type that it is compared in.
     pub(crate) fn of_live(&self, alias: &str) -> String {
         let name = self.live.quoted();
-        match self.sealed_type {
+        match self.compared_as() {
             None => format!("{alias}.{name}"),
-            Some(_) => format!("{alias}.{name}::pg_catalog.text"),
+            Some(base) => format!("{alias}.{name}::{base}"),
         }
     }
+
+    /// Of a loaded row, as the live table takes it.
+    pub(crate) fn of_loaded(&self, row: &str) -> String {
+        let value = format!("{row}.{}", self.live.quoted());
+        match self.sealed_type {
+            None => self.live.cast(&value),
+            Some(_) => value,
+        }
+    }
+}
+
+impl KeyColumn {
+    /// Two rows have the same key, as they are compared.
+    pub(crate) fn same(&self, live: &str, sealed: &str) -> String {
+        equal(live, &self.compared, sealed, self.collation.as_deref())
+    }
+
+    /// A live value is that of a row that was compared, the type being the live one's.
+    pub(crate) fn is_of(&self, live: &str, row: &str) -> String {
+        let value = self.live.cast(&format!("{row}.{}", quoted(&self.name)));
+        equal(live, &self.equals, &value, self.collation.as_deref())
+    }
+}
+
+/// Whether two values are equal in an index of this collation.
+pub(crate) fn equal(one: &str, equals: &str, other: &str, collation: Option<&str>) -> String {
+    let collate = collation.map_or(String::new(), |name| format!(" COLLATE {name}"));
+    format!("{one} {equals} {other}{collate}")
 }
 
 impl LoadedTable {
     pub(crate) fn sealed(&self) -> String {
         format!("pg_temp.pgseal_sealed_{}", self.number)
+    }
+
+    /// A name that neither the table nor a column of it has.
+    pub(crate) fn free(&self, name: &str) -> String {
+        let taken = |name: &str| {
+            let mut columns = self.live.columns.iter();
+            self.table.name.name == name || columns.any(|column| column.name == name)
+        };
+        let mut name = name.to_string();
+        while taken(&name) {
+            name.push('_');
+        }
+        name
+    }
+
+    /// The name of a column that only the backup has: its own need not be one that can be told here.
+    pub(crate) fn gone(&self, at: usize) -> String {
+        self.free(&format!("pgseal_gone_{at}"))
     }
 
     pub(crate) fn row_type(&self) -> String {
@@ -80,22 +140,32 @@ impl LoadedTable {
         columns.filter(move |column| !column.generated && !shared(column))
     }
 
-    /// Chooses the key, once the columns are known.
-    pub(crate) fn find_key(&mut self) {
+    pub(crate) fn key(&self) -> Option<&Key> {
+        self.keys.first()
+    }
+
+    /// Finds the keys, once the columns are known.
+    pub(crate) fn find_keys(&mut self) {
         let usable = self.live.uniques.iter();
-        let mut usable =
-            usable.filter(|unique| unique.immediate && unique.whole && !unique.exclusion);
-        self.key = usable.find_map(|unique| {
+        let usable = usable.filter(|unique| {
+            unique.immediate && unique.whole && !unique.exclusion && unique.part.is_none()
+        });
+        let keys = usable.filter_map(|unique| {
             let columns = unique.columns.iter().map(|column| {
                 let mut shared = self.columns.iter();
                 let shared = shared.find(|shared| shared.live.number == column.number)?;
-                let equals = match shared.sealed_type {
-                    Some(_) => "OPERATOR(pg_catalog.=)".into(),
-                    None => column.equals.clone()?,
-                };
+                let equals = column.equals.clone()?;
+                let as_text = shared.compared_as() == Some("pg_catalog.text");
                 shared.live.not_null.then(|| KeyColumn {
                     name: shared.live.name.clone(),
+                    compared: if as_text {
+                        "OPERATOR(pg_catalog.=)".into()
+                    } else {
+                        equals.clone()
+                    },
                     equals,
+                    collation: column.collation.clone(),
+                    live: shared.live.clone(),
                 })
             });
             let columns: Vec<KeyColumn> = columns.collect::<Option<_>>()?;
@@ -104,15 +174,17 @@ impl LoadedTable {
                 columns,
             })
         });
+        self.keys = keys.collect();
     }
 
     /// Makes the temporary tables, empty.
     pub(crate) fn create(&self) -> String {
-        let shared = self.columns.iter().map(|column| match column.sealed_type {
-            None => format!("l.{}", column.live.quoted()),
-            Some(_) => format!("NULL::pg_catalog.text AS {}", column.live.quoted()),
-        });
-        let gone = (0..self.gone.len()).map(|at| format!("NULL::pg_catalog.text AS {}", gone(at)));
+        let shared = self
+            .columns
+            .iter()
+            .map(|column| format!("{} AS {}", column.of_live("l"), column.live.quoted()));
+        let gone = 0..self.gone.len();
+        let gone = gone.map(|at| format!("NULL::pg_catalog.text AS {}", self.gone(at)));
         let all: Vec<String> = shared.chain(gone).collect();
         let names = self
             .columns
@@ -135,9 +207,4 @@ impl LoadedTable {
             names.join(", "),
         )
     }
-}
-
-/// The name of a column that only the backup has: its own need not be one that can be told here.
-pub(crate) fn gone(at: usize) -> String {
-    format!("pgseal_gone_{at}")
 }

@@ -3,31 +3,36 @@
 
 use crate::base::names::{literal, quoted};
 use crate::base::text::counted;
-use crate::config::undo::{Later, UndoOptions};
+use crate::config::undo::UndoOptions;
 use crate::process::flow::{Passed, StreamError};
-use crate::undo::choose::{self, Chosen, LaterThan};
-use crate::undo::compare::{self, By};
+use crate::undo::choose;
+use crate::undo::compare;
 use crate::undo::compared_table::ComparedTable;
 use crate::undo::final_rows::CHOSEN;
 use crate::undo::live_tables::LiveSession;
 use crate::undo::loaded_table::LoadedTable;
+use crate::undo::moment::Moment;
 use crate::undo::plan_sha::PlanSha;
 use crate::undo::planned::{Cascade, Planned};
 use crate::undo::refusal::{Reason, Refusal};
 use crate::undo::sequences::{self, Behind};
 use crate::undo::session::{Session, Step};
 use crate::undo::triggers::{self, FiringTrigger};
-use crate::undo::{fitness, references, statement, uniques};
+use crate::undo::{constraints, fitness, later, references, statement, unindexed, uniques};
 
 /// What is asked for.
 pub(crate) struct Request {
     pub options: UndoOptions,
     /// What stands for the run in the plan's number: which one, and what was sealed.
     pub header: String,
-    /// The mark that guard took when COMMAND had ended.
-    pub later: Option<LaterThan>,
+    /// Before the backup, where this server's rows can be told by it.
+    pub backup: Option<Moment>,
+    /// When COMMAND of guard had ended.
+    pub later: Option<Moment>,
     /// Of the backup, and not there any more.
     pub dropped: Vec<ComparedTable>,
+    /// What brings these back.
+    pub bring_back: String,
     pub session: LiveSession,
 }
 
@@ -57,23 +62,29 @@ pub(crate) fn plan(
     token: &[u8],
 ) -> Result<Plan, StreamError> {
     choose::check_tables(&request.options, loaded)?;
-    let mut refusals: Vec<Refusal> = request.dropped.iter().map(fitness::dropped).collect();
+    let dropped = request.dropped.iter();
+    let dropped = dropped.map(|table| fitness::dropped(table, &request.bring_back));
+    let mut refusals: Vec<Refusal> = dropped.collect();
     let mut tables = Vec::new();
     for table in loaded {
         refusals.extend(fitness::of_table(table));
         tables.push(compared(session, table, request)?);
     }
     refusals.extend(unfit(&tables, request));
+    refusals.extend(tables.iter().filter_map(later::attached));
+    let mut notes = Vec::new();
     let mut found = references::Found::default();
     // Without a key or a column the questions about rows could not be asked.
     if refusals.is_empty() {
         for table in &mut tables {
-            look(session, table, request, &mut refusals)?;
+            look(session, table, request, &mut refusals, &mut notes)?;
         }
         // What is deleted and inserted again needs more rights than an UPDATE.
         refusals.extend(unfit(&tables, request));
         found = references::look(session, &tables, request.options.allow_cascade)?;
+        found.notes.append(&mut notes);
         refusals.extend(found.refusals);
+        found.notes.extend(unindexed::notes(session, &tables)?);
     }
     if !found.cascades.is_empty() {
         found.notes.push(
@@ -81,15 +92,17 @@ pub(crate) fn plan(
                 .into(),
         );
     }
-    found.notes.extend(tables.iter().filter_map(kept_unsure));
-    later(&tables, request, &mut refusals);
+    found
+        .notes
+        .extend(tables.iter().filter_map(later::kept_unsure));
+    later::look(&tables, request, &mut refusals);
     too_many(&tables, request.options.max_rows, &mut refusals);
-    let fit = refusals.is_empty();
-    let sequences = if fit {
-        sequences::behind(session, &tables)?
-    } else {
-        Vec::new()
-    };
+    let mut sequences = Vec::new();
+    if refusals.is_empty() {
+        sequences = sequences::behind(session, &tables)?;
+        let (how, user) = (request.options.sequences, &request.session.user);
+        sequences::check(&mut sequences, how, user, &mut refusals);
+    }
     let sha = sha(session, &tables, request, token)?;
     Ok(Plan {
         triggers: triggers::firing(&tables),
@@ -116,13 +129,11 @@ fn compared(
 ) -> Result<Planned, StreamError> {
     let mut loaded = table.clone();
     let compared = compare::compare(session, &loaded)?;
-    if compared.by == By::Content {
-        loaded.key = None;
-    }
-    // The planner knows nothing else of it.
-    let step = Step::Rows(format!("it counted differences of {}", loaded.table.name));
-    session.run(step, &format!("ANALYZE {};\n", loaded.diff()))?;
-    let chosen = choose::choose(session, &loaded, &request.options, request.later.as_ref())?;
+    let not_unique = loaded.key().filter(|_| compared.key.is_none());
+    let not_unique = not_unique.map(|key| key.index.clone());
+    loaded.keys = compared.key.into_iter().collect();
+    analyze(session, &loaded)?;
+    let chosen = choose::choose(session, &loaded, request)?;
     let written_by = match chosen.changed + chosen.added {
         0 => Vec::new(),
         _ => choose::written_by(session, &loaded)?,
@@ -132,8 +143,15 @@ fn compared(
         counts: compared.counts,
         chosen,
         written_by,
+        not_unique,
         set: Vec::new(),
     })
+}
+
+/// The planner knows nothing else of the differences, and would take a few for a scan each.
+fn analyze(session: &mut Session, table: &LoadedTable) -> Passed {
+    let step = Step::Rows(format!("it counted differences of {}", table.table.name));
+    session.run(step, &format!("ANALYZE {};\n", table.diff()))
 }
 
 /// Which rows are deleted and inserted again, and which columns are set.
@@ -142,12 +160,15 @@ fn look(
     table: &mut Planned,
     request: &Request,
     refusals: &mut Vec<Refusal>,
+    notes: &mut Vec<String>,
 ) -> Passed {
     if table.chosen.changed + table.chosen.gone == 0 {
         return Ok(());
     }
-    uniques::look(session, &table.loaded, refusals)?;
-    table.chosen = choose::count(session, &table.loaded, request.later.as_ref())?;
+    constraints::look(session, table, refusals, notes)?;
+    uniques::look(session, table, refusals)?;
+    analyze(session, &table.loaded)?;
+    table.chosen = choose::count(session, &table.loaded, request)?;
     let step = Step::Rows(format!(
         "it looked at columns of {}",
         table.loaded.table.name
@@ -161,67 +182,6 @@ fn look(
     table.set = statement::can_be_set(&table.loaded);
     table.set.retain(|name| differ.contains(name));
     Ok(())
-}
-
-fn later(tables: &[Planned], request: &Request, refusals: &mut Vec<Refusal>) {
-    match (request.options.later, &request.later) {
-        (Later::Refuse, _) => {}
-        (Later::Keep, None) => {
-            let table = tables.iter().max_by_key(|table| table.chosen.rows());
-            refusals.extend(table.map(unknown));
-            return;
-        }
-        _ => return,
-    }
-    for table in tables {
-        let Chosen {
-            later,
-            surely_later,
-            ..
-        } = table.chosen;
-        if later > 0 {
-            let unsure = match later - surely_later {
-                0 => String::new(),
-                n => format!("; of {n} it is not sure, for transactions were open then"),
-            };
-            refusals.push(Refusal {
-                reason: Reason::Later,
-                table: table.loaded.table.name.to_string(),
-                by: None,
-                rows: Some(later),
-                text: format!(
-                    "{} at most written after COMMAND had ended{unsure}",
-                    counted(later, "row")
-                ),
-                hint: Some("Leave them as they are with --later=keep, or undo them too with --later=overwrite.".into()),
-            });
-        }
-    }
-}
-
-/// Rows that are left as written later, and may be COMMAND's own.
-fn kept_unsure(table: &Planned) -> Option<String> {
-    let rows = table.chosen.kept_unsure;
-    (rows > 0).then(|| {
-        format!(
-            "{}: {} kept as written later may be COMMAND's: transactions were open when it ended",
-            table.loaded.table.name,
-            counted(rows, "row")
-        )
-    })
-}
-
-/// The rows that were written later cannot be left alone.
-fn unknown(table: &Planned) -> Refusal {
-    Refusal {
-        reason: Reason::LaterUnknown,
-        table: table.loaded.table.name.to_string(),
-        by: None,
-        rows: None,
-        text: "nothing tells rows that were written later: no run of guard noted when COMMAND had ended"
-            .into(),
-        hint: Some("Look at the plan, and give its number: --plan-sha HEX; or --later=overwrite.".into()),
-    }
 }
 
 fn too_many(tables: &[Planned], most: Option<u64>, refusals: &mut Vec<Refusal>) {
@@ -271,7 +231,7 @@ fn lines(table: &LoadedTable) -> String {
              pg_catalog.getdatabaseencoding())), 'hex')"
         )
     };
-    let key = table.key.iter().flat_map(|key| &key.columns);
+    let key = table.key().into_iter().flat_map(|key| &key.columns);
     let key: Vec<String> = key
         .map(|column| {
             let name = quoted(&column.name);

@@ -11,6 +11,8 @@ pub(crate) struct Planned {
     pub counts: Counts,
     pub chosen: Chosen,
     pub written_by: Vec<WrittenBy>,
+    /// A key by which rows of the backup are not unique, for it is newer.
+    pub not_unique: Option<String>,
     /// Of those to be set: the columns in which a changed row differs.
     pub set: Vec<String>,
 }

@@ -46,6 +46,14 @@ pub(crate) enum Reason {
     Swap,
     /// A row that stays has a unique value that another one is to have again.
     UniqueTaken,
+    /// Rows that come back break what holds for the table now.
+    Constraint,
+    /// No partition takes rows that come back.
+    PartitionMissing,
+    /// Rows that count as added were there before the backup, elsewhere.
+    Attached,
+    /// A sequence cannot be raised.
+    Sequence,
     /// Rows were written after COMMAND had ended.
     Later,
     /// Nothing tells rows that were written later.
@@ -72,6 +80,10 @@ impl Reason {
             Reason::CascadeInside => "cascade_inside",
             Reason::Swap => "swap",
             Reason::UniqueTaken => "unique_taken",
+            Reason::Constraint => "constraint",
+            Reason::PartitionMissing => "partition_missing",
+            Reason::Attached => "attached",
+            Reason::Sequence => "sequence",
             Reason::Later => "later",
             Reason::LaterUnknown => "later_unknown",
             Reason::MaxRows => "max_rows",
@@ -95,6 +107,10 @@ impl Reason {
             | Reason::CascadeInside
             | Reason::Swap
             | Reason::UniqueTaken
+            | Reason::Constraint
+            | Reason::PartitionMissing
+            | Reason::Attached
+            | Reason::Sequence
             | Reason::Later
             | Reason::LaterUnknown
             | Reason::MaxRows => Code::UndoRefused,

@@ -2,10 +2,12 @@
 //! has already. They stay ahead otherwise: what was given out is not given out again.
 
 use crate::base::names::{TableName, literal, quoted};
+use crate::config::undo::Sequences;
 use crate::process::flow::StreamError;
 use crate::undo::final_rows::all;
 use crate::undo::loaded_table::LoadedTable;
 use crate::undo::planned::Planned;
+use crate::undo::refusal::{Reason, Refusal};
 use crate::undo::session::{Session, Step};
 use serde::{Deserialize, Serialize};
 
@@ -22,20 +24,36 @@ pub(crate) struct Behind {
     pub raised: bool,
     #[serde(skip)]
     name: TableName,
+    #[serde(skip)]
+    may: May,
+}
+
+/// Whether `setval` would do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum May {
+    Raise,
+    /// The role lacks UPDATE.
+    NotWrite,
+    /// The role may not even look, so that it is not known to be behind.
+    NotRead,
+    /// The value is beyond MAXVALUE or MINVALUE.
+    NotReach,
 }
 
 #[derive(Deserialize)]
 struct Answer {
-    next: String,
+    next: Option<String>,
     last: String,
     behind: bool,
+    may: May,
 }
 
 fn step(name: &TableName) -> Step {
     Step::Rows(format!("it looked at the sequence {name}"))
 }
 
-/// Those that will be behind when the undo is done. One that the role may not read is passed over.
+/// Those that will be behind when the undo is done, or may be.
 pub(crate) fn behind(
     session: &mut Session,
     tables: &[Planned],
@@ -56,10 +74,11 @@ pub(crate) fn behind(
                     sequence: name.to_string(),
                     table: loaded.table.name.to_string(),
                     column: column.name.clone(),
-                    next: answer.next,
+                    next: answer.next.unwrap_or_default(),
                     last: answer.last,
                     raised: false,
                     name: name.clone(),
+                    may: answer.may,
                 });
             }
         }
@@ -67,19 +86,83 @@ pub(crate) fn behind(
     Ok(found)
 }
 
-/// No row where the role may not look, or the column has no value.
+/// No row where the column has no value.
 fn question(table: &LoadedTable, sequence: &TableName, column: &str) -> String {
     let (rows, column) = (all(table, &[column.to_string()]), quoted(column));
     let oid = format!("{}::pg_catalog.regclass", literal(&sequence.pattern()));
     format!(
         "SELECT pg_catalog.json_build_object('next', s.next::pg_catalog.text, 'last', v.last::pg_catalog.text, \
-         'behind', CASE WHEN s.up THEN s.next <= v.last ELSE s.next >= v.last END)\n\
-         FROM (SELECT q.seqincrement > 0 AS up, coalesce(pg_catalog.pg_sequence_last_value(q.seqrelid) \
-         + q.seqincrement, q.seqstart) AS next FROM pg_catalog.pg_sequence AS q \
-         WHERE q.seqrelid = {oid} AND pg_catalog.has_sequence_privilege(q.seqrelid, 'USAGE, SELECT')) AS s\n\
+         'behind', NOT s.known OR CASE WHEN s.up THEN s.next <= v.last ELSE s.next >= v.last END, \
+         'may', CASE WHEN NOT s.known THEN 'not_read' WHEN NOT s.writes THEN 'not_write' \
+         WHEN v.last BETWEEN s.least AND s.most THEN 'raise' ELSE 'not_reach' END)\n\
+         FROM (SELECT q.seqincrement > 0 AS up, CASE WHEN has.known THEN coalesce(\
+         pg_catalog.pg_sequence_last_value(q.seqrelid) + q.seqincrement, q.seqstart) END AS next, has.known, \
+         pg_catalog.has_sequence_privilege(q.seqrelid, 'UPDATE') AS writes, q.seqmin AS least, q.seqmax AS most \
+         FROM pg_catalog.pg_sequence AS q CROSS JOIN LATERAL \
+         (SELECT pg_catalog.has_sequence_privilege(q.seqrelid, 'USAGE, SELECT') AS known) AS has \
+         WHERE q.seqrelid = {oid}) AS s\n\
          CROSS JOIN LATERAL (SELECT CASE WHEN s.up THEN pg_catalog.max(r.{column}) ELSE pg_catalog.min(r.{column}) END \
          AS last FROM ({rows}) AS r) AS v WHERE v.last IS NOT NULL"
     )
+}
+
+/// What speaks against raising them, where that is wanted. One that the role may not look at is passed
+/// over otherwise.
+pub(crate) fn check(
+    behind: &mut Vec<Behind>,
+    how: Sequences,
+    user: &str,
+    refusals: &mut Vec<Refusal>,
+) {
+    if how == Sequences::Keep {
+        behind.retain(|behind| behind.may != May::NotRead);
+        return;
+    }
+    refusals.extend(behind.iter().filter_map(|behind| behind.refused(user)));
+}
+
+impl Behind {
+    fn refused(&self, user: &str) -> Option<Refusal> {
+        let name = &self.sequence;
+        let grant = |rights: &str| {
+            format!(
+                "As its owner: GRANT {rights} ON SEQUENCE {} TO {}; or leave it as it is: --sequences=keep.",
+                self.name.pattern(),
+                quoted(user)
+            )
+        };
+        let (reason, text, hint) = match self.may {
+            May::Raise => return None,
+            May::NotRead => (
+                Reason::Privilege,
+                format!("the role {} may not look at the sequence {name}", quoted(user)),
+                grant("SELECT, UPDATE"),
+            ),
+            May::NotWrite => (
+                Reason::Privilege,
+                format!("the role {} may not raise the sequence {name}", quoted(user)),
+                grant("UPDATE"),
+            ),
+            May::NotReach => (
+                Reason::Sequence,
+                format!(
+                    "the sequence {name} cannot be raised to {}, which is beyond its MAXVALUE or MINVALUE",
+                    self.last
+                ),
+                "ALTER SEQUENCE … MAXVALUE first, or MINVALUE for one that goes down; or leave it as it is: \
+                 --sequences=keep."
+                    .into(),
+            ),
+        };
+        Some(Refusal {
+            reason,
+            table: self.table.clone(),
+            by: Some(name.clone()),
+            rows: None,
+            text,
+            hint: Some(hint),
+        })
+    }
 }
 
 /// Lifts one, unless somebody else did meanwhile: not undone by a ROLLBACK, so this comes last.

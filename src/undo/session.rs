@@ -63,6 +63,12 @@ impl Mode {
     }
 }
 
+/// What belongs to the tables, triggers and constraints, finds what it names, as for any other write of
+/// this role.
+pub(crate) const AS_ANY_WRITE: &str =
+    "SET LOCAL search_path TO DEFAULT;\nSET LOCAL row_security TO DEFAULT;\n";
+pub(crate) const AS_BEFORE: &str = "SET LOCAL search_path = '';\nSET LOCAL row_security = off;\n";
+
 /// Our end of the session. Dropped, psql ends, and an open transaction is rolled back.
 pub(crate) struct Session {
     to: PipeWriter,

@@ -4,9 +4,8 @@
 //! PostgreSQL runs the parts of a WITH in no order of its own but that of what they read: each UPDATE
 //! reads a count of all deleted rows, each INSERT one of all rows that were deleted or updated.
 
-use crate::base::names::quoted;
 use crate::undo::final_rows::{CHOSEN, meets};
-use crate::undo::live_tables::Identity;
+use crate::undo::live_column::Identity;
 use crate::undo::loaded_table::LoadedTable;
 use crate::undo::planned::Planned;
 
@@ -92,9 +91,11 @@ fn is(action: &str) -> String {
 /// Only columns in which a row differs: others may have triggers of their own, or lack the right.
 fn update(table: &Planned) -> String {
     let loaded = &table.loaded;
-    let set = table.set.iter().map(|name| {
-        let name = quoted(name);
-        format!("{name} = (d.sealed).{name}")
+    let set = loaded.columns.iter();
+    let set = set.filter(|column| table.set.contains(&column.live.name));
+    let set = set.map(|column| {
+        let name = column.live.quoted();
+        format!("{name} = {}", column.of_loaded("(d.sealed)"))
     });
     let set: Vec<String> = set.collect();
     format!(
@@ -116,10 +117,12 @@ struct Values {
 
 impl Values {
     fn sealed(table: &LoadedTable) -> Values {
-        let names = || table.columns.iter().map(|column| column.live.quoted());
+        let columns = || table.columns.iter();
         Values {
-            names: names().collect(),
-            values: names().map(|name| format!("(d.sealed).{name}")).collect(),
+            names: columns().map(|column| column.live.quoted()).collect(),
+            values: columns()
+                .map(|column| column.of_loaded("(d.sealed)"))
+                .collect(),
         }
     }
 

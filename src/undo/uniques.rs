@@ -1,15 +1,23 @@
-//! Unique values that another row has: a row that stays, which is refused; or one that is changed too,
-//! so that no order of the changes is right.
+//! Unique values that another row has: a row that stays, which is refused; one that is changed too, so
+//! that no order of the changes is right; or one that comes back as well, since the index is newer
+//! than the backup.
 //!
 //! A row whose value another changed row has is deleted and inserted again, in the same statement:
 //! `pgseal_diff_n.swapped`. Then every value is free when it is written.
 
+use crate::base::names::{literal, quoted};
+use crate::base::text::counted;
 use crate::process::flow::Passed;
-use crate::undo::final_rows::{CHOSEN, meets_by, restored};
+use crate::undo::final_rows::{ACTION, CHOSEN, PLACE, meets_by, restored};
+use crate::undo::live_column::Identity;
 use crate::undo::live_tables::Unique;
-use crate::undo::loaded_table::LoadedTable;
+use crate::undo::loaded_table::{LoadedTable, equal};
+use crate::undo::planned::Planned;
 use crate::undo::refusal::{Reason, Refusal};
 use crate::undo::session::{Session, Step};
+
+/// Rows among which an exclusion constraint is looked for: without an index each meets each.
+const FEW: u64 = 5_000;
 
 fn step(table: &LoadedTable) -> Step {
     Step::Rows(format!("it compared unique values of {}", table.table.name))
@@ -18,41 +26,65 @@ fn step(table: &LoadedTable) -> Step {
 /// Marks what is deleted and inserted again, and refuses where a row that stays has the value.
 pub(crate) fn look(
     session: &mut Session,
-    table: &LoadedTable,
+    planned: &Planned,
     refusals: &mut Vec<Refusal>,
 ) -> Passed {
-    let key = table.key.as_ref().map(|key| key.index.as_str());
+    let table = &planned.loaded;
+    let key = table.key().map(|key| key.index.as_str());
     for unique in &table.live.uniques {
-        if Some(unique.name.as_str()) == key || unique.columns.iter().any(|c| c.equals.is_none()) {
+        let is_key = unique.part.is_none() && Some(unique.name.as_str()) == key;
+        if is_key || unique.columns.iter().any(|c| c.equals.is_none()) {
             continue;
         }
-        let taken = Taken::new(table, unique);
+        let values = Values::new(table, unique);
+        let taken = values.taken();
         if unique.immediate {
             let sql = format!(
-                "UPDATE {} AS u SET swapped = true FROM ({}) AS t WHERE u.ctid = t.pgseal_place \
+                "UPDATE {} AS u SET swapped = true FROM ({taken}) AS t WHERE u.ctid = t.place \
                  AND NOT u.swapped AND t.mine = 'changed' AND t.other = 'changed';\n",
                 table.diff(),
-                taken.query
             );
             session.run(step(table), &sql)?;
         }
         let query = format!(
-            "SELECT pg_catalog.count(DISTINCT pgseal_place) FROM ({}) AS t WHERE t.other IS NULL",
-            taken.query
+            "SELECT pg_catalog.count(DISTINCT place) FROM ({taken}) AS t WHERE t.other IS NULL"
         );
         let rows: u64 = session.one(step(table), &query)?;
+        let refusal = |reason, rows, text: String, hint: &str| Refusal {
+            reason,
+            table: table.table.name.to_string(),
+            by: Some(unique.name.clone()),
+            rows: Some(rows),
+            text,
+            hint: Some(hint.into()),
+        };
         if rows > 0 {
-            refusals.push(Refusal {
-                reason: Reason::UniqueTaken,
-                table: table.table.name.to_string(),
-                by: Some(unique.name.clone()),
-                rows: Some(rows),
-                text: format!(
+            refusals.push(refusal(
+                Reason::UniqueTaken,
+                rows,
+                format!(
                     "a row that stays as it is has the values that another one had ({})",
                     unique.name
                 ),
-                hint: Some("Undo that row too: without --only, --where or --later=keep.".into()),
-            });
+                "Undo that row too: without --only, --where or --later=keep.",
+            ));
+        }
+        let chosen = &planned.chosen;
+        if unique.exclusion && chosen.changed + chosen.gone > FEW {
+            continue;
+        }
+        let rows: u64 = session.one(step(table), &values.doubled())?;
+        if rows > 0 {
+            refusals.push(refusal(
+                Reason::Constraint,
+                rows,
+                format!(
+                    "{} would come back with the same values for {}, which is newer than the backup",
+                    counted(rows, "row"),
+                    quoted(&unique.name)
+                ),
+                "Drop it for the undo, or leave these rows as they are with --where.",
+            ));
         }
     }
     identities(session, table)
@@ -60,8 +92,6 @@ pub(crate) fn look(
 
 /// A column that is GENERATED ALWAYS takes a value only from an INSERT.
 fn identities(session: &mut Session, table: &LoadedTable) -> Passed {
-    use crate::base::names::literal;
-    use crate::undo::live_tables::Identity;
     let columns = table.columns.iter();
     let always = columns.filter(|column| column.live.identity == Some(Identity::Always));
     let names: Vec<String> = always.map(|column| literal(&column.live.name)).collect();
@@ -77,58 +107,102 @@ fn identities(session: &mut Session, table: &LoadedTable) -> Passed {
     session.run(step(table), &sql)
 }
 
-/// Rows that come back and live rows that have their values: `pgseal_place`, what becomes of the one,
-/// and of the other; nothing where it stays.
-struct Taken {
-    query: String,
+/// The values of a unique index, as queries.
+struct Values<'a> {
+    table: &'a LoadedTable,
+    unique: &'a Unique,
+    /// `u0`, `u1`, … of a row.
+    values: String,
+    /// Those of `m` equal those of `o`.
+    equal: String,
+    /// Of the index, and of the rows that come back.
+    all: String,
+    back: String,
 }
 
-impl Taken {
-    fn new(table: &LoadedTable, unique: &Unique) -> Taken {
+impl Values<'_> {
+    fn new<'a>(table: &'a LoadedTable, unique: &'a Unique) -> Values<'a> {
         let columns = || unique.columns.iter().enumerate();
-        let values: Vec<String> = columns()
-            .map(|(at, column)| format!("({}) AS pgseal_u{at}", column.expression))
-            .collect();
-        let values = values.join(", ");
+        let values = columns().map(|(at, column)| format!("({}) AS u{at}", column.expression));
+        let values: Vec<String> = values.collect();
         let equal = columns().map(|(at, column)| {
             let equals = column.equals.as_deref().unwrap_or_default();
-            let equal = format!("m.pgseal_u{at} {equals} o.pgseal_u{at}");
+            let [m, o] = ["m", "o"].map(|side| format!("{side}.u{at}"));
+            let equal = equal(&m, equals, &o, column.collation.as_deref());
             if unique.nulls_equal {
-                return format!("({equal} OR (m.pgseal_u{at} IS NULL AND o.pgseal_u{at} IS NULL))");
+                return format!("({equal} OR ({m} IS NULL AND {o} IS NULL))");
             }
             equal
         });
         let equal: Vec<String> = equal.collect();
-        let of_all = match &unique.predicate {
-            Some(predicate) => format!("WHERE ({predicate})"),
-            None => String::new(),
+        let takes = unique.part.as_ref().and_then(|part| part.takes.as_deref());
+        let rows = |conditions: &[Option<&str>]| {
+            let conditions = conditions.iter().flatten();
+            let conditions: Vec<String> = conditions.map(|c| format!("({c})")).collect();
+            match &conditions[..] {
+                [] => String::new(),
+                all => format!(" WHERE {}", all.join(" AND ")),
+            }
         };
-        let key = table.key.iter().flat_map(|key| &key.columns).enumerate();
+        let of_index = unique.predicate.as_deref();
+        Values {
+            table,
+            unique,
+            values: values.join(", "),
+            equal: equal.join(" AND "),
+            all: rows(&[of_index]),
+            back: rows(&[of_index, takes]),
+        }
+    }
+
+    /// Rows that come back: `place`, `action` and the values.
+    fn back(&self) -> String {
+        let (place, action) = (self.table.free(PLACE), self.table.free(ACTION));
+        format!(
+            "SELECT r.{place} AS place, r.{action} AS action, {} FROM ({}) AS r{}",
+            self.values,
+            restored(self.table, "true"),
+            self.back
+        )
+    }
+
+    /// Rows that come back and live rows that have their values: `place`, what becomes of the one, and
+    /// of the other; nothing where it stays.
+    fn taken(&self) -> String {
+        let (table, back, values) = (self.table, self.back(), &self.values);
+        let names = table.key().into_iter().flat_map(|key| &key.columns);
+        let names: Vec<String> = names.map(|column| quoted(&column.name)).collect();
+        let key = names.iter().enumerate();
         let key: String = key
-            .map(|(at, column)| {
-                let name = crate::base::names::quoted(&column.name);
-                format!(", l.{name} AS pgseal_k{at}")
-            })
+            .map(|(at, name)| format!(", l.{name} AS k{at}"))
             .collect();
         let place = |name: &str| {
-            let columns = table.key.iter().flat_map(|key| &key.columns);
-            let at = columns
-                .map(|column| crate::base::names::quoted(&column.name))
-                .position(|known| known == name);
-            format!("o.pgseal_k{}", at.unwrap_or_default())
+            let at = names.iter().position(|known| known == name);
+            format!("o.k{}", at.unwrap_or_default())
         };
-        let query = format!(
-            "SELECT m.pgseal_place, m.pgseal_action AS mine, d.action AS other\n\
-             FROM (SELECT pgseal_place, pgseal_action, {values} FROM ({}) AS r {of_all}) AS m\n\
-             JOIN (SELECT {values}{key} FROM {} AS l {of_all}) AS o ON {}\n\
+        let live = match &self.unique.part {
+            None => table.live.from(),
+            Some(part) => part.table.pattern(),
+        };
+        format!(
+            "SELECT m.place, m.action AS mine, d.action AS other\n\
+             FROM ({back}) AS m JOIN (SELECT {values}{key} FROM {live} AS l{}) AS o ON {}\n\
              LEFT JOIN {} AS d ON {CHOSEN} AND d.action <> 'gone' AND {}\n\
-             WHERE d.ctid IS DISTINCT FROM m.pgseal_place",
-            restored(table, "true"),
-            table.live.from(),
-            equal.join(" AND "),
+             WHERE d.ctid IS DISTINCT FROM m.place",
+            self.all,
+            self.equal,
             table.diff(),
             meets_by(table, place),
-        );
-        Taken { query }
+        )
+    }
+
+    /// How many of the rows that come back have the values of another one of these.
+    fn doubled(&self) -> String {
+        let back = self.back();
+        format!(
+            "SELECT pg_catalog.count(DISTINCT m.place) FROM ({back}) AS m JOIN ({back}) AS o \
+             ON {} AND m.place <> o.place",
+            self.equal
+        )
     }
 }

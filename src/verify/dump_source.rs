@@ -14,7 +14,7 @@ use crate::store::manifest::Manifest;
 use crate::verify::decrypt::{Ciphertext, Decryptor, Opening, opened_by_recipient, opens};
 use crate::verify::verification::EncryptedFile;
 use std::fs::File;
-use std::io::{IsTerminal, stdin};
+use std::io::{self, IsTerminal, stdin};
 use std::os::fd::AsFd;
 use std::sync::Arc;
 
@@ -83,11 +83,12 @@ pub(crate) fn given() -> Result<File> {
             .hint("Pipe the decrypted dump into it: gpg --decrypt RUN.sql.gpg | pgseal …"));
     }
     let ours = stdin.as_fd().try_clone_to_owned();
-    let trouble = |err| {
-        let what = format!("--plaintext -: standard input cannot be read: {err}");
-        Error::new(Code::Input, what).hint("Pipe the decrypted dump into it.")
-    };
-    Ok(ours.map_err(trouble)?.into())
+    Ok(ours.map_err(|err| unreadable(&err))?.into())
+}
+
+pub(crate) fn unreadable(err: &io::Error) -> Error {
+    let what = format!("--plaintext -: standard input cannot be read: {err}");
+    Error::new(Code::Input, what).hint("Pipe the decrypted dump into it.")
 }
 
 impl Opened {

@@ -33,8 +33,8 @@ pub(crate) struct Verification {
     pub(crate) late: Option<EncryptedFile>,
     /// Where `guard`'s COMMAND ended, if that can be relied on.
     pub(crate) after: Option<After>,
-    /// The words of a `pgseal verify` that looks at all of it.
-    pub(crate) again: Vec<String>,
+    /// The artifact and what vouches for it, as words of a command line.
+    pub(crate) named: Vec<String>,
 }
 
 /// An encrypted file as it was read.
@@ -82,7 +82,8 @@ impl Verification {
         if !known.is_empty() {
             return known.clone();
         }
-        let words: Vec<&str> = self.again.iter().map(String::as_str).collect();
+        let named = self.named.iter().map(String::as_str);
+        let words: Vec<&str> = ["verify", "--decrypt"].into_iter().chain(named).collect();
         Hints::from("See all that is wrong:").then(Hint::pgseal(&words))
     }
 

@@ -50,10 +50,9 @@ pub(crate) fn verify_files(
         late = LATE.look(&subject, manifest, cancel, &mut findings)?;
         after = second_mark(&subject, manifest, trusted, cancel, &mut findings)?;
     }
-    let again = ["verify", "--decrypt", &subject.given].map(String::from);
-    let again = again.into_iter().chain(origin.options.iter().cloned());
+    let named = [subject.given.clone()].into_iter();
     Ok(Verification {
-        again: again.collect(),
+        named: named.chain(origin.options.iter().cloned()).collect(),
         subject,
         findings,
         origin: proof,

@@ -351,7 +351,20 @@ fn versions_that_do_not_fit() {
     server(90_600);
     test.shim("pg_dump", "nothing", "");
     let ran = test.backup(&["public.t"]).run().exits(0);
-    ran.says(&["warning: pg_dump ", "is newer than the server, 9"]);
+    ran.says(&[
+        "warning: pg_dump ",
+        "is newer than the server, 9: a restore into that server is refused without --older-target",
+        "a restore will need: option --older-target",
+    ]);
+    test.backup(&["public.t"])
+        .arg("--require-restorable")
+        .run()
+        .fails(3, &["a restore will need: option --older-target"]);
+    let config = "[scope]\nknown_external = [\"option --older-target\"]\n";
+    let config = test.write("known.toml", config);
+    let known = test.backup(&["public.t"]).arg("--require-restorable");
+    let known = known.arg(format!("--config={}", config.display()));
+    known.run().exits(0);
 }
 
 #[test]

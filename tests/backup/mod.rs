@@ -22,6 +22,6 @@ mod server;
 mod settings;
 mod shapes;
 mod signals;
-mod standby;
+pub mod standby;
 mod stream;
 mod tables;

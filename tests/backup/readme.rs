@@ -1,25 +1,11 @@
 //! What the README shows is run here, as it stands there, but for host names and folders.
 
-use crate::support::{Home, SIGN_ONLY, Test, cluster, decrypt, end_agent, keys, tool};
+use crate::support::{Home, Page, SIGN_ONLY, Test, cluster, decrypt, end_agent, keys, tool};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-fn readme() -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).unwrap()
-}
-
-/// The code blocks of one language below a heading.
-fn blocks(heading: &str, language: &str) -> Vec<String> {
-    let text = readme();
-    let (_, below) = text.split_once(&format!("\n## {heading}\n")).unwrap();
-    let section = below.split("\n## ").next().unwrap();
-    let fence = format!("```{language}\n");
-    let blocks = section.split(&fence).skip(1);
-    let blocks: Vec<String> = blocks
-        .map(|block| block.split("```").next().unwrap().to_string())
-        .collect();
-    assert!(!blocks.is_empty(), "{heading} has no {language}");
-    blocks
+fn readme() -> Page {
+    Page::open("README.md")
 }
 
 fn shop() -> Test {
@@ -38,7 +24,9 @@ fn the_first_real_backup() {
     let key = tool(export.args(["--armor", "--export", &keys().good]), b"");
     std::fs::write(test.dir.join("backup-key.asc"), key).unwrap();
     let home = test.dir.join("fresh");
-    let script: String = blocks("The first real backup", "sh")[0]
+    let script: String = readme()
+        .below("The first real backup")
+        .only("sh")
         .lines()
         .filter(|line| !line.starts_with("cargo install"))
         .map(|line| line.to_string() + "\n")
@@ -53,16 +41,13 @@ fn the_first_real_backup() {
             &cluster().conninfo(&test.db, "postgres"),
         );
     let script = format!(
-        "cd {dir}; unset BACKUP_GPG_FPR; mkdir -m 700 {home}; export GNUPGHOME={home}; \
-         bin=$1; pgseal() {{ \"$bin\" \"$@\"; }}\n{script}",
-        dir = test.dir.display(),
+        "unset BACKUP_GPG_FPR; mkdir -m 700 {home}; export GNUPGHOME={home}\n{script}",
         home = home.display()
     );
     let store = test.dir.join("new-store");
     let ran = test
-        .pgseal("unused")
+        .typed(&script)
         .env("PGSEAL_STORE", store)
-        .shell(&format!("set -euo pipefail; {script}"))
         .run()
         .exits(0);
     let envelope = ran.envelope();
@@ -76,12 +61,8 @@ fn the_first_real_backup() {
 fn nothing_is_written_without_a_backup() {
     let test = shop();
     std::fs::write(test.dir.join("migrate.sql"), "DELETE FROM order_line;").unwrap();
-    let script = &blocks("Before a write", "sh")[0];
-    let guarded = || {
-        test.pgseal("unused").shell(&format!(
-            "bin=$1; pgseal() {{ \"$bin\" \"$@\"; }}\n{script}"
-        ))
-    };
+    let script = readme().below("Before a write").only("sh");
+    let guarded = || test.typed(&script);
     guarded()
         .env("BACKUP_GPG_FPR", keys().expired.clone())
         .run()
@@ -96,7 +77,7 @@ fn nothing_is_written_without_a_backup() {
 #[test]
 fn the_envelope_has_these_keys() {
     let shown: serde_json::Value =
-        serde_json::from_str(&blocks("The envelope", "json")[0]).unwrap();
+        serde_json::from_str(&readme().below("The envelope").only("json")).unwrap();
     let test = shop();
     let ran = test.backup(&["public.orders"]).run().exits(0);
     let keys = |value: &serde_json::Value| -> Vec<String> {
@@ -110,7 +91,9 @@ fn the_config_file_is_one() {
     let test = shop();
     let home = Home::new(test.path("gnupg"), &keys().public);
     let signer = home.key("signer", SIGN_ONLY, "Expire-Date: 1y");
-    let toml = blocks("Settings", "toml")[0]
+    let toml = readme()
+        .below("Settings")
+        .only("toml")
         .replace("/opt/shop/.env", "/nonexistent")
         .replace(
             "host=db1 dbname=shop",
@@ -132,6 +115,7 @@ fn the_config_file_is_one() {
 #[test]
 fn every_command_is_listed() {
     let listed: BTreeSet<String> = readme()
+        .text()
         .lines()
         .filter_map(|line| line.strip_prefix("| `pgseal ")?.split(['`', ' ']).next())
         .map(String::from)

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use tempfile::TempDir;
 
 /// A primary and its standby, which end with the test.
-struct Pair {
+pub struct Pair {
     dir: TempDir,
     servers: Vec<Child>,
 }
@@ -21,7 +21,8 @@ fn owned(program: &str) -> Command {
 }
 
 impl Pair {
-    fn start() -> Pair {
+    /// A primary without a standby.
+    pub fn alone() -> Pair {
         let dir = TempDir::with_prefix_in("pgs-pair-", "/tmp").unwrap();
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
         std::fs::set_permissions(dir.path(), mode).unwrap();
@@ -29,10 +30,16 @@ impl Pair {
             dir,
             servers: Vec::new(),
         };
-        let (primary, standby) = (pair.data("primary"), pair.data("standby"));
+        let primary = pair.data("primary");
         let options = ["-U", "postgres", "--auth=trust", "--locale=C", "--no-sync"];
         tool(owned("initdb").arg("-D").arg(&primary).args(options), b"");
         pair.serve(&primary, "5432");
+        pair
+    }
+
+    fn start() -> Pair {
+        let mut pair = Pair::alone();
+        let standby = pair.data("standby");
         let from = format!("host={} port=5432 user=postgres", pair.host().display());
         let options = ["-R", "-X", "stream", "-c", "fast", "--no-sync", "-d", &from];
         let copy = &mut owned("pg_basebackup");
@@ -41,11 +48,19 @@ impl Pair {
         pair
     }
 
+    fn end(&mut self, signal: rustix::process::Signal) {
+        for mut server in self.servers.drain(..).rev() {
+            let pid = rustix::process::Pid::from_child(&server);
+            let _ = rustix::process::kill_process(pid, signal);
+            let _ = server.wait();
+        }
+    }
+
     fn data(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
-    fn host(&self) -> &Path {
+    pub fn host(&self) -> &Path {
         self.dir.path()
     }
 
@@ -74,6 +89,31 @@ impl Pair {
         });
     }
 
+    /// Lets the primary's next transaction have this id.
+    pub fn go_on(&mut self, to: u64) {
+        self.end(rustix::process::Signal::INT);
+        let primary = self.data("primary");
+        // The commit status of its transactions.
+        let segment = primary.join(format!("pg_xact/{:04X}", to / 1_048_576));
+        let first = primary.join("pg_xact/0000");
+        std::fs::copy(&first, &segment).unwrap();
+        std::fs::OpenOptions::new()
+            .write(true)
+            .open(&segment)
+            .and_then(|file| file.set_len(0).and(file.set_len(262_144)))
+            .unwrap();
+        let mode = std::fs::metadata(&first).unwrap();
+        let owner = std::os::unix::fs::MetadataExt::uid(&mode);
+        let group = std::os::unix::fs::MetadataExt::gid(&mode);
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&segment, Some(owner), Some(group)).unwrap();
+        }
+        let reset = &mut owned("pg_resetwal");
+        let next = to.to_string();
+        tool(reset.args(["-f", "-x", &next, "-D"]).arg(&primary), b"");
+        self.serve(&primary, "5432");
+    }
+
     fn psql(&self, port: &str, sql: &str) -> Command {
         let mut psql = cluster().psql("postgres");
         psql.env("PGHOST", self.host()).env("PGPORT", port);
@@ -81,12 +121,12 @@ impl Pair {
         psql
     }
 
-    fn sql(&self, port: &str, sql: &str) -> String {
+    pub fn sql(&self, port: &str, sql: &str) -> String {
         let answer = tool(&mut self.psql(port, sql), b"");
         String::from_utf8(answer).unwrap().trim().to_string()
     }
 
-    fn dbname(&self, ports: &str) -> String {
+    pub fn dbname(&self, ports: &str) -> String {
         let host = self.host().display().to_string();
         let hosts = vec![host; ports.split(',').count()].join(",");
         format!("--dbname=host={hosts} port={ports} user=postgres dbname=postgres")
@@ -95,13 +135,7 @@ impl Pair {
 
 impl Drop for Pair {
     fn drop(&mut self) {
-        for server in self.servers.iter_mut().rev() {
-            let _ = rustix::process::kill_process(
-                rustix::process::Pid::from_child(server),
-                rustix::process::Signal::QUIT,
-            );
-            let _ = server.wait();
-        }
+        self.end(rustix::process::Signal::QUIT);
     }
 }
 
@@ -205,7 +239,7 @@ fn a_standby_that_lags_is_told_and_guarded_against() {
 
 /// No temporary table can be made there, and what it has replayed is behind what was written.
 #[test]
-fn a_diff_refuses_a_standby() {
+fn a_diff_and_an_undo_refuse_a_standby() {
     let test = Test::new();
     let pair = Pair::start();
     pair.sql("5432", "CREATE TABLE t AS SELECT 1 AS a");
@@ -225,5 +259,14 @@ fn a_diff_refuses_a_standby() {
         };
         diff("5433").fails(3, &["is a standby", "port 5433", "side database"]);
         diff("5432").exits(0);
+    }
+    for more in [&[][..], &["--rehearse"], &["--apply", "--later=overwrite"]] {
+        let undo = |port: &str| {
+            let undo = test.pgseal("undo").args(["run", "--origin-unproved"]);
+            let undo = undo.arg(pair.dbname(port)).args(more);
+            undo.env("GNUPGHOME", crate::restore::forge::secret()).run()
+        };
+        undo("5433").fails(3, &["is a standby", "port 5433", "undo-by-hand.md"]);
+        undo("5432").exits(0);
     }
 }

@@ -250,6 +250,44 @@ fn the_database_is_asked_once_for_a_plan() {
     assert_eq!(sessions(&["prove-backup"]), 2);
 }
 
+/// Neither stops a backup: a restore of it is what would be refused.
+#[test]
+fn tools_that_a_restore_would_stumble_over() {
+    let host = Host::ready();
+    let psql = bin().join("psql");
+    let lie = |what: &str| {
+        host.script("psql", &format!("{} \"$@\" | sed '{what}'", psql.display()));
+    };
+    lie("s/\"psql\" : [0-9]*/\"psql\" : 160002/");
+    let report = host.readiness();
+    report.says(
+        "restore_closure",
+        "READY",
+        &[
+            "psql 16.2 has no \\restrict",
+            "restore, diff, undo and prove-restore refuse it",
+        ],
+    );
+    let ran = host.run(&["backup"]).exits(0);
+    ran.says(&["warning: psql 16.2 has no \\restrict"]);
+
+    lie(&format!(
+        "s/\"version_num\" : {}/\"version_num\" : 9/",
+        major()
+    ));
+    let report = host.readiness();
+    report.says("pg_dump", "READY", &["is newer than the server, 9"]);
+    report.says(
+        "restore_closure",
+        "FAILED",
+        &[
+            "a restore will need: option --older-target (pg_dump",
+            "is newer than the server, 9",
+        ],
+    );
+    assert_eq!(report.verdict(), "READY READY READY READY NONE PASS");
+}
+
 #[test]
 fn what_a_restore_would_miss_informs_alone() {
     let host = Host::ready();

@@ -182,6 +182,7 @@ fn an_honest_table_is_far_from_every_limit() {
 fn the_server_runs_as_nobody_else() {
     let (test, sealed) = small();
     let wait = "touch \"$HOME/restoring-$PPID\"; exec sleep 60";
+    test.server_with_psql_of_path();
     test.shim("psql", "*AUTOCOMMIT=off*", wait);
     let mut runs = [(); 2].map(|()| {
         let scratch = scratch();

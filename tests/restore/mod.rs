@@ -17,6 +17,7 @@ mod missing;
 mod origin;
 mod prove;
 mod round_trip;
+mod server;
 mod talk;
 mod target;
 mod undo;

@@ -79,6 +79,7 @@ fn one_row_that_comes_back_changed_is_a_no() {
     test.sql("CREATE TABLE b AS SELECT 1 AS x");
     let sealed = test.sealed(&test.backup(&["public.a", "public.b"]).run());
     let script = "sed -u 's/\\trow 7$/\\trow 8/' | $real \"$@\"; exit";
+    test.server_with_psql_of_path();
     test.shim("psql", "*AUTOCOMMIT=off*", script);
     let report = test
         .pgseal("prove-restore")
@@ -174,6 +175,7 @@ fn a_disk_is_used_only_where_it_was_named() {
 fn a_signal_leaves_no_server_and_no_folder() {
     let test = Test::of(TABLE);
     let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    test.server_with_psql_of_path();
     // A psql that never ends: the cluster is up by then.
     test.shim(
         "psql",
@@ -266,6 +268,7 @@ fn no_server_outlives_a_kill() {
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(place.path(), mode).unwrap();
     let script = "touch \"$HOME/restoring\"; exec tail --pid=$PPID -f /dev/null";
+    test.server_with_psql_of_path();
     test.shim("psql", "*AUTOCOMMIT=off*", script);
     let running = prove(&test, &sealed.path)
         .arg(format!("--scratch-dir={}", place.path().display()))

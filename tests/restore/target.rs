@@ -1,9 +1,10 @@
 //! Where a restore may go, and what must be there.
 
-use super::forge::{Prints, Target, forge, forge_prelude, restore, secret};
+use super::forge::{Prints, Target, forge, forge_prelude, prove, restore, secret};
 use crate::support::{Test, cluster, each, eventually};
 use rustix::process::Signal;
 use serde_json::json;
+use std::path::Path;
 
 const TABLE: &str = "CREATE TABLE a (id int PRIMARY KEY, x text); INSERT INTO a VALUES (1, 'x')";
 
@@ -72,15 +73,102 @@ fn an_older_server_is_refused() {
     target.is_empty();
 }
 
+/// What the settings at the head of a dump do that the server does not know, no row shows.
+#[test]
+fn an_older_server_takes_what_it_understands() {
+    let test = Test::of(TABLE);
+    let sealed = test.sealed(&test.backup(&["public.a"]).run());
+    let newer = |name: &str, place: &str, line: &str| {
+        let sql = sealed.sql.replacen(place, &format!("{line}\n{place}"), 1);
+        assert_ne!(sql, sealed.sql);
+        forge(&test, &sealed.manifest, sql.as_bytes(), name, |manifest| {
+            manifest["tools"]["pg_dump"]["version"] = json!("99.1");
+        })
+    };
+    let (head, behind) = ("SET client_encoding", "ALTER TABLE public.a OWNER TO");
+    let unknown = "SET no_such_timeout = 0;";
+    let path = newer("head", head, unknown);
+    let target = Target::new();
+    restore(&test, &path, &target).run().fails(
+        3,
+        &[
+            "older than the pg_dump 99.1",
+            "a server of version 99 or newer; or leave out the settings",
+            "--older-target",
+        ],
+    );
+    let older = |path: &Path, target: &Target| restore(&test, path, target).arg("--older-target");
+    let ran = older(&path, &target).run().exits(0);
+    ran.prints(&[
+        "a setting that the target does not know: SET no_such_timeout = 0",
+        "older than the pg_dump 99.1",
+        "RESTORE: PASS",
+    ]);
+    let left_out = ["lock_timeout", "client_encoding"];
+    let ran = older(&path, &Target::new()).arg("--json").run().exits(0);
+    let skipped = ran.json()["skipped"].to_string();
+    assert!(
+        !left_out.iter().any(|known| skipped.contains(known)),
+        "{skipped}"
+    );
+
+    // Where no server is that new.
+    prove(&test, &path)
+        .run()
+        .fails(3, &["no PostgreSQL server of version 99", "--older-target"]);
+    prove(&test, &path)
+        .arg("--older-target")
+        .run()
+        .exits(0)
+        .prints(&["SET no_such_timeout = 0", "PROVE_RESTORE: PASS"]);
+
+    // Into a server that should know it, and all else that this one does not.
+    let target = Target::new();
+    let path = forge(
+        &test,
+        &sealed.manifest,
+        sealed
+            .sql
+            .replacen(head, &format!("{unknown}\n{head}"), 1)
+            .as_bytes(),
+        "not-newer",
+        |_| {},
+    );
+    older(&path, &target)
+        .run()
+        .fails(4, &["42704 undefined_object"]);
+    target.is_empty();
+    each(
+        [
+            ("behind", behind, unknown, "42704 undefined_object"),
+            (
+                "statement",
+                head,
+                "SET LOCAL no_such_timeout = 0;",
+                "42704 undefined_object",
+            ),
+            (
+                "syntax",
+                behind,
+                "ALTER TABLE public.a ALTER x ADD GENERATED SOMETIMES;",
+                "42601 syntax_error",
+            ),
+        ],
+        |(name, place, line, why)| {
+            let target = Target::new();
+            older(&newer(name, place, line), &target)
+                .run()
+                .fails(4, &[why]);
+            target.is_empty();
+        },
+    );
+}
+
 #[test]
 fn a_psql_without_restrict_is_refused() {
     let test = Test::of(TABLE);
     let sealed = test.sealed(&test.backup(&["public.a"]).run());
-    test.shim(
-        "psql",
-        "*",
-        "sed 's/^\\\\restrict/\\\\no_such_command/' | $real \"$@\" 2> >(sed 's/no_such_command/restrict/' >&2)",
-    );
+    test.shim_psql_without_restrict();
     let target = Target::new();
     restore(&test, &sealed.path, &target)
         .run()

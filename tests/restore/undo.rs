@@ -1,48 +1,12 @@
 //! docs/undo-by-hand.md, every step of it.
 
 use super::forge::{content, secret};
-use crate::support::{Test, bin, cluster};
-use std::process::Command;
-
-/// The fenced blocks of a page, with their languages.
-fn blocks(page: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let mut rest = page;
-    while let Some((_, after)) = rest.split_once("\n```") {
-        let (language, after) = after.split_once('\n').unwrap();
-        let (block, after) = after.split_once("\n```").unwrap();
-        found.push((language.to_string(), block.to_string() + "\n"));
-        rest = after;
-    }
-    found
-}
-
-/// The environment that the page speaks of.
-fn shell(test: &Test, path: &str, script: &str) -> Command {
-    let mut shell = Command::new("bash");
-    shell
-        .env_clear()
-        .env("PATH", path)
-        .env("HOME", test.dir.join("home"))
-        .env("PGHOST", &cluster().dir)
-        .env("PGUSER", "postgres")
-        .env("PGDATABASE", &test.db)
-        .env("GNUPGHOME", secret())
-        .env("PGSEAL_STORE", test.store())
-        .env("RUN_ID", "before-the-write")
-        .current_dir(&test.dir)
-        .args(["-euo", "pipefail", "-c", script]);
-    shell
-}
+use crate::support::{Page, Test, cluster};
 
 #[test]
 fn the_page_undoes_a_bad_write() {
-    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/undo-by-hand.md");
-    let blocks = blocks(&std::fs::read_to_string(page).unwrap());
-    let languages: Vec<&str> = blocks
-        .iter()
-        .map(|(language, _)| language.as_str())
-        .collect();
+    let blocks = Page::open("docs/undo-by-hand.md").blocks();
+    let languages: Vec<&str> = blocks.iter().map(|block| block.language.as_str()).collect();
     assert_eq!(languages, ["sh", "sh", "sql", "sh", "sh"]);
 
     let test = Test::cutter();
@@ -74,19 +38,16 @@ fn the_page_undoes_a_bad_write() {
     );
     assert_ne!(content(&test.db), before);
 
-    let pgseal = std::path::Path::new(env!("CARGO_BIN_EXE_pgseal"))
-        .parent()
-        .unwrap();
-    let path = format!("{}:{}:/usr/bin:/bin", pgseal.display(), bin().display());
     let mut compared = Vec::new();
-    for (language, block) in &blocks {
-        if language == "sql" {
-            test.write("undo.sql", block);
+    for block in &blocks {
+        let text = &block.text;
+        if block.language == "sql" {
+            test.write("undo.sql", text);
             continue;
         }
-        let mut shell = shell(&test, &path, block);
-        let out = String::from_utf8(crate::support::tool(&mut shell, b"")).unwrap();
-        if block.contains("pgseal restore") {
+        let run = test.typed(text).env("RUN_ID", "before-the-write");
+        let out = run.env("GNUPGHOME", secret()).run().exits(0).stdout;
+        if text.contains("pgseal restore") {
             assert!(out.contains("RESTORE: PASS"), "{out}");
             assert!(
                 out.lines()
@@ -94,7 +55,7 @@ fn the_page_undoes_a_bad_write() {
                 "{out}"
             );
         }
-        if block.contains("diff ") {
+        if text.contains("diff ") {
             compared.push(out);
         }
     }

@@ -182,3 +182,32 @@ fn a_diff_refuses_a_pooler() {
         assert_eq!(pooler.session(&test.db), before);
     });
 }
+
+/// The temporary tables would be another session's.
+#[test]
+fn an_undo_refuses_a_pooler() {
+    let test = Test::of("CREATE TABLE t (a int PRIMARY KEY); INSERT INTO t VALUES (1)");
+    test.backup(&["public.t"])
+        .arg("--run-id=run")
+        .run()
+        .exits(0);
+    test.sql("DELETE FROM t");
+    let pooler = Pooler::start();
+    let before = pooler.session(&test.db);
+    each(
+        [&[][..], &["--rehearse"], &["--apply", "--later=overwrite"]],
+        |more| {
+            let run = test.pgseal("undo").args(["run", "--origin-unproved"]);
+            let run = run.args(more.iter().copied());
+            let run = run.arg(format!("--dbname={}", pooler.to(&test.db)));
+            let said = [
+                "PGOPTIONS did not reach the server",
+                "Connect past the pooler",
+            ];
+            run.env("GNUPGHOME", secret()).run().fails(3, &said);
+            assert_eq!(pooler.session(&test.db), before);
+            assert_eq!(test.sql("SELECT count(*) FROM t"), "0");
+        },
+    );
+    assert_eq!(test.files().len(), 3, "no backup before it");
+}

@@ -1,19 +1,13 @@
 //! "Check it without pgseal" in docs/what-verify-proves.md: its lines, as they stand there.
 
 use super::site::Site;
-use crate::support::{Home, SIGN_ONLY, keys, tool};
+use crate::support::{Home, Page, SIGN_ONLY, keys, tool};
 use std::path::Path;
 use std::process::{Command, Output};
 
 fn blocks() -> Vec<String> {
-    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/what-verify-proves.md");
-    let text = std::fs::read_to_string(page).unwrap();
-    let (_, below) = text.split_once("\n## Check it without pgseal\n").unwrap();
-    let section = below.split("\n## ").next().unwrap();
-    let blocks = section.split("```sh\n").skip(1);
-    blocks
-        .map(|block| block.split("```").next().unwrap().to_string())
-        .collect()
+    let page = Page::open("docs/what-verify-proves.md");
+    page.below("Check it without pgseal").of("sh")
 }
 
 fn run(site: &Site, home: &Path, key: &str, block: &str) -> Output {

@@ -92,11 +92,16 @@ impl Place {
         std::fs::set_permissions(path, mode).unwrap();
     }
 
-    /// Puts a script on PATH, in front of a tool of that name.
+    /// Puts a bash script on PATH, in front of a tool of that name.
     pub fn script(&self, name: &str, script: &str) {
+        self.program(name, &format!("#!/bin/bash\n{script}\n"));
+    }
+
+    /// Puts a program on PATH that names its interpreter.
+    pub fn program(&self, name: &str, text: &str) {
         // Written elsewhere and moved: a fork of another test may hold a file being written, and
         // running it then fails (ETXTBSY).
-        let fresh = self.write("bin.new", &format!("#!/bin/bash\n{script}\n"));
+        let fresh = self.write("bin.new", text);
         self.mode(&fresh, 0o755);
         std::fs::rename(fresh, self.path("bin").join(name)).unwrap();
     }
@@ -117,6 +122,28 @@ impl Place {
         );
     }
 
+    /// A server for proofs whose folder holds the psql that a test puts on PATH.
+    pub fn server_with_psql_of_path(&self) -> PathBuf {
+        let tools = self.path("server");
+        std::fs::create_dir(&tools).unwrap();
+        let link = |from: PathBuf, name: &str| {
+            std::os::unix::fs::symlink(from, tools.join(name)).unwrap();
+        };
+        link(super::bin().join("initdb"), "initdb");
+        link(super::bin().join("postgres"), "postgres");
+        link(self.path("bin/psql"), "psql");
+        self.script("pg_config", &format!("echo {}", tools.display()));
+        // Its owner is another user, where we are root.
+        self.mode(&self.dir, 0o755);
+        tools
+    }
+
+    /// A psql of before August 2025.
+    pub fn shim_psql_without_restrict(&self) {
+        let script = "sed 's/^\\\\restrict/\\\\no_such_command/' | $real \"$@\" 2> >(sed 's/no_such_command/restrict/' >&2)";
+        self.shim("psql", "*", script);
+    }
+
     /// pg_dump, but for its version.
     pub fn shim_dump(&self, script: &str) {
         self.shim("pg_dump", "*--table=*", script);
@@ -134,6 +161,14 @@ impl Place {
     /// Another program, as pgseal is run.
     pub fn command(&self, argv: &[&str]) -> Pgseal<'_> {
         Pgseal::new(self).program(argv[0]).args(&argv[1..])
+    }
+
+    /// What a reader types into a shell in the test's folder, with pgseal on PATH.
+    pub fn typed(&self, script: &str) -> Pgseal<'_> {
+        let ours = Path::new(env!("CARGO_BIN_EXE_pgseal")).parent().unwrap();
+        let path = format!("{}:{}", ours.display(), self.env["PATH"].display());
+        self.command(&["bash", "-euo", "pipefail", "-c", script])
+            .env("PATH", path)
     }
 
     pub(super) fn heard(&self, ran: &Ran) {

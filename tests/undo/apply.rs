@@ -1,5 +1,6 @@
 //! `pgseal undo`, from the plan to what is there afterwards.
 
+use super::kinds::kinds_of;
 use super::{apply, backup_kept, undo, undo_of};
 use crate::restore::forge::content;
 use crate::support::{Test, each};
@@ -284,8 +285,7 @@ fn a_condition_that_is_none() {
             ("public.a: nothing = 1", "no condition"),
             ("public.a: action = 'changed'", "no condition"),
             ("public.a: id = = 1", "no condition"),
-            ("public.a: word::int = 1", "no condition"),
-            ("public.a: 1 / (id - 1) = 1", "no condition"),
+            ("public.a: word = 'x'::int::text", "no condition"),
             ("public.b: true", "`public.b`, which is not to be undone"),
             ("a: true", "is not SCHEMA.TABLE: CONDITION"),
         ],
@@ -298,7 +298,57 @@ fn a_condition_that_is_none() {
             ran.check(!ran.whole().contains("secret"), "no value is told");
         },
     );
+    // One that does not come to an answer for some row.
+    each(
+        [
+            (
+                "public.a: word::int = 1",
+                "22P02 invalid_text_representation",
+            ),
+            ("public.a: 1 / (id - 1) = 1", "22012 division_by_zero"),
+            ("public.a: 1 / 0 = 1", "22012 division_by_zero"),
+        ],
+        |(condition, words)| {
+            let ran = apply(&test).arg(format!("--where={condition}")).run();
+            let ran = ran.fails(
+                4,
+                &[
+                    "while it asked the condition --where of public.a",
+                    "nothing was changed in the tables",
+                    words,
+                ],
+            );
+            ran.check(!ran.whole().contains("secret"), "no value is told");
+        },
+    );
     assert_eq!(content(&test.db), damage);
+}
+
+/// Neither in the plan nor in the transaction that writes.
+#[test]
+fn what_a_condition_calls_may_not_write() {
+    let test = Test::of(
+        "CREATE TABLE a (id int PRIMARY KEY, t text); INSERT INTO a VALUES (1, 'x'), (2, 'x'); CREATE TABLE log (n int);
+         CREATE FUNCTION writes(n int) RETURNS bool LANGUAGE plpgsql AS $$BEGIN INSERT INTO public.log VALUES (n); RETURN true; END$$;
+         CREATE FUNCTION waits(n int) RETURNS bool LANGUAGE plpgsql AS $$BEGIN
+           IF current_setting('transaction_read_only') = 'off' THEN INSERT INTO public.log VALUES (n); END IF; RETURN true; END$$;
+         CREATE FUNCTION turns(n int) RETURNS bool LANGUAGE plpgsql AS $$BEGIN
+           PERFORM set_config('transaction_read_only', 'off', true); INSERT INTO public.log VALUES (n); RETURN true; END$$",
+    );
+    backup_kept(&test, &["public.a"]);
+    test.sql("UPDATE a SET t = 'bad'");
+    for condition in ["writes", "turns"] {
+        let ran = apply(&test)
+            .arg(format!("--where=public.a: public.{condition}(id)"))
+            .run();
+        ran.fails(4, &["--where of public.a", "nothing was changed"]);
+    }
+    apply(&test)
+        .arg("--where=public.a: public.waits(id)")
+        .run()
+        .exits(0);
+    assert_eq!(test.sql("SELECT count(*) FROM log"), "0");
+    assert_eq!(test.sql("SELECT string_agg(t, '') FROM a"), "xx");
 }
 
 #[test]
@@ -357,4 +407,70 @@ fn one_backup_before_an_undo_takes_no_other_ones_place() {
         .collect();
     assert_eq!(runs.len(), 2);
     assert!(runs.contains(&"run"), "{runs:?}");
+}
+
+/// Known before a row is touched: whether a sequence may and can be raised.
+#[test]
+fn a_sequence_that_cannot_be_raised_is_refused() {
+    let test = Test::of(
+        "CREATE TABLE a (id serial PRIMARY KEY, t text); INSERT INTO a (t) SELECT 'x' FROM generate_series(1, 9)",
+    );
+    backup_kept(&test, &["public.a"]);
+    let role = format!("writer_{}", test.db);
+    test.sql(&format!(
+        "DELETE FROM a WHERE id > 2; ALTER SEQUENCE a_id_seq RESTART WITH 3 MAXVALUE 8;
+         CREATE ROLE {role} LOGIN; GRANT SELECT, INSERT, UPDATE, DELETE ON a TO {role}"
+    ));
+    let damage = content(&test.db);
+    let raise = || apply(&test).arg("--sequences=raise");
+    raise().run().fails(
+        1,
+        &[
+            "public.a_id_seq cannot be raised to 9",
+            "--sequences=keep",
+            "nothing was changed in the tables",
+        ],
+    );
+    test.sql("ALTER SEQUENCE a_id_seq MAXVALUE 100");
+    let by_role = || raise().env("PGUSER", &role);
+    // The backup before it reads the sequence too.
+    let plan = undo(&test)
+        .args(["--json", "--sequences=raise"])
+        .env("PGUSER", &role);
+    let plan = plan.run().exits(3).json();
+    assert_eq!(plan["refusals"][0]["reason"], "privilege");
+    assert_eq!(plan["refusals"][0]["by"], "public.a_id_seq");
+    test.sql(&format!("GRANT SELECT ON SEQUENCE a_id_seq TO {role}"));
+    by_role().run().fails(
+        3,
+        &[
+            "may not raise the sequence public.a_id_seq",
+            "GRANT UPDATE ON SEQUENCE",
+        ],
+    );
+    assert_eq!(content(&test.db), damage);
+    test.sql(&format!("GRANT UPDATE ON SEQUENCE a_id_seq TO {role}"));
+    by_role().run().exits(0);
+    assert_eq!(test.sql("SELECT nextval('a_id_seq')"), "10");
+    test.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
+
+/// Names of ours among those of a table, and types whose values are loaded otherwise.
+#[test]
+fn kinds_of_tables_come_back() {
+    let kinds = kinds_of(&["public.pgseal_left", "public.loose"]);
+    let test = Test::of(&kinds.made);
+    backup_kept(&test, &["public.pgseal_left", "public.loose"]);
+    let before = content(&test.db);
+    test.sql(&kinds.damage);
+    let conditions = [
+        "--where=public.pgseal_left: pgseal_place > 0 AND pgseal_left.pgseal_action = 'x'",
+        "--where=public.loose: m >= 'sad'::public.mood AND length(w) < 9 AND all_m[1] <= 'ok'",
+    ];
+    apply(&test).args(conditions).run().exits(0);
+    assert_eq!(content(&test.db), before);
+    test.sql("ALTER TABLE pgseal_left DROP d");
+    apply(&test)
+        .run()
+        .fails(3, &["the column \"d\" of the backup is not there"]);
 }

@@ -4,9 +4,29 @@ use super::generator::{Reference, Schema, Table, row};
 use crate::corpus::dice::Dice;
 
 pub fn damage(schema: &Schema, dice: &mut Dice) -> Vec<String> {
-    (0..1 + dice.below(8))
-        .map(|_| write(schema, dice))
-        .collect()
+    let writes = (0..1 + dice.below(8)).map(|_| write(schema, dice));
+    let mut writes: Vec<String> = writes.collect();
+    if dice.one_in(6) {
+        let at = dice.below(writes.len() + 1);
+        writes.insert(at, redefine(schema, dice));
+    }
+    writes
+}
+
+/// The table is defined otherwise.
+fn redefine(schema: &Schema, dice: &mut Dice) -> String {
+    let name = &dice.pick(&schema.tables).name;
+    match dice.below(8) {
+        0 | 1 => format!("ALTER TABLE {name} ADD extra int"),
+        2 => format!("ALTER TABLE {name} ADD extra int NOT NULL DEFAULT 7"),
+        3 => format!(
+            "ALTER TABLE {name} ADD extra int NOT NULL DEFAULT 7;\nALTER TABLE {name} ALTER extra DROP DEFAULT"
+        ),
+        4 => format!("ALTER TABLE {name} DROP n"),
+        5 => format!("ALTER TABLE {name} ALTER n TYPE numeric(12, 3)"),
+        6 => format!("ALTER TABLE {name} RENAME \"V v\" TO w"),
+        _ => format!("DROP TABLE {name} CASCADE"),
+    }
 }
 
 fn write(schema: &Schema, dice: &mut Dice) -> String {

@@ -12,6 +12,7 @@ pub enum Key {
     Pair,
     /// A unique index on a column that is NOT NULL, in place of a primary key.
     Index,
+    None,
 }
 
 #[derive(Clone, Debug)]
@@ -25,6 +26,8 @@ pub struct Table {
     pub references: Vec<Reference>,
     /// Ids of its first rows are 1 to this.
     pub rows: usize,
+    /// That inherits from it, with rows and a key of its own.
+    pub child: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -36,6 +39,12 @@ pub struct Reference {
 }
 
 impl Table {
+    /// Its own rows, without those of the table that inherits from it.
+    pub fn own(&self) -> String {
+        let only = if self.partitioned { "" } else { "ONLY " };
+        format!("{only}{}", self.name)
+    }
+
     /// A key of two columns takes two to refer to it.
     pub fn is_pair(&self) -> bool {
         self.key == Key::Pair
@@ -59,7 +68,15 @@ pub struct Schema {
     pub triggers: bool,
 }
 
-const ACTIONS: [&str; 5] = ["NO ACTION", "NO ACTION", "CASCADE", "SET NULL", "RESTRICT"];
+const ACTIONS: [&str; 7] = [
+    "NO ACTION",
+    "NO ACTION",
+    "NO ACTION",
+    "CASCADE",
+    "SET NULL",
+    "SET DEFAULT",
+    "RESTRICT",
+];
 
 pub fn schema(dice: &mut Dice) -> Schema {
     let mut schema = Schema {
@@ -94,15 +111,20 @@ fn table(dice: &mut Dice, n: usize) -> Table {
         Key::AlwaysIdentity,
         Key::ByDefaultIdentity,
         Key::Pair,
+        Key::Pair,
         Key::Index,
     ]);
+    let key = if dice.one_in(15) { Key::None } else { key };
+    let partitioned = key == Key::Pair && dice.one_in(2);
+    let child = !partitioned && dice.one_in(8);
     Table {
         name,
         key,
-        partitioned: key == Key::Pair && dice.one_in(2),
+        partitioned,
         unique: dice.one_in(2),
         references: Vec::new(),
         rows: 3 + dice.below(9),
+        child: child.then(|| format!("public.child{n}")),
     }
 }
 
@@ -114,6 +136,7 @@ fn create(table: &Table, dice: &mut Dice) -> Vec<String> {
         Key::Integer => "id int PRIMARY KEY",
         Key::Index => "id int NOT NULL UNIQUE",
         Key::Pair => "id int",
+        Key::None => "id int NOT NULL",
     };
     let mut columns = vec![id.to_string(), "part int NOT NULL".into(), "u int".into()];
     columns.push(r#""V v" text"#.into());
@@ -126,12 +149,14 @@ fn create(table: &Table, dice: &mut Dice) -> Vec<String> {
     if table.key == Key::Pair {
         columns.push("PRIMARY KEY (id, part)".into());
     }
+    let unique = dice.below(6);
     if table.unique {
         let deferrable = *dice.pick(&["", "", " DEFERRABLE"]);
-        columns.push(if table.partitioned {
-            format!("UNIQUE (u, part){deferrable}")
-        } else {
-            format!("UNIQUE (u){deferrable}")
+        columns.push(match unique {
+            _ if table.partitioned => format!("UNIQUE (u, part){deferrable}"),
+            0 => "EXCLUDE USING gist (int4range(u, u + 1) WITH &&) WHERE (u IS NOT NULL)".into(),
+            1 | 2 => "CHECK (true)".into(),
+            _ => format!("UNIQUE (u){deferrable}"),
         });
     }
     let by = if table.partitioned {
@@ -153,12 +178,32 @@ fn create(table: &Table, dice: &mut Dice) -> Vec<String> {
             sql.push(format!("CREATE TABLE {leaf} PARTITION OF {name} {bounds}"));
         }
     }
+    if table.unique && !table.partitioned {
+        // Not constraints, so that only their indexes tell of them.
+        match unique {
+            1 => sql.push(format!("CREATE UNIQUE INDEX ON {name} ((u + 1))")),
+            2 => sql.push(format!(
+                "CREATE UNIQUE INDEX ON {name} (u, part) WHERE part < 2"
+            )),
+            _ => {}
+        }
+    }
     if dice.one_in(4) {
         sql.push(format!("ALTER TABLE {name} ADD gone int"));
         sql.push(format!("ALTER TABLE {name} DROP gone"));
     }
     for id in 1..=table.rows {
         sql.push(row(table, id, dice));
+    }
+    if let Some(child) = &table.child {
+        sql.push(format!(
+            "CREATE TABLE {child} (own text, PRIMARY KEY (id)) INHERITS ({name})"
+        ));
+        let like = Table {
+            name: child.clone(),
+            ..table.clone()
+        };
+        sql.extend((201..204).map(|id| row(&like, id, dice)));
     }
     sql
 }
@@ -186,6 +231,9 @@ pub fn row(table: &Table, id: usize, dice: &mut Dice) -> String {
 fn reference(schema: &mut Schema, dice: &mut Dice, child: usize, n: usize) {
     let parent = dice.below(schema.tables.len());
     let to = schema.tables[parent].clone();
+    if to.key == Key::None {
+        return;
+    }
     let table = schema.tables[child].clone();
     let (column, name) = (format!("r{n}"), &table.name);
     let on_delete = *dice.pick(&ACTIONS);

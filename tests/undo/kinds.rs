@@ -28,6 +28,21 @@ const fn kind(
 
 const KINDS: &[Kind] = &[
     kind(
+        "public.loose",
+        "CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN word AS varchar(9) COLLATE \"C\" CHECK (VALUE <> ''); CREATE DOMAIN words AS word;
+         CREATE TABLE loose (m mood, w words, all_m mood[], all_w word[], v int, PRIMARY KEY (w, m));
+         INSERT INTO loose SELECT 'sad', 'w' || g, '{ok,NULL}', '{a,b}', g FROM generate_series(1, 9) g",
+        "UPDATE loose SET all_m[1] = 'sad' WHERE v = 1; UPDATE loose SET all_w[2] = 'B' WHERE v = 2; UPDATE loose SET m = 'ok' WHERE v = 3",
+        [2, 1, 1],
+    ),
+    kind(
+        "public.pgseal_left",
+        "CREATE TABLE pgseal_left (pgseal_place int PRIMARY KEY, pgseal_action text, pgseal_gone_0 int, d text, l int UNIQUE, r int GENERATED ALWAYS AS (l + 1) STORED);
+         INSERT INTO pgseal_left SELECT g, 'x', g, 'y', g FROM generate_series(1, 9) g",
+        "UPDATE pgseal_left SET l = -l WHERE pgseal_place < 3; UPDATE pgseal_left SET l = 3 + l WHERE pgseal_place < 3; DELETE FROM pgseal_left WHERE pgseal_place = 9",
+        [2, 1, 0],
+    ),
+    kind(
         "public.ints",
         "CREATE TABLE ints (id int PRIMARY KEY, t text);
          INSERT INTO ints SELECT g, 'x' FROM generate_series(1, 1000) g",
@@ -361,6 +376,23 @@ fn each_kind_is_counted_as_by_a_kept_copy() {
     );
 }
 
+/// Statements that make some of the tables, and that damage them.
+pub struct Made {
+    pub made: String,
+    pub damage: String,
+}
+
+pub fn kinds_of(tables: &[&str]) -> Made {
+    let of = |part: fn(&Kind) -> &'static str| {
+        let kinds = KINDS.iter().filter(|kind| tables.contains(&kind.table));
+        kinds.map(part).collect::<Vec<_>>().join(";\n")
+    };
+    Made {
+        made: of(|kind| kind.make),
+        damage: of(|kind| kind.damage),
+    }
+}
+
 /// As reports spell it.
 fn name(table: &str) -> &str {
     table
@@ -381,21 +413,19 @@ fn the_sql_that_is_shown_brings_rows_back() {
         "public.computed",
         "public.family",
         "public.family_child",
-        KINDS[1].table,
+        "public.\"We.ird \"\"T* ü\"",
+        "public.loose",
     ];
     let all = [&tables[..], &more[..]].concat();
-    let of = |part: fn(&Kind) -> &'static str| {
-        let kinds = KINDS.iter().filter(|kind| all.contains(&kind.table));
-        kinds.map(part).collect::<Vec<_>>().join(";\n")
-    };
-    let test = Test::of(&of(|kind| kind.make));
+    let kinds = kinds_of(&all);
+    let test = Test::of(&kinds.made);
     let scope: Vec<&str> = all
         .iter()
         .copied()
         .filter(|table| *table != "public.family_child")
         .collect();
     backup(&test, &scope);
-    test.sql(&of(|kind| kind.damage));
+    test.sql(&kinds.damage);
     // An identity that is GENERATED ALWAYS and a key take no other value in an UPDATE.
     let ran = diff(&test)
         .args(["--format=sql", "--rows=1000"])

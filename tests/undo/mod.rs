@@ -6,9 +6,11 @@
 
 mod apply;
 mod beside;
+mod cost;
 pub mod counts;
 mod damage;
 mod encodings;
+mod foreseen;
 mod generator;
 mod kinds;
 mod later;
@@ -21,6 +23,7 @@ mod refused;
 mod rights;
 mod stopped;
 mod structure;
+mod unfit;
 
 use crate::restore::forge::secret;
 use crate::support::{Pgseal, Test};

@@ -33,6 +33,10 @@ const NONE: Case = Case {
 const A: &str = "CREATE TABLE a (id int PRIMARY KEY, u int UNIQUE, t text);
     INSERT INTO a SELECT g, g * 10, 'x' FROM generate_series(1, 5) g;";
 
+const PARTED: &str = "CREATE TABLE p (id int, part int, t text, PRIMARY KEY (id, part)) PARTITION BY LIST (part);
+    CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p_2 PARTITION OF p FOR VALUES IN (2);
+    CREATE UNIQUE INDEX ON p_1 (t); INSERT INTO p VALUES (1, 1, 'x1'), (2, 1, 'x2'), (11, 2, 'x1'), (12, 2, 'x2');";
+
 fn cases() -> Vec<Case> {
     vec![
         Case {
@@ -110,6 +114,134 @@ fn cases() -> Vec<Case> {
             args: &["--max-rows=4"],
             rows: Some(5),
             mend: Some(("SELECT 1", &["--max-rows=5"])),
+            ..NONE
+        },
+        // What is newer than the backup, or narrower, and does not take its rows.
+        Case {
+            reason: "constraint",
+            write: "UPDATE a SET t = 'y'; ALTER TABLE a ADD CONSTRAINT only_y CHECK (t = 'y')",
+            rows: Some(5),
+            mend: Some(("ALTER TABLE a DROP CONSTRAINT only_y", &[])),
+            ..NONE
+        },
+        Case {
+            reason: "constraint",
+            made: "INSERT INTO a VALUES (6, NULL, 'x');",
+            write: "UPDATE a SET u = 1 WHERE u IS NULL; ALTER TABLE a ALTER u SET NOT NULL",
+            rows: Some(1),
+            mend: Some(("ALTER TABLE a ALTER u DROP NOT NULL", &[])),
+            ..NONE
+        },
+        Case {
+            reason: "constraint",
+            made: "CREATE DOMAIN word AS text; CREATE DOMAIN words AS word; ALTER TABLE a ADD w words; UPDATE a SET w = 'long ' || id;",
+            write: "UPDATE a SET w = 'x'; ALTER DOMAIN word ADD CONSTRAINT short CHECK (length(VALUE) < 3)",
+            rows: Some(5),
+            mend: Some(("ALTER DOMAIN word DROP CONSTRAINT short", &[])),
+            ..NONE
+        },
+        Case {
+            reason: "constraint",
+            made: "CREATE DOMAIN word AS text; ALTER TABLE a ADD w word[]; UPDATE a SET w = ARRAY['a', NULL, 'long'];",
+            write: "UPDATE a SET w = '{x}' WHERE id < 3; UPDATE a SET w = NULL WHERE id > 2; ALTER DOMAIN word ADD CONSTRAINT short CHECK (length(VALUE) < 3) NOT VALID",
+            rows: Some(5),
+            mend: Some(("ALTER DOMAIN word DROP CONSTRAINT short", &[])),
+            ..NONE
+        },
+        Case {
+            reason: "constraint",
+            made: "CREATE TYPE mood AS ENUM ('ok', 'sad'); ALTER TABLE a ADD m mood; UPDATE a SET m = 'sad' WHERE id < 3;",
+            write: "ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'; UPDATE a SET m = 'ok' WHERE id = 1",
+            rows: Some(2),
+            mend: Some(("ALTER TYPE mood RENAME VALUE 'blue' TO 'sad'", &[])),
+            ..NONE
+        },
+        Case {
+            reason: "constraint",
+            made: "CREATE TYPE mood AS ENUM ('ok', 'sad'); ALTER TABLE a ADD m mood[]; UPDATE a SET m = '{ok,sad,NULL}' WHERE id < 3;",
+            write: "ALTER TYPE mood RENAME VALUE 'sad' TO 'blue'; UPDATE a SET m = '{ok}', t = 'bad' WHERE id = 1; UPDATE a SET m = '{}' WHERE id = 2",
+            rows: Some(2),
+            mend: Some(("ALTER TYPE mood RENAME VALUE 'blue' TO 'sad'", &[])),
+            ..NONE
+        },
+        Case {
+            reason: "constraint",
+            write: "UPDATE a SET t = id::text; CREATE UNIQUE INDEX newer ON a (t)",
+            rows: Some(5),
+            mend: Some(("DROP INDEX newer", &[])),
+            ..NONE
+        },
+        Case {
+            reason: "constraint",
+            made: "CREATE TABLE p (id int PRIMARY KEY, at int4range, room int); INSERT INTO p VALUES (1, '[1,5)', 1), (2, '[4,9)', 1), (3, '[4,9)', 2);",
+            tables: &["public.p"],
+            table: "public.p",
+            write: "UPDATE p SET at = int4range(id * 10, id * 10 + 1); ALTER TABLE p ADD CONSTRAINT apart EXCLUDE USING gist (at WITH &&)",
+            rows: Some(3),
+            mend: Some(("ALTER TABLE p DROP CONSTRAINT apart", &[])),
+            ..NONE
+        },
+        Case {
+            reason: "unique_taken",
+            made: "CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false); UPDATE a SET t = 'x' || id; CREATE UNIQUE INDEX ON a (t COLLATE ci);",
+            write: "UPDATE a SET t = 'moved' WHERE id = 1; UPDATE a SET t = 'X1' WHERE id = 2",
+            args: &["--where=public.a: id = 1"],
+            rows: Some(1),
+            mend: Some(("SELECT 1", &[])),
+            ..NONE
+        },
+        Case {
+            reason: "unique_taken",
+            made: PARTED,
+            tables: &["public.p"],
+            table: "public.p",
+            write: "DELETE FROM p WHERE id = 1; INSERT INTO p VALUES (3, 1, 'x1'), (13, 2, 'x1')",
+            args: &["--only=gone"],
+            rows: Some(1),
+            mend: Some(("SELECT 1", &[])),
+            ..NONE
+        },
+        Case {
+            reason: "constraint",
+            made: PARTED,
+            tables: &["public.p"],
+            table: "public.p",
+            write: "UPDATE p SET t = 'y' || id; ALTER TABLE p_1 ADD CONSTRAINT only_y CHECK (t LIKE 'y%')",
+            rows: Some(2),
+            mend: Some(("ALTER TABLE p_1 DROP CONSTRAINT only_y", &[])),
+            ..NONE
+        },
+        Case {
+            reason: "partition_missing",
+            made: PARTED,
+            tables: &["public.p"],
+            table: "public.p",
+            write: "UPDATE p SET part = 2 WHERE id = 1; ALTER TABLE p DETACH PARTITION p_1",
+            rows: Some(2),
+            mend: Some(("ALTER TABLE p ATTACH PARTITION p_1 FOR VALUES IN (1)", &[])),
+            ..NONE
+        },
+        // A partition that is backed up by itself.
+        Case {
+            reason: "partition_missing",
+            made: PARTED,
+            tables: &["public.p_1"],
+            table: "public.p_1",
+            write: "ALTER TABLE p DETACH PARTITION p_1; UPDATE p_1 SET part = 7 WHERE id = 1; DELETE FROM p_1 WHERE id = 2; ALTER TABLE p ATTACH PARTITION p_1 FOR VALUES IN (7)",
+            rows: Some(2),
+            mend: Some(("ALTER TABLE p DETACH PARTITION p_1", &[])),
+            ..NONE
+        },
+        Case {
+            reason: "attached",
+            made: "CREATE TABLE p (id int, part int, t text, PRIMARY KEY (id, part)) PARTITION BY LIST (part);
+                CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1); INSERT INTO p VALUES (1, 1, 'x');
+                CREATE TABLE p_9 (id int, part int, t text, PRIMARY KEY (id, part)); INSERT INTO p_9 VALUES (90, 9, 'x'), (91, 9, 'x');",
+            tables: &["public.p"],
+            table: "public.p",
+            write: "ALTER TABLE p ATTACH PARTITION p_9 FOR VALUES IN (9); INSERT INTO p VALUES (92, 9, 'x'); UPDATE p SET t = 'bad' WHERE id = 1",
+            rows: Some(2),
+            mend: Some(("ALTER TABLE p DETACH PARTITION p_9", &[])),
             ..NONE
         },
         Case {
@@ -246,4 +378,32 @@ fn told(case: &Case, plan: &Ran) {
         _ => "undo_refused",
     };
     assert_eq!(refusal["code"], code);
+}
+
+/// What no plan can know: the server's error says what stands against the rows, and nothing is changed.
+#[test]
+fn what_only_the_server_knows_is_said_in_plain_words() {
+    let test = Test::of(A);
+    backup_kept(&test, &["public.a"]);
+    test.sql(
+        "UPDATE a SET t = 'y'; CREATE FUNCTION known(v text) RETURNS bool LANGUAGE sql AS $$SELECT v = 'y'$$;
+         ALTER TABLE a ADD CONSTRAINT known CHECK (known(t))",
+    );
+    let damage = content(&test.db);
+    let plan = undo(&test).run().exits(0);
+    plan.check(
+        plan.stdout
+            .contains("not looked at: the check constraint known of public.a"),
+        "said",
+    );
+    let ran = apply(&test).run().fails(
+        4,
+        &[
+            "the server does not take rows of the backup while it wrote rows: check_violation, schema public, table a, constraint known",
+            "nothing was changed in the tables",
+            "Drop it for the undo",
+        ],
+    );
+    ran.check(!ran.stderr.contains("'x'"), "no value");
+    assert_eq!(content(&test.db), damage);
 }

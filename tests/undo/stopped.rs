@@ -137,14 +137,14 @@ fn an_answer_to_commit_that_is_lost() {
     test.shim(
         "psql",
         "*AUTOCOMMIT=off*",
-        r#"mkfifo "$TMPDIR/out"; "$real" "$@" <&0 >"$TMPDIR/out" & psql=$!
+        r#"mkfifo "$HOME/out"; "$real" "$@" <&0 >"$HOME/out" & psql=$!
 while IFS= read -r line; do
   case $line in *server_started*)
     # The mark behind that answer, and then nothing of what comes after COMMIT.
     printf '%s\n' "$line"; IFS= read -r line; printf '%s\n' "$line"; IFS= read -r line; exit 2 ;;
   esac
   printf '%s\n' "$line"
-done <"$TMPDIR/out"
+done <"$HOME/out"
 wait $psql"#,
     );
     let ran = apply(&test).run();
@@ -155,6 +155,44 @@ wait $psql"#,
         "and it says what became of it",
     );
     assert_eq!(content(&test.db), before);
+}
+
+/// The session ends in the moment of COMMIT: it is known what became of it, or said that it is not.
+#[test]
+fn a_session_that_is_lost_at_commit() {
+    // The first dies before it can read COMMIT; then another session answers, or none can.
+    let shim = r#"mkfifo "$HOME/out"; "$real" "$@" <&0 >"$HOME/out" & psql=$!
+while IFS= read -r line; do
+  case $line in *server_started*)
+    IFS= read -r mark; kill -KILL $psql; AFTER
+    printf '%s\n' "$line" "$mark"; sleep 0.5; exit 2 ;;
+  esac
+  printf '%s\n' "$line"
+done <"$HOME/out"
+wait $psql"#;
+    for (after, words) in [
+        (
+            ":",
+            "nothing was changed in the tables; the backup before it is kept: ",
+        ),
+        (
+            r#"touch "$HOME/lost""#,
+            "whether the undo was committed is not known: look with pgseal diff",
+        ),
+    ] {
+        let (test, _) = damaged();
+        let damage = content(&test.db);
+        let lost = "if [ -e \"$HOME/lost\" ]; then exit 2; fi\ncase \" $* \" in *AUTOCOMMIT=off*) ;; *) exec $real \"$@\" ;; esac\n";
+        test.shim(
+            "psql",
+            "*",
+            &(lost.to_string() + &shim.replace("AFTER", after)),
+        );
+        let ran = apply(&test).run();
+        ran.check(ran.code() == 4, words);
+        ran.check(ran.stderr.contains(words), words);
+        assert_eq!(content(&test.db), damage);
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::base::names::literal;
 use crate::pg;
 use crate::pg::connection::Connection;
 use crate::pg::locks::{SCRATCH_TRANSACTIONS, suffices};
+use crate::pg::restrict;
 use crate::process::ask;
 use crate::process::cancel::Cancel;
 use crate::process::child::ExitKind;
@@ -36,7 +37,7 @@ const LOOK: Duration = Duration::from_secs(5);
 pub(crate) struct ScratchCluster {
     /// How its database is reached, by the role that restores.
     pub connection: Connection,
-    pub tools: ServerTools,
+    tools: ServerTools,
     /// What is not as on the server that was backed up.
     pub notes: Vec<String>,
     /// How its superuser reaches it.
@@ -78,7 +79,7 @@ impl ScratchCluster {
             .map(|limits| MemoryLimit::set(limits.memory));
         let reaching = |user: &str, database: &str| {
             let conninfo = conninfo(&path, user, database)?;
-            Ok(connection.to(conninfo, env.clone()))
+            Ok(connection.to(conninfo, env.clone(), &tools.psql))
         };
         let mut cluster = ScratchCluster {
             connection: reaching(&names.restorer, DATABASE)?,
@@ -120,7 +121,6 @@ impl ScratchCluster {
             "--encoding=UTF8",
             "--locale=C",
             "--no-sync",
-            "--no-instructions",
         ]);
         let what = "cannot make a throw-away cluster";
         let made = ask::ask(&spec, Input::Null, cancel, Code::StageFailed, what);
@@ -225,7 +225,9 @@ impl ScratchCluster {
     fn sql(&self, script: &str, cancel: &Cancel) -> Result<()> {
         let spec = pg::command::writer(&self.tools.psql, &self.admin);
         let input = Input::Bytes(self.names.restricted(script).into());
-        ask::ask(&spec, input, cancel, Code::StageFailed, PREPARE).map(drop)
+        let asked = ask::ask(&spec, input, cancel, Code::StageFailed, PREPARE);
+        asked.map_err(|error| restrict::explained(error, &self.tools.psql))?;
+        Ok(())
     }
 
     /// None where the server says no: psql ends with 3 then. A psql that ended otherwise was killed,
@@ -240,9 +242,10 @@ impl ScratchCluster {
         ask::answered(ran, Code::StageFailed, PREPARE).map(|ran| Some(ran.text()))
     }
 
-    /// With nothing of our environment but the path.
+    /// With nothing of our environment but the path, and in a folder that every user may enter.
     fn command(&self, spec: CommandSpec) -> CommandSpec {
-        spec.inherit(&self.connection.env, &["PATH"])
+        spec.in_dir("/")
+            .inherit(&self.connection.env, &["PATH"])
             .env("LC_ALL", "C")
     }
 

@@ -126,7 +126,11 @@ fn what_pg_dump_writes() {
                 Statement::Other,
             ),
             ("SET client_min_messages = warning", Statement::Messages),
-            ("SET row_security = off", Statement::Other),
+            (
+                "SET Row_security = off",
+                Statement::Setting("row_security".into()),
+            ),
+            ("SET LOCAL row_security = off", Statement::Other),
             ("", Statement::Other),
         ],
         |(sql, read_as)| {

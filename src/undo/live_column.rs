@@ -1,0 +1,118 @@
+//! A column of a live table, and how rows of the backup are read for it.
+//!
+//! A domain may have got another check since, and an enum may have lost a label: the column is as it
+//! was, and does not take what it held. So rows are loaded with a domain's base type, and a label as
+//! text; whether the type takes them is asked by `constraints`.
+
+use crate::base::names::{TableName, literal, quoted};
+use serde::Deserialize;
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct LiveColumn {
+    pub name: String,
+    /// `attnum`
+    pub number: i16,
+    /// The name's bytes in the dump's encoding, as hex digits.
+    pub spelled: String,
+    /// As `format_type` writes it for a search path of `pg_catalog` alone, and so does pg_dump.
+    #[serde(rename = "type")]
+    pub type_name: String,
+    pub not_null: bool,
+    /// It has a DEFAULT; an identity and a generated column have none.
+    pub default: bool,
+    pub identity: Option<Identity>,
+    /// GENERATED ALWAYS AS … STORED: pg_dump writes no values of it.
+    pub generated: bool,
+    /// Its expression.
+    pub generation: Option<String>,
+    /// Where its type is one that may change without the column.
+    pub loose: Option<LooseType>,
+    /// That belongs to it.
+    pub sequence: Option<TableName>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Identity {
+    Always,
+    ByDefault,
+}
+
+/// A type that is a domain or an enum, or an array of such.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct LooseType {
+    /// In which rows are loaded and compared.
+    #[serde(rename = "type")]
+    pub base: String,
+    /// An array: what is said of values is said of its elements.
+    pub elements: bool,
+    /// Of an enum.
+    pub labels: Option<Vec<String>>,
+    pub domains: Vec<Domain>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Domain {
+    pub name: TableName,
+    pub not_null: bool,
+    /// It is the type of an array's elements, and not the array's own.
+    pub of_element: bool,
+    pub checks: Vec<DomainCheck>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct DomainCheck {
+    pub name: String,
+    /// Over `VALUE`.
+    pub expression: String,
+    /// It calls a function of which nobody knows what it answers later.
+    pub volatile: bool,
+}
+
+impl LiveColumn {
+    pub(crate) fn quoted(&self) -> String {
+        quoted(&self.name)
+    }
+
+    /// A value that was loaded, in the column's type as far as it is not taken on assignment. A label
+    /// that the enum does not have is NULL: it is refused elsewhere.
+    pub(crate) fn cast(&self, value: &str) -> String {
+        match self.loose.as_ref().and_then(|loose| loose.unknown(value)) {
+            None => value.into(),
+            Some(unknown) => format!(
+                "CASE WHEN NOT {unknown} THEN {value}::{} END",
+                self.type_name
+            ),
+        }
+    }
+}
+
+impl LooseType {
+    /// Whether a value holds a label that the enum does not have.
+    pub(crate) fn unknown(&self, value: &str) -> Option<String> {
+        let labels = self.labels.as_ref()?.iter();
+        let labels: Vec<String> = labels.map(|label| literal(label)).collect();
+        Some(self.any(
+            value,
+            self.elements,
+            &format!(
+                "v.value OPERATOR(pg_catalog.<>) ALL (ARRAY[{}]::pg_catalog.text[])",
+                labels.join(", ")
+            ),
+        ))
+    }
+
+    /// Whether a value breaks a domain's constraint, an expression over `VALUE`.
+    pub(crate) fn broken(&self, value: &str, domain: &Domain, expression: &str) -> String {
+        self.any(value, domain.of_element, &format!("NOT ({expression})"))
+    }
+
+    fn any(&self, value: &str, elements: bool, test: &str) -> String {
+        let values = if elements {
+            format!("pg_catalog.unnest({value})")
+        } else {
+            format!("(VALUES ({value}))")
+        };
+        format!("EXISTS (SELECT FROM {values} AS v(value) WHERE {test})")
+    }
+}
