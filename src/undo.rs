@@ -2,6 +2,7 @@
 
 pub(crate) mod answer_reader;
 pub(crate) mod apply;
+pub(crate) mod beyond;
 pub(crate) mod check;
 pub(crate) mod choose;
 pub(crate) mod commit;
@@ -12,6 +13,7 @@ pub(crate) mod converse;
 pub(crate) mod counts;
 pub(crate) mod definitions;
 pub(crate) mod diff;
+pub(crate) mod edge;
 pub(crate) mod failure;
 pub(crate) mod final_rows;
 pub(crate) mod fitness;

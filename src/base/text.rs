@@ -6,24 +6,25 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 /// Control characters, which could move the cursor or forge a line, as `\u{…}`. Names come from
 /// the database and from gpg, and are nobody's friends.
 pub(crate) fn plain(text: &str) -> String {
-    let hostile = |c: char| {
-        // Also the marks that reorder text (Unicode TR 36), those that end a line, and those that are
-        // not seen at all.
-        c.is_control()
-            || matches!(c,
-                '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
-                    | '\u{2060}'..='\u{206f}' | '\u{feff}')
-    };
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
-            c if hostile(c) => out.extend(c.escape_unicode()),
+            c if is_hostile(c) => out.extend(c.escape_unicode()),
             c => out.push(c),
         }
     }
     out
+}
+
+/// A control character, or one of the marks that reorder text (Unicode TR 36), end a line, or are not
+/// seen at all.
+pub(crate) fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// How wide the column of table names is.

@@ -13,7 +13,7 @@ use crate::report::diff::{
     Action, DiffReport, DiffResult, DiffTable, DiffedRow, Field, StructureLine,
 };
 use crate::report::diff_counts::{CountedTable, DiffCountsReport};
-use crate::report::diff_csv::csv;
+use crate::report::diff_csv::{Reader, csv};
 use crate::report::diff_sql::sql;
 use crate::report::print::Answer;
 use crate::undo::compared_table::{ComparedTable, compared_tables};
@@ -25,6 +25,7 @@ use crate::undo::fitness::no_key;
 use crate::undo::live_column::Identity;
 use crate::undo::live_tables::{LiveKind, live_tables};
 use crate::undo::structure::{self, Difference};
+use std::io::{IsTerminal, stdout};
 
 const UNTOUCHED: &str = "nothing was changed: psql was given nothing";
 
@@ -122,6 +123,11 @@ pub(crate) fn run(
         notes: vec![format!("compared with {}", report.database)],
         ..Answer::of(&report)?
     };
+    let reader = if stdout().is_terminal() {
+        Reader::Terminal
+    } else {
+        Reader::Program
+    };
     Ok(match args.format {
         None | Some(DiffFormat::Table) => answer,
         Some(DiffFormat::Json) => Answer {
@@ -129,7 +135,7 @@ pub(crate) fn run(
             ..answer
         },
         Some(DiffFormat::Csv) => Answer {
-            out: csv(&report),
+            out: csv(&report, reader),
             ..answer
         },
         Some(DiffFormat::Sql) => Answer {

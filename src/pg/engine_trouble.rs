@@ -59,6 +59,7 @@ const TROUBLES: &[Trouble] = &[
         words: &[
             "Cannot connect to the Docker daemon",
             "error during connect",
+            "unable to resolve docker endpoint",
             "Cannot connect to Podman",
             "The connection to the server",
         ],

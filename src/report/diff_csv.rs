@@ -1,12 +1,33 @@
 //! The rows of a diff as CSV: one line for each column that is told of a row.
 
+use crate::base::text::plain;
 use crate::report::diff::{DiffReport, DiffedRow, Field};
 use serde_json::Value;
 
 const HEAD: &str = "table,action,key,column,then,now\n";
 
+/// Who reads it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader {
+    /// A program: values are as they are.
+    Program,
+    /// A person: what would move the cursor is escaped.
+    Terminal,
+}
+
 /// A NULL is empty, an empty text is `""`.
-pub(crate) fn csv(report: &DiffReport) -> String {
+pub(crate) fn csv(report: &DiffReport, reader: Reader) -> String {
+    let out = whole(report);
+    match reader {
+        Reader::Program => out,
+        Reader::Terminal => {
+            let lines = out.split('\n').map(plain);
+            lines.collect::<Vec<_>>().join("\n")
+        }
+    }
+}
+
+fn whole(report: &DiffReport) -> String {
     let mut out = HEAD.to_string();
     for table in &report.tables {
         for row in &table.rows {

@@ -1,7 +1,7 @@
 //! A diff as SQL, for a person to read: what would bring the rows back, one statement a row.
 
-use crate::base::names::{TableName, literal, quoted};
-use crate::base::text::{plain, thousands};
+use crate::base::names::{self, TableName};
+use crate::base::text::{is_hostile, plain, thousands};
 use crate::report::diff::{Action, DiffReport, DiffTable, DiffedRow, Field};
 
 const HEAD: &str = "\
@@ -90,7 +90,7 @@ fn statement(table: &DiffTable, row: &DiffedRow) -> String {
             };
             format!(
                 "INSERT INTO {} ({}){overriding} VALUES ({});",
-                table.name.pattern(),
+                whole(&table.name),
                 names.join(", "),
                 values.join(", ")
             )
@@ -99,11 +99,12 @@ fn statement(table: &DiffTable, row: &DiffedRow) -> String {
 }
 
 fn pattern(name: &TableName, only: bool) -> String {
-    if only {
-        format!("ONLY {}", name.pattern())
-    } else {
-        name.pattern()
-    }
+    let name = whole(name);
+    if only { format!("ONLY {name}") } else { name }
+}
+
+fn whole(name: &TableName) -> String {
+    format!("{}.{}", quoted(&name.schema), quoted(&name.name))
 }
 
 fn cut(row: &DiffedRow) -> bool {
@@ -113,4 +114,55 @@ fn cut(row: &DiffedRow) -> bool {
 
 fn value(field: &Field) -> String {
     field.value.as_deref().map_or("NULL".into(), literal)
+}
+
+/// As SQL quotes it, and so that nothing of it moves a terminal's cursor or ends a line: `E'\\x1b'`.
+fn literal(text: &str) -> String {
+    if !text.contains(is_hostile) {
+        return names::literal(text);
+    }
+    let escaped = text.chars().map(|c| match c {
+        '\n' => "\\n".into(),
+        '\t' => "\\t".into(),
+        '\\' => "\\\\".into(),
+        '\'' => "''".into(),
+        // Another one takes a server whose encoding has it.
+        c if c.is_ascii_control() => format!("\\x{:02x}", u32::from(c)),
+        c if is_hostile(c) => format!("\\u{:04x}", u32::from(c)),
+        c => c.to_string(),
+    });
+    format!("E'{}'", escaped.collect::<String>())
+}
+
+/// The same of a name.
+fn quoted(name: &str) -> String {
+    if !name.contains(is_hostile) {
+        return names::quoted(name);
+    }
+    let escaped = name.chars().map(|c| match c {
+        '\\' => "\\\\".into(),
+        '"' => "\"\"".into(),
+        c if is_hostile(c) => format!("\\{:04x}", u32::from(c)),
+        c => c.to_string(),
+    });
+    format!("U&\"{}\"", escaped.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_moves_the_cursor() {
+        for (text, sql) in [
+            ("it's \\", "'it''s \\'"),
+            ("a\x1b[2J'\\", "E'a\\x1b[2J''\\\\'"),
+            ("a\n\tb\r", "E'a\\n\\tb\\x0d'"),
+            ("\u{9b}\u{202e}", "E'\\u009b\\u202e'"),
+        ] {
+            assert_eq!(literal(text), sql);
+        }
+        assert_eq!(quoted("a\"\\"), "\"a\"\"\\\"");
+        assert_eq!(quoted("a\x1b\"\\"), "U&\"a\\001b\"\"\\\\\"");
+    }
 }

@@ -13,7 +13,7 @@ use crate::undo::plan::{Plan, Request, plan};
 use crate::undo::planned::Planned;
 use crate::undo::refusal;
 use crate::undo::session::{AS_ANY_WRITE, AS_BEFORE, Mode, Session, Step};
-use crate::undo::{references, sequences, statement, triggers};
+use crate::undo::{beyond, references, sequences, statement, triggers};
 use serde::Deserialize;
 
 /// How far it goes.
@@ -58,6 +58,9 @@ impl Conversation for Undo {
     }
 
     fn talk(&mut self, session: &mut Session, tables: &[LoadedTable]) -> Passed {
+        if !self.request.beyond.is_empty() {
+            beyond::prepare(session)?;
+        }
         session.begin(Mode::ReadOneMoment)?;
         let planned = plan(session, tables, &self.request, &self.token)?;
         self.check(&planned)?;
@@ -116,8 +119,7 @@ impl Undo {
         for table in plan.tables.iter().filter(|table| references::act_on(table)) {
             lock_rows(session, table)?;
         }
-        let allowed = self.request.options.allow_cascade;
-        let found = references::look(session, &plan.tables, allowed)?;
+        let found = references::look(session, &plan.tables, &self.request)?;
         plan.refusals.extend(found.refusals);
         plan.cascades = found.cascades;
         if let Some(code) = refusal::code(&plan.refusals) {

@@ -20,6 +20,8 @@ use serde::Deserialize;
 pub(crate) struct LiveTables {
     pub session: LiveSession,
     pub tables: Vec<LiveTable>,
+    /// Keys that refer to tables that are not asked for, and that actions of keys may reach.
+    pub beyond: Vec<ForeignKey>,
 }
 
 /// The server, the role and what it may do here.
@@ -166,6 +168,8 @@ pub(crate) struct ForeignKey {
     pub from_columns: Vec<String>,
     pub to: TableName,
     pub to_oid: u32,
+    /// Oids of it, its partitions and what it is a partition of.
+    pub to_family: Vec<u32>,
     pub to_columns: Vec<String>,
     /// `OPERATOR(schema.=)` by column: that one of `to` equals that one of `from`.
     pub equals: Vec<String>,

@@ -17,12 +17,62 @@ WITH RECURSIVE named AS MATERIALIZED (
 ), relation AS NOT MATERIALIZED (
   SELECT c.oid, json_build_object('schema', n.nspname, 'name', c.relname) AS name
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p', 'f', 'S')
+), reached(oid) AS (
+  -- tables whose rows a key's action may delete or change, with what has rows in common with these
+  SELECT oid FROM tree
+  UNION
+  SELECT n.oid FROM reached r CROSS JOIN LATERAL (
+    SELECT k.conrelid AS oid FROM pg_constraint k WHERE k.contype = 'f' AND k.confrelid = r.oid
+      AND (k.confdeltype IN ('c', 'n', 'd') OR k.confupdtype IN ('c', 'n', 'd'))
+    UNION ALL
+    SELECT i.inhrelid FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
+    WHERE i.inhparent = r.oid
+    UNION ALL
+    SELECT i.inhparent FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition
+    WHERE i.inhrelid = r.oid) AS n
 ), attributes AS (
   SELECT attrelid AS oid, array_agg(attname::text) AS names, array_agg(attnum) AS numbers
   FROM pg_attribute WHERE attrelid IN (
-    SELECT oid FROM tree UNION SELECT conrelid FROM pg_constraint WHERE confrelid IN (SELECT oid FROM tree)
+    SELECT oid FROM reached UNION SELECT conrelid FROM pg_constraint WHERE confrelid IN (SELECT oid FROM reached)
     UNION SELECT confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid IN (SELECT oid FROM tree))
   AND attnum > 0 GROUP BY attrelid
+), keys AS (
+  -- those of partitions are told once, by the table that declares them
+  SELECT k.conrelid, k.confrelid, k.conname, json_build_object(
+    'name', k.conname,
+    'from', f.name, 'from_oid', k.conrelid::bigint,
+    'from_columns', (SELECT json_agg(a.names[array_position(a.numbers, u.n)] ORDER BY u.ord)
+      FROM attributes a, unnest(k.conkey) WITH ORDINALITY AS u(n, ord) WHERE a.oid = k.conrelid),
+    'to', r.name, 'to_oid', k.confrelid::bigint,
+    'to_columns', (SELECT json_agg(a.names[array_position(a.numbers, u.n)] ORDER BY u.ord)
+      FROM attributes a, unnest(k.confkey) WITH ORDINALITY AS u(n, ord) WHERE a.oid = k.confrelid),
+    'equals', (SELECT json_agg(format('OPERATOR(%I.%s)', n.nspname, p.oprname) ORDER BY u.ord)
+      FROM unnest(k.conpfeqop) WITH ORDINALITY AS u(op, ord) JOIN pg_operator p ON p.oid = u.op
+      JOIN pg_namespace n ON n.oid = p.oprnamespace),
+    'on_delete', CASE k.confdeltype WHEN 'a' THEN 'no_action' WHEN 'r' THEN 'restrict' WHEN 'c' THEN 'cascade'
+      WHEN 'n' THEN 'set_null' ELSE 'set_default' END,
+    'on_update', CASE k.confupdtype WHEN 'a' THEN 'no_action' WHEN 'r' THEN 'restrict' WHEN 'c' THEN 'cascade'
+      WHEN 'n' THEN 'set_null' ELSE 'set_default' END,
+    'full', k.confmatchtype = 'f',
+    'deferrable', k.condeferrable, 'deferred', k.condeferred, 'validated', k.convalidated,
+    'readable', (
+      SELECT bool_and(has_schema_privilege(c.relnamespace, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+        AND NOT row_security_active(c.oid))
+      FROM pg_class c WHERE c.oid IN (k.conrelid, k.confrelid)),
+    'indexed', EXISTS (
+      SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
+      WHERE i.indrelid = k.conrelid AND i.indisvalid AND i.indpred IS NULL
+        AND i.indkey[0] = ANY (k.conkey) AND m.amname IN ('btree', 'hash')),
+    -- the table that is referred to, and what has rows in common with it
+    'to_family', (
+      SELECT json_agg(DISTINCT o.oid::bigint) FROM (
+        SELECT k.confrelid AS oid UNION ALL SELECT relid FROM pg_partition_tree(k.confrelid)
+        UNION ALL SELECT relid FROM pg_partition_ancestors(k.confrelid)) AS o)) AS key
+  FROM pg_constraint k JOIN relation f ON f.oid = k.conrelid JOIN relation r ON r.oid = k.confrelid
+  WHERE k.contype = 'f' AND k.conparentid = 0
+    -- which version 17 has not; one that nobody enforces stands against no row
+    AND coalesce((to_jsonb(k)->>'conenforced')::boolean, true)
+    AND (k.conrelid IN (SELECT oid FROM tree) OR k.confrelid IN (SELECT oid FROM reached))
 ), types(type, at, typmod, depth, element) AS (
   -- what a column's type is made of: a domain of its base, an array of its elements
   SELECT DISTINCT a.atttypid, a.atttypid, -1, 0, false
@@ -169,38 +219,10 @@ SELECT json_build_object(
       FROM pg_trigger g JOIN tree m ON m.oid = g.tgrelid AND m.root = t.oid JOIN relation r ON r.oid = m.oid
       -- version 13 to 15 take a partition's copy for internal
       WHERE NOT g.tgisinternal OR (g.tgconstraint = 0 AND (to_jsonb(g)->>'tgparentid')::bigint <> 0)),
-    -- those of partitions are told once, by the table that declares them
     'foreign_keys', (
-      SELECT coalesce(json_agg(json_build_object(
-        'name', k.conname,
-        'from', f.name, 'from_oid', k.conrelid::bigint,
-        'from_columns', (SELECT json_agg(a.names[array_position(a.numbers, u.n)] ORDER BY u.ord)
-          FROM attributes a, unnest(k.conkey) WITH ORDINALITY AS u(n, ord) WHERE a.oid = k.conrelid),
-        'to', r.name, 'to_oid', k.confrelid::bigint,
-        'to_columns', (SELECT json_agg(a.names[array_position(a.numbers, u.n)] ORDER BY u.ord)
-          FROM attributes a, unnest(k.confkey) WITH ORDINALITY AS u(n, ord) WHERE a.oid = k.confrelid),
-        'equals', (SELECT json_agg(format('OPERATOR(%I.%s)', n.nspname, p.oprname) ORDER BY u.ord)
-          FROM unnest(k.conpfeqop) WITH ORDINALITY AS u(op, ord) JOIN pg_operator p ON p.oid = u.op
-          JOIN pg_namespace n ON n.oid = p.oprnamespace),
-        'on_delete', CASE k.confdeltype WHEN 'a' THEN 'no_action' WHEN 'r' THEN 'restrict' WHEN 'c' THEN 'cascade'
-          WHEN 'n' THEN 'set_null' ELSE 'set_default' END,
-        'on_update', CASE k.confupdtype WHEN 'a' THEN 'no_action' WHEN 'r' THEN 'restrict' WHEN 'c' THEN 'cascade'
-          WHEN 'n' THEN 'set_null' ELSE 'set_default' END,
-        'full', k.confmatchtype = 'f',
-        'deferrable', k.condeferrable, 'deferred', k.condeferred, 'validated', k.convalidated,
-        'readable', (
-          SELECT bool_and(has_schema_privilege(c.relnamespace, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
-            AND NOT row_security_active(c.oid))
-          FROM pg_class c WHERE c.oid IN (k.conrelid, k.confrelid)),
-        'indexed', EXISTS (
-          SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_am m ON m.oid = c.relam
-          WHERE i.indrelid = k.conrelid AND i.indisvalid AND i.indpred IS NULL
-            AND i.indkey[0] = ANY (k.conkey) AND m.amname IN ('btree', 'hash')))
-        ORDER BY k.conrelid, k.conname), '[]')
-      FROM pg_constraint k JOIN relation f ON f.oid = k.conrelid JOIN relation r ON r.oid = k.confrelid
-      WHERE k.contype = 'f' AND k.conparentid = 0
-        AND (k.conrelid IN (SELECT m.oid FROM tree m WHERE m.root = t.oid)
-          OR k.confrelid IN (SELECT m.oid FROM tree m WHERE m.root = t.oid))),
+      SELECT coalesce(json_agg(k.key ORDER BY k.conrelid, k.conname), '[]') FROM keys k
+      WHERE k.conrelid IN (SELECT m.oid FROM tree m WHERE m.root = t.oid)
+        OR k.confrelid IN (SELECT m.oid FROM tree m WHERE m.root = t.oid)),
     'partitions', (
       SELECT coalesce(json_agg(r.name ORDER BY m.oid), '[]') FROM tree m JOIN relation r ON r.oid = m.oid
       WHERE m.root = t.oid AND m.oid <> t.oid),
@@ -215,5 +237,8 @@ SELECT json_build_object(
       SELECT coalesce(json_agg(r.name ORDER BY i.inhrelid), '[]')
       FROM pg_inherits i JOIN relation r ON r.oid = i.inhrelid JOIN pg_class c ON c.oid = i.inhrelid
       WHERE i.inhparent = t.oid AND NOT c.relispartition)
-    ) ORDER BY t.ord), '[]') FROM named t)
+    ) ORDER BY t.ord), '[]') FROM named t),
+  'beyond', (
+    SELECT coalesce(json_agg(k.key ORDER BY k.conrelid, k.conname), '[]') FROM keys k
+    WHERE k.confrelid NOT IN (SELECT oid FROM tree) AND k.confrelid IN (SELECT oid FROM reached))
 );

@@ -1,5 +1,6 @@
 //! Rows that refer to a key that goes: what becomes of them, and whether that may be.
 
+use crate::base::names::quoted;
 use crate::base::text::counted;
 use crate::undo::live_tables::{ForeignKey, ForeignKeyAction};
 use crate::undo::planned::Cascade;
@@ -94,6 +95,39 @@ impl LostKeys<'_> {
             text: told.text,
             hint: Some(told.hint.into()),
         })
+    }
+}
+
+/// Rows of the referring table that nobody could count.
+pub(crate) fn unread(key: &ForeignKey) -> Refusal {
+    let ForeignKey { name, from, to, .. } = key;
+    Refusal {
+        reason: Reason::Cascade,
+        table: to.to_string(),
+        by: Some(name.clone()),
+        rows: None,
+        text: format!(
+            "rows of {from} that refer to it may be deleted or changed ({name}), and this role may not read them"
+        ),
+        hint: Some(format!(
+            "GRANT SELECT on {from}, so that they can be counted; or let it happen with --allow-cascade."
+        )),
+    }
+}
+
+pub(crate) fn not_looked_at(key: &ForeignKey) -> String {
+    let ForeignKey { name, from, to, .. } = key;
+    format!("not looked at: {name}, for this role may not read {from} or {to}")
+}
+
+impl ForeignKey {
+    /// `p` of the referenced table meets `c` of the referring one.
+    pub(crate) fn on(&self) -> String {
+        let columns = self.to_columns.iter().zip(&self.from_columns);
+        let on = columns
+            .zip(&self.equals)
+            .map(|((to, from), equals)| format!("p.{} {equals} c.{}", quoted(to), quoted(from)));
+        on.collect::<Vec<_>>().join(" AND ")
     }
 }
 

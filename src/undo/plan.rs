@@ -9,7 +9,7 @@ use crate::undo::choose;
 use crate::undo::compare;
 use crate::undo::compared_table::ComparedTable;
 use crate::undo::final_rows::CHOSEN;
-use crate::undo::live_tables::LiveSession;
+use crate::undo::live_tables::{ForeignKey, LiveSession};
 use crate::undo::loaded_table::LoadedTable;
 use crate::undo::moment::Moment;
 use crate::undo::plan_sha::PlanSha;
@@ -34,6 +34,8 @@ pub(crate) struct Request {
     /// What brings these back.
     pub bring_back: String,
     pub session: LiveSession,
+    /// Keys that refer to tables beyond these.
+    pub beyond: Vec<ForeignKey>,
 }
 
 #[derive(Debug)]
@@ -81,16 +83,15 @@ pub(crate) fn plan(
         }
         // What is deleted and inserted again needs more rights than an UPDATE.
         refusals.extend(unfit(&tables, request));
-        found = references::look(session, &tables, request.options.allow_cascade)?;
+        found = references::look(session, &tables, request)?;
         found.notes.append(&mut notes);
         refusals.extend(found.refusals);
         found.notes.extend(unindexed::notes(session, &tables)?);
     }
     if !found.cascades.is_empty() {
-        found.notes.push(
-            "what refers to those rows in turn is not counted, and the backup that comes first holds none of them"
-                .into(),
-        );
+        found
+            .notes
+            .push("the backup that comes first holds none of the rows beyond the tables".into());
     }
     found
         .notes

@@ -4,9 +4,11 @@
 use crate::base::names::{TableName, literal, quoted};
 use crate::base::text::counted;
 use crate::process::flow::{Passed, StreamError};
+use crate::undo::beyond::{Beyond, First};
 use crate::undo::final_rows::{CHOSEN, all, meets, restored};
 use crate::undo::live_tables::{ForeignKey, ForeignKeyAction};
-use crate::undo::lost_keys::{Children, EVENTS, Event, Judged, LostKeys};
+use crate::undo::lost_keys::{Children, EVENTS, Event, Judged, LostKeys, not_looked_at, unread};
+use crate::undo::plan::Request;
 use crate::undo::planned::{Cascade, Planned};
 use crate::undo::refusal::{Reason, Refusal};
 use crate::undo::session::{Session, Step};
@@ -21,7 +23,7 @@ pub(crate) struct Found {
     pub notes: Vec<String>,
 }
 
-fn acts(action: ForeignKeyAction) -> bool {
+pub(crate) fn acts(action: ForeignKeyAction) -> bool {
     !matches!(
         action,
         ForeignKeyAction::NoAction | ForeignKeyAction::Restrict
@@ -51,9 +53,11 @@ struct Reference<'a> {
 pub(crate) fn look(
     session: &mut Session,
     tables: &[Planned],
-    allow_cascade: bool,
+    request: &Request,
 ) -> Result<Found, StreamError> {
+    let allow_cascade = request.options.allow_cascade;
     let mut found = Found::default();
+    let mut first = Vec::new();
     let mut seen = Vec::new();
     for key in tables
         .iter()
@@ -76,54 +80,26 @@ pub(crate) fn look(
             to: holds(&key.to),
         };
         if !key.readable && !allow_cascade && reference.to.is_some_and(|to| may_act(key, to)) {
-            found.refusals.push(reference.unread());
+            found.refusals.push(unread(key));
             continue;
         }
         if !key.readable {
-            found.notes.push(format!(
-                "not looked at: {}, for this role may not read {} or {}",
-                key.name, key.from, key.to
-            ));
+            found.notes.push(not_looked_at(key));
             continue;
         }
-        reference.lost(session, allow_cascade, &mut found)?;
+        first.extend(reference.lost(session, allow_cascade, &mut found)?);
         reference.missing(session, &mut found)?;
     }
+    Beyond { tables, request }.look(session, &first, &mut found)?;
     Ok(found)
 }
 
-impl Reference<'_> {
+impl<'a> Reference<'a> {
     fn step(&self) -> Step {
         Step::Rows(format!(
             "it looked at the foreign key {} of {}",
             self.key.name, self.key.from
         ))
-    }
-
-    /// Rows of the referring table that nobody could count.
-    fn unread(&self) -> Refusal {
-        let ForeignKey { name, from, to, .. } = self.key;
-        Refusal {
-            reason: Reason::Cascade,
-            table: to.to_string(),
-            by: Some(name.clone()),
-            rows: None,
-            text: format!(
-                "rows of {from} that refer to it may be deleted or changed ({name}), and this role may not read them"
-            ),
-            hint: Some(format!(
-                "GRANT SELECT on {from}, so that they can be counted; or let it happen with --allow-cascade."
-            )),
-        }
-    }
-
-    /// `p` of the referenced table meets `c` of the referring one.
-    fn on(&self) -> String {
-        let columns = self.key.to_columns.iter().zip(&self.key.from_columns);
-        let on = columns
-            .zip(&self.key.equals)
-            .map(|((to, from), equals)| format!("p.{} {equals} c.{}", quoted(to), quoted(from)));
-        on.collect::<Vec<_>>().join(" AND ")
     }
 
     /// The referring rows as they will be.
@@ -174,8 +150,16 @@ impl Reference<'_> {
     }
 
     /// Rows that refer to what goes.
-    fn lost(&self, session: &mut Session, allow_cascade: bool, found: &mut Found) -> Passed {
-        let Some(to) = self.to else { return Ok(()) };
+    fn lost(
+        &self,
+        session: &mut Session,
+        allow_cascade: bool,
+        found: &mut Found,
+    ) -> Result<Vec<First<'a>>, StreamError> {
+        let mut first = Vec::new();
+        let Some(to) = self.to else {
+            return Ok(first);
+        };
         for event in EVENTS {
             let some = match event {
                 Event::Deleted => to.chosen.added,
@@ -193,17 +177,24 @@ impl Reference<'_> {
                 "SELECT pg_catalog.count(*) FROM ({}) AS c WHERE EXISTS (SELECT FROM ({}) AS p WHERE {})",
                 self.children(),
                 self.gone_keys(to, event),
-                self.on()
+                self.key.on()
             );
             if action == ForeignKeyAction::NoAction {
                 query += &format!(
                     " AND NOT EXISTS (SELECT FROM ({}) AS p WHERE {})",
                     self.parents(),
-                    self.on()
+                    self.key.on()
                 );
             }
             let rows: u64 = session.one(self.step(), &query)?;
             if rows > 0 {
+                if self.from.is_none() && acts(action) {
+                    first.push(First {
+                        key: self.key,
+                        event,
+                        lost: self.gone_keys(to, event),
+                    });
+                }
                 let lost = LostKeys {
                     key: self.key,
                     event,
@@ -220,7 +211,7 @@ impl Reference<'_> {
                 }
             }
         }
-        Ok(())
+        Ok(first)
     }
 
     /// Rows that come back and refer to what is not there.
@@ -244,7 +235,7 @@ impl Reference<'_> {
             restored(&from.loaded, &which),
             whole.join(" AND "),
             self.parents(),
-            self.on()
+            self.key.on()
         );
         let rows: u64 = session.one(self.step(), &query)?;
         if rows > 0 {

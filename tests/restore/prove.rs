@@ -270,11 +270,15 @@ fn no_server_outlives_a_kill() {
     let script = "touch \"$HOME/restoring\"; exec tail --pid=$PPID -f /dev/null";
     test.server_with_psql_of_path();
     test.shim("psql", "*AUTOCOMMIT=off*", script);
-    let running = prove(&test, &sealed.path)
+    let mut running = prove(&test, &sealed.path)
         .arg(format!("--scratch-dir={}", place.path().display()))
         .start();
     let marker = test.dir.join("home/restoring");
-    eventually("psql runs", || marker.exists());
+    // A cluster is made first, which takes a while on a busy host.
+    while !marker.exists() {
+        assert!(!running.is_over(), "it ended before psql ran");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
     let scratch = format!("{}/pgs", place.path().display());
     assert!(processes(&scratch).iter().any(|p| p.contains("postgres")));
     running.signal(Signal::KILL);

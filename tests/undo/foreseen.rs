@@ -1,8 +1,8 @@
 //! What a plan says of keys and dropped tables is true, and its commands work as they are.
 
-use super::{apply, backup_kept, undo, undo_of};
+use super::{apply, backup_kept, diff, undo, undo_of};
 use crate::restore::forge::{content, secret};
-use crate::support::{Test, each};
+use crate::support::{Terminal, Test, each};
 
 /// By env, by a flag, and with a dump that was decrypted elsewhere: each time as it is printed.
 #[test]
@@ -106,4 +106,75 @@ fn a_key_that_is_newer_than_the_backup() {
             assert!(text.contains(why), "{text}");
         });
     }
+}
+
+/// Each key on the way is counted, be it in a circle, and what holds a row that would go is found.
+#[test]
+fn what_actions_of_keys_reach_is_counted_to_the_end() {
+    let test = Test::of(
+        "CREATE TABLE a (id int PRIMARY KEY, t text); INSERT INTO a VALUES (1, 'x');
+         CREATE TABLE b (id int PRIMARY KEY, a int REFERENCES a ON DELETE CASCADE, up int REFERENCES b ON DELETE CASCADE);
+         CREATE TABLE c (id int, b int REFERENCES b ON DELETE CASCADE, PRIMARY KEY (id, b)) PARTITION BY LIST (b);
+         CREATE TABLE c_1 PARTITION OF c DEFAULT;
+         CREATE TABLE d (id int PRIMARY KEY, c int, b int, FOREIGN KEY (c, b) REFERENCES c ON DELETE SET NULL);
+         CREATE TABLE e (d int REFERENCES d ON DELETE CASCADE);
+         CREATE TABLE f (id int PRIMARY KEY, c int, b int, FOREIGN KEY (c, b) REFERENCES c_1)",
+    );
+    backup_kept(&test, &["public.a"]);
+    test.sql(
+        "INSERT INTO a VALUES (9, 'bad'); INSERT INTO b VALUES (1, 9, NULL), (2, NULL, 1), (3, 1, NULL);
+         INSERT INTO c VALUES (1, 1), (2, 1), (3, 3), (4, 2); INSERT INTO d VALUES (1, 1, 1), (2, 3, 3), (3, 2, 1), (4, 2, 1);
+         INSERT INTO e VALUES (1); INSERT INTO f VALUES (1, 2, 1), (2, 3, 3)",
+    );
+    let told = |plan: &serde_json::Value, what: &str| {
+        let told = plan[what].as_array().unwrap().iter();
+        let told = told.map(|one| format!("{} {}", one["by"].as_str().unwrap(), one["rows"]));
+        told.collect::<Vec<_>>().join(", ")
+    };
+    let plan = undo(&test).arg("--json").run().exits(1).json();
+    let reached = "b_a_fkey 1, b_up_fkey 1, c_b_fkey 3, d_c_b_fkey 3";
+    assert_eq!(told(&plan, "refusals"), format!("{reached}, f_c_b_fkey 1"));
+    let damage = content(&test.db);
+    let allowed = || apply(&test).arg("--allow-cascade");
+    allowed().run().fails(
+        1,
+        &["1 row of public.f refers to rows that a foreign key's action would have deleted"],
+    );
+    assert_eq!(content(&test.db), damage);
+    test.sql("DELETE FROM f WHERE id = 1");
+    let done = allowed().arg("--json").run().exits(0).json();
+    assert_eq!(told(&done, "cascades"), reached);
+    let left = "SELECT (SELECT count(*) FROM b), (SELECT count(*) FROM c), (SELECT count(b) FROM d), (SELECT count(*) FROM e)";
+    assert_eq!(test.sql(left), "1|1|1|1");
+}
+
+#[test]
+fn a_row_does_not_drive_a_terminal() {
+    let test = Test::of(
+        "CREATE TABLE a (id text PRIMARY KEY, \"c\x1b\" text); INSERT INTO a VALUES (E'k\\x1b[2J', E'it''s \\x1b]0;x\\x07 \\\\ \\u009b')",
+    );
+    backup_kept(&test, &["public.a"]);
+    let before = content(&test.db);
+    test.sql("UPDATE a SET \"c\x1b\" = E'\\x1b[31m'");
+    let shown = |args: &[&str]| diff(&test).args(args.iter().copied()).run().exits(1).stdout;
+    let is_safe = |text: &str| !text.contains(|c: char| c.is_control() && c != '\n');
+    let sql = shown(&["--format=sql"]);
+    assert!(is_safe(&sql), "{sql:?}");
+    assert!(is_safe(&shown(&["--values"])));
+    // What a program reads is as it is.
+    assert!(shown(&["--format=csv", "--values"]).contains("\u{1b}[31m"));
+    let mut terminal = Terminal::open(&test);
+    let home = secret();
+    terminal.types(&format!(
+        "GNUPGHOME={} pgseal diff run --quiet --format=csv --values; echo the end\n",
+        home.display()
+    ));
+    terminal.shows("\nthe end");
+    let screen = terminal.screen().replace('\r', "");
+    assert!(
+        screen.contains("u{1b}[31m") && is_safe(&screen),
+        "{screen:?}"
+    );
+    test.sql(&sql);
+    assert_eq!(content(&test.db), before);
 }
