@@ -22,7 +22,7 @@ die() {
 # need_tools [MORE…] – what building and running pgseal on a throw-away cluster takes
 need_tools() {
   need initdb=postgresql pg_dump=postgresql-client psql=postgresql-client \
-    gpg=gnupg gpgconf=gnupg gpg-agent=gnupg 'cc=gcc libc6-dev' \
+    gpg gpgconf gpg-agent 'cc=gcc libc6-dev' \
     nasm make autoconf automake libtoolize=libtool "$@" # the last five build ISA-L
 }
 
@@ -84,21 +84,67 @@ have() {
   esac
 }
 
-# need_cargo [COMPONENT…] – checks only: Debian's own Rust is too old, and rustup is the user's to run
+# need_cargo [COMPONENT…] – Rust. To be called before anything else is installed: without it all is in vain
 need_cargo() {
-  local wanted found component
-  [[ ! -x ${HOME:-}/.cargo/bin/cargo ]] || PATH=$PATH:$HOME/.cargo/bin
+  local wanted component
   wanted=$(sed -n 's/^rust-version *= *"\([0-9.]*\)".*/\1/p' Cargo.toml)
-  command -v cargo >/dev/null ||
-    die 3 "missing: cargo (Rust $wanted or newer). Run this first:" \
-      "  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal"
-  found=$(cargo --version | awk '{ print $2 }')
-  [[ $(printf '%s\n' "$wanted" "${found%%-*}" | sort -V | head -n 1) == "$wanted" ]] ||
-    die 3 "cargo $found is too old: Rust $wanted or newer is needed. Run this first:" "  rustup update stable"
+  # Where rustup puts it.
+  PATH=$PATH:${CARGO_HOME:-${HOME:-}/.cargo}/bin
+  cargo_is "$wanted" || cargo_by_apt "$wanted" || cargo_by_rustup "$wanted"
   for component; do
     cargo "${component#rust}" --version >/dev/null 2>&1 ||
       die 3 "missing: $component. Run this first:" "  rustup component add $component"
   done
+}
+
+# cargo_is VERSION – or newer
+cargo_is() {
+  local found
+  hash -r
+  found=$(cargo --version 2>/dev/null | awk '{ print $2 }')
+  [[ $found ]] && is_from "$1" "$found"
+}
+
+# is_from LEAST VERSION
+is_from() { [[ $(printf '%s\n' "$1" "${2%%[-+]*}" | sort -V | head -n 1) == "$1" ]]; }
+
+# cargo_by_apt VERSION – Debian keeps a newer Rust beside its own, as cargo-web; where there is none of
+# either, and it is new enough
+cargo_by_apt() {
+  local as_root=() offered
+  ! command -v cargo >/dev/null && ! command -v rustup >/dev/null && command -v apt-cache >/dev/null || return 1
+  ((EUID == 0)) || as_root=(sudo -n)
+  "${as_root[@]}" apt-get update -qq >/dev/null 2>&1 || return 1
+  offered=$(apt-cache policy cargo-web | awk '$1 == "Candidate:" { print $2 }')
+  [[ $offered == [0-9]* ]] && is_from "$1" "$offered" || return 1
+  heading "Installing Rust: the package cargo-web, $offered"
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends --no-remove cargo-web >/dev/null || return 1
+  cargo_is "$1"
+}
+
+# cargo_by_rustup VERSION – into the home of who calls, and into no other
+cargo_by_rustup() {
+  local bin=${CARGO_HOME:-${HOME:-}/.cargo}/bin found by_hand
+  found=$(cargo --version 2>/dev/null) || found='no cargo'
+  by_hand=("this needs Rust $1 or newer, and there is $found. Install it, and run this again:" \
+    "  curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile minimal" \
+    "or, as root on Debian 12 (with its security updates) or 13, in place of Debian's older cargo:" \
+    "  apt-get update && apt-get install cargo-web")
+  if command -v rustup >/dev/null; then
+    heading "Updating Rust: rustup update stable"
+    rustup update stable >&2 || die 3 "rustup could not update; ${by_hand[0]}" "  rustup update stable"
+  else
+    [[ -O ${HOME:-} ]] || die 3 "HOME is not yours, so that rustup is not run; ${by_hand[0]}" "${by_hand[@]:1}"
+    need 'curl=curl ca-certificates'
+    heading "Installing Rust by rustup, into $HOME: .cargo and .rustup, and no file of your shell's is changed"
+    curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs |
+      sh -s -- -y --quiet --profile minimal --no-modify-path >&2 ||
+      die 3 "rustup could not be fetched or run; ${by_hand[0]}" "${by_hand[@]:1}"
+  fi
+  # Before an older one of the system's.
+  PATH=$bin:$PATH
+  cargo_is "$1" || die 3 "${by_hand[@]}"
 }
 
 # pg_bin – the folder of the newest PostgreSQL server; Debian keeps it off PATH

@@ -10,6 +10,7 @@ pub(crate) mod given;
 pub(crate) mod grammar;
 pub(crate) mod guard;
 pub(crate) mod operator;
+pub(crate) mod pages;
 pub(crate) mod recipients;
 pub(crate) mod scope;
 pub(crate) mod settings;

@@ -115,8 +115,11 @@ fn dispatch(cli: &Cli, env: Env) -> Result<Answer> {
     let cancel = Cancel::install()
         .map_err(|err| Error::new(Code::StageFailed, format!("cannot take signals: {err}")))?;
     let (config, broken) = Config::load(&cli.settings, env)?;
-    // What reports on this host must survive a setting that is wrong; what acts stops.
-    let reports = matches!(cli.command, Command::Readiness(_) | Command::Preflight);
+    // What reports on this host, or uses no setting, must survive one that is wrong; what acts stops.
+    let reports = matches!(
+        cli.command,
+        Command::Readiness(_) | Command::Preflight | Command::Man(_) | Command::Completions(_)
+    );
     let connects = cli.command.connects();
     let mut stops = broken.iter().filter(|one| connects || one.key != "dbname");
     if let Some(first) = stops.next().filter(|_| !reports) {
@@ -158,5 +161,8 @@ fn act(cli: &Cli, config: &Config, broken: &[Broken], cancel: &Cancel) -> Result
             commands::readiness::run(args, &cli.settings, config, broken, cancel)
         }
         Command::Preflight => commands::readiness::preflight(config, broken, cancel),
+        Command::Man(args) => commands::man::run(args),
+        Command::Completions(args) => Ok(commands::completions::run(args)),
+        Command::RunIds => commands::run_ids::run(config),
     }
 }

@@ -8,6 +8,8 @@ pub(crate) fn takes(verb: &str, option: &str) -> bool {
     let plans = PLANS.contains(&verb);
     let is = |verbs: &[&str]| verbs.contains(&verb);
     match option {
+        _ if is(&["completions", "man"]) => false,
+        _ if verb == "run-ids" => matches!(option, "--config" | "--store"),
         "--config" | "--quiet" => true,
         // They start nothing.
         "--verbose" => !is(&["list", "operator-package", "prune"]),

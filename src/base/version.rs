@@ -5,6 +5,17 @@ use serde::Serialize;
 /// Of this program.
 pub(crate) const PGSEAL: &str = env!("CARGO_PKG_VERSION");
 
+/// And of which sources it was built, for what, with what: `build.rs` finds out.
+pub(crate) const BUILD: &str = concat!(
+    env!("CARGO_PKG_VERSION"),
+    "\ncommit: ",
+    env!("PGSEAL_COMMIT"),
+    "\ntarget: ",
+    env!("PGSEAL_TARGET"),
+    "\nfeatures: ",
+    env!("PGSEAL_FEATURES"),
+);
+
 /// A program and the version it says it has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Version {

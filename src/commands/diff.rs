@@ -25,7 +25,6 @@ use crate::undo::fitness::no_key;
 use crate::undo::live_column::Identity;
 use crate::undo::live_tables::{LiveKind, live_tables};
 use crate::undo::structure::{self, Difference};
-use std::io::{IsTerminal, stdout};
 
 const UNTOUCHED: &str = "nothing was changed: psql was given nothing";
 
@@ -123,11 +122,6 @@ pub(crate) fn run(
         notes: vec![format!("compared with {}", report.database)],
         ..Answer::of(&report)?
     };
-    let reader = if stdout().is_terminal() {
-        Reader::Terminal
-    } else {
-        Reader::Program
-    };
     Ok(match args.format {
         None | Some(DiffFormat::Table) => answer,
         Some(DiffFormat::Json) => Answer {
@@ -135,7 +129,7 @@ pub(crate) fn run(
             ..answer
         },
         Some(DiffFormat::Csv) => Answer {
-            out: csv(&report, reader),
+            out: csv(&report, Reader::of_output()),
             ..answer
         },
         Some(DiffFormat::Sql) => Answer {

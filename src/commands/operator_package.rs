@@ -3,7 +3,7 @@
 use crate::base::env::hostname;
 use crate::base::names::RunId;
 use crate::base::random;
-use crate::config::cli::{self, Part};
+use crate::config::operator::{OperatorPackage, Part};
 use crate::config::settings::Config;
 use crate::report::operator_package::{self, Filled, KeyAlgorithm};
 use crate::report::print::Answer;
@@ -11,7 +11,7 @@ use crate::report::signing_package;
 use crate::store::run_files::RunFile;
 use jiff::Timestamp;
 
-pub(crate) fn run(args: &cli::OperatorPackage, config: &Config) -> Answer {
+pub(crate) fn run(args: &OperatorPackage, config: &Config) -> Answer {
     let algorithm = if args.rsa {
         KeyAlgorithm::Rsa
     } else {

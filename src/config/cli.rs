@@ -5,8 +5,11 @@
 
 use crate::base::duration;
 use crate::base::names::{self, RunId, RunOrPath};
+use crate::base::version::BUILD;
 use crate::config::flags::Settings;
 use crate::config::guard::Guard;
+use crate::config::operator::OperatorPackage;
+use crate::config::pages::{Completions, Man};
 use crate::config::undo::Undo;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -17,7 +20,7 @@ use std::time::Duration;
 /// pg_dump of exactly these tables, encrypted by gpg to your public key, hashed on its way to
 /// disk. What cannot be shown to be whole gets no name, no envelope and a non-zero exit.
 #[derive(Debug, Parser)]
-#[command(name = "pgseal", version, max_term_width = 100, after_help = EXITS)]
+#[command(name = "pgseal", version, long_version = BUILD, max_term_width = 100, after_help = EXITS)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub command: Command,
@@ -62,6 +65,15 @@ pub(crate) enum Command {
     Prune(Prune),
     /// Sign manifests anew, of runs that their envelopes prove
     Sign(Sign),
+    /// Print a man page
+    #[command(hide = true)]
+    Man(Man),
+    /// Print the completions of a shell
+    #[command(hide = true)]
+    Completions(Completions),
+    /// Print the run ids of the store, the newest first
+    #[command(hide = true)]
+    RunIds,
 }
 
 impl Command {
@@ -106,27 +118,6 @@ pub(crate) enum Gate {
     F4,
     /// 0 where g3 is PASS: the mechanism is READY, and no row is UNKNOWN but for lack of a key
     G3,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct OperatorPackage {
-    /// RSA of 4096 bits, in place of Ed25519 and Cv25519
-    #[arg(long)]
-    pub rsa: bool,
-    /// The steps that make a signing key, on this host
-    #[arg(long)]
-    pub signing: bool,
-    /// The script of one machine. Without it: which is for which
-    #[arg(long, value_enum, conflicts_with = "signing")]
-    pub part: Option<Part>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Part {
-    /// For the operator's machine: makes the key
-    Operator,
-    /// For this host: imports the public key and publishes its fingerprint
-    Host,
 }
 
 /// Which artifact, and what its origin is held against.

@@ -1,6 +1,31 @@
-//! Whose name the backup key bears.
+//! The operator's package: what is printed, and whose name the backup key bears.
+
+// Their comments are help texts, not Markdown.
+#![allow(rustdoc::broken_intra_doc_links, rustdoc::invalid_html_tags)]
 
 use crate::base::env::hostname;
+use clap::{Args, ValueEnum};
+
+#[derive(Debug, Args)]
+pub(crate) struct OperatorPackage {
+    /// RSA of 4096 bits, in place of Ed25519 and Cv25519
+    #[arg(long)]
+    pub rsa: bool,
+    /// The steps that make a signing key, on this host
+    #[arg(long)]
+    pub signing: bool,
+    /// The script of one machine. Without it: which is for which
+    #[arg(long, value_enum, conflicts_with = "signing")]
+    pub part: Option<Part>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// For the operator's machine: makes the key
+    Operator,
+    /// For this host: imports the public key and publishes its fingerprint
+    Host,
+}
 
 /// User id of the key that the operator's package makes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -147,13 +147,19 @@ const CHANGED_BY_US: &[&str] = &[
     "default_table_access_method",
 ];
 
+/// Ends a statement soon, with its locks, where the client is gone: from version 14 on, and where the
+/// server's system can tell. One that is set otherwise is left alone.
+const CLIENT_GONE: &str = "SELECT WHERE CASE WHEN pg_catalog.version() OPERATOR(pg_catalog.~) '-linux' \
+    AND pg_catalog.current_setting('client_connection_check_interval', true) OPERATOR(pg_catalog.=) '0' \
+    THEN pg_catalog.set_config('client_connection_check_interval', '2s', true) IS NULL END;\n";
+
 /// `role`: who restores.
 pub(crate) fn restoring(dump: WrittenUnder<'_>, role: &str) -> Pinned {
     let mut under = vec![("client_encoding", dump.encoding.as_str())];
     under.extend(dump.lc_monetary.map(|locale| ("lc_monetary", locale)));
     let set = format!(
         "SET LOCAL standard_conforming_strings = on;\nSET LOCAL search_path = '';\n\
-         SELECT WHERE pg_catalog.current_setting('{MARKER}') IS NULL;\n{}",
+         SELECT WHERE pg_catalog.current_setting('{MARKER}') IS NULL;\n{}{CLIENT_GONE}",
         pins(PINS.iter(), &under)
     );
     let ours = |name: &str| CHANGED_BY_US.contains(&name);

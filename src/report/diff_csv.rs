@@ -3,6 +3,7 @@
 use crate::base::text::plain;
 use crate::report::diff::{DiffReport, DiffedRow, Field};
 use serde_json::Value;
+use std::io::{IsTerminal, stdout};
 
 const HEAD: &str = "table,action,key,column,then,now\n";
 
@@ -13,6 +14,16 @@ pub(crate) enum Reader {
     Program,
     /// A person: what would move the cursor is escaped.
     Terminal,
+}
+
+impl Reader {
+    pub(crate) fn of_output() -> Reader {
+        if stdout().is_terminal() {
+            Reader::Terminal
+        } else {
+            Reader::Program
+        }
+    }
 }
 
 /// A NULL is empty, an empty text is `""`.

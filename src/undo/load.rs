@@ -227,12 +227,7 @@ impl Listener for Loads<'_> {
     fn token(&mut self, token: &Token) {
         self.entries.token(token);
         if let Token::Statement(text) = token {
-            let Loader { types, tables, .. } = &mut *self.loader;
-            types.statement(text, |name| {
-                tables
-                    .iter()
-                    .any(|loading| loading.loaded.table.name == *name)
-            });
+            self.loader.types.statement(text);
         }
     }
 

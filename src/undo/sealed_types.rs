@@ -18,23 +18,48 @@ const FOLLOWS: &[&str] = &[
     " STORAGE ",
 ];
 
-/// By table and by the column's name in the dump's encoding: what follows the name.
 #[derive(Debug, Default)]
-pub(crate) struct SealedTypes(BTreeMap<TableName, BTreeMap<Vec<u8>, String>>);
+pub(crate) struct SealedTypes(BTreeMap<TableName, Sealed>);
+
+#[derive(Debug)]
+struct Sealed {
+    /// By the column's name in the dump's encoding: what follows the name.
+    columns: Columns,
+    /// Tables of which it has the other columns.
+    parents: Vec<TableName>,
+}
 
 impl SealedTypes {
     /// A statement of the dump, of which all but CREATE TABLE pass by.
-    pub(crate) fn statement(&mut self, text: &[u8], wanted: impl Fn(&TableName) -> bool) {
-        if let Some((table, columns)) = create_table(text)
-            && wanted(&table)
-        {
-            self.0.entry(table).or_insert(columns);
+    pub(crate) fn statement(&mut self, text: &[u8]) {
+        if let Some((table, sealed)) = create_table(text) {
+            self.0.entry(table).or_insert(sealed);
+        }
+    }
+
+    /// Of the table itself, else of what it inherits from, at any depth.
+    fn line(&self, table: &TableName, column: &[u8]) -> Option<&str> {
+        let mut line = vec![table];
+        let mut at = 0;
+        loop {
+            let name = line.get(at)?;
+            at += 1;
+            let Some(sealed) = self.0.get(*name) else {
+                continue;
+            };
+            if let Some(found) = sealed.columns.get(column) {
+                return Some(found);
+            }
+            // A forged dump may have a circle.
+            let new = sealed.parents.iter().filter(|name| !line.contains(name));
+            let new: Vec<&TableName> = new.collect();
+            line.extend(new);
         }
     }
 
     /// The type in the backup, where it is not the live one.
     pub(crate) fn other(&self, table: &TableName, column: &[u8], live: &str) -> Option<String> {
-        let line = self.0.get(table)?.get(column)?;
+        let line = self.line(table, column)?;
         let rest = line.strip_prefix(live);
         if rest.is_some_and(|rest| {
             rest.is_empty() || FOLLOWS.iter().any(|word| rest.starts_with(word))
@@ -48,7 +73,7 @@ impl SealedTypes {
 
 type Columns = BTreeMap<Vec<u8>, String>;
 
-fn create_table(text: &[u8]) -> Option<(TableName, Columns)> {
+fn create_table(text: &[u8]) -> Option<(TableName, Sealed)> {
     let heads = [&b"CREATE TABLE "[..], b"CREATE UNLOGGED TABLE "];
     let rest = heads.iter().find_map(|head| text.strip_prefix(*head))?;
     let (first, lines) = rest.split_at(memchr::memchr(b'(', rest)?);
@@ -67,7 +92,16 @@ fn create_table(text: &[u8]) -> Option<(TableName, Columns)> {
         all.entry(name).or_insert(rest);
         all
     });
-    Some((table, columns))
+    let parents = parents(text).unwrap_or_default();
+    Some((table, Sealed { columns, parents }))
+}
+
+/// `INHERITS (public.a, public.b)`, behind the columns.
+fn parents(text: &[u8]) -> Option<Vec<TableName>> {
+    let text = std::str::from_utf8(text).ok()?;
+    let (_, rest) = text.rsplit_once("\n)\nINHERITS (")?;
+    let (names, _) = rest.rsplit_once(')')?;
+    names.split(", ").map(identifier::relation).collect()
 }
 
 /// Its name without quotes, and what follows.
@@ -101,7 +135,7 @@ mod tests {
     fn a_type_that_is_another_one_now() {
         let mut types = SealedTypes::default();
         let text = "CREATE TABLE public.\"T t\" (\n    id bigint NOT NULL,\n    \"A \"\"b\" character varying(10) DEFAULT 'x\n    id text'::character varying,\n    at timestamp with time zone,\n    span interval day to second,\n    n numeric(10,2) GENERATED ALWAYS AS (1) STORED,\n    CONSTRAINT c CHECK ((id > 0))\n)\nPARTITION BY RANGE (id)";
-        types.statement(text.as_bytes(), |_| true);
+        types.statement(text.as_bytes());
         let table = TableName::parse("public.T t").unwrap();
         each(
             [
@@ -124,9 +158,14 @@ mod tests {
                 assert_eq!(told.as_deref(), other, "{column} {live}");
             },
         );
+        types.statement(b"CREATE TABLE public.child (\n    more integer\n)\nINHERITS (public.x, public.\"T t\")");
+        let child = TableName::parse("public.child").unwrap();
+        let told = |column: &[u8], live| types.other(&child, column, live);
+        assert_eq!(told(b"more", "bigint").as_deref(), Some("integer"));
+        assert_eq!(told(b"id", "integer").as_deref(), Some("bigint"));
+        assert_eq!(told(b"id", "bigint"), None);
         let mut none = SealedTypes::default();
-        none.statement(b"CREATE VIEW public.v AS\n SELECT 1", |_| true);
-        none.statement(text.as_bytes(), |_| false);
+        none.statement(b"CREATE VIEW public.v AS\n SELECT 1");
         assert!(none.0.is_empty());
     }
 }

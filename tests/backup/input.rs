@@ -222,11 +222,28 @@ fn the_command_line() {
         help.stderr.is_empty() && help.stdout.contains("prove-mechanism"),
         "help",
     );
-    let version = test.pgseal("--version").run().exits(0);
-    assert_eq!(
-        version.stdout,
-        concat!("pgseal ", env!("CARGO_PKG_VERSION"), "\n")
-    );
+    let version = test.pgseal("-V").run().exits(0);
+    let short = concat!("pgseal ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(version.stdout, short);
+    let long = test.pgseal("--version").run().exits(0).stdout;
+    let build = long.strip_prefix(short).unwrap();
+    let names: Vec<&str> = build
+        .lines()
+        .filter_map(|line| Some(line.split_once(": ")?.0))
+        .collect();
+    assert_eq!(names, ["commit", "target", "features"]);
+    // An archive of the sources has no commit.
+    if std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join(".git")
+        .exists()
+    {
+        let head = std::process::Command::new("git")
+            .args(["-C", env!("CARGO_MANIFEST_DIR"), "rev-parse", "HEAD"])
+            .output()
+            .unwrap();
+        let head = String::from_utf8(head.stdout).unwrap();
+        assert!(build.starts_with(&format!("commit: {head}")), "{build}");
+    }
 }
 
 #[test]

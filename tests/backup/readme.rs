@@ -28,7 +28,7 @@ fn the_first_real_backup() {
         .below("The first real backup")
         .only("sh")
         .lines()
-        .filter(|line| !line.starts_with("cargo install"))
+        .filter(|line| !line.starts_with("apt install"))
         .map(|line| line.to_string() + "\n")
         .collect();
     let script = script

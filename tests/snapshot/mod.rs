@@ -7,6 +7,7 @@ mod errors;
 mod help;
 mod json;
 mod readiness;
+mod scripts;
 mod store;
 mod undo;
 

@@ -7,6 +7,7 @@ mod frozen;
 mod guard;
 mod hints;
 mod limits;
+mod pages;
 mod prune;
 mod unlooked;
 mod verify;

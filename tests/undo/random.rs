@@ -6,6 +6,7 @@ use crate::corpus::dice::Dice;
 use crate::corpus::workers;
 use crate::restore::forge::secret;
 use crate::support::{Pgseal, Ran, Test, cluster};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -24,11 +25,17 @@ fn random_damage_is_taken_back() {
     };
     let done = workers::each_in(seeds, Place::default, |place, seed| tried(place, *seed));
     let (mut wrong, mut undone, mut same, mut refused) = (Vec::new(), 0, 0, 0);
+    let mut reasons: BTreeMap<String, usize> = BTreeMap::new();
     for (seed, came) in &done {
         match came {
             Ok(Came::Undone) => undone += 1,
             Ok(Came::Same) => same += 1,
-            Ok(Came::Refused) => refused += 1,
+            Ok(Came::Refused(why)) => {
+                refused += 1;
+                for reason in why {
+                    *reasons.entry(reason.clone()).or_default() += 1;
+                }
+            }
             Err(failure) => wrong.push(format!(
                 "=== seed {seed}: {}\n{failure}",
                 kept(*seed).display()
@@ -36,7 +43,7 @@ fn random_damage_is_taken_back() {
         }
     }
     println!(
-        "{undone} undone, {same} the same, {refused} refused, {} wrong",
+        "{undone} undone, {same} the same, {refused} refused {reasons:?}, {} wrong",
         wrong.len()
     );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -47,7 +54,8 @@ enum Came {
     Undone,
     /// No write did anything.
     Same,
-    Refused,
+    /// For which reasons, each once.
+    Refused(BTreeSet<String>),
 }
 
 fn kept(seed: u64) -> PathBuf {
@@ -134,8 +142,7 @@ fn tried(place: &mut Place, seed: u64) -> Result<Came, String> {
                 ran.whole()
             ));
         }
-        reasons_are_true(test, &schema, &scope, &ran)?;
-        return Ok(Came::Refused);
+        return reasons_are_true(test, &schema, &scope, &ran).map(Came::Refused);
     }
     for (name, digest) in &after {
         let (want, what) = if tables.contains(name) || name.is_empty() {
@@ -174,7 +181,7 @@ fn reasons_are_true(
     schema: &Schema,
     scope: &[usize],
     ran: &Ran,
-) -> Result<(), String> {
+) -> Result<BTreeSet<String>, String> {
     let plan = undo(test, schema)
         .args(["--json", "--later=overwrite"])
         .run();
@@ -199,6 +206,7 @@ fn reasons_are_true(
         "column_type",
         "column_required",
     ];
+    let mut reasons = BTreeSet::new();
     for refusal in refusals {
         let (reason, table) = (
             refusal["reason"].as_str().unwrap(),
@@ -210,8 +218,9 @@ fn reasons_are_true(
         if !oracle::is_true(test, schema, scope, reason, table) {
             return Err(format!("not true: {refusal}"));
         }
+        reasons.insert(reason.to_string());
     }
-    Ok(())
+    Ok(reasons)
 }
 
 /// What the server refuses did nothing.

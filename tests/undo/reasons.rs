@@ -278,6 +278,17 @@ fn cases() -> Vec<Case> {
             exit: 3,
             ..NONE
         },
+        // An inheritance child, whose columns stand in its parent's definition.
+        Case {
+            reason: "column_type",
+            made: "CREATE TABLE par (id int PRIMARY KEY, v varchar(10)); CREATE TABLE chi (PRIMARY KEY (id)) INHERITS (par); INSERT INTO chi VALUES (1, 'long long');",
+            tables: &["public.par"],
+            table: "public.chi",
+            args: &["--table=public.chi"],
+            write: "UPDATE chi SET v = 'x'; ALTER TABLE par ALTER v TYPE varchar(3)",
+            exit: 3,
+            ..NONE
+        },
         Case {
             reason: "column_required",
             write: "DELETE FROM a WHERE id < 3; ALTER TABLE a ADD n int; UPDATE a SET n = 0; ALTER TABLE a ALTER n SET NOT NULL",

@@ -130,6 +130,34 @@ fn a_session_that_is_lost_while_it_writes() {
     assert_eq!(content(&test.db), damage);
 }
 
+/// A host or a container that is lost takes psql along: the server sees that while a statement runs.
+#[test]
+fn a_statement_ends_once_psql_is_gone() {
+    let (test, _) = damaged();
+    let damage = content(&test.db);
+    test.sql(
+        "CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN PERFORM pg_sleep(120); RETURN NEW; END$$;
+         CREATE TRIGGER slow BEFORE UPDATE ON a FOR EACH ROW EXECUTE FUNCTION slow()",
+    );
+    let noted = test.path("psql.pid");
+    let note = format!(r#"echo $$ >'{}'; exec "$real" "$@""#, noted.display());
+    test.shim("psql", "*AUTOCOMMIT=off*", &note);
+    let undo = apply(&test).start();
+    let sleeping = format!(
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = '{}' AND wait_event = 'PgSleep'",
+        test.db
+    );
+    let sleeps = || cluster().sql("postgres", &sleeping) == "1";
+    eventually("it writes", sleeps);
+    let psql = std::fs::read_to_string(noted).unwrap();
+    let psql = rustix::process::Pid::from_raw(psql.trim().parse().unwrap()).unwrap();
+    undo.signal(Signal::KILL);
+    rustix::process::kill_process(psql, Signal::KILL).unwrap();
+    undo.wait();
+    eventually("the server has seen it", || !sleeps());
+    assert_eq!(content(&test.db), damage);
+}
+
 /// psql is killed as it sends COMMIT, whose answer is lost: another session is asked what became of it.
 #[test]
 fn an_answer_to_commit_that_is_lost() {

@@ -1,0 +1,97 @@
+# shellcheck shell=bash
+# What scripts/test --packages does with what scripts/package made. To be sourced after lib.sh and
+# roots.sh, as root.
+
+# installs SUITE CHANGES – the package and what it recommends, as a user would; then a server to back up
+installs() {
+  mkdir -p "$2/upper/root"
+  cp target/packages/pgseal_*.deb "$2/upper/root/"
+  in_root "$1" "$2" <<'SCRIPT'
+cd /root
+apt-get update -qq
+apt install -qq -y ./pgseal_*.deb >/dev/null 2>&1 || apt install -y ./pgseal_*.deb
+for tool in pgseal pg_dump psql gpg; do command -v "$tool" >/dev/null || { echo "it did not bring $tool"; exit 1; }; done
+[[ -z $(dpkg --verify pgseal) ]]
+test -e /lib/systemd/system/pgseal-readiness.timer
+! test -e /etc/systemd/system/timers.target.wants/pgseal-readiness.timer
+apt-get install -qq -y --no-install-recommends postgresql fish zsh >/dev/null 2>&1
+SCRIPT
+}
+
+# first_backup SUITE CHANGES – the README's lines, as they stand there
+first_backup() {
+  awk '/^## The first real backup$/ { on = 1 } on && /^```$/ { exit } block && !/^apt install/; on && /^```sh$/ { block = 1 }' \
+    README.md >"$2/upper/root/lines.sh"
+  grep -q '^pgseal backup ' "$2/upper/root/lines.sh" || die 1 "README has no first backup"
+  in_root --alone "$1" "$2" <<'SCRIPT'
+cd /root
+version=$(ls /etc/postgresql)
+pg_ctlcluster "$version" main start
+as_postgres() { su postgres -c "psql -Xq -v ON_ERROR_STOP=1 $1"; }
+echo '127.0.0.1 db1' >>/etc/hosts
+as_postgres postgres <<<"CREATE ROLE root SUPERUSER LOGIN PASSWORD 'for the test'; CREATE DATABASE shop"
+as_postgres shop <<<"CREATE TABLE orders (id int PRIMARY KEY); INSERT INTO orders SELECT generate_series(1, 1000);
+  CREATE TABLE order_line (order_id int REFERENCES orders, item text); INSERT INTO order_line SELECT id, 'thing' FROM orders"
+install -m 600 /dev/null .pgpass
+echo 'db1:5432:*:root:for the test' >.pgpass
+# The operator's key, of which this host has the public part.
+install -d -m 700 /root/operator
+GNUPGHOME=/root/operator gpg --batch --quiet --passphrase '' --quick-gen-key operator default default 1d 2>/dev/null
+GNUPGHOME=/root/operator gpg --armor --export >backup-key.asc
+
+. ./lines.sh >envelope.json
+cat envelope.json
+artifact=$(sed 's/.*"artifact_ref":"\([^"]*\)".*/\1/' envelope.json)
+id=$(basename "$artifact" .sql.gpg)
+pgseal verify "$id" --envelope envelope.json | tail -n 1
+GNUPGHOME=/root/operator gpg --decrypt "$artifact" 2>/dev/null | grep -c '^COPY public\.' | grep -qx 2
+createdb -h db1 shop_new
+GNUPGHOME=/root/operator pgseal restore "$id" --gnupg-home /root/operator --envelope envelope.json \
+  --dbname 'host=db1 dbname=shop_new' | tail -n 1
+[[ $(psql -Xqtc 'SELECT count(*) FROM order_line' 'host=db1 dbname=shop_new') -eq 1000 ]]
+
+# Its man pages and completions, and its bridge.
+for verb in '' $(pgseal --help | awk '/^Commands:/ { on = 1; next } /^$/ { on = 0 } on && /^  [a-z]/ && $1 != "help" { print "-" $1 }'); do
+  zcat "/usr/share/man/man1/pgseal$verb.1.gz" | grep -q '^.SH NAME'
+done
+[[ $(bash -c '. /usr/share/bash-completion/completions/pgseal; COMP_WORDS=(pgseal verify ""); COMP_CWORD=2
+  _pgseal pgseal "" verify; echo "${COMPREPLY[0]}"') == "$id" ]]
+[[ $(fish -c 'complete -C "pgseal verify 2"') == "$id"* ]]
+# zsh completes on a terminal only: what it would add is printed in its stead.
+[[ $(zsh -fc 'autoload -U compinit; compinit -u -D; print $_comps[pgseal]') == _pgseal ]]
+zsh -fc 'autoload -U compinit; compinit -u -D; . /usr/share/zsh/vendor-completions/_pgseal
+  compadd() { print -l ${(P)@[-1]} }; _files() { }; _pgseal_run_ids' | grep -qxF "$id"
+SCRIPT
+}
+
+# removes SUITE CHANGES – the package, and leaves the store
+removes() {
+  in_root "$1" "$2" <<'SCRIPT'
+apt-get purge -qq -y pgseal >/dev/null 2>&1
+left=$(find / -xdev -name '*pgseal*' ! -path '/root/*' ! -path '/opt/*' ! -path '/var/lib/pgseal*' ! -path '/var/cache/*' ! -path '/proc/*')
+[[ -z $left ]] || { echo "left behind: $left"; exit 1; }
+ls /var/lib/pgseal/*.manifest.json >/dev/null
+SCRIPT
+}
+
+# units FOLDER – the service and its timer, as systemd reads them
+units() {
+  local folder=$1/units
+  mkdir "$folder"
+  cp packaging/*.service packaging/*.timer "$folder/"
+  # Where the program is not installed, it lies here.
+  sed -i "s|^ExecStart=/usr/bin/pgseal|ExecStart=$PWD/target/release/pgseal|" "$folder"/*.service
+  systemd-analyze verify --man=no "$folder"/*.service "$folder"/*.timer
+  systemd-analyze security --offline=true --threshold=30 "$folder"/*.service >/dev/null
+}
+
+# static_runs SUITE CHANGES – the program of the archive, with the gpg that is there
+static_runs() {
+  local folder=$2/upper/opt
+  mkdir -p "$folder"
+  tar -xzf target/packages/pgseal-*-static.tar.gz -C "$folder" --strip-components=1
+  in_root --alone "$1" "$2" <<'SCRIPT'
+[[ $(/opt/pgseal --version) == "$(pgseal --version)" ]]
+/opt/pgseal prove-mechanism | tail -n 1
+SCRIPT
+}
