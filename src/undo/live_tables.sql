@@ -147,8 +147,10 @@ SELECT json_build_object(
                   FROM pg_constraint k WHERE k.contypid = z.oid AND k.contype = 'c'))), '[]')
               FROM types d JOIN pg_type z ON z.oid = d.at WHERE d.type = b.type AND z.typtype = 'd')) END
           FROM base b WHERE b.type = a.atttypid),
+        -- in version 13 and 14 a generated column of the table depends likewise on those that it is made of
         'sequence', (
           SELECT r.name FROM pg_depend d JOIN relation r ON r.oid = d.objid
+          JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
           WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
             AND d.refobjid = t.oid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i') LIMIT 1)
         ) ORDER BY a.attnum), '[]')
