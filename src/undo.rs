@@ -17,6 +17,7 @@ pub(crate) mod edge;
 pub(crate) mod failure;
 pub(crate) mod final_rows;
 pub(crate) mod fitness;
+pub(crate) mod key_rows;
 pub(crate) mod later;
 pub(crate) mod live_column;
 pub(crate) mod live_tables;

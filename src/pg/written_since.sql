@@ -39,18 +39,24 @@ WITH RECURSIVE since AS (
   JOIN pg_catalog.pg_class c ON c.oid = part.rel AND c.relkind = 'r'
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 )
-SELECT CASE WHEN stored IS NULL THEN pg_catalog.format(
+-- a count is planned with the expressions of the table's indexes, and a function in one may name what only
+-- the role's own search path finds
+SELECT 'SET LOCAL search_path TO DEFAULT',
+$$SELECT WHERE pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', 'pg_catalog',
+  CASE WHEN pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) ''
+  THEN pg_catalog.current_setting('search_path') END), true) IS NULL$$,
+CASE WHEN stored IS NULL THEN pg_catalog.format(
   'SELECT pg_catalog.json_build_object(''target'', %s, ''there'', %L::boolean, '
   '''rows'', 0, ''written'', 0, ''surely'', 0, ''ended'', ''[]''::json)', found.ord - 1, found.rel IS NOT NULL)
 -- without the lower bound a row that was frozen more than 2^31 ids ago would be one of today's
 ELSE pg_catalog.format(
   'SELECT pg_catalog.json_build_object(''target'', %s, ''there'', true, ''rows'', count(*), '
-  '''written'', count(*) FILTER (WHERE pg_catalog.age(xmin) BETWEEN 0 AND %s), '
-  '''surely'', count(*) FILTER (WHERE pg_catalog.age(xmin) BETWEEN 0 AND %s '
+  '''written'', pg_catalog.count(*) FILTER (WHERE pg_catalog.age(xmin) BETWEEN 0 AND %s), '
+  '''surely'', pg_catalog.count(*) FILTER (WHERE pg_catalog.age(xmin) BETWEEN 0 AND %s '
   'OR xmin::text = ANY (%L::text[])), ''ended'', %s) FROM ONLY %I.%I',
   found.ord - 1, since.first, since.next, since.open,
   CASE WHEN present.doubt THEN pg_catalog.format(
-    '(SELECT coalesce(json_agg(id), ''[]'') FROM (SELECT DISTINCT xmin::text::bigint AS id FROM ONLY %I.%I '
+    '(SELECT coalesce(pg_catalog.json_agg(id), ''[]'') FROM (SELECT DISTINCT xmin::text::bigint AS id FROM ONLY %I.%I '
     'WHERE pg_catalog.age(xmin) BETWEEN 0 AND %s LIMIT %s + 1) AS t)',
     stored.nspname, stored.relname, present.first, :note) ELSE '''[]''::json' END,
   stored.nspname, stored.relname)

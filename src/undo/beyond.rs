@@ -135,7 +135,7 @@ impl<'a> Beyond<'a> {
             let sql = format!(
                 "INSERT INTO {REACHED} SELECT c.tableoid, c.ctid, {at}, 0 FROM {} AS c \
                  WHERE EXISTS (SELECT FROM ({}) AS p WHERE {});\n",
-                edge.key.from.pattern(),
+                edge.key.referring(),
                 first.lost,
                 edge.key.on()
             );
@@ -151,7 +151,7 @@ impl<'a> Beyond<'a> {
                     "INSERT INTO {REACHED} SELECT DISTINCT c.tableoid, c.ctid, {at}, {round} FROM {} AS c JOIN ({}) \
                      ON {} WHERE h.round = {round} - 1 AND NOT EXISTS (SELECT FROM {REACHED} AS o \
                      WHERE o.part = c.tableoid AND o.at = c.ctid AND o.edge = {at});\n",
-                    edge.key.from.pattern(),
+                    edge.key.referring(),
                     edge.parents(),
                     edge.key.on()
                 );

@@ -7,7 +7,7 @@ use crate::process::flow::{Passed, StreamError};
 use crate::undo::loaded_table::LoadedTable;
 use crate::undo::moment::Moment;
 use crate::undo::plan::Request;
-use crate::undo::session::{Session, Step};
+use crate::undo::session::{NO_PATH, Session, Step};
 use serde::Deserialize;
 
 /// A table's rows that are to be undone, and those that are left.
@@ -103,6 +103,7 @@ fn keep_where(session: &mut Session, table: &LoadedTable, condition: &str) -> Pa
     };
     let step = || step(table);
     let read_only = "SAVEPOINT pgseal_where;\nSET TRANSACTION READ ONLY;\n";
+    session.run(step(), NO_PATH)?;
     session.run(step(), read_only)?;
     let sides = [
         ("sealed", "action <> 'added'"),

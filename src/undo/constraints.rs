@@ -8,9 +8,10 @@ use crate::base::names::{TableName, literal, quoted};
 use crate::base::text::counted;
 use crate::process::flow::{Passed, StreamError};
 use crate::undo::final_rows::{ACTION, CHOSEN, restored};
+use crate::undo::live_column::LiveColumn;
 use crate::undo::planned::Planned;
 use crate::undo::refusal::{Reason, Refusal};
-use crate::undo::session::{AS_ANY_WRITE, AS_BEFORE, Session, Step};
+use crate::undo::session::{AS_ANY_WRITE, AS_BEFORE, NO_PATH, Session, Step};
 use serde::Deserialize;
 
 const QUERY: &str = include_str!("constraints.sql");
@@ -51,7 +52,10 @@ struct Broken {
 
 const LEAVE: &str = "Drop it for the undo, or leave these rows as they are with --where.";
 
-/// What is found of one table.
+/// Of rows that come back by an INSERT.
+const INSERTED: &str = "action OPERATOR(pg_catalog.=) 'gone' OR swapped";
+
+/// What is found of one table, once it is known which columns are set.
 pub(crate) fn look(
     session: &mut Session,
     table: &Planned,
@@ -61,7 +65,7 @@ pub(crate) fn look(
     let before = refusals.len();
     let loaded = &table.loaded;
     let rows = format!(
-        "SELECT d.sealed FROM {} AS d WHERE {CHOSEN} AND d.action OPERATOR(pg_catalog.<>) 'added'",
+        "SELECT d.sealed, d.action, d.swapped FROM {} AS d WHERE {CHOSEN} AND d.action OPERATOR(pg_catalog.<>) 'added'",
         loaded.diff()
     );
     ask(session, table, &of_types(table, notes), &rows, refusals)?;
@@ -71,7 +75,9 @@ pub(crate) fn look(
     }
     let step = Step::Names(format!("it read constraints of {}", loaded.table.name));
     let query = QUERY.replace("__ROOT__", &loaded.live.oid.to_string());
-    let all: Vec<Constraint> = session.all(step, &query)?;
+    session.run(step.clone(), NO_PATH)?;
+    let all: Vec<Constraint> = session.all(step.clone(), &query)?;
+    session.run(step, AS_BEFORE)?;
     let (bounds, all): (Vec<_>, Vec<_>) = all
         .into_iter()
         .partition(|constraint| constraint.kind == Kind::Partition);
@@ -82,12 +88,13 @@ pub(crate) fn look(
             one.table
         )
     }));
+    let new: Vec<&LiveColumn> = loaded.new_columns().collect();
     let all = all.iter().filter(|constraint| !constraint.opaque);
     let all: Vec<Broken> = all
-        .filter_map(|constraint| constraint.broken(table))
+        .filter_map(|constraint| constraint.broken(table, &new))
         .collect();
     ask(session, table, &all, &restored(loaded, "true"), refusals)?;
-    let bounds = bounds.iter().filter_map(|bound| bound.broken(table));
+    let bounds = bounds.iter().filter_map(|bound| bound.broken(table, &new));
     let bounds: Vec<Broken> = bounds.collect();
     ask(
         session,
@@ -124,9 +131,15 @@ fn of_types(table: &Planned, notes: &mut Vec<String>) -> Vec<Broken> {
             continue;
         };
         let value = format!("(sealed).{name}");
+        // A value that no UPDATE sets stays, even where its type has come to take none like it.
+        let set = table.set.contains(&column.live.name);
         let mut broken = |condition: String, by: &str, text: String| {
             found.push(Broken {
-                condition,
+                condition: if set {
+                    condition
+                } else {
+                    format!("({INSERTED}) AND {condition}")
+                },
                 by: Some(by.into()),
                 reason: Reason::Constraint,
                 text,
@@ -170,35 +183,39 @@ fn of_types(table: &Planned, notes: &mut Vec<String>) -> Vec<Broken> {
 }
 
 impl Constraint {
-    /// None where it is about a new column, of which the backup has no value.
-    fn broken(&self, table: &Planned) -> Option<Broken> {
+    /// None where it is about a new column of the table, of which the backup has no value.
+    /// `new`: all of those.
+    fn broken(&self, table: &Planned, new: &[&LiveColumn]) -> Option<Broken> {
         let loaded = &table.loaded;
-        let new = |name: &String| {
-            let mut columns = loaded.new_columns();
-            columns.any(|column| column.name == *name)
-        };
-        let only_new = self.kind == Kind::NotNull && self.columns.iter().any(new);
-        if only_new {
+        let is_new = |name: &String| new.iter().any(|column| column.name == *name);
+        // `fitness` refuses the table, and here a partition.
+        let only_new = self.kind == Kind::NotNull && self.columns.iter().any(is_new);
+        if only_new && self.takes.is_none() {
             return None;
         }
         // What a default or a sequence gives a row that is inserted is not known.
-        let given = loaded.new_columns();
-        let mut given = given.filter(|column| column.default || column.identity.is_some());
+        let given = new.iter().any(|column| column.given());
         let computed = |name: &String| {
             let mut columns = loaded.live.columns.iter();
             columns.any(|column| column.generated && column.name == *name)
         };
-        let unknown =
-            given.next().is_some() && self.columns.iter().any(|name| new(name) || computed(name));
-        let mut condition = format!("(({}) IS FALSE", self.test);
-        if let Some(takes) = &self.takes {
-            condition += &format!(" AND ({takes}) IS NOT FALSE");
-        }
+        let mut columns = self.columns.iter();
+        let unknown = given && columns.any(|name| is_new(name) || computed(name));
+        // No other row is looked at: the test may end in an error for it.
+        let mut which = Vec::new();
         if unknown {
             let action = loaded.free(ACTION);
-            condition += &format!(" AND {action} OPERATOR(pg_catalog.<>) 'gone'");
+            which.push(format!("{action} OPERATOR(pg_catalog.<>) 'gone'"));
         }
-        condition.push(')');
+        which.extend(
+            self.takes
+                .iter()
+                .map(|takes| format!("({takes}) IS NOT FALSE")),
+        );
+        let mut condition = format!("({}) IS FALSE", self.test);
+        if !which.is_empty() {
+            condition = format!("CASE WHEN {} THEN {condition} END", which.join(" AND "));
+        }
         let by = self.by.as_deref().unwrap_or_default();
         let of = match &self.takes {
             None => String::new(),

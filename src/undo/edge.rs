@@ -54,7 +54,7 @@ impl Edge<'_> {
         let after: Vec<String> = self.after.iter().map(ToString::to_string).collect();
         format!(
             "{} AS p JOIN {REACHED} AS h ON h.part = p.tableoid AND h.at = p.ctid AND h.edge IN ({})",
-            self.key.to.pattern(),
+            self.key.referenced(),
             after.join(", ")
         )
     }
@@ -70,7 +70,7 @@ pub(crate) fn held(edges: &[Edge<'_>], edge: &Edge<'_>) -> String {
     format!(
         "SELECT pg_catalog.count(*) FROM {} AS c WHERE EXISTS (SELECT FROM {} WHERE {}) \
          AND NOT EXISTS (SELECT FROM {REACHED} AS o WHERE {})",
-        edge.key.from.pattern(),
+        edge.key.referring(),
         edge.parents(),
         edge.key.on(),
         of(&deleting.join(", "))

@@ -58,7 +58,7 @@ pub(crate) fn of<C>(
                 Some(why) => format!("the server does not take rows of the backup{at}: {why}"),
                 None => format!("psql ended with {}{at}", psql.end),
             };
-            Error::new(Code::StageFailed, what).hint(hint(&psql.end, &report.said))
+            Error::new(Code::StageFailed, what).hint(hint(&psql.end, &report.said, step.as_ref()))
         }
     };
     // The backup before an undo has stages of its own.
@@ -102,14 +102,19 @@ fn during(step: &str) -> String {
     }
 }
 
-fn hint(end: &ExitKind, said: &[String]) -> &'static str {
+fn hint(end: &ExitKind, said: &[String], step: Option<&Step>) -> &'static str {
     let says = |words: &[&str]| {
         let mut words = words.iter();
         words.any(|word| said.iter().any(|line| line.contains(word)))
     };
+    let during = |begin: &str| matches!(step, Some(Step::Rows(what)) if what.starts_with(begin));
     // psql's status where its connection broke.
     if *end == ExitKind::Code(2) {
         "The connection was lost: see the server's log, then try again."
+    } else if during("it loaded") && says(&["42P01", "42883", "42704", "22P02", "ERROR 23"]) {
+        "A value of the backup is none of its column's type any more: it names an object that is gone (regclass), or its composite type, or a domain in that, was changed. Bring back the object or the type."
+    } else if during("it wrote") && says(&["ERROR 55000"]) {
+        "A table that is published needs a replica identity for UPDATE and DELETE: ALTER TABLE … REPLICA IDENTITY."
     } else if says(&["ERROR 23"]) {
         "The constraint is newer than the backup, or a trigger or a key's action is in its way: see pgseal diff. Drop it for the undo, or leave these rows as they are with --where, or the table with --table."
     } else if says(&["25006"]) {

@@ -92,8 +92,7 @@ pub(crate) fn of_rows(table: &Planned, session: &LiveSession, triggers: Triggers
         });
     }
     let required = table.loaded.new_columns();
-    let required =
-        required.filter(|column| column.not_null && !column.default && column.identity.is_none());
+    let required = required.filter(|column| column.required());
     let required: Vec<String> = required.map(|column| column.quoted()).collect();
     if chosen.gone > 0 && !required.is_empty() {
         found.push(Refusal {

@@ -18,7 +18,7 @@ pub(crate) struct LiveColumn {
     #[serde(rename = "type")]
     pub type_name: String,
     pub not_null: bool,
-    /// It has a DEFAULT; an identity and a generated column have none.
+    /// It or its type has a DEFAULT; an identity and a generated column have none.
     pub default: bool,
     pub identity: Option<Identity>,
     /// GENERATED ALWAYS AS … STORED: pg_dump writes no values of it.
@@ -72,6 +72,18 @@ pub(crate) struct DomainCheck {
 impl LiveColumn {
     pub(crate) fn quoted(&self) -> String {
         quoted(&self.name)
+    }
+
+    /// An INSERT must give it a value: it, or the domain that is its type, is NOT NULL, and nothing gives one.
+    pub(crate) fn required(&self) -> bool {
+        let mut domains = self.loose.iter().flat_map(|loose| &loose.domains);
+        let not_null = self.not_null || domains.any(|domain| domain.not_null && !domain.of_element);
+        not_null && !self.given()
+    }
+
+    /// An INSERT that leaves it out gives it a value.
+    pub(crate) fn given(&self) -> bool {
+        self.default || self.identity.is_some()
     }
 
     /// A value that was loaded, in the column's type as far as it is not taken on assignment. A label

@@ -64,6 +64,8 @@ pub(crate) struct LiveTable {
     pub foreign_keys: Vec<ForeignKey>,
     /// All partitions below it, at any depth.
     pub partitions: Vec<TableName>,
+    /// The tables of which it is a partition itself, at any depth.
+    pub partition_of: Vec<TableName>,
     /// Columns by which a row belongs to a partition, at any depth; none of an expression's.
     pub partition_columns: Vec<Option<String>>,
     /// Inheritance children, which are compared by themselves.
@@ -165,9 +167,17 @@ pub(crate) struct ForeignKey {
     pub name: String,
     pub from: TableName,
     pub from_oid: u32,
+    /// Of a partition: an expression over bare names of columns.
+    pub from_part: Option<String>,
+    /// Its inheritance children are none of the key's.
+    pub from_only: bool,
     pub from_columns: Vec<String>,
     pub to: TableName,
     pub to_oid: u32,
+    pub to_part: Option<String>,
+    pub to_only: bool,
+    /// A partition's copy of its parent's key: what refers to the parent need not refer to it.
+    pub to_copied: bool,
     /// Oids of it, its partitions and what it is a partition of.
     pub to_family: Vec<u32>,
     pub to_columns: Vec<String>,

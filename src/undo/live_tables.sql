@@ -37,13 +37,20 @@ WITH RECURSIVE named AS MATERIALIZED (
     UNION SELECT confrelid FROM pg_constraint WHERE contype = 'f' AND conrelid IN (SELECT oid FROM tree))
   AND attnum > 0 GROUP BY attrelid
 ), keys AS (
-  -- those of partitions are told once, by the table that declares them
-  SELECT k.conrelid, k.confrelid, k.conname, json_build_object(
+  -- those of partitions are told once, by the table that declares them; where that is not undone as a
+  -- whole, by the partition
+  SELECT k.conrelid, k.confrelid, k.conparentid, k.conname, json_build_object(
     'name', k.conname,
     'from', f.name, 'from_oid', k.conrelid::bigint,
+    'from_part', pg_get_partition_constraintdef(k.conrelid),
+    'from_only', (SELECT c.relkind <> 'p' FROM pg_class c WHERE c.oid = k.conrelid),
     'from_columns', (SELECT json_agg(a.names[array_position(a.numbers, u.n)] ORDER BY u.ord)
       FROM attributes a, unnest(k.conkey) WITH ORDINALITY AS u(n, ord) WHERE a.oid = k.conrelid),
     'to', r.name, 'to_oid', k.confrelid::bigint,
+    'to_part', pg_get_partition_constraintdef(k.confrelid),
+    'to_only', (SELECT c.relkind <> 'p' FROM pg_class c WHERE c.oid = k.confrelid),
+    'to_copied', EXISTS (
+      SELECT FROM pg_constraint u WHERE u.oid = k.conparentid AND u.confrelid <> k.confrelid),
     'to_columns', (SELECT json_agg(a.names[array_position(a.numbers, u.n)] ORDER BY u.ord)
       FROM attributes a, unnest(k.confkey) WITH ORDINALITY AS u(n, ord) WHERE a.oid = k.confrelid),
     'equals', (SELECT json_agg(format('OPERATOR(%I.%s)', n.nspname, p.oprname) ORDER BY u.ord)
@@ -69,7 +76,8 @@ WITH RECURSIVE named AS MATERIALIZED (
         SELECT k.confrelid AS oid UNION ALL SELECT relid FROM pg_partition_tree(k.confrelid)
         UNION ALL SELECT relid FROM pg_partition_ancestors(k.confrelid)) AS o)) AS key
   FROM pg_constraint k JOIN relation f ON f.oid = k.conrelid JOIN relation r ON r.oid = k.confrelid
-  WHERE k.contype = 'f' AND k.conparentid = 0
+  WHERE k.contype = 'f'
+    AND (k.conparentid = 0 OR k.conrelid IN (SELECT oid FROM tree) OR k.confrelid IN (SELECT oid FROM tree))
     -- which version 17 has not; one that nobody enforces stands against no row
     AND coalesce((to_jsonb(k)->>'conenforced')::boolean, true)
     AND (k.conrelid IN (SELECT oid FROM tree) OR k.confrelid IN (SELECT oid FROM reached))
@@ -118,7 +126,9 @@ SELECT json_build_object(
         'spelled', encode(convert_to(a.attname, :'encoding'), 'hex'),
         'type', format_type(a.atttypid, a.atttypmod),
         'not_null', a.attnotnull,
-        'default', a.atthasdef AND a.attgenerated = '',
+        -- a domain may have one
+        'default', a.attgenerated = '' AND (a.atthasdef
+          OR (SELECT y.typdefault IS NOT NULL FROM pg_type y WHERE y.oid = a.atttypid)),
         'identity', CASE a.attidentity WHEN 'a' THEN 'always' WHEN 'd' THEN 'by_default' END,
         'generated', a.attgenerated <> '',
         'generation', CASE WHEN a.attgenerated <> '' THEN (
@@ -147,8 +157,10 @@ SELECT json_build_object(
                   FROM pg_constraint k WHERE k.contypid = z.oid AND k.contype = 'c'))), '[]')
               FROM types d JOIN pg_type z ON z.oid = d.at WHERE d.type = b.type AND z.typtype = 'd')) END
           FROM base b WHERE b.type = a.atttypid),
+        -- in version 13 and 14 a generated column of the table depends likewise on those that it is made of
         'sequence', (
           SELECT r.name FROM pg_depend d JOIN relation r ON r.oid = d.objid
+          JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
           WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
             AND d.refobjid = t.oid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i') LIMIT 1)
         ) ORDER BY a.attnum), '[]')
@@ -221,11 +233,17 @@ SELECT json_build_object(
       WHERE NOT g.tgisinternal OR (g.tgconstraint = 0 AND (to_jsonb(g)->>'tgparentid')::bigint <> 0)),
     'foreign_keys', (
       SELECT coalesce(json_agg(k.key ORDER BY k.conrelid, k.conname), '[]') FROM keys k
-      WHERE k.conrelid IN (SELECT m.oid FROM tree m WHERE m.root = t.oid)
-        OR k.confrelid IN (SELECT m.oid FROM tree m WHERE m.root = t.oid)),
+      WHERE (k.conrelid IN (SELECT m.oid FROM tree m WHERE m.root = t.oid)
+          OR k.confrelid IN (SELECT m.oid FROM tree m WHERE m.root = t.oid))
+        AND NOT EXISTS (SELECT FROM pg_constraint u JOIN tree m ON m.oid IN (u.conrelid, u.confrelid)
+          WHERE u.oid = k.conparentid AND m.root = t.oid)),
     'partitions', (
       SELECT coalesce(json_agg(r.name ORDER BY m.oid), '[]') FROM tree m JOIN relation r ON r.oid = m.oid
       WHERE m.root = t.oid AND m.oid <> t.oid),
+    -- of which it is a partition itself, at any depth
+    'partition_of', (
+      SELECT coalesce(json_agg(r.name), '[]') FROM pg_partition_ancestors(t.oid) a JOIN relation r ON r.oid = a.relid
+      WHERE a.relid <> t.oid),
     -- by which rows are told apart, at any depth; an expression has no name
     'partition_columns', (
       SELECT coalesce(json_agg(DISTINCT a.attname), '[]')
@@ -240,5 +258,5 @@ SELECT json_build_object(
     ) ORDER BY t.ord), '[]') FROM named t),
   'beyond', (
     SELECT coalesce(json_agg(k.key ORDER BY k.conrelid, k.conname), '[]') FROM keys k
-    WHERE k.confrelid NOT IN (SELECT oid FROM tree) AND k.confrelid IN (SELECT oid FROM reached))
+    WHERE k.conparentid = 0 AND k.confrelid NOT IN (SELECT oid FROM tree) AND k.confrelid IN (SELECT oid FROM reached))
 );

@@ -1,6 +1,6 @@
 //! Rows that refer to a key that goes: what becomes of them, and whether that may be.
 
-use crate::base::names::quoted;
+use crate::base::names::{TableName, quoted};
 use crate::base::text::counted;
 use crate::undo::live_tables::{ForeignKey, ForeignKeyAction};
 use crate::undo::planned::Cascade;
@@ -120,7 +120,23 @@ pub(crate) fn not_looked_at(key: &ForeignKey) -> String {
     format!("not looked at: {name}, for this role may not read {from} or {to}")
 }
 
+/// Behind FROM: inheritance children have nothing to do with a key.
+fn only(table: &TableName, only: bool) -> String {
+    let word = if only { "ONLY " } else { "" };
+    format!("{word}{}", table.pattern())
+}
+
 impl ForeignKey {
+    /// The referring table, behind FROM.
+    pub(crate) fn referring(&self) -> String {
+        only(&self.from, self.from_only)
+    }
+
+    /// The referenced table, behind FROM.
+    pub(crate) fn referenced(&self) -> String {
+        only(&self.to, self.to_only)
+    }
+
     /// `p` of the referenced table meets `c` of the referring one.
     pub(crate) fn on(&self) -> String {
         let columns = self.to_columns.iter().zip(&self.from_columns);

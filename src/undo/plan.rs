@@ -166,7 +166,6 @@ fn look(
     if table.chosen.changed + table.chosen.gone == 0 {
         return Ok(());
     }
-    constraints::look(session, table, refusals, notes)?;
     uniques::look(session, table, refusals)?;
     analyze(session, &table.loaded)?;
     table.chosen = choose::count(session, &table.loaded, request)?;
@@ -182,7 +181,7 @@ fn look(
     let differ: Vec<String> = session.all(step, &query)?;
     table.set = statement::can_be_set(&table.loaded);
     table.set.retain(|name| differ.contains(name));
-    Ok(())
+    constraints::look(session, table, refusals, notes)
 }
 
 fn too_many(tables: &[Planned], most: Option<u64>, refusals: &mut Vec<Refusal>) {

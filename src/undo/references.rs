@@ -1,11 +1,11 @@
 //! Foreign keys, looked at before the server would: they are judged when the one statement ends, so
 //! what counts is the rows that there will be then.
 
-use crate::base::names::{TableName, literal, quoted};
+use crate::base::names::TableName;
 use crate::base::text::counted;
 use crate::process::flow::{Passed, StreamError};
 use crate::undo::beyond::{Beyond, First};
-use crate::undo::final_rows::{CHOSEN, all, meets, restored};
+use crate::undo::key_rows::Reference;
 use crate::undo::live_tables::{ForeignKey, ForeignKeyAction};
 use crate::undo::lost_keys::{Children, EVENTS, Event, Judged, LostKeys, not_looked_at, unread};
 use crate::undo::plan::Request;
@@ -43,13 +43,6 @@ fn may_act(key: &ForeignKey, to: &Planned) -> bool {
     chosen.deletes() > 0 && acts(key.on_delete) || chosen.updates() > 0 && acts(key.on_update)
 }
 
-/// A key, and which of its two tables are undone.
-struct Reference<'a> {
-    key: &'a ForeignKey,
-    from: Option<&'a Planned>,
-    to: Option<&'a Planned>,
-}
-
 pub(crate) fn look(
     session: &mut Session,
     tables: &[Planned],
@@ -78,6 +71,7 @@ pub(crate) fn look(
             key,
             from: holds(&key.from),
             to: holds(&key.to),
+            tables,
         };
         if !key.readable && !allow_cascade && reference.to.is_some_and(|to| may_act(key, to)) {
             found.refusals.push(unread(key));
@@ -100,53 +94,6 @@ impl<'a> Reference<'a> {
             "it looked at the foreign key {} of {}",
             self.key.name, self.key.from
         ))
-    }
-
-    /// The referring rows as they will be.
-    fn children(&self) -> String {
-        match self.from {
-            Some(table) => all(&table.loaded, &self.key.from_columns),
-            None => outside(&self.key.from, &self.key.from_columns),
-        }
-    }
-
-    /// The referenced rows as they will be.
-    fn parents(&self) -> String {
-        match self.to {
-            Some(table) => all(&table.loaded, &self.key.to_columns),
-            None => outside(&self.key.to, &self.key.to_columns),
-        }
-    }
-
-    /// Keys that rows of the referenced table have now and will not have.
-    fn gone_keys(&self, table: &Planned, event: Event) -> String {
-        let loaded = &table.loaded;
-        let names = self
-            .key
-            .to_columns
-            .iter()
-            .map(|name| format!("l.{}", quoted(name)));
-        let names: Vec<String> = names.collect();
-        let which = match event {
-            Event::Deleted => "d.action = 'added'".to_string(),
-            Event::Swapped => "d.swapped".to_string(),
-            Event::Updated => format!(
-                "d.action = 'changed' AND NOT d.swapped AND d.columns && {}",
-                list(&self.key.to_columns)
-            ),
-        };
-        let part = if loaded.live.name == self.key.to {
-            String::new()
-        } else {
-            format!(" AND l.tableoid = {}", self.key.to_oid)
-        };
-        format!(
-            "SELECT {} FROM {} AS d JOIN {} AS l ON {} WHERE {CHOSEN} AND {which}{part}",
-            names.join(", "),
-            loaded.diff(),
-            loaded.live.from(),
-            meets(loaded)
-        )
     }
 
     /// Rows that refer to what goes.
@@ -217,23 +164,12 @@ impl<'a> Reference<'a> {
     /// Rows that come back and refer to what is not there.
     fn missing(&self, session: &mut Session, found: &mut Found) -> Passed {
         let Some(from) = self.from else { return Ok(()) };
-        if from.chosen.changed + from.chosen.gone == 0 {
+        if self.key.to_copied || from.chosen.changed + from.chosen.gone == 0 {
             return Ok(());
         }
-        let which = format!(
-            "(d.action = 'gone' OR d.swapped OR d.columns && {})",
-            list(&self.key.from_columns)
-        );
-        let whole = self
-            .key
-            .from_columns
-            .iter()
-            .map(|name| format!("c.{} IS NOT NULL", quoted(name)));
-        let whole: Vec<String> = whole.collect();
         let query = format!(
-            "SELECT pg_catalog.count(*) FROM ({}) AS c WHERE {} AND NOT EXISTS (SELECT FROM ({}) AS p WHERE {})",
-            restored(&from.loaded, &which),
-            whole.join(" AND "),
+            "SELECT pg_catalog.count(*) FROM {} AND NOT EXISTS (SELECT FROM ({}) AS p WHERE {})",
+            self.back(from),
             self.parents(),
             self.key.on()
         );
@@ -262,15 +198,4 @@ impl<'a> Reference<'a> {
         }
         Ok(())
     }
-}
-
-/// Of a table that is not undone. Rows of inheritance children are among them, and count.
-fn outside(table: &TableName, columns: &[String]) -> String {
-    let names: Vec<String> = columns.iter().map(|name| quoted(name)).collect();
-    format!("SELECT {} FROM {}", names.join(", "), table.pattern())
-}
-
-fn list(names: &[String]) -> String {
-    let names: Vec<String> = names.iter().map(|name| literal(name)).collect();
-    format!("ARRAY[{}]::pg_catalog.text[]", names.join(", "))
 }

@@ -92,9 +92,9 @@ fn question(table: &LoadedTable, sequence: &TableName, column: &str) -> String {
     let oid = format!("{}::pg_catalog.regclass", literal(&sequence.pattern()));
     format!(
         "SELECT pg_catalog.json_build_object('next', s.next::pg_catalog.text, 'last', v.last::pg_catalog.text, \
-         'behind', NOT s.known OR CASE WHEN s.up THEN s.next <= v.last ELSE s.next >= v.last END, \
+         'behind', NOT s.known OR CASE WHEN s.up THEN s.next OPERATOR(pg_catalog.<=) v.last ELSE s.next OPERATOR(pg_catalog.>=) v.last END, \
          'may', CASE WHEN NOT s.known THEN 'not_read' WHEN NOT s.writes THEN 'not_write' \
-         WHEN v.last BETWEEN s.least AND s.most THEN 'raise' ELSE 'not_reach' END)\n\
+         WHEN v.last OPERATOR(pg_catalog.>=) s.least AND v.last OPERATOR(pg_catalog.<=) s.most THEN 'raise' ELSE 'not_reach' END)\n\
          FROM (SELECT q.seqincrement > 0 AS up, CASE WHEN has.known THEN coalesce(\
          pg_catalog.pg_sequence_last_value(q.seqrelid) + q.seqincrement, q.seqstart) END AS next, has.known, \
          pg_catalog.has_sequence_privilege(q.seqrelid, 'UPDATE') AS writes, q.seqmin AS least, q.seqmax AS most \

@@ -63,11 +63,25 @@ impl Mode {
     }
 }
 
+/// The catalog, and then what the role's search path is otherwise: to plan a query of a live table the
+/// server looks at its indexes' expressions, and a function in one may name what only that path finds.
+macro_rules! path {
+    () => {
+        "SET LOCAL search_path TO DEFAULT;\n\
+         SELECT WHERE pg_catalog.set_config('search_path', pg_catalog.concat_ws(', ', 'pg_catalog', \
+         CASE WHEN pg_catalog.current_setting('search_path') OPERATOR(pg_catalog.<>) '' \
+         THEN pg_catalog.current_setting('search_path') END), true) IS NULL;\n"
+    };
+}
+
+/// No search path: for what is given or asked by bare names.
+pub(crate) const NO_PATH: &str = "SET LOCAL search_path = '';\n";
+
 /// What belongs to the tables, triggers and constraints, finds what it names, as for any other write of
 /// this role.
 pub(crate) const AS_ANY_WRITE: &str =
     "SET LOCAL search_path TO DEFAULT;\nSET LOCAL row_security TO DEFAULT;\n";
-pub(crate) const AS_BEFORE: &str = "SET LOCAL search_path = '';\nSET LOCAL row_security = off;\n";
+pub(crate) const AS_BEFORE: &str = concat!("SET LOCAL row_security = off;\n", path!());
 
 /// Our end of the session. Dropped, psql ends, and an open transaction is rolled back.
 pub(crate) struct Session {
@@ -102,7 +116,7 @@ impl SessionStart {
             lines: 0,
             steps: self.steps,
             token: self.token,
-            pinned: self.pinned.set,
+            pinned: self.pinned.set + path!(),
             lock_wait: self.lock_wait,
             answers: self.answers,
         };

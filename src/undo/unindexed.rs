@@ -37,7 +37,7 @@ fn looked_for(table: &Planned, key: &ForeignKey) -> u64 {
 fn pages(session: &mut Session, key: &ForeignKey) -> Result<u64, StreamError> {
     let step = Step::Names(format!("it asked for the size of {}", key.from));
     let query = format!(
-        "SELECT (pg_catalog.pg_relation_size({0}) + coalesce((SELECT pg_catalog.sum(pg_catalog.pg_relation_size(relid)) \
+        "SELECT (pg_catalog.pg_relation_size({0}) OPERATOR(pg_catalog.+) coalesce((SELECT pg_catalog.sum(pg_catalog.pg_relation_size(relid)) \
          FROM pg_catalog.pg_partition_tree({0}) WHERE relid <> {0}), 0))::pg_catalog.int8 \
          / pg_catalog.current_setting('block_size')::pg_catalog.int8",
         key.from_oid

@@ -100,7 +100,7 @@ fn identities(session: &mut Session, table: &LoadedTable) -> Passed {
     }
     let sql = format!(
         "UPDATE {} AS d SET swapped = true WHERE {CHOSEN} AND d.action = 'changed' \
-         AND d.columns && ARRAY[{}]::pg_catalog.text[];\n",
+         AND d.columns OPERATOR(pg_catalog.&&) ARRAY[{}]::pg_catalog.text[];\n",
         table.diff(),
         names.join(", ")
     );
@@ -145,13 +145,22 @@ impl Values<'_> {
             }
         };
         let of_index = unique.predicate.as_deref();
+        // What a DEFAULT gives a new column is not known.
+        let mut given = table.new_columns().filter(|column| column.given());
+        let given = given.any(|new| {
+            unique
+                .columns
+                .iter()
+                .any(|column| column.number == new.number)
+        });
+        let known = given.then(|| format!("{} OPERATOR(pg_catalog.<>) 'gone'", table.free(ACTION)));
         Values {
             table,
             unique,
             values: values.join(", "),
             equal: equal.join(" AND "),
             all: rows(&[of_index]),
-            back: rows(&[of_index, takes]),
+            back: rows(&[takes, of_index, known.as_deref()]),
         }
     }
 

@@ -16,6 +16,10 @@ use crate::support::Ran;
 /// What differs from run to run and from host to host, and the word that stands for it.
 const FILTERS: &[(&str, &str)] = &[
     (r"(?m)^pgseal \d[\d.]*$", "pgseal [VERSION]"),
+    (
+        r#""pgseal_version": "[\d.]+""#,
+        r#""pgseal_version": "[VERSION]""#,
+    ),
     (r"/tmp/pgs-it-\w+", "[DIR]"),
     (r"\[DIR\]/tmp/pgs-gpg-\w+", "[HOME]"),
     (r"/[\w./-]*/scripts/backup_runner\.py", "[BACKUP_RUNNER]"),

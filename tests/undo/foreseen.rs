@@ -178,3 +178,40 @@ fn a_row_does_not_drive_a_terminal() {
     test.sql(&sql);
     assert_eq!(content(&test.db), before);
 }
+
+/// No refusal where the server takes the rows: a default is given, a function finds its table by the
+/// role's path, and each kind of partition has its rows.
+#[test]
+fn what_holds_for_the_rows_is_no_reason() {
+    let test = Test::of(
+        "CREATE TABLE a (id int PRIMARY KEY, t text, u int UNIQUE); INSERT INTO a SELECT g, 'x', g FROM generate_series(1, 9) g;
+         CREATE TABLE h (id int PRIMARY KEY, t text) PARTITION BY HASH (id);
+         CREATE TABLE h_0 PARTITION OF h FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+         CREATE TABLE h_1 PARTITION OF h FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+         INSERT INTO h SELECT g, 'x' FROM generate_series(1, 9) g;
+         CREATE TABLE l (id int NOT NULL, day date, t text, UNIQUE (id, t, day)) PARTITION BY LIST (t);
+         CREATE TABLE l_a PARTITION OF l FOR VALUES IN ('a', 'x') PARTITION BY RANGE (day);
+         CREATE TABLE l_a_1 PARTITION OF l_a FOR VALUES FROM (MINVALUE) TO ('2026-01-01');
+         CREATE TABLE l_a_2 PARTITION OF l_a DEFAULT; CREATE TABLE l_b PARTITION OF l DEFAULT;
+         ALTER TABLE l ALTER t SET NOT NULL, ALTER day SET NOT NULL;
+         INSERT INTO l SELECT g, '2025-12-28'::date + g, 'x' FROM generate_series(1, 9) g",
+    );
+    let tables = ["public.a", "public.h", "public.l"];
+    backup_kept(&test, &tables);
+    test.sql(
+        "CREATE TABLE limits (most int); INSERT INTO limits VALUES (5);
+         CREATE FUNCTION fits(t text) RETURNS bool STABLE LANGUAGE plpgsql AS $$BEGIN RETURN (SELECT length(t) < most FROM limits); END$$;
+         ALTER TABLE a ADD n int NOT NULL DEFAULT 5, ADD CHECK (n > 0), ADD g int GENERATED ALWAYS AS (n + 1) STORED,
+           ADD CHECK (g IS NOT NULL), ADD CHECK (fits(t)), ADD CHECK (t <> 'y') NOT VALID;
+         UPDATE a SET t = 'z', u = 100 + u WHERE id < 5; DELETE FROM a WHERE id > 7;
+         UPDATE h SET id = id + 20 WHERE id < 4; UPDATE h SET t = 'bad' WHERE id > 6; DELETE FROM h WHERE id = 5;
+         UPDATE l SET t = 'other' WHERE id < 3; UPDATE l SET day = day + 20 WHERE id = 3; DELETE FROM l WHERE id > 7",
+    );
+    apply(&test).run().exits(0);
+    let rows = "SELECT string_agg(id || t, ' ' ORDER BY id) FROM";
+    let want = "1x 2x 3x 4x 5x 6x 7x 8x 9x";
+    for table in tables {
+        assert_eq!(test.sql(&format!("{rows} {table}")), want);
+    }
+    assert_eq!(test.sql("SELECT DISTINCT g FROM a"), "6");
+}

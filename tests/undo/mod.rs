@@ -21,6 +21,7 @@ mod random;
 mod reasons;
 mod refused;
 mod rights;
+mod schemas;
 mod stopped;
 mod structure;
 mod unfit;
