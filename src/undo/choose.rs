@@ -168,6 +168,10 @@ pub(crate) fn count(
         chosen(
             "older",
             &match &request.backup {
+                // Rows of another relation may well be older: there, doubt counts.
+                Some(backup) if table.has_new_relations() => {
+                    format!("action = 'added' AND NOT {}", backup.precedes("xmin_live"))
+                }
                 Some(backup) => format!(
                     "action = 'added' AND NOT {}",
                     backup.may_precede("xmin_live")

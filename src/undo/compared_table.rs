@@ -14,7 +14,9 @@ pub(crate) struct ComparedTable {
     pub target: String,
     /// At the time of the backup.
     pub oid: u32,
-    /// The relations that stored its rows: itself, or its partitions.
+    /// All that the backup has of it: itself, its partitions at any depth.
+    pub relations: Vec<TableName>,
+    /// Of these, which stored its rows.
     pub stored: Vec<TableName>,
     /// As the manifest counts them.
     pub rows: u64,
@@ -43,11 +45,13 @@ pub(crate) fn compared_tables(
                 name,
                 target: whole.target.clone(),
                 oid: whole.oid,
+                relations: Vec::new(),
                 stored: Vec::new(),
                 rows: 0,
             });
             tables.len() - 1
         });
+        tables[at].relations.push(table.table());
         if table.stores_rows() {
             tables[at].stored.push(table.table());
             tables[at].rows = tables[at].rows.saturating_add(table.rows);

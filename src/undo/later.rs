@@ -52,8 +52,8 @@ pub(crate) fn attached(table: &Planned) -> Option<Refusal> {
         by: None,
         rows: Some(rows),
         text: format!(
-            "{} would be deleted, which were written before the backup and were in no table of it: a \
-             partition was attached since, or another table has its name",
+            "{} would be deleted, which were written before the backup, by all that its mark tells, and were \
+             in no table of it: a partition was attached since, or another table has its name",
             counted(rows, "row")
         ),
         hint: Some(

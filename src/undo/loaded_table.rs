@@ -104,6 +104,12 @@ impl LoadedTable {
         format!("pg_temp.pgseal_sealed_{}", self.number)
     }
 
+    /// Some of its rows may be of a relation that the backup does not have.
+    pub(crate) fn has_new_relations(&self) -> bool {
+        let is_new = |name| !self.table.relations.contains(name);
+        self.live.oid != self.table.oid || self.live.partitions.iter().any(is_new)
+    }
+
     /// A name that neither the table nor a column of it has.
     pub(crate) fn free(&self, name: &str) -> String {
         let taken = |name: &str| {

@@ -162,7 +162,7 @@ fn processes_and_threads() {
     owned(&world.test.dir, first);
     owned(&world.bench.place.dir, first + 1);
     world.test.mode(&world.test.dir, 0o755);
-    each((1..24).chain([40, 60]), |most| {
+    each((1..24).chain([40, 60, 100]), |most| {
         let wrapper = |user: u32| {
             [
                 "prlimit".into(),

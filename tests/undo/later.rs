@@ -1,6 +1,6 @@
 //! Rows that were written after COMMAND of guard had ended: they are told apart by the second mark.
 
-use super::{undo, undo_of};
+use super::{backup_kept, undo, undo_of};
 use crate::support::{Session, Test, each};
 
 const COMMAND: &str = r#"psql -Xqc "UPDATE a SET t = 'bad' WHERE id <= 5; INSERT INTO a VALUES (50, 'bad'); DELETE FROM a WHERE id = 9""#;
@@ -64,6 +64,26 @@ fn an_older_transaction_leaves_nothing_in_doubt() {
         rows(&test),
         "1x 2later 3x 4x 5x 6x 7x 8x 9x 10x 70open 71open"
     );
+}
+
+/// A transaction is open that is older than the rows of a partition to be: that they are older than the backup is
+/// then not sure, and they stay.
+#[test]
+fn a_partition_that_was_attached_is_seen_beside_an_older_transaction() {
+    let test = Test::of(
+        "CREATE TABLE a (id int, part int, PRIMARY KEY (id, part)) PARTITION BY LIST (part);
+        CREATE TABLE a_1 PARTITION OF a FOR VALUES IN (1); INSERT INTO a VALUES (1, 1);
+        CREATE TABLE a_9 (LIKE a INCLUDING ALL)",
+    );
+    let mut elsewhere = Session::open("postgres");
+    elsewhere.sql("BEGIN; SELECT pg_current_xact_id()");
+    test.sql("INSERT INTO a_9 VALUES (90, 9), (91, 9)");
+    backup_kept(&test, &["public.a"]);
+    drop(elsewhere);
+    test.sql("ALTER TABLE a ATTACH PARTITION a_9 FOR VALUES IN (9); INSERT INTO a VALUES (92, 9), (2, 1)");
+    let plan = undo(&test).arg("--json").run().exits(1).json();
+    assert_eq!(plan["refusals"][0]["reason"], "attached");
+    assert_eq!(plan["refusals"][0]["rows"], 2);
 }
 
 fn rows(test: &Test) -> String {
