@@ -70,6 +70,15 @@ need() {
   done
 }
 
+# debian_archive LABEL – where this host's apt-get has Debian, or Debian-Security, from
+debian_archive() {
+  local found
+  # shellcheck disable=SC2016 # for apt-get
+  found=$(apt-get indextargets --format '$(REPO_URI)' "Label: $1" | sed -n 1p)
+  [[ $found ]] || die 3 "apt-get has no $1 on this host; on a Debian, run this first, as root:" "  apt-get update"
+  printf '%s\n' "${found%/}"
+}
+
 have() {
   case $1 in
     initdb) pg_bin >/dev/null ;;

@@ -13,9 +13,10 @@ cached() { printf '%s\n' "${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/pgseal/$1"; }
 
 # bare SUITE – makes the root of a Debian where it is not there yet
 bare() {
-  local suite=$1 root
+  local suite=$1 root security
   root=$(cached "root-$suite")
   [[ ! -e $root ]] || return 0
+  security=$(debian_archive Debian-Security)
   heading "Making a bare $suite"
   mkdir -p "$(cached apt-"$suite")"
   rm -rf "$root.new"
@@ -23,7 +24,7 @@ bare() {
     die 4 "the root could not be made; see $root.log"
   rm -f "$root.new"/var/cache/apt/archives/*.deb
   # As an installer leaves it: with the security updates.
-  echo "deb http://deb.debian.org/debian-security $suite-security main" >>"$root.new/etc/apt/sources.list"
+  echo "deb $security $suite-security main" >>"$root.new/etc/apt/sources.list"
   # No server of the host's is to start, or to be looked for.
   printf '#!/bin/sh\nexit 101\n' >"$root.new/usr/sbin/policy-rc.d"
   chmod +x "$root.new/usr/sbin/policy-rc.d"
