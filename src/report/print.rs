@@ -2,7 +2,7 @@
 
 use crate::base::error::{Code, Error, Result};
 use crate::base::exit::Exit;
-use crate::base::text::{plain, shortened};
+use crate::base::text::{is_hostile, plain, shortened};
 use crate::process::command::CommandSpec;
 use crate::report::progress::CLEAR;
 use serde::Serialize;
@@ -233,9 +233,40 @@ fn json_error(err: serde_json::Error) -> Error {
 
 /// Exactly one line.
 pub(crate) fn json_line<T: Serialize>(data: &T) -> Result<String> {
-    Ok(serde_json::to_string(data).map_err(json_error)? + "\n")
+    Ok(harmless(serde_json::to_string(data).map_err(json_error)?) + "\n")
 }
 
 pub(crate) fn json_pretty<T: Serialize>(data: &T) -> Result<String> {
-    Ok(serde_json::to_string_pretty(data).map_err(json_error)? + "\n")
+    Ok(harmless(serde_json::to_string_pretty(data).map_err(json_error)?) + "\n")
+}
+
+/// The same values, with nothing in them that a terminal obeys: serde_json escapes only ASCII's. All
+/// such characters are of one UTF-16 unit.
+fn harmless(json: String) -> String {
+    let escapes = |c: char| c > '~' && is_hostile(c);
+    if !json.contains(escapes) {
+        return json;
+    }
+    let mut out = String::with_capacity(json.len() + 64);
+    for c in json.chars() {
+        if escapes(c) {
+            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn json_moves_no_cursor() {
+        let text = "a\u{1b}\u{7f}\u{9b}\u{202e}\u{feff}é\n";
+        let line = json_line(&text).unwrap();
+        assert_eq!(line, "\"a\\u001b\\u007f\\u009b\\u202e\\ufeffé\\n\"\n");
+        assert_eq!(serde_json::from_str::<String>(&line).unwrap(), text);
+    }
 }
