@@ -22,7 +22,7 @@ die() {
 # need_tools [MORE…] – what building and running pgseal on a throw-away cluster takes
 need_tools() {
   need initdb=postgresql pg_dump=postgresql-client psql=postgresql-client \
-    gpg gpgconf gpg-agent 'cc=gcc libc6-dev' \
+    gpg gpgconf gpg-agent certificates=ca-certificates 'cc=gcc libc6-dev' \
     nasm make autoconf automake libtoolize=libtool "$@" # the last five build ISA-L
 }
 
@@ -87,6 +87,8 @@ have() {
     pgbouncer) [[ -x /usr/sbin/pgbouncer ]] || command -v pgbouncer >/dev/null ;;
     # Debian's python3 cannot make one without a package of its own.
     venv) python3 -c 'import ensurepip, venv' 2>/dev/null ;;
+    # Without one cargo fetches no crate.
+    certificates) compgen -G '/etc/ssl/certs/*' >/dev/null ;;
     # A compiler is not enough: it must be able to link.
     cc) command -v cc >/dev/null && cc -x c -o /dev/null - 2>/dev/null <<<'int main(void) { return 0; }' ;;
     *) command -v "$1" >/dev/null ;;
