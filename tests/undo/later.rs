@@ -5,39 +5,15 @@ use crate::support::{Session, Test, each};
 
 const COMMAND: &str = r#"psql -Xqc "UPDATE a SET t = 'bad' WHERE id <= 5; INSERT INTO a VALUES (50, 'bad'); DELETE FROM a WHERE id = 9""#;
 
+const MADE: &str = "CREATE TABLE a (id int PRIMARY KEY, t text); INSERT INTO a SELECT g, 'x' FROM generate_series(1, 10) g";
+
 fn guarded() -> Test {
-    let test = Test::of(
-        "CREATE TABLE a (id int PRIMARY KEY, t text); INSERT INTO a SELECT g, 'x' FROM generate_series(1, 10) g",
-    );
-    test.pgseal("guard")
-        .args([
-            "--table=public.a",
-            "--run-id=run",
-            "--envelope-file=kept.json",
-            "--",
-            "bash",
-            "-c",
-            COMMAND,
-        ])
-        .run()
-        .exits(0);
+    let test = Test::of(MADE);
+    guard(&test, COMMAND);
     test
 }
 
-/// A transaction that is older than COMMAND is open when it ends, and one of the table itself with a
-/// subtransaction: what COMMAND wrote is surely its own, and what these commit later is not.
-#[test]
-fn an_older_transaction_leaves_nothing_in_doubt() {
-    let test = Test::of(
-        "CREATE TABLE a (id int PRIMARY KEY, t text); INSERT INTO a SELECT g, 'x' FROM generate_series(1, 10) g",
-    );
-    let mut elsewhere = Session::open("postgres");
-    elsewhere.sql("BEGIN; SELECT pg_current_xact_id()");
-    let mut writer = Session::open(&test.db);
-    writer.sql(
-        "BEGIN; INSERT INTO a VALUES (70, 'open'); SAVEPOINT s; INSERT INTO a VALUES (71, 'open')",
-    );
-    let command = r#"psql -Xqc "UPDATE a SET t = 'bad' WHERE id <= 5" && psql -Xqc "BEGIN; SAVEPOINT s; INSERT INTO a VALUES (50, 'bad'); COMMIT; INSERT INTO a VALUES (51, 'bad')""#;
+fn guard(test: &Test, command: &str) {
     test.pgseal("guard")
         .args([
             "--table=public.a",
@@ -50,6 +26,21 @@ fn an_older_transaction_leaves_nothing_in_doubt() {
         ])
         .run()
         .exits(0);
+}
+
+/// A transaction that is older than COMMAND is open when it ends, and one of the table itself with a
+/// subtransaction: what COMMAND wrote is surely its own, and what these commit later is not.
+#[test]
+fn an_older_transaction_leaves_nothing_in_doubt() {
+    let test = Test::of(MADE);
+    let mut elsewhere = Session::open("postgres");
+    elsewhere.sql("BEGIN; SELECT pg_current_xact_id()");
+    let mut writer = Session::open(&test.db);
+    writer.sql(
+        "BEGIN; INSERT INTO a VALUES (70, 'open'); SAVEPOINT s; INSERT INTO a VALUES (71, 'open')",
+    );
+    let command = r#"psql -Xqc "UPDATE a SET t = 'bad' WHERE id <= 5" && psql -Xqc "BEGIN; SAVEPOINT s; INSERT INTO a VALUES (50, 'bad'); COMMIT; INSERT INTO a VALUES (51, 'bad')""#;
+    guard(&test, command);
     writer.sql("COMMIT");
     drop((writer, elsewhere));
     test.sql("UPDATE a SET t = 'later' WHERE id = 2");
