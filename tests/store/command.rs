@@ -133,8 +133,9 @@ fn a_signal_to_guard_is_commands() {
         |(signal, name)| {
             count += 1;
             let file = test.path(name);
+            // No command substitution after the trap: bash may lose a SIGINT that arrives during one.
             let script = format!(
-                "trap 'echo caught' {name}; echo $$ >{}; for i in $(seq 20); do sleep 0.1; done; exit 6",
+                "trap 'echo caught' {name}; echo $$ >{}; for i in {{1..20}}; do sleep 0.1; done; exit 6",
                 file.display()
             );
             let run = guard(&test, &[], &["bash", "-c", &script]).start();
