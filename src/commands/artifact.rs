@@ -10,6 +10,7 @@ use crate::gnupg::{command, keyring};
 use crate::process::cancel::Cancel;
 use crate::process::interruptible::{self, ReadError};
 use crate::process::passphrase;
+use crate::report::proof::Verdict;
 use crate::store::manifest::Envelope;
 use crate::verify::artifact_files::ArtifactFiles;
 use crate::verify::decrypt::Decryptor;
@@ -124,6 +125,25 @@ pub(crate) fn verify_sealed(
     };
     let subject = ArtifactFiles::in_store(run_id, &config.store)?;
     without_key::verify_files(subject, &origin, cancel)
+}
+
+/// Refuses a backup that was just taken and does not verify. `it`: how the error calls the backup.
+pub(crate) fn require_verified(
+    it: &str,
+    run_id: &RunId,
+    finished: &FinishedBackup,
+    config: &Config,
+    cancel: &Cancel,
+) -> Result<()> {
+    let verification = verify_sealed(run_id, finished, config, cancel)?;
+    if verification.verdict() == Verdict::Pass {
+        return Ok(());
+    }
+    let failed = verification.failed().join("; ");
+    let what = format!("{it} does not verify: {failed}");
+    Err(Error::new(Code::NotVerified, what)
+        .on_disk(finished.kept())
+        .hint("Look for a disk that loses writes, or for somebody else in the store."))
 }
 
 /// Looks at it from outside. Where keys are trusted, an artifact of which nothing proves who sealed

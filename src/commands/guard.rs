@@ -7,14 +7,13 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::exit::Exit;
 use crate::base::meter::Meter;
 use crate::base::threads::caught;
-use crate::commands::artifact::verify_sealed;
+use crate::commands::artifact::require_verified;
 use crate::config::guard::{After, Guard};
 use crate::config::settings::Config;
 use crate::process::cancel::{Cancel, stopped};
 use crate::process::exec::Program;
 use crate::process::foreground::{self, Ended};
 use crate::report::print::{self, Answer};
-use crate::report::proof::Verdict;
 use crate::store::envelope_file::EnvelopeFile;
 
 /// A backup is there and verifies: COMMAND may run.
@@ -49,15 +48,7 @@ pub(crate) fn prepare(
     }
     let finished = prepared.run(config, cancel, meter)?;
     let kept = |error: Error| error.on_disk(finished.kept());
-    let verification = verify_sealed(&run_id, &finished, config, cancel).map_err(kept)?;
-    if verification.verdict() != Verdict::Pass {
-        let what = format!(
-            "the backup does not verify: {}",
-            verification.failed().join("; ")
-        );
-        return Err(kept(Error::new(Code::NotVerified, what))
-            .hint("Look for a disk that loses writes, or for somebody else in the store."));
-    }
+    require_verified("the backup", &run_id, &finished, config, cancel).map_err(kept)?;
     let envelope = print::json_line(&finished.manifest.envelope).map_err(kept)?;
     if let Some(file) = envelope_file {
         file.write(&envelope).map_err(kept)?;

@@ -7,7 +7,7 @@ use crate::base::hint::{Hint, Hints};
 use crate::base::meter::Meter;
 use crate::base::names::{RunId, TableName};
 use crate::commands::artifact::{
-    Risk, check_standard_input, given, require_origin, require_signed, sound, verify_sealed,
+    Risk, check_standard_input, given, require_origin, require_signed, require_verified, sound,
 };
 use crate::commands::opening::Opened;
 use crate::commands::undo_report::report;
@@ -19,14 +19,13 @@ use crate::pg::conninfo::ConnInfo;
 use crate::pg::written_since;
 use crate::process::cancel::Cancel;
 use crate::report::print::Answer;
-use crate::report::proof::Verdict;
-use crate::report::undo::{UndoReport, UndoResult};
+use crate::report::undo::{UndoMode, UndoReport, UndoResult};
 use crate::store::folder::Store;
 use crate::store::manifest::Manifest;
-use crate::undo::apply::{Extent, SafetyBackup, Undo};
+use crate::undo::apply::{SafetyBackup, Undo};
 use crate::undo::commit::{Commit, End, Safety};
-use crate::undo::compared_table::{ComparedTable, compared_tables};
-use crate::undo::converse::{Subject, converse, names};
+use crate::undo::compared_table::{ComparedTable, compared_tables, names};
+use crate::undo::converse::{Subject, converse};
 use crate::undo::live_tables::{LiveTables, live_tables};
 use crate::undo::moment::Moment;
 use crate::undo::plan::Request;
@@ -40,10 +39,10 @@ pub(crate) fn run(
     cancel: &Cancel,
     meter: &Meter,
 ) -> Result<Answer> {
-    let extent = match (args.apply, args.rehearse) {
-        (true, _) => Extent::Apply,
-        (_, true) => Extent::Rehearse,
-        _ => Extent::Plan,
+    let mode = match (args.apply, args.rehearse) {
+        (true, _) => UndoMode::Apply,
+        (_, true) => UndoMode::Rehearse,
+        _ => UndoMode::Plan,
     };
     check_standard_input(&args.named, args.opening.plaintext)?;
     let given = given(&args.named, args.opening.passphrase_fd, cancel)?;
@@ -60,14 +59,14 @@ pub(crate) fn run(
     live.check(manifest, &config.connection)?;
     let (later, note) = second_mark(&verification, &live);
     let options = options(args, settings);
-    if extent == Extent::Apply && later.is_none() && args.plan_sha.is_none() {
+    if mode == UndoMode::Apply && later.is_none() && args.plan_sha.is_none() {
         require_word_on_later(options.later)?;
     }
     let dropped = dropped(&tables, &live);
     let commit = Commit::default();
-    let safety = match extent {
-        Extent::Apply => Some(safety_backup(manifest, &tables, config, cancel, meter)?),
-        Extent::Plan | Extent::Rehearse => None,
+    let safety = match mode {
+        UndoMode::Apply => Some(safety_backup(manifest, &tables, config, cancel, meter)?),
+        UndoMode::Plan | UndoMode::Rehearse => None,
     };
     let undo = Undo {
         request: Request {
@@ -80,7 +79,7 @@ pub(crate) fn run(
             session: live.session.clone(),
             beyond: live.beyond.clone(),
         },
-        extent,
+        mode,
         plan_sha: args.plan_sha.clone(),
         safety,
         commit: commit.clone(),
@@ -123,7 +122,7 @@ pub(crate) fn run(
             .chain(note)
             .chain(otherwise)
             .collect(),
-        ..report(&plan, extent, &conversed.conversation.request, checks)
+        ..report(&plan, mode, &conversed.conversation.request, checks)
     };
     Ok(Answer {
         notes: vec![format!("in {}", report.database)],
@@ -284,13 +283,7 @@ fn take(
     let mut prepared = prepare(run_id.clone(), config, cancel)?;
     prepared.undo_of = Some(of);
     let finished = prepared.run(config, cancel, meter)?;
-    let verification = verify_sealed(&run_id, &finished, config, cancel)?;
-    if verification.verdict() != Verdict::Pass {
-        let what = format!("it does not verify: {}", verification.failed().join("; "));
-        return Err(Error::new(Code::NotVerified, what)
-            .on_disk(finished.kept())
-            .hint("Look for a disk that loses writes, or for somebody else in the store."));
-    }
+    require_verified("it", &run_id, &finished, config, cancel)?;
     Ok(Safety {
         run_id: run_id.to_string(),
         sha256: finished.manifest.envelope.sha256.clone(),

@@ -2,10 +2,10 @@
 
 use crate::base::exit::Exit;
 use crate::base::text::{counted, plain};
-use crate::report::diff_counts::{Cell, columns, unproved};
+use crate::report::diff_lines::{cells, columns, note_lines};
 use crate::report::findings::Findings;
 use crate::report::print::Report;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct UndoReport {
@@ -51,7 +51,9 @@ pub(crate) enum UndoResult {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum UndoMode {
+    /// Changes nothing.
     Plan,
+    /// All of it, and then ROLLBACK.
     Rehearse,
     Apply,
 }
@@ -75,7 +77,8 @@ pub(crate) struct UndoTable {
     pub written_by: Vec<Transaction>,
 }
 
-#[derive(Debug, Serialize)]
+/// How many of the rows a transaction wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Transaction {
     pub transaction: String,
     pub rows: u64,
@@ -90,12 +93,13 @@ pub(crate) struct Refused {
     pub by: Option<String>,
     pub rows: Option<u64>,
     pub text: String,
-    pub hint: Option<String>,
+    pub hint: String,
     #[serde(skip)]
     pub exit: Exit,
 }
 
-#[derive(Debug, Serialize)]
+/// A trigger of the tables that fires unless it is switched off.
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct UndoTrigger {
     pub table: String,
     pub name: String,
@@ -105,7 +109,8 @@ pub(crate) struct UndoTrigger {
     pub function: String,
 }
 
-#[derive(Debug, Serialize)]
+/// What a foreign key's action does to rows beyond the tables.
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Cascaded {
     pub table: String,
     pub by: String,
@@ -113,12 +118,15 @@ pub(crate) struct Cascaded {
     pub does: &'static str,
 }
 
-#[derive(Debug, Serialize)]
+/// A sequence whose next value a row has, or will have.
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct BehindSequence {
     pub sequence: String,
     pub table: String,
     pub column: String,
+    /// The value that it would give out next.
     pub next: String,
+    /// The last value that the column has.
     pub last: String,
     pub raised: bool,
 }
@@ -135,23 +143,19 @@ impl Report for UndoReport {
                 table.added,
                 table.kept,
             ];
-            Cell::line(&table.table, &numbers)
+            cells(&table.table, &numbers)
         });
-        let lines: Vec<Vec<Cell>> = lines.collect();
-        let mut out = columns(&head, &lines).concat();
+        let mut out = columns(&head, lines.collect()).concat();
         out += &self.about_rows();
         out += &self.about_the_rest();
         for refused in &self.refusals {
             let (table, text) = (plain(&refused.table), plain(&refused.text));
             out += &format!("refused: {table}: {text}\n");
-            for hint in refused.hint.iter().flat_map(|hint| hint.lines()) {
+            for hint in refused.hint.lines() {
                 out += &format!("  {}\n", plain(hint.trim()));
             }
         }
-        for note in &self.notes {
-            out += &format!("note: {}\n", plain(note));
-        }
-        out += &unproved(&self.checks);
+        out += &note_lines(&self.notes, &self.checks);
         out += &format!("plan_sha: {}\n", self.plan_sha);
         if let (Some(run_id), Some(sha256)) = (&self.safety_run_id, &self.safety_sha256) {
             out += &format!(

@@ -4,6 +4,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::text::counted;
 use crate::config::undo::{Sequences, Triggers};
 use crate::process::flow::Passed;
+use crate::report::undo::UndoMode;
 use crate::undo::commit::{Commit, Safety};
 use crate::undo::compare;
 use crate::undo::converse::Conversation;
@@ -15,16 +16,6 @@ use crate::undo::refusal;
 use crate::undo::session::{AS_ANY_WRITE, AS_BEFORE, Mode, Session, Step};
 use crate::undo::{beyond, references, sequences, statement, triggers};
 use serde::Deserialize;
-
-/// How far it goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Extent {
-    /// Changes nothing.
-    Plan,
-    /// All of it, and then ROLLBACK.
-    Rehearse,
-    Apply,
-}
 
 /// Rows of a table that the statement wrote.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -39,7 +30,7 @@ pub(crate) type SafetyBackup = Box<dyn FnOnce() -> Result<Safety> + Send>;
 
 pub(crate) struct Undo {
     pub request: Request,
-    pub extent: Extent,
+    pub mode: UndoMode,
     /// What was reviewed.
     pub plan_sha: Option<String>,
     /// Taken where rows are about to be written.
@@ -67,7 +58,7 @@ impl Conversation for Undo {
         let sha = planned.sha.clone();
         let nothing = planned.rows() == 0;
         self.plan = Some(planned);
-        if self.extent == Extent::Plan || nothing {
+        if self.mode == UndoMode::Plan || nothing {
             return Ok(());
         }
         // In the transaction that is open, where no timeout of the server's ends an idle session.
@@ -82,7 +73,7 @@ impl Conversation for Undo {
 impl Undo {
     /// What was found speaks against it, or is not what was reviewed. A plan is told all the same.
     fn check(&self, plan: &Plan) -> Passed {
-        if self.extent == Extent::Plan {
+        if self.mode == UndoMode::Plan {
             return Ok(());
         }
         if let Some(code) = refusal::code(&plan.refusals) {
@@ -150,7 +141,7 @@ impl Undo {
             check_written(table, *written, &plan)?;
             as_it_was(session, table, &plan)?;
         }
-        if self.extent == Extent::Rehearse {
+        if self.mode == UndoMode::Rehearse {
             self.plan = Some(plan);
             return session.run(
                 Step::Names("the end of the rehearsal".into()),
@@ -274,11 +265,7 @@ fn refused(code: Code, plan: &Plan) -> Error {
         .map(|refusal| format!("{}: {}", refusal.table, refusal.text));
     let told: Vec<String> = told.collect();
     let mut hints: Vec<&str> = Vec::new();
-    for hint in plan
-        .refusals
-        .iter()
-        .filter_map(|refusal| refusal.hint.as_deref())
-    {
+    for hint in plan.refusals.iter().map(|refusal| refusal.hint.as_str()) {
         if !hints.contains(&hint) {
             hints.push(hint);
         }

@@ -6,7 +6,7 @@
 
 use crate::base::names::literal;
 use crate::process::flow::{Passed, StreamError};
-use crate::undo::loaded_table::{Key, LoadedTable};
+use crate::undo::loaded_table::{Key, KeyColumn, LoadedTable};
 use crate::undo::session::{Session, Step};
 use serde::Deserialize;
 
@@ -118,31 +118,17 @@ fn row(values: &[String]) -> String {
 
 fn by_key(table: &LoadedTable, key: &Key) -> String {
     let Rows { live, sealed } = rows(table);
-    let names = table
-        .columns
-        .iter()
-        .map(|column| literal(&column.live.name));
-    let differs = names
-        .zip(sealed.iter().zip(&live))
-        .map(|(name, (sealed, live))| {
-            format!(
-                "CASE WHEN NOT ROW({sealed})::record OPERATOR(pg_catalog.*=) ROW({live})::record \
+    let rows = sealed.iter().zip(&live);
+    let differs = table.columns.iter().zip(rows);
+    let differs = differs.map(|(column, (sealed, live))| {
+        let name = literal(&column.live.name);
+        format!(
+            "CASE WHEN NOT ROW({sealed})::record OPERATOR(pg_catalog.*=) ROW({live})::record \
              THEN {name}::pg_catalog.text END"
-            )
-        });
-    let differs: Vec<String> = differs.collect();
-    let on = key.columns.iter().map(|column| {
-        let at = table
-            .columns
-            .iter()
-            .position(|c| c.live.name == column.name);
-        let of = |values: &[String]| {
-            at.and_then(|at| values.get(at).cloned())
-                .unwrap_or_default()
-        };
-        column.same(&of(&live), &of(&sealed))
+        )
     });
-    let on: Vec<String> = on.collect();
+    let differs: Vec<String> = differs.collect();
+    let on: Vec<String> = key.columns.iter().map(KeyColumn::same).collect();
     let (row_live, row_sealed, row_type) = (row(&live), row(&sealed), table.row_type());
     format!(
         "SELECT CASE WHEN s.ctid IS NULL THEN 'added' WHEN l.ctid IS NULL THEN 'gone' ELSE 'changed' END,\n\

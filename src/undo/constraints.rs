@@ -4,7 +4,7 @@
 //! The rows are in a temporary table already, so each condition is asked of them, as one query, and no
 //! live row is touched or locked.
 
-use crate::base::names::{TableName, literal, quoted};
+use crate::base::names::{TableName, quoted, text_array};
 use crate::base::text::counted;
 use crate::process::flow::{Passed, StreamError};
 use crate::undo::final_rows::{ACTION, CHOSEN, restored};
@@ -109,15 +109,12 @@ pub(crate) fn look(
 fn moved(table: &Planned) -> String {
     let by = &table.loaded.live.partition_columns;
     // An expression has no name; a table that is a partition itself does not tell its columns.
-    let names: Option<Vec<String>> = by
-        .iter()
-        .map(|name| Some(literal(name.as_ref()?)))
-        .collect();
+    let names: Option<Vec<&String>> = by.iter().map(Option::as_ref).collect();
     match names {
         Some(names) if !names.is_empty() => format!(
             "(d.action OPERATOR(pg_catalog.=) 'gone' OR d.swapped OR \
-             d.columns OPERATOR(pg_catalog.&&) ARRAY[{}]::pg_catalog.text[])",
-            names.join(", ")
+             d.columns OPERATOR(pg_catalog.&&) {})",
+            text_array(names)
         ),
         _ => "true".into(),
     }
@@ -159,7 +156,7 @@ fn of_types(table: &Planned, notes: &mut Vec<String>) -> Vec<Broken> {
                     "without a value in {name}, which the domain {} takes no more",
                     domain.name
                 );
-                let condition = loose.broken(&value, domain, "value IS NOT NULL");
+                let condition = domain.broken(&value, "value IS NOT NULL");
                 broken(condition, &column.live.name, text);
             }
             for check in &domain.checks {
@@ -170,7 +167,7 @@ fn of_types(table: &Planned, notes: &mut Vec<String>) -> Vec<Broken> {
                     ));
                     continue;
                 }
-                let condition = loose.broken(&value, domain, &check.expression);
+                let condition = domain.broken(&value, &check.expression);
                 broken(
                     condition,
                     &check.name,
@@ -276,13 +273,10 @@ fn ask(
     let counts: Vec<u64> = session.one(step(), &query)?;
     session.run(step(), AS_BEFORE)?;
     for (broken, rows) in all.iter().zip(counts).filter(|(_, rows)| *rows > 0) {
+        let text = format!("{} would come back {}", counted(rows, "row"), broken.text);
         refusals.push(Refusal {
-            reason: broken.reason,
-            table: name.to_string(),
             by: broken.by.clone(),
-            rows: Some(rows),
-            text: format!("{} would come back {}", counted(rows, "row"), broken.text),
-            hint: Some(broken.hint.into()),
+            ..Refusal::new(broken.reason, name, text, broken.hint).rows(rows)
         });
     }
     Ok(())

@@ -7,7 +7,6 @@
 //! ```
 
 use crate::base::error::{Code, Error, Result};
-use crate::base::names::TableName;
 use crate::base::random;
 use crate::gnupg::compression::Compression;
 use crate::pg;
@@ -230,9 +229,4 @@ impl<C: Conversation> Tap for LoadTap<C> {
         let tables = loader.finish(&mut session)?;
         self.conversation.talk(&mut session, &tables)
     }
-}
-
-/// The names to ask the catalog for.
-pub(crate) fn names(tables: &[ComparedTable]) -> Vec<TableName> {
-    tables.iter().map(|table| table.name.clone()).collect()
 }

@@ -36,30 +36,23 @@ pub(crate) fn of<C>(
         | Blame::Sink(error)
         | Blame::Tap(error) => error,
         Blame::Producer | Blame::Both => opened.failed(gpg),
-        Blame::Consumer if is_wrong(&report.said) && matches!(step, Some(Step::Given(_))) => {
-            let what = match &step {
-                Some(Step::Given(what)) => what.as_str(),
-                _ => "what was given",
-            };
-            Error::new(
-                Code::Usage,
-                format!("{what} is no condition over the table's columns"),
-            )
-            .hint("Give an SQL expression that is true or false; the kind of its error is above.")
-        }
-        Blame::Consumer => {
-            let at = match &step {
-                Some(Step::Names(what) | Step::Rows(what) | Step::Given(what)) => {
-                    format!(" while {}", during(what))
-                }
-                None => String::new(),
-            };
-            let what = match refused(&report.said) {
-                Some(why) => format!("the server does not take rows of the backup{at}: {why}"),
-                None => format!("psql ended with {}{at}", psql.end),
-            };
-            Error::new(Code::StageFailed, what).hint(hint(&psql.end, &report.said, step.as_ref()))
-        }
+        Blame::Consumer => match &step {
+            Some(Step::Given(what)) if is_wrong(&report.said) => {
+                let what = format!("{what} is no condition over the table's columns");
+                Error::new(Code::Usage, what).hint(
+                    "Give an SQL expression that is true or false; the kind of its error is above.",
+                )
+            }
+            _ => {
+                let at = step.as_ref().map_or(String::new(), Step::during);
+                let what = match refused(&report.said) {
+                    Some(why) => format!("the server does not take rows of the backup{at}: {why}"),
+                    None => format!("psql ended with {}{at}", psql.end),
+                };
+                let hint = hint(&psql.end, &report.said, step.as_ref());
+                Error::new(Code::StageFailed, what).hint(hint)
+            }
+        },
     };
     // The backup before an undo has stages of its own.
     if error.stages.is_empty() {
@@ -94,11 +87,12 @@ fn refused(said: &[String]) -> Option<String> {
     })
 }
 
-/// A step is told as what it did, or by what it is.
-fn during(step: &str) -> String {
-    match step.strip_prefix("it ") {
-        Some(_) => step.into(),
-        None => format!("at {step}"),
+impl Step {
+    /// ` while it loaded the rows of a`, or ` while at COMMIT`.
+    fn during(&self) -> String {
+        let (Step::Names(what) | Step::Rows(what) | Step::Given(what)) = self;
+        let at = if what.starts_with("it ") { "" } else { "at " };
+        format!(" while {at}{what}")
     }
 }
 

@@ -137,7 +137,6 @@ pub(crate) struct Rule {
     pub name: String,
     /// `INSERT`, `UPDATE`, `DELETE`
     pub event: String,
-    pub instead: bool,
     /// `O`, `D`, `A` or `R`, as of a trigger.
     pub enabled: String,
 }
@@ -156,8 +155,6 @@ pub(crate) struct Trigger {
     /// Of `INSERT`, `DELETE`, `UPDATE`, `TRUNCATE`.
     pub events: Vec<String>,
     pub function: TableName,
-    /// A constraint trigger that may be put off.
-    pub deferrable: bool,
     /// A partition's copy of its parent's trigger.
     pub cloned: bool,
 }
@@ -185,11 +182,6 @@ pub(crate) struct ForeignKey {
     pub equals: Vec<String>,
     pub on_delete: ForeignKeyAction,
     pub on_update: ForeignKeyAction,
-    /// MATCH FULL.
-    pub full: bool,
-    pub deferrable: bool,
-    pub deferred: bool,
-    pub validated: bool,
     /// The role may read both tables, all of their rows.
     pub readable: bool,
     /// An index begins with one of `from_columns`.
@@ -275,5 +267,10 @@ impl LiveTable {
             LiveKind::Table => format!("ONLY {}", self.name.pattern()),
             LiveKind::Partitioned => self.name.pattern(),
         }
+    }
+
+    /// Whether this is the table, or one of its partitions.
+    pub(crate) fn holds(&self, name: &TableName) -> bool {
+        self.name == *name || self.partitions.contains(name)
     }
 }

@@ -60,8 +60,6 @@ WITH RECURSIVE named AS MATERIALIZED (
       WHEN 'n' THEN 'set_null' ELSE 'set_default' END,
     'on_update', CASE k.confupdtype WHEN 'a' THEN 'no_action' WHEN 'r' THEN 'restrict' WHEN 'c' THEN 'cascade'
       WHEN 'n' THEN 'set_null' ELSE 'set_default' END,
-    'full', k.confmatchtype = 'f',
-    'deferrable', k.condeferrable, 'deferred', k.condeferred, 'validated', k.convalidated,
     'readable', (
       SELECT bool_and(has_schema_privilege(c.relnamespace, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
         AND NOT row_security_active(c.oid))
@@ -209,7 +207,7 @@ SELECT json_build_object(
       WHERE m.root = t.oid AND (i.indisunique OR i.indisexclusion) AND i.indislive
         AND (m.oid = t.oid OR NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = i.indexrelid))),
     'rules', (
-      SELECT coalesce(json_agg(json_build_object('name', r.rulename, 'instead', r.is_instead,
+      SELECT coalesce(json_agg(json_build_object('name', r.rulename,
         'enabled', r.ev_enabled, 'event', CASE r.ev_type
           WHEN '2' THEN 'UPDATE' WHEN '3' THEN 'INSERT' WHEN '4' THEN 'DELETE' ELSE 'SELECT' END)
         ORDER BY r.rulename), '[]')
@@ -225,7 +223,6 @@ SELECT json_build_object(
         'function', (
           SELECT json_build_object('schema', n.nspname, 'name', p.proname)
           FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.oid = g.tgfoid),
-        'deferrable', g.tgdeferrable,
         'cloned', coalesce((to_jsonb(g)->>'tgparentid')::bigint, 0) <> 0)
         ORDER BY g.tgrelid <> t.oid, g.tgrelid, g.tgname), '[]')
       FROM pg_trigger g JOIN tree m ON m.oid = g.tgrelid AND m.root = t.oid JOIN relation r ON r.oid = m.oid

@@ -11,8 +11,36 @@ pub(crate) struct Refusal {
     /// How many rows it is about.
     pub rows: Option<u64>,
     pub text: String,
-    /// What helps, if anything does.
-    pub hint: Option<String>,
+    /// What helps.
+    pub hint: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(
+        reason: Reason,
+        table: impl ToString,
+        text: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Refusal {
+        Refusal {
+            reason,
+            table: table.to_string(),
+            by: None,
+            rows: None,
+            text: text.into(),
+            hint: hint.into(),
+        }
+    }
+
+    pub(crate) fn by(mut self, name: impl Into<String>) -> Refusal {
+        self.by = Some(name.into());
+        self
+    }
+
+    pub(crate) fn rows(mut self, rows: u64) -> Refusal {
+        self.rows = Some(rows);
+        self
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! type follows. What cannot be read so is not told.
 
 use crate::base::names::TableName;
-use crate::pg::identifier;
+use crate::pg::identifier::{self, unquoted};
 use std::collections::BTreeMap;
 
 /// What may follow a type in pg_dump's line of a column.
@@ -106,24 +106,13 @@ fn parents(text: &[u8]) -> Option<Vec<TableName>> {
 
 /// Its name without quotes, and what follows.
 fn column(line: &[u8]) -> Option<(Vec<u8>, &[u8])> {
-    let Some(inner) = line.strip_prefix(b"\"") else {
-        let end = memchr::memchr(b' ', line)?;
-        return Some((line[..end].to_vec(), &line[end + 1..]));
-    };
-    let mut name = Vec::new();
-    let mut rest = inner;
-    loop {
-        let end = memchr::memchr(b'"', rest)?;
-        name.extend_from_slice(&rest[..end]);
-        rest = &rest[end + 1..];
-        match rest.strip_prefix(b"\"") {
-            Some(after) => {
-                name.push(b'"');
-                rest = after;
-            }
-            None => return Some((name, rest.strip_prefix(b" ")?)),
-        }
-    }
+    let mut within = false;
+    // A doubled quote ends the name and begins it again.
+    let end = line.iter().position(|byte| {
+        within ^= *byte == b'"';
+        *byte == b' ' && !within
+    })?;
+    Some((unquoted(&line[..end]), &line[end + 1..]))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 //! A row whose value another changed row has is deleted and inserted again, in the same statement:
 //! `pgseal_diff_n.swapped`. Then every value is free when it is written.
 
-use crate::base::names::{literal, quoted};
+use crate::base::names::{quoted, text_array};
 use crate::base::text::counted;
 use crate::process::flow::Passed;
 use crate::undo::final_rows::{ACTION, CHOSEN, PLACE, meets_by, restored};
@@ -50,13 +50,9 @@ pub(crate) fn look(
             "SELECT pg_catalog.count(DISTINCT place) FROM ({taken}) AS t WHERE t.other IS NULL"
         );
         let rows: u64 = session.one(step(table), &query)?;
-        let refusal = |reason, rows, text: String, hint: &str| Refusal {
-            reason,
-            table: table.table.name.to_string(),
-            by: Some(unique.name.clone()),
-            rows: Some(rows),
-            text,
-            hint: Some(hint.into()),
+        let refusal = |reason, rows, text: String, hint: &str| {
+            let refusal = Refusal::new(reason, &table.table.name, text, hint);
+            refusal.by(&unique.name).rows(rows)
         };
         if rows > 0 {
             refusals.push(refusal(
@@ -94,15 +90,15 @@ pub(crate) fn look(
 fn identities(session: &mut Session, table: &LoadedTable) -> Passed {
     let columns = table.columns.iter();
     let always = columns.filter(|column| column.live.identity == Some(Identity::Always));
-    let names: Vec<String> = always.map(|column| literal(&column.live.name)).collect();
+    let names: Vec<&str> = always.map(|column| &*column.live.name).collect();
     if names.is_empty() {
         return Ok(());
     }
     let sql = format!(
         "UPDATE {} AS d SET swapped = true WHERE {CHOSEN} AND d.action = 'changed' \
-         AND d.columns OPERATOR(pg_catalog.&&) ARRAY[{}]::pg_catalog.text[];\n",
+         AND d.columns OPERATOR(pg_catalog.&&) {};\n",
         table.diff(),
-        names.join(", ")
+        text_array(names)
     );
     session.run(step(table), &sql)
 }
@@ -179,8 +175,8 @@ impl Values<'_> {
     /// of the other; nothing where it stays.
     fn taken(&self) -> String {
         let (table, back, values) = (self.table, self.back(), &self.values);
-        let names = table.key().into_iter().flat_map(|key| &key.columns);
-        let names: Vec<String> = names.map(|column| quoted(&column.name)).collect();
+        let names = table.key_columns().map(|column| quoted(column.name()));
+        let names: Vec<String> = names.collect();
         let key = names.iter().enumerate();
         let key: String = key
             .map(|(at, name)| format!(", l.{name} AS k{at}"))
