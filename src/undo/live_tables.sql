@@ -160,7 +160,11 @@ SELECT json_build_object(
           SELECT r.name FROM pg_depend d JOIN relation r ON r.oid = d.objid
           JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
           WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
-            AND d.refobjid = t.oid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i') LIMIT 1)
+            AND d.refobjid = t.oid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i')
+            -- one may belong to a column that holds no number
+            AND EXISTS (
+              SELECT FROM types y WHERE y.type = a.atttypid AND NOT y.element AND y.at IN (
+                'int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype)) LIMIT 1)
         ) ORDER BY a.attnum), '[]')
       FROM pg_attribute a
       WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped),

@@ -80,7 +80,8 @@ pub(crate) fn behind(
     Ok(found)
 }
 
-/// No row where the column has no value.
+/// No row where the column has no value. As numeric, since the value behind the last one of a bigint is
+/// none; without a fraction, since a sequence has none.
 fn question(table: &LoadedTable, sequence: &TableName, column: &str) -> String {
     let (rows, column) = (all(table, &[column.to_string()]), quoted(column));
     let oid = format!("{}::pg_catalog.regclass", literal(&sequence.pattern()));
@@ -90,12 +91,13 @@ fn question(table: &LoadedTable, sequence: &TableName, column: &str) -> String {
          'may', CASE WHEN NOT s.known THEN 'not_read' WHEN NOT s.writes THEN 'not_write' \
          WHEN v.last OPERATOR(pg_catalog.>=) s.least AND v.last OPERATOR(pg_catalog.<=) s.most THEN 'raise' ELSE 'not_reach' END)\n\
          FROM (SELECT q.seqincrement > 0 AS up, CASE WHEN has.known THEN coalesce(\
-         pg_catalog.pg_sequence_last_value(q.seqrelid) + q.seqincrement, q.seqstart) END AS next, has.known, \
+         pg_catalog.pg_sequence_last_value(q.seqrelid)::pg_catalog.numeric + q.seqincrement, q.seqstart) END AS next, has.known, \
          pg_catalog.has_sequence_privilege(q.seqrelid, 'UPDATE') AS writes, q.seqmin AS least, q.seqmax AS most \
          FROM pg_catalog.pg_sequence AS q CROSS JOIN LATERAL \
          (SELECT pg_catalog.has_sequence_privilege(q.seqrelid, 'USAGE, SELECT') AS known) AS has \
          WHERE q.seqrelid = {oid}) AS s\n\
-         CROSS JOIN LATERAL (SELECT CASE WHEN s.up THEN pg_catalog.max(r.{column}) ELSE pg_catalog.min(r.{column}) END \
+         CROSS JOIN LATERAL (SELECT CASE WHEN s.up THEN pg_catalog.floor(pg_catalog.max(r.{column})::pg_catalog.numeric) \
+         ELSE pg_catalog.ceil(pg_catalog.min(r.{column})::pg_catalog.numeric) END \
          AS last FROM ({rows}) AS r) AS v WHERE v.last IS NOT NULL"
     )
 }
@@ -159,10 +161,10 @@ pub(crate) fn raise(session: &mut Session, behind: &mut Behind) -> Result<(), St
     let oid = format!("{}::pg_catalog.regclass", literal(&behind.name.pattern()));
     let last = literal(&behind.told.last);
     let query = format!(
-        "SELECT pg_catalog.to_json(pg_catalog.setval({oid}, {last}::pg_catalog.int8)) FROM pg_catalog.pg_sequence AS q \
-         WHERE q.seqrelid = {oid} AND CASE WHEN q.seqincrement > 0 \
-         THEN coalesce(pg_catalog.pg_sequence_last_value({oid}), q.seqstart - q.seqincrement) < {last}::pg_catalog.int8 \
-         ELSE coalesce(pg_catalog.pg_sequence_last_value({oid}), q.seqstart - q.seqincrement) > {last}::pg_catalog.int8 END"
+        "SELECT pg_catalog.to_json(pg_catalog.setval({oid}, {last}::pg_catalog.int8)) FROM (SELECT q.seqincrement > 0 AS up, \
+         coalesce(pg_catalog.pg_sequence_last_value(q.seqrelid), q.seqstart::pg_catalog.numeric - q.seqincrement) AS given \
+         FROM pg_catalog.pg_sequence AS q WHERE q.seqrelid = {oid}) AS s \
+         WHERE CASE WHEN s.up THEN s.given < {last}::pg_catalog.int8 ELSE s.given > {last}::pg_catalog.int8 END"
     );
     let _: Vec<i64> = session.all(step(&behind.name), &query)?;
     behind.told.raised = true;

@@ -381,6 +381,26 @@ fn a_sequence_that_is_behind_is_told_and_raised() {
     assert_eq!(test.sql(next), "11|11|-11", "never lowered");
 }
 
+/// A sequence of a text, of numbers with a fraction, and one that has given out all of its values.
+#[test]
+fn sequences_that_are_no_plain_counters() {
+    let test = Test::of(
+        "CREATE TABLE a (id text PRIMARY KEY, n numeric, b bigint);
+         CREATE SEQUENCE of_text OWNED BY a.id; CREATE SEQUENCE of_numeric OWNED BY a.n;
+         CREATE SEQUENCE at_its_end OWNED BY a.b;
+         INSERT INTO a VALUES ('x1', 10.5, 1); SELECT setval('at_its_end', 9223372036854775807)",
+    );
+    backup_kept(&test, &["public.a"]);
+    let before = content(&test.db);
+    test.sql("DELETE FROM a");
+    let raise = apply(&test).args(["--sequences=raise", "--json"]);
+    let told = raise.run().exits(0).json();
+    assert_eq!(told["sequences"].as_array().unwrap().len(), 1);
+    assert_eq!(told["sequences"][0]["last"], "10");
+    assert_eq!(content(&test.db), before);
+    assert_eq!(test.sql("SELECT nextval('of_numeric')"), "11");
+}
+
 #[test]
 fn one_backup_before_an_undo_takes_no_other_ones_place() {
     let (test, _) = damaged();
