@@ -1,6 +1,6 @@
 //! Each reason for which rows cannot be brought back is seen beforehand, and nothing is changed.
 
-use super::{apply, backup_kept, undo};
+use super::{apply, backup_kept, rows, undo};
 use crate::restore::forge::content;
 use crate::support::{Cases, Ran, Test};
 use serde_json::Value;
@@ -308,13 +308,6 @@ fn cases() -> Vec<Case> {
             ..NONE
         },
     ]
-}
-
-fn rows(test: &Test, tables: &[&str]) -> String {
-    let rows = tables
-        .iter()
-        .map(|table| format!("SELECT string_agg(t::text, ' ' ORDER BY t::text) FROM {table} t;"));
-    test.sql(&rows.collect::<String>())
 }
 
 #[test]

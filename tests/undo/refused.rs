@@ -3,7 +3,6 @@
 use super::{backup, diff};
 use crate::restore::forge::{forge, secret};
 use crate::support::{Session, Test, cluster, each, end_agent, eventually};
-use serde_json::Value;
 
 const MADE: &str =
     "CREATE TABLE a (id int PRIMARY KEY, t text); INSERT INTO a VALUES (1, 'one'), (2, 'two')";
@@ -151,7 +150,7 @@ fn a_forged_artifact_brings_wrong_rows_and_nothing_else() {
             .replace("two", "TWO"),
     )
     .exits(1);
-    let told: Value = serde_json::from_str(&told.stdout).unwrap();
+    let told = told.json();
     assert_eq!(
         (&told["rows"], &told["tables"][0]["changed"]),
         (&1.into(), &1.into())
@@ -166,7 +165,7 @@ fn a_forged_artifact_brings_wrong_rows_and_nothing_else() {
     // Names of columns are looked up, and never spelled to the server.
     let names = "COPY public.a (id, \"t\"\"); DROP TABLE public.a; --\") FROM stdin;\n";
     let told = run("names", &sealed.sql.replace(header, names)).exits(1);
-    let told: Value = serde_json::from_str(&told.stdout).unwrap();
+    let told = told.json();
     assert_eq!(told["structure"].as_array().unwrap().len(), 2);
     each(
         [

@@ -52,7 +52,6 @@ fn roles() {
             Some("rights of its owner"),
         ),
         case("owner", "", CHANGED, OFF, None),
-        case("postgres", "", CHANGED, OFF, None),
     ];
     let mut all = Cases::new();
     for case in cases {
@@ -65,18 +64,12 @@ fn roles() {
         } = case;
         all.check((role, grants, write), || {
             let test = Test::of(MADE);
-            let name = match role {
-                "postgres" => "postgres".to_string(),
-                role => format!("{role}_{}", test.db),
+            let name = format!("{role}_{}", test.db);
+            let grant = match role {
+                "owner" => format!("ALTER TABLE a OWNER TO {name}"),
+                _ => format!("GRANT {grants} ON a TO {name}"),
             };
-            if role != "postgres" {
-                test.sql(&format!("CREATE ROLE {name} LOGIN"));
-            }
-            match role {
-                "postgres" => {}
-                "owner" => drop(test.sql(&format!("ALTER TABLE a OWNER TO {name}"))),
-                _ => drop(test.sql(&format!("GRANT {grants} ON a TO {name}"))),
-            }
+            test.sql(&format!("CREATE ROLE {name} LOGIN; {grant}"));
             backup_kept(&test, &["public.a"]);
             let before = content(&test.db);
             test.sql(&format!(
@@ -101,11 +94,9 @@ fn roles() {
                     assert_eq!(content(&test.db), before);
                 }
             }
-            if role != "postgres" {
-                test.sql(&format!(
-                    "REASSIGN OWNED BY {name} TO postgres; DROP OWNED BY {name}; DROP ROLE {name}"
-                ));
-            }
+            test.sql(&format!(
+                "REASSIGN OWNED BY {name} TO postgres; DROP OWNED BY {name}; DROP ROLE {name}"
+            ));
         });
     }
 }
