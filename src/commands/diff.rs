@@ -4,7 +4,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::meter::Meter;
 use crate::base::version::PGSEAL;
 use crate::commands::artifact::{CallerInput, check_standard_input, given, manifest_alone, sound};
-use crate::commands::opening::Opened;
+use crate::commands::opening::RowSource;
 use crate::config::cli::{self, DiffFormat};
 use crate::config::flags::Settings;
 use crate::config::settings::Config;
@@ -50,8 +50,8 @@ pub(crate) fn run(
     live.check(&manifest, &config.connection)?;
     let connection = config.connection.pinned(&live.session.place());
     let (how, passphrase) = (&args.opening, given.passphrase);
-    let opened = Opened::by(how, passphrase, UNTOUCHED, config, cancel, meter)?;
-    let dump = opened.dump(verification.verified()?.artifact, config, cancel, meter)?;
+    let source = RowSource::by(how, passphrase, UNTOUCHED, config, cancel, meter)?;
+    let dump = source.dump(verification.verified()?.artifact, config, cancel, meter)?;
     let subject = Subject {
         manifest: &manifest,
         dump: &dump,

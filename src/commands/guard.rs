@@ -73,7 +73,8 @@ impl Ready {
         }
     }
 
-    fn told(&self) -> [(&str, &str); 3] {
+    /// Environment variables that tell COMMAND of the backup.
+    fn variables(&self) -> [(&str, &str); 3] {
         let manifest = &self.finished.manifest;
         [
             ("PGSEAL_RUN_ID", &manifest.run_id),
@@ -84,17 +85,17 @@ impl Ready {
 
     /// Becomes COMMAND. Returns only where that failed, and then COMMAND did not run.
     fn hand_over(&self, config: &Config, cancel: &Cancel) -> Error {
-        // A signal before this is seen by the look after it, one later ends us at once.
+        // A signal that came before is seen by the look behind this; one that comes later ends us at once.
         cancel.restore_default_signals();
         match cancel.stop() {
             Some(stop) => stopped(stop),
-            None => self.program.hand_over(&config.env, self.told()),
+            None => self.program.hand_over(&config.env, self.variables()),
         }
     }
 
     /// Stays COMMAND's parent, and tells what it wrote.
     fn watch(&self, config: &Config, cancel: &Cancel) -> Result<Answer> {
-        let ended = foreground::run(&self.program, &config.env, self.told(), cancel)?;
+        let ended = foreground::run(&self.program, &config.env, self.variables(), cancel)?;
         // They were COMMAND's, and so was the time that it took.
         cancel.forget_signals();
         let cancel = cancel.with_limit(config.timeout);

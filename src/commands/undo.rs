@@ -9,7 +9,7 @@ use crate::base::names::{RunId, TableName};
 use crate::commands::artifact::{
     Risk, check_standard_input, given, require_origin, require_signed, require_verified, sound,
 };
-use crate::commands::opening::Opened;
+use crate::commands::opening::RowSource;
 use crate::commands::undo_report::report;
 use crate::config::flags::Settings;
 use crate::config::settings::Config;
@@ -93,8 +93,8 @@ pub(crate) fn run(
         .map(|difference| format!("{}: {}", difference.object, difference.what))
         .collect();
     let (how, untouched) = (&args.opening, End::Untouched.told());
-    let opened = Opened::by(how, given.passphrase, untouched, config, cancel, meter)?;
-    let dump = opened.dump(verification.verified()?.artifact, config, cancel, meter)?;
+    let source = RowSource::by(how, given.passphrase, untouched, config, cancel, meter)?;
+    let dump = source.dump(verification.verified()?.artifact, config, cancel, meter)?;
     let connection = config.connection.pinned(&live.session.place());
     let subject = Subject {
         manifest,
@@ -131,7 +131,7 @@ pub(crate) fn run(
     })
 }
 
-/// What tells rows that were written later, or why there is no such thing.
+/// The moment at which COMMAND of guard had ended, or why it tells nothing of this server's rows.
 fn second_mark(verification: &Verification, live: &LiveTables) -> (Option<Moment>, Option<String>) {
     let Some(after) = &verification.after else {
         return (None, None);
@@ -146,7 +146,7 @@ fn second_mark(verification: &Verification, live: &LiveTables) -> (Option<Moment
     }
 }
 
-/// What tells rows that were written since the backup.
+/// The moment before the backup, where it tells which rows of this server were written since.
 fn backup_moment(manifest: &Manifest, live: &LiveTables) -> Option<Moment> {
     let mark = manifest.mark.as_ref()?;
     written_since::comparable(mark, &live.session.mark).ok()?;
@@ -186,7 +186,7 @@ fn require_word_on_later(later: Later) -> Result<()> {
         ))
 }
 
-/// What is known of the tables and of the backup before them.
+/// The error, with what is known of the tables and of the backup that was taken first.
 fn told(error: Error, commit: &Commit, connection: &Connection) -> Error {
     let end = commit.end(connection).told();
     let backup = commit.safety();
@@ -203,7 +203,7 @@ fn dropped(tables: &[ComparedTable], live: &LiveTables) -> Vec<ComparedTable> {
     gone.cloned().collect()
 }
 
-/// A command line that works as it is.
+/// How dropped tables are brought back: a command line that works as it is.
 fn bring_back(
     dropped: &[ComparedTable],
     args: &words::Undo,

@@ -1,4 +1,4 @@
-//! An undo's plan as it is told.
+//! The report of an undo, from its plan.
 
 use crate::base::version::PGSEAL;
 use crate::config::undo::Triggers;
@@ -8,7 +8,7 @@ use crate::undo::plan::{Plan, Request};
 use crate::undo::planned::Planned;
 use crate::undo::refusal::Refusal;
 
-/// Without what only the artifact, the session and the commit tell.
+/// The report but for what the caller knows of the artifact, the session and the commit.
 pub(crate) fn report(
     plan: &Plan,
     mode: UndoMode,

@@ -31,12 +31,12 @@ pub(crate) type SafetyBackup = Box<dyn FnOnce() -> Result<Safety> + Send>;
 pub(crate) struct Undo {
     pub request: Request,
     pub mode: UndoMode,
-    /// What was reviewed.
+    /// The number of the plan that was reviewed.
     pub plan_sha: Option<String>,
     /// Taken where rows are about to be written.
     pub safety: Option<SafetyBackup>,
     pub commit: Commit,
-    /// The dump's.
+    /// The random token of the dump.
     pub token: Vec<u8>,
     pub plan: Option<Plan>,
     /// By table; empty where nothing was written.
@@ -71,7 +71,8 @@ impl Conversation for Undo {
 }
 
 impl Undo {
-    /// What was found speaks against it, or is not what was reviewed. A plan is told all the same.
+    /// Refuses a plan that has refusals, or is not the one that was reviewed. Where only the plan is asked
+    /// for, it is reported all the same.
     fn check(&self, plan: &Plan) -> Passed {
         if self.mode == UndoMode::Plan {
             return Ok(());
@@ -166,7 +167,7 @@ fn raise(session: &mut Session, plan: &mut Plan) -> Passed {
     session.settle(Step::Names("the end of the sequences".into()))
 }
 
-/// Live rows that are to be written.
+/// Locks the live rows that are to be written.
 fn lock_rows(session: &mut Session, table: &Planned) -> Passed {
     let loaded = &table.loaded;
     let step = Step::Names(format!("it locked rows of {}", loaded.table.name));
@@ -217,7 +218,7 @@ fn as_it_was(session: &mut Session, table: &Planned, plan: &Plan) -> Passed {
     }
 }
 
-/// The statement wrote the rows of the plan: a trigger or a rule may leave out one.
+/// Refuses where the statement wrote other rows than those of the plan: a trigger may leave out one.
 fn check_written(table: &Planned, written: Written, plan: &Plan) -> Passed {
     let chosen = &table.chosen;
     let planned = Written {

@@ -1,5 +1,5 @@
-//! Rows beyond the tables that actions of foreign keys reach, from key to key: what refers to a row
-//! that goes with another one goes in turn, is changed, or holds it.
+//! Rows beyond the tables that actions of foreign keys reach, from key to key: a row that refers to one
+//! that is deleted so is deleted in turn, is changed, or keeps it from being deleted.
 //!
 //! They are gathered by where they lie, in `pg_temp.pgseal_reached`, round by round until none comes.
 
@@ -196,7 +196,7 @@ impl<'a> Beyond<'a> {
             );
             rows = session.one(edge.key.step(), &query)?;
         } else if action == ForeignKeyAction::NoAction && rows > 0 {
-            // What is deleted itself holds nothing.
+            // A row that is deleted itself keeps no other one.
             rows = session.one(edge.key.step(), &held(edges, edge))?;
         }
         if rows == 0 {

@@ -17,13 +17,13 @@ pub(crate) struct Chosen {
     pub changed: u64,
     pub gone: u64,
     pub added: u64,
-    /// By --only, --where or --later.
+    /// Left as they are, by --only, --where or --later.
     pub kept: u64,
-    /// Of these by --later, not surely written later.
+    /// Of these, left by --later and not surely written later.
     pub kept_unsure: u64,
-    /// Of those to be undone, written later: at most.
+    /// Of the rows to be undone, at most so many were written later.
     pub later: u64,
-    /// Of these, surely.
+    /// Of these, surely written later.
     pub surely_later: u64,
     /// Of the added rows, written before the backup.
     pub older: u64,

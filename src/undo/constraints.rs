@@ -21,12 +21,12 @@ struct Constraint {
     kind: Kind,
     /// The table itself, or a partition whose own it is.
     table: TableName,
-    /// Of a partition's: which rows are the partition's.
+    /// The partition constraint, where it is a partition's.
     takes: Option<String>,
     /// The constraint or the column.
     by: Option<String>,
     columns: Vec<String>,
-    /// It holds, or is not known; over bare names of columns.
+    /// The constraint's expression, over bare names of columns.
     test: String,
     /// It cannot be asked of rows that are elsewhere, or answers otherwise later.
     opaque: bool,
@@ -52,7 +52,7 @@ struct Broken {
 
 const LEAVE: &str = "Drop it for the undo, or leave these rows as they are with --where.";
 
-/// Of rows that come back by an INSERT.
+/// The condition for rows that come back by an INSERT.
 const INSERTED: &str = "action OPERATOR(pg_catalog.=) 'gone' OR swapped";
 
 /// What is found of one table, once it is known which columns are set.
@@ -120,7 +120,7 @@ fn moved(table: &Planned) -> String {
     }
 }
 
-/// What domains and enums do not take any more.
+/// The values that domains and enums do not take any more.
 fn of_types(table: &Planned, notes: &mut Vec<String>) -> Vec<Broken> {
     let mut found = Vec::new();
     for column in &table.loaded.columns {
@@ -180,8 +180,8 @@ fn of_types(table: &Planned, notes: &mut Vec<String>) -> Vec<Broken> {
 }
 
 impl Constraint {
-    /// None where it is about a new column of the table, of which the backup has no value.
-    /// `new`: all of those.
+    /// The condition that rows break it. None where it is about a new column of the table, of which the
+    /// backup has no value. `new`: all of those.
     fn broken(&self, table: &Planned, new: &[&LiveColumn]) -> Option<Broken> {
         let loaded = &table.loaded;
         let is_new = |name: &String| new.iter().any(|column| column.name == *name);

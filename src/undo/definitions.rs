@@ -90,7 +90,7 @@ impl Definitions<'_> {
         }
     }
 
-    /// Of the backup's tables.
+    /// Those of the backup's tables that are there.
     fn there(&self) -> Vec<TableName> {
         let tables = self.manifest.tables.iter().map(|table| table.table());
         let is_there = |name: &TableName| {
@@ -100,7 +100,7 @@ impl Definitions<'_> {
         tables.filter(is_there).collect()
     }
 
-    /// Beside what is `known`: tables, partitions and columns.
+    /// The differences beside those that are `known`: of tables, partitions and columns.
     pub(crate) fn differences(
         &self,
         sealed: &Entries,

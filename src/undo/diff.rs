@@ -1,4 +1,4 @@
-//! What `pgseal diff` asks: every table compared in one moment, and a few rows of each.
+//! The conversation of `pgseal diff`: every table compared in one moment, and a few rows of each.
 
 use crate::base::names::{literal, quoted};
 use crate::process::flow::{Passed, StreamError};
@@ -94,7 +94,7 @@ impl Diff {
     }
 
     fn query(&self, table: &LoadedTable, key: Option<&Key>, action: Action) -> String {
-        // What the row is known by.
+        // The row whose key is shown.
         let side = match action {
             Action::Added => "live",
             Action::Changed | Action::Gone => "sealed",

@@ -1,4 +1,5 @@
-//! One key on the way from rows that are undone to those beyond the tables that its action reaches.
+//! One foreign key on the way from the rows that are undone to those that actions of keys reach beyond
+//! the tables.
 
 use crate::base::text::counted;
 use crate::undo::live_tables::{ForeignKey, ForeignKeyAction};
@@ -25,7 +26,7 @@ impl Edge<'_> {
         self.event != Event::Updated && self.action() == ForeignKeyAction::Cascade
     }
 
-    /// Whether what it does to its rows is the event of another one.
+    /// Whether what it does to its rows is this event for another key.
     pub(crate) fn leads_to(&self, key: &ForeignKey, event: Event) -> bool {
         let sets = || {
             let mut columns = self.key.from_columns.iter();
@@ -67,7 +68,7 @@ pub(crate) fn held(edges: &[Edge<'_>], edge: &Edge<'_>) -> String {
     )
 }
 
-/// Of rows that hold what would go.
+/// The refusal where rows keep others from being deleted or changed.
 pub(crate) fn refusal(edge: &Edge<'_>, rows: u64) -> Refusal {
     let ForeignKey { name, from, to, .. } = edge.key;
     let (many, refer) = (

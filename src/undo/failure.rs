@@ -11,7 +11,7 @@ use crate::undo::converse::LoadTap;
 use crate::undo::session::{Step, Steps};
 use crate::verify::dump_source::Opened;
 
-/// None where nothing failed.
+/// The error of a conversation that failed; none where nothing did.
 pub(crate) fn of<C>(
     piped: &Piped<LoadTap<C>, AnswerReader>,
     steps: &Steps,
@@ -75,7 +75,7 @@ fn is_wrong(said: &[String]) -> bool {
     lines.any(|line| classes.iter().any(|class| line.contains(class)))
 }
 
-/// Which constraint a row is against: the name of the error, and those of the objects below it.
+/// The constraint that a row violates: the name of the error, and those of the objects below it.
 fn refused(said: &[String]) -> Option<String> {
     let at = said.iter().position(|line| line.contains("ERROR 23"))?;
     let (_, name) = said.get(at)?.split_once("ERROR 23")?;

@@ -1,4 +1,4 @@
-//! What is known of when rows were written, and speaks against an undo.
+//! Refusals and notes for rows that were written after COMMAND had ended, or before the backup.
 
 use crate::base::text::counted;
 use crate::config::undo::Later;
@@ -37,7 +37,8 @@ pub(crate) fn look(tables: &[Planned], request: &Request, refusals: &mut Vec<Ref
     }
 }
 
-/// Rows that would go although the backup's database had them: they were in another table then.
+/// The refusal of rows that an undo would delete although the database had them when the backup was
+/// taken: they were in another table then.
 pub(crate) fn attached(table: &Planned) -> Option<Refusal> {
     let rows = table.chosen.older;
     if rows == 0 {
@@ -54,7 +55,7 @@ pub(crate) fn attached(table: &Planned) -> Option<Refusal> {
     Some(Refusal::new(Reason::Attached, of, text, hint).rows(rows))
 }
 
-/// Rows that are left as written later, and may be COMMAND's own.
+/// The note on rows that are left as written later, and may be COMMAND's own.
 pub(crate) fn kept_unsure(table: &Planned) -> Option<String> {
     let rows = table.chosen.kept_unsure;
     (rows > 0).then(|| {
@@ -66,7 +67,7 @@ pub(crate) fn kept_unsure(table: &Planned) -> Option<String> {
     })
 }
 
-/// The rows that were written later cannot be left alone.
+/// The refusal where it is not known which rows were written later.
 fn unknown(table: &Planned) -> Refusal {
     Refusal::new(
         Reason::LaterUnknown,

@@ -30,7 +30,7 @@ pub(crate) struct LiveSession {
     pub version_num: u32,
     pub database: String,
     pub encoding: String,
-    /// Where it was asked from; the answer does not know.
+    /// The container that psql runs in, which the server does not know.
     #[serde(skip)]
     container: Option<String>,
     /// Of several hosts, the one that answered.
@@ -60,13 +60,13 @@ pub(crate) struct LiveTable {
     pub rules: Vec<Rule>,
     /// Users' triggers, of its partitions too.
     pub triggers: Vec<Trigger>,
-    /// In which it or a partition of it refers to another table, or is referred to.
+    /// Those in which it or a partition of it refers to another table, or is referred to.
     pub foreign_keys: Vec<ForeignKey>,
     /// All partitions below it, at any depth.
     pub partitions: Vec<TableName>,
     /// The tables of which it is a partition itself, at any depth.
     pub partition_of: Vec<TableName>,
-    /// Columns by which a row belongs to a partition, at any depth; none of an expression's.
+    /// The columns of the partition keys, at any depth; none for an expression.
     pub partition_columns: Vec<Option<String>>,
     /// Inheritance children, which are compared by themselves.
     pub children: Vec<TableName>,
@@ -97,7 +97,7 @@ pub(crate) struct Privileges {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Unique {
     pub name: String,
-    /// The partition whose own it is, and not the table's.
+    /// The partition, where the index is one partition's alone.
     pub part: Option<Part>,
     pub primary: bool,
     /// Not DEFERRABLE.
@@ -105,7 +105,7 @@ pub(crate) struct Unique {
     pub exclusion: bool,
     /// Valid, of columns alone, and of all rows.
     pub whole: bool,
-    /// Of an expression: number 0.
+    /// An expression has number 0.
     pub columns: Vec<UniqueColumn>,
     /// Of a partial index: an expression over bare names of columns.
     pub predicate: Option<String>,
@@ -164,16 +164,17 @@ pub(crate) struct ForeignKey {
     pub name: String,
     pub from: TableName,
     pub from_oid: u32,
-    /// Of a partition: an expression over bare names of columns.
+    /// The partition constraint of `from`, where it is a partition: an expression over bare names of columns.
     pub from_part: Option<String>,
-    /// Its inheritance children are none of the key's.
+    /// The key is not one of the inheritance children of `from`.
     pub from_only: bool,
     pub from_columns: Vec<String>,
     pub to: TableName,
     pub to_oid: u32,
     pub to_part: Option<String>,
     pub to_only: bool,
-    /// A partition's copy of its parent's key: what refers to the parent need not refer to it.
+    /// It is the copy of a key that refers to the parent of the partition `to`: a row that refers to the
+    /// parent need not refer to the partition.
     pub to_copied: bool,
     /// Oids of it, its partitions and what it is a partition of.
     pub to_family: Vec<u32>,

@@ -12,11 +12,11 @@ use crate::undo::session::Step;
 /// Why a row of the referenced table will not have its key any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// It goes.
+    /// The row is deleted.
     Deleted,
-    /// It is deleted and inserted again.
+    /// The row is deleted and inserted again.
     Swapped,
-    /// It gets another key.
+    /// The row gets another key.
     Updated,
 }
 
@@ -25,7 +25,7 @@ pub(crate) const EVENTS: [Event; 3] = [Event::Deleted, Event::Swapped, Event::Up
 /// Whose rows refer to the keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Children {
-    /// They are undone too.
+    /// Those of a table that is undone too.
     Undone,
     Beyond,
 }
@@ -100,7 +100,7 @@ impl LostKeys<'_> {
     }
 }
 
-/// Rows of the referring table that nobody could count.
+/// The refusal where rows that refer to the key cannot be counted.
 pub(crate) fn unread(key: &ForeignKey) -> Refusal {
     let ForeignKey { name, from, to, .. } = key;
     let text = format!(
@@ -117,7 +117,7 @@ pub(crate) fn not_looked_at(key: &ForeignKey) -> String {
     format!("not looked at: {name}, for this role may not read {from} or {to}")
 }
 
-/// Behind FROM: inheritance children have nothing to do with a key.
+/// A table in a FROM clause, without inheritance children: these have nothing to do with a key.
 fn only(table: &TableName, only: bool) -> String {
     let word = if only { "ONLY " } else { "" };
     format!("{word}{}", table.pattern())
@@ -136,17 +136,17 @@ impl ForeignKey {
         Step::Rows(format!("it looked at the foreign key {name} of {from}"))
     }
 
-    /// The referring table, behind FROM.
+    /// The referring table, in a FROM clause.
     pub(crate) fn referring(&self) -> String {
         only(&self.from, self.from_only)
     }
 
-    /// The referenced table, behind FROM.
+    /// The referenced table, in a FROM clause.
     pub(crate) fn referenced(&self) -> String {
         only(&self.to, self.to_only)
     }
 
-    /// `p` of the referenced table meets `c` of the referring one.
+    /// The condition that the row `c` refers to the row `p`.
     pub(crate) fn on(&self) -> String {
         let columns = self.to_columns.iter().zip(&self.from_columns);
         let on = columns

@@ -58,7 +58,7 @@ impl Plan {
     }
 }
 
-/// In the transaction that is open, be it read-only. `token`: the dump's.
+/// Makes the plan in the transaction that is open, be it read-only. `token`: the dump's.
 pub(crate) fn plan(
     session: &mut Session,
     loaded: &[LoadedTable],
@@ -151,7 +151,7 @@ fn compared(
     })
 }
 
-/// The planner knows nothing else of the differences, and would take a few for a scan each.
+/// Counts the differences for the planner, which otherwise takes them for a few, and scans a table for each.
 fn analyze(session: &mut Session, table: &LoadedTable) -> Passed {
     let step = Step::Rows(format!("it counted differences of {}", table.table.name));
     session.run(step, &format!("ANALYZE {};\n", table.diff()))
@@ -200,7 +200,7 @@ fn too_many(tables: &[Planned], most: Option<u64>, refusals: &mut Vec<Refusal>) 
     }
 }
 
-/// Over the options and a line a row, in the order of the keys; no row is kept.
+/// The plan's number: over the options and a line a row, in the order of the keys; no row is kept.
 fn sha(
     session: &mut Session,
     tables: &[Planned],

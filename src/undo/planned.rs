@@ -12,8 +12,8 @@ pub(crate) struct Planned {
     pub chosen: Chosen,
     /// The transactions that wrote most of the rows to be undone.
     pub written_by: Vec<Transaction>,
-    /// A key by which rows of the backup are not unique, for it is newer.
+    /// A key that is newer than the backup, and by which the backup's rows are not unique.
     pub not_unique: Option<String>,
-    /// Of those to be set: the columns in which a changed row differs.
+    /// The columns that an UPDATE sets: those in which a changed row differs.
     pub set: Vec<String>,
 }

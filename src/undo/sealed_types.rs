@@ -1,7 +1,7 @@
 //! The types that columns had, by the dump's CREATE TABLE statements.
 //!
 //! Not a parser: a line is looked up by its column's name, and it is asked whether the live column's
-//! type follows. What cannot be read so is not told.
+//! type follows. A column whose line cannot be read so counts as unchanged.
 
 use crate::base::names::TableName;
 use crate::pg::identifier::{self, unquoted};
@@ -21,11 +21,12 @@ const FOLLOWS: &[&str] = &[
 #[derive(Debug, Default)]
 pub(crate) struct SealedTypes(BTreeMap<TableName, Sealed>);
 
+/// A CREATE TABLE statement.
 #[derive(Debug)]
 struct Sealed {
-    /// By the column's name in the dump's encoding: what follows the name.
+    /// What follows a column's name, by the name in the dump's encoding.
     columns: Columns,
-    /// Tables of which it has the other columns.
+    /// The tables that it inherits other columns from.
     parents: Vec<TableName>,
 }
 
@@ -37,12 +38,12 @@ impl SealedTypes {
         }
     }
 
-    /// Of the table itself, else of what it inherits from, at any depth.
+    /// The line of a column: of the table itself, else of a table that it inherits from, at any depth.
     fn line(&self, table: &TableName, column: &[u8]) -> Option<&str> {
-        let mut line = vec![table];
+        let mut family = vec![table];
         let mut at = 0;
         loop {
-            let name = line.get(at)?;
+            let name = family.get(at)?;
             at += 1;
             let Some(sealed) = self.0.get(*name) else {
                 continue;
@@ -51,9 +52,10 @@ impl SealedTypes {
                 return Some(found);
             }
             // A forged dump may have a circle.
-            let new = sealed.parents.iter().filter(|name| !line.contains(name));
+            let new = sealed.parents.iter();
+            let new = new.filter(|name| !family.contains(name));
             let new: Vec<&TableName> = new.collect();
-            line.extend(new);
+            family.extend(new);
         }
     }
 

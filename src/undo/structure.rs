@@ -1,4 +1,4 @@
-//! What is otherwise in the tables themselves, as far as the rows' comparison meets it.
+//! Differences in the tables themselves, as far as the comparison of rows meets them.
 
 use crate::base::names::{TableName, readable};
 use crate::report::diff::StructureLine;

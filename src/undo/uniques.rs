@@ -111,7 +111,7 @@ struct Values<'a> {
     values: String,
     /// Those of `m` equal those of `o`.
     equal: String,
-    /// Of the index, and of the rows that come back.
+    /// WHERE clauses: for all rows of the index, and for the rows that come back.
     all: String,
     back: String,
 }
@@ -171,8 +171,8 @@ impl Values<'_> {
         )
     }
 
-    /// Rows that come back and live rows that have their values: `place`, what becomes of the one, and
-    /// of the other; nothing where it stays.
+    /// Pairs of a row that comes back and a live row that has its values: `place`, and what becomes of the
+    /// one, `mine`, and of the other; NULL where it stays.
     fn taken(&self) -> String {
         let (table, back, values) = (self.table, self.back(), &self.values);
         let names = table.key_columns().map(|column| quoted(column.name()));
