@@ -120,7 +120,7 @@ fn hint(end: &ExitKind, said: &[String], step: Option<&Step>) -> &'static str {
     } else if says(&["25006"]) {
         "What a condition calls may read and not write: take out the function that writes."
     } else if says(&["55P03"]) {
-        "Another session holds a lock on the table: wait for it, or longer with --lock-wait."
+        "Another session, or a transaction that is prepared (pg_prepared_xacts), holds a lock on the table: wait for it, or longer with --lock-wait."
     } else if says(&["42501"]) {
         "The role lacks a right, which is named above: it needs SELECT on the tables, and TEMPORARY on the database."
     } else if says(&["53200"]) {
