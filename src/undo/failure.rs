@@ -113,8 +113,8 @@ fn hint(end: &ExitKind, said: &[String], step: Option<&Step>) -> &'static str {
         "The connection was lost: see the server's log, then try again."
     } else if during("it loaded") && says(&["42P01", "42883", "42704", "22P02", "ERROR 23"]) {
         "A value of the backup is none of its column's type any more: it names an object that is gone (regclass), or its composite type, or a domain in that, was changed. Bring back the object or the type."
-    } else if during("it wrote") && says(&["ERROR 55000"]) {
-        "A table that is published needs a replica identity for UPDATE and DELETE: ALTER TABLE … REPLICA IDENTITY."
+    } else if during("it wrote") && says(&["ERROR 55000", "ERROR 42P10"]) {
+        "A table that is published, one that a key's action changes too, needs a replica identity for UPDATE and DELETE, which covers the publication's WHERE: ALTER TABLE … REPLICA IDENTITY. Else a trigger failed: see the server's log."
     } else if says(&["ERROR 23"]) {
         "The constraint is newer than the backup, or a trigger or a key's action is in its way: see pgseal diff. Drop it for the undo, or leave these rows as they are with --where, or the table with --table."
     } else if says(&["25006"]) {

@@ -110,6 +110,7 @@ pub(crate) fn of_rows(table: &Planned, session: &LiveSession, triggers: Triggers
         });
     }
     found.extend(rules(table));
+    found.extend(unidentified(table));
     found.extend(privileges(table, session, triggers));
     if moves(table, session) {
         found.push(refusal(
@@ -173,6 +174,39 @@ fn rules(table: &Planned) -> Option<Refusal> {
                 rule.event
             ),
             "Disable the rule first, ALTER TABLE … DISABLE RULE, or undo the table by hand: docs/undo-by-hand.md.",
+        )
+    })
+}
+
+/// The server looks at each partition, be a row of it written or not.
+fn unidentified(table: &Planned) -> Option<Refusal> {
+    let (chosen, live) = (&table.chosen, &table.loaded.live);
+    let mut unidentified = live.unidentified.iter();
+    let event = |update: bool, delete: bool| match (chosen.updates(), chosen.deletes()) {
+        (1.., _) if update => Some("UPDATE"),
+        (_, 1..) if delete => Some("DELETE"),
+        _ => None,
+    };
+    let (one, event) = unidentified.find_map(|one| Some((one, event(one.update, one.delete)?)))?;
+    let key = table.loaded.key().filter(|_| one.table == live.name);
+    let identity = match key {
+        Some(key) => format!("USING INDEX {}", quoted(&key.index)),
+        None => "FULL".into(),
+    };
+    Some(Refusal {
+        by: Some(one.publication.clone()),
+        ..refusal(
+            Reason::ReplicaIdentity,
+            &table.loaded.table,
+            format!(
+                "the publication {} has each {event} of {}, and without a replica identity the server does none",
+                quoted(&one.publication),
+                one.table
+            ),
+            &format!(
+                "As its owner: ALTER TABLE {} REPLICA IDENTITY {identity};",
+                one.table.pattern()
+            ),
         )
     })
 }
