@@ -117,6 +117,10 @@ fn hint(end: &ExitKind, said: &[String], step: Option<&Step>) -> &'static str {
         "A table that is published, one that a key's action changes too, needs a replica identity for UPDATE and DELETE, which covers the publication's WHERE: ALTER TABLE … REPLICA IDENTITY. Else a trigger failed: see the server's log."
     } else if says(&["ERROR 23"]) {
         "The constraint is newer than the backup, or a trigger or a key's action is in its way: see pgseal diff. Drop it for the undo, or leave these rows as they are with --where, or the table with --table."
+    } else if says(&["ERROR P0"]) && matches!(step, Some(Step::Names(_))) {
+        "An event trigger refused it, and the server's log has its words. Have it let temporary tables pass, and with --triggers=off ALTER TABLE; or disable it for the undo: ALTER EVENT TRIGGER … DISABLE."
+    } else if says(&["ERROR P0"]) {
+        "A function refused it, and the server's log has its words: a trigger's, which --triggers=off keeps from firing, or one that a constraint calls."
     } else if says(&["25006"]) {
         "What a condition calls may read and not write: take out the function that writes."
     } else if says(&["55P03"]) {
