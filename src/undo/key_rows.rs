@@ -124,8 +124,11 @@ impl Reference<'_> {
         let whole = columns
             .iter()
             .map(|name| format!("c.{} IS NOT NULL", quoted(name)));
+        // Of MATCH FULL a row refers with all of them, or is none.
+        let or = if self.key.full { " OR " } else { " AND " };
+        let whole = format!("({})", whole.collect::<Vec<_>>().join(or));
         let takes = part.map(|takes| format!("({takes}) IS NOT FALSE"));
-        let conditions: Vec<String> = whole.chain(takes).collect();
+        let conditions: Vec<String> = [whole].into_iter().chain(takes).collect();
         format!(
             "({}) AS c WHERE {}",
             restored(&from.loaded, &which),

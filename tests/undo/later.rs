@@ -74,7 +74,7 @@ fn a_transaction_that_is_prepared_is_told() {
         .args(["--apply", "--later=overwrite", "--lock-wait=100ms"])
         .run();
     test.sql(&format!("COMMIT PREPARED '{name}'"));
-    guarded.says(&["COMMAND wrote no row in public.a; 1 of", told]);
+    guarded.says(&["COMMAND wrote no row in public.a; 1 ", told]);
     let counted = counted.exits(1);
     counted.check(counted.stdout.contains(&format!("note: {told}")), "a note");
     locked.fails(

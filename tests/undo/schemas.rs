@@ -191,6 +191,29 @@ fn keys_of_partitions_and_of_tables_with_children() {
     );
 }
 
+/// A row refers by all of its columns, or by none.
+#[test]
+fn keys_that_match_in_full() {
+    all_tried(
+        "CREATE TABLE p (x int, y int, PRIMARY KEY (x, y)); INSERT INTO p VALUES (1, 1);
+         CREATE TABLE b (id int PRIMARY KEY, x int, y int); INSERT INTO b VALUES (1, NULL, NULL), (2, 1, 1);",
+        [
+            case(
+                "INSERT INTO b VALUES (3, 1, NULL);",
+                &["public.b"],
+                "DELETE FROM b; ALTER TABLE b ADD FOREIGN KEY (x, y) REFERENCES p MATCH FULL",
+                Some("reference_missing"),
+            ),
+            case(
+                "ALTER TABLE b ADD FOREIGN KEY (x, y) REFERENCES p MATCH FULL;",
+                &["public.b"],
+                "DELETE FROM b WHERE id = 2; UPDATE b SET x = 1, y = 1",
+                None,
+            ),
+        ],
+    );
+}
+
 #[test]
 fn constraints_that_are_not_for_every_row() {
     all_tried(

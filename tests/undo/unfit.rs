@@ -301,3 +301,20 @@ fn a_function_that_refuses() {
         });
     }
 }
+
+/// gpg may wait for a passphrase, or for other tables to pass by.
+#[test]
+fn a_server_that_ends_idle_sessions() {
+    let test = damaged(9);
+    let known = "SELECT count(*) FROM pg_settings WHERE name = 'idle_session_timeout'";
+    if test.sql(known) == "0" {
+        return;
+    }
+    test.sql(&format!(
+        "ALTER DATABASE {} SET idle_session_timeout = '100ms'",
+        test.db
+    ));
+    test.shim("gpg", "*\\ --decrypt\\ *", "sleep 1; exec $real \"$@\"");
+    apply(&test).run().exits(0);
+    diff(&test).run().exits(0);
+}
