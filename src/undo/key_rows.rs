@@ -108,6 +108,28 @@ impl Reference<'_> {
         )
     }
 
+    /// Whether ON UPDATE CASCADE writes to the row `c` what it is to have: its key is spelled otherwise since,
+    /// 1.00 for 1.0, and is equal.
+    pub(crate) fn rewritten(&self, table: &Planned) -> String {
+        let (key, loaded) = (self.key, &table.loaded);
+        let new = loaded.free("pgseal_new");
+        let text = |columns, alias| format!("ROW({})::pg_catalog.text", named(columns, alias));
+        format!(
+            "EXISTS (SELECT FROM (SELECT {}, {} AS {new} FROM {} AS d JOIN {} AS l ON {} JOIN ({}) AS n \
+             ON n.{} = d.ctid WHERE {CHOSEN} AND d.action = 'changed' AND NOT d.swapped) AS p \
+             WHERE {} AND p.{new} OPERATOR(pg_catalog.=) {})",
+            named(&key.to_columns, "l"),
+            text(&key.to_columns, "n"),
+            loaded.diff(),
+            loaded.live.from(),
+            meets(loaded),
+            restored(loaded, "true"),
+            loaded.free(PLACE),
+            key.on(),
+            text(&key.from_columns, "c"),
+        )
+    }
+
     /// Rows that come back, as `c`, for which the server looks for what they refer to.
     pub(crate) fn back(&self, from: &Planned) -> String {
         let columns = &self.key.from_columns;

@@ -133,6 +133,10 @@ impl<'a> Reference<'a> {
                     self.key.on()
                 );
             }
+            let cascades = (event, action) == (Event::Updated, ForeignKeyAction::Cascade);
+            if cascades && self.from.is_some() {
+                query += &format!(" AND NOT {}", self.rewritten(to));
+            }
             let rows: u64 = session.one(self.step(), &query)?;
             if rows > 0 {
                 if self.from.is_none() && acts(action) {

@@ -191,6 +191,37 @@ fn keys_of_partitions_and_of_tables_with_children() {
     );
 }
 
+/// A key that is spelled otherwise is equal, and ON UPDATE CASCADE writes the spelling that is to come back.
+#[test]
+fn keys_that_are_spelled_otherwise() {
+    all_tried(
+        "CREATE TABLE n (id int PRIMARY KEY, k numeric UNIQUE); INSERT INTO n VALUES (1, 1.0), (2, 2);
+         CREATE TABLE b (id int PRIMARY KEY, k numeric REFERENCES n (k) ON UPDATE CASCADE);",
+        [
+            case(
+                "INSERT INTO b VALUES (1, 1.0), (2, 2);",
+                &["public.n", "public.b"],
+                "UPDATE n SET k = 1.00 WHERE k = 1; UPDATE n SET k = 3 WHERE k = 2",
+                None,
+            ),
+            // The spelling of the key that it refers to would be its own.
+            case(
+                "INSERT INTO b VALUES (1, 1.000), (2, 2);",
+                &["public.n", "public.b"],
+                "UPDATE n SET k = 1.00 WHERE k = 1",
+                Some("cascade_inside"),
+            ),
+            // Another row's key by then.
+            case(
+                "INSERT INTO b VALUES (1, 1.0), (2, 2);",
+                &["public.n", "public.b"],
+                "DELETE FROM b; DELETE FROM n WHERE id = 1; UPDATE n SET k = 1.0",
+                Some("cascade_inside"),
+            ),
+        ],
+    );
+}
+
 /// A row refers by all of its columns, or by none.
 #[test]
 fn keys_that_match_in_full() {
