@@ -43,6 +43,22 @@ impl Reference<'_> {
         }
     }
 
+    /// The referring rows as they are, without those that were added and are to go.
+    pub(crate) fn left(&self) -> String {
+        let key = self.key;
+        let Some(table) = self.from else {
+            return self.beyond(&key.from, &key.referring(), &key.from_columns);
+        };
+        format!(
+            "SELECT {} FROM {} AS l WHERE NOT EXISTS (SELECT FROM {} AS d WHERE {CHOSEN} \
+             AND d.action = 'added' AND {})",
+            named(&key.from_columns, "l"),
+            key.referring(),
+            table.loaded.diff(),
+            meets(&table.loaded)
+        )
+    }
+
     /// Where the key is that of a partition alone: which rows are the partition's.
     fn referring_part(&self) -> Option<&str> {
         part_of(self.from?, &self.key.from, self.key.from_part.as_deref())

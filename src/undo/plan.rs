@@ -46,6 +46,8 @@ pub(crate) struct Plan {
     pub triggers: Vec<FiringTrigger>,
     pub sequences: Vec<Behind>,
     pub notes: Vec<String>,
+    /// By a statement of its own, as `references` found it to be needed.
+    pub added_first: bool,
     pub sha: String,
 }
 
@@ -112,6 +114,7 @@ pub(crate) fn plan(
         cascades: found.cascades,
         sequences,
         notes: found.notes,
+        added_first: found.added_first,
         sha,
     })
 }

@@ -21,6 +21,8 @@ pub(crate) struct Found {
     pub cascades: Vec<Cascade>,
     /// Keys that could not be looked at.
     pub notes: Vec<String>,
+    /// Added rows are deleted by a statement of their own, before any row comes back.
+    pub added_first: bool,
 }
 
 pub(crate) fn acts(action: ForeignKeyAction) -> bool {
@@ -43,36 +45,89 @@ fn may_act(key: &ForeignKey, to: &Planned) -> bool {
     chosen.deletes() > 0 && acts(key.on_delete) || chosen.updates() > 0 && acts(key.on_update)
 }
 
+/// In one statement, a key's action on a row that was added reaches those that come back and refer to
+/// another one with its key. Where no other row refers to what was added, that may go first.
 pub(crate) fn look(
     session: &mut Session,
     tables: &[Planned],
     request: &Request,
 ) -> Result<Found, StreamError> {
+    let found = look_at(session, tables, request, &EVENTS)?;
+    let mut reasons = found.refusals.iter().map(|refusal| refusal.reason);
+    let inside = reasons.any(|reason| matches!(reason, Reason::CascadeInside | Reason::Referenced));
+    if !inside || !can_go_first(session, tables)? {
+        return Ok(found);
+    }
+    let others = [Event::Swapped, Event::Updated];
+    Ok(Found {
+        added_first: true,
+        ..look_at(session, tables, request, &others)?
+    })
+}
+
+fn can_go_first(session: &mut Session, tables: &[Planned]) -> Result<bool, StreamError> {
+    if tables.iter().any(|table| table.chosen.swapped > 0) {
+        return Ok(false);
+    }
+    for reference in references(tables) {
+        let to = reference.to.filter(|to| to.chosen.added > 0);
+        let Some(to) = to else { continue };
+        if !reference.key.readable {
+            return Ok(false);
+        }
+        let query = format!(
+            "SELECT pg_catalog.to_json(EXISTS (SELECT FROM ({}) AS c WHERE EXISTS (SELECT FROM ({}) AS p WHERE {})))",
+            reference.left(),
+            reference.gone_keys(to, Event::Deleted),
+            reference.key.on()
+        );
+        if session.one::<bool>(reference.step(), &query)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Each key once.
+fn references(tables: &[Planned]) -> Vec<Reference<'_>> {
+    let holds = |name: &TableName| {
+        tables.iter().find(|table| {
+            let live = &table.loaded.live;
+            live.name == *name || live.partitions.contains(name)
+        })
+    };
+    let mut seen = Vec::new();
+    let keys = tables
+        .iter()
+        .flat_map(|table| &table.loaded.live.foreign_keys);
+    let mut all = Vec::new();
+    for key in keys {
+        let name = (key.from_oid, &key.name);
+        if !seen.contains(&name) {
+            seen.push(name);
+            let (from, to) = (holds(&key.from), holds(&key.to));
+            all.push(Reference {
+                key,
+                from,
+                to,
+                tables,
+            });
+        }
+    }
+    all
+}
+
+fn look_at(
+    session: &mut Session,
+    tables: &[Planned],
+    request: &Request,
+    events: &[Event],
+) -> Result<Found, StreamError> {
     let allow_cascade = request.options.allow_cascade;
     let mut found = Found::default();
     let mut first = Vec::new();
-    let mut seen = Vec::new();
-    for key in tables
-        .iter()
-        .flat_map(|table| &table.loaded.live.foreign_keys)
-    {
-        let name = (key.from_oid, &key.name);
-        if seen.contains(&name) {
-            continue;
-        }
-        seen.push(name);
-        let holds = |name: &TableName| {
-            tables.iter().find(|table| {
-                let live = &table.loaded.live;
-                live.name == *name || live.partitions.contains(name)
-            })
-        };
-        let reference = Reference {
-            key,
-            from: holds(&key.from),
-            to: holds(&key.to),
-            tables,
-        };
+    for reference in references(tables) {
+        let key = reference.key;
         if !key.readable && !allow_cascade && reference.to.is_some_and(|to| may_act(key, to)) {
             found.refusals.push(unread(key));
             continue;
@@ -81,7 +136,7 @@ pub(crate) fn look(
             found.notes.push(not_looked_at(key));
             continue;
         }
-        first.extend(reference.lost(session, allow_cascade, &mut found)?);
+        first.extend(reference.lost(session, events, allow_cascade, &mut found)?);
         reference.missing(session, &mut found)?;
     }
     Beyond { tables, request }.look(session, &first, &mut found)?;
@@ -100,6 +155,7 @@ impl<'a> Reference<'a> {
     fn lost(
         &self,
         session: &mut Session,
+        events: &[Event],
         allow_cascade: bool,
         found: &mut Found,
     ) -> Result<Vec<First<'a>>, StreamError> {
@@ -107,7 +163,7 @@ impl<'a> Reference<'a> {
         let Some(to) = self.to else {
             return Ok(first);
         };
-        for event in EVENTS {
+        for event in events.iter().copied() {
             let some = match event {
                 Event::Deleted => to.chosen.added,
                 Event::Swapped => to.chosen.swapped,

@@ -191,6 +191,42 @@ fn keys_of_partitions_and_of_tables_with_children() {
     );
 }
 
+/// Rows that were deleted and inserted anew under other ids, and what refers to them by another key.
+#[test]
+fn keys_that_an_added_row_took_over() {
+    all_tried(
+        "CREATE TABLE n (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, code text NOT NULL UNIQUE, up text REFERENCES n (code) ON DELETE CASCADE);
+         INSERT INTO n (code, up) VALUES ('a', NULL), ('b', 'a'), ('c', 'b');",
+        [
+            case(
+                "CREATE TABLE b (id int PRIMARY KEY, code text REFERENCES n (code) ON DELETE CASCADE ON UPDATE CASCADE); INSERT INTO b VALUES (1, 'a'), (2, 'b');",
+                &["public.n", "public.b"],
+                "DELETE FROM n; INSERT INTO n (code, up) VALUES ('a', NULL), ('c', 'a'), ('x', 'c')",
+                None,
+            ),
+            case(
+                "CREATE TABLE b (id int PRIMARY KEY, code text REFERENCES n (code) ON DELETE SET NULL); INSERT INTO b VALUES (1, 'a'), (2, 'b');",
+                &["public.n", "public.b"],
+                "DELETE FROM n; INSERT INTO n (code) VALUES ('a'), ('b')",
+                None,
+            ),
+            case(
+                "CREATE TABLE b (id int PRIMARY KEY, code text REFERENCES n (code) ON DELETE RESTRICT); INSERT INTO b VALUES (1, 'a'), (2, 'b');",
+                &["public.n", "public.b"],
+                "DELETE FROM b; DELETE FROM n; INSERT INTO n (code) VALUES ('a'), ('b')",
+                None,
+            ),
+            // A row that is to stay refers to what was added, and would go with it.
+            case(
+                "CREATE TABLE b (id int PRIMARY KEY, code text REFERENCES n (code) ON DELETE CASCADE); INSERT INTO b VALUES (1, 'a'), (2, 'b'), (3, NULL); UPDATE n SET up = NULL;",
+                &["public.n", "public.b"],
+                "DELETE FROM n; INSERT INTO n (code) VALUES ('a'), ('b'); UPDATE b SET code = 'a'",
+                Some("cascade_inside"),
+            ),
+        ],
+    );
+}
+
 /// A key that is spelled otherwise is equal, and ON UPDATE CASCADE writes the spelling that is to come back.
 #[test]
 fn keys_that_are_spelled_otherwise() {
