@@ -6,7 +6,7 @@ use crate::base::hint::{Hint, Hints};
 use crate::base::names::RunId;
 use crate::config::settings::Config;
 use crate::pg::mark::Mark;
-use crate::pg::written_since::{self, Ended, TableCounts, WrittenSince};
+use crate::pg::written_since::{self, Ended, TableCounts};
 use crate::process::cancel::Cancel;
 use crate::process::child::TICK;
 use crate::report::print;
@@ -33,24 +33,20 @@ pub(crate) fn take(finished: &FinishedBackup, config: &Config, cancel: &Cancel) 
     });
     let (mut lines, mut warnings) = (Vec::new(), Vec::new());
     match asked {
-        Ok(WrittenSince {
-            now,
-            open,
-            tables,
-            ended,
-        }) => {
-            match tables {
+        Ok(since) => {
+            match &since.tables {
                 Ok(tables) => {
                     let told = tables.iter().map(|table| told(finished, table));
                     let told: Vec<Written> = told.collect();
-                    lines = written(&told, open);
+                    lines = written(&told, since.open);
+                    lines.extend(since.prepared_note());
                     if told.iter().any(Written::differs) {
                         lines.extend(next_steps(finished, config));
                     }
                 }
-                Err(error) => warnings.push(unknown("what COMMAND wrote", &error)),
+                Err(error) => warnings.push(unknown("what COMMAND wrote", error)),
             }
-            if let Err(error) = keep(finished, now, ended, config, cancel) {
+            if let Err(error) = keep(finished, since.now, since.ended, config, cancel) {
                 warnings.push(unknown("where COMMAND ended", &error));
             }
         }

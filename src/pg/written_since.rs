@@ -30,6 +30,8 @@ pub(crate) struct WrittenSince {
     pub now: Mark,
     /// How many transactions were open at the earlier mark.
     pub open: usize,
+    /// Transactions of this database, not older than that, that are prepared and not committed.
+    pub prepared: u64,
     /// Of each target, in their order; an error where the mark says nothing of this server's rows, or
     /// where they could not be counted.
     pub tables: Result<Vec<TableCounts>>,
@@ -80,6 +82,7 @@ impl TableCounts {
 struct Head {
     default_transaction_read_only: String,
     mark: Mark,
+    prepared: u64,
 }
 
 #[derive(Deserialize)]
@@ -90,6 +93,21 @@ struct Part {
     written: u64,
     surely: u64,
     ended: Vec<u32>,
+}
+
+impl WrittenSince {
+    /// What no count holds: nobody sees rows of a transaction that is prepared.
+    pub(crate) fn prepared_note(&self) -> Option<String> {
+        let (are, they) = match self.prepared {
+            0 => return None,
+            1 => ("is", "it"),
+            _ => ("are", "they"),
+        };
+        Some(format!(
+            "{} {are} prepared and not committed (pg_prepared_xacts): what {they} wrote is not counted",
+            counted(self.prepared, "transaction")
+        ))
+    }
 }
 
 /// Asks in one session. An error where there is no answer at all.
@@ -125,6 +143,7 @@ pub(crate) fn ask(
     Ok(WrittenSince {
         now: head.mark,
         open: snapshot.open.len(),
+        prepared: head.prepared,
         ended: parts.as_ref().ok().and_then(|parts| ended(parts, note)),
         tables: parts.map(|parts| summed(targets, &parts)),
     })

@@ -5,7 +5,10 @@
 SET LOCAL lock_timeout = :lock_timeout;
 SELECT pg_catalog.json_build_object(
   'default_transaction_read_only', pg_catalog.current_setting('default_transaction_read_only'),
-  'mark', :'mark'::json);
+  'mark', :'mark'::json,
+  'prepared', (
+    SELECT count(*) FROM pg_catalog.pg_prepared_xacts AS p WHERE p.database = pg_catalog.current_database()
+      AND pg_catalog.age(p.transaction) BETWEEN 0 AND pg_catalog.age(pg_catalog.pg_snapshot_xmin(:'since')::xid)));
 WITH RECURSIVE since AS (
   -- age() counts from one transaction id throughout a transaction, and wraps at 2^31
   SELECT pg_catalog.age(pg_catalog.pg_snapshot_xmin(s)::xid) AS first,

@@ -114,6 +114,7 @@ impl Undo {
         let found = references::look(session, &plan.tables, &self.request)?;
         plan.refusals.extend(found.refusals);
         plan.cascades = found.cascades;
+        plan.added_first = found.added_first;
         if let Some(code) = refusal::code(&plan.refusals) {
             return Err(refused(code, &plan).into());
         }
@@ -128,7 +129,15 @@ impl Undo {
         }
         alter(session, AS_ANY_WRITE.into())?;
         let step = Step::Rows("it wrote rows".into());
-        self.written = session.one(step, &statement::statement(&plan.tables))?;
+        self.written = vec![Written::default(); plan.tables.len()];
+        for sql in statement::statements(&plan.tables, plan.added_first) {
+            let written: Vec<Written> = session.one(step.clone(), &sql)?;
+            for (all, more) in self.written.iter_mut().zip(written) {
+                all.deleted += more.deleted;
+                all.updated += more.updated;
+                all.inserted += more.inserted;
+            }
+        }
         let step = Step::Rows("it checked what was put off".into());
         // Twice: a trigger that was put off may put off another one.
         let now = "SET CONSTRAINTS ALL IMMEDIATE;\n";

@@ -60,7 +60,7 @@ pub(crate) fn compare(session: &mut Session, table: &LoadedTable) -> Result<Comp
     for key in &table.keys {
         fill(session, table, &by_key(table, key))?;
         let counts = count(session, table)?;
-        if counts.add_up() {
+        if counts.add_up() && (counts.gone < 2 || !gone_twice(session, table, key)?) {
             let key = Some(key.clone());
             return Ok(Compared { counts, key });
         }
@@ -68,6 +68,19 @@ pub(crate) fn compare(session: &mut Session, table: &LoadedTable) -> Result<Comp
     fill(session, table, &by_content(table))?;
     let counts = count(session, table)?;
     Ok(Compared { counts, key: None })
+}
+
+/// Whether sealed rows that met no live one are not unique by the key: it is newer than they are.
+fn gone_twice(session: &mut Session, table: &LoadedTable, key: &Key) -> Result<bool, StreamError> {
+    let columns = key.columns.iter().map(KeyColumn::of_sealed);
+    let columns: Vec<String> = columns.collect();
+    let query = format!(
+        "SELECT pg_catalog.to_json(EXISTS (SELECT FROM {} AS d WHERE d.action = 'gone' GROUP BY {} \
+         HAVING pg_catalog.count(*) > 1))",
+        table.diff(),
+        columns.join(", ")
+    );
+    session.one(step(table), &query)
 }
 
 fn step(table: &LoadedTable) -> Step {

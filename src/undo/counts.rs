@@ -15,6 +15,8 @@ pub(crate) struct CountsSince {
     pub tables: Vec<TableCounts>,
     /// Transactions that were open at the mark.
     pub open: usize,
+    /// What is not counted.
+    pub prepared: Option<String>,
 }
 
 /// Refuses a run without a mark, and a server that the mark says nothing of.
@@ -41,9 +43,12 @@ pub(crate) fn count(
     let connection = connection.pinned(&live.session.place());
     let counted = written_since::ask(&connection, mark, &names(tables), Ended::Passed, cancel);
     let counted = counted.and_then(|since| {
-        let tables = since.tables?;
-        let open = since.open;
-        Ok(CountsSince { tables, open })
+        let prepared = since.prepared_note();
+        Ok(CountsSince {
+            tables: since.tables?,
+            open: since.open,
+            prepared,
+        })
     });
     counted.map_err(|error| match error.code {
         Code::Database | Code::NotVerified => Error {
@@ -56,12 +61,17 @@ pub(crate) fn count(
 }
 
 impl CountsSince {
-    /// Says why rows are counted as written that may have been there before.
+    /// Says why rows are counted as written that may have been there before, and what is not counted.
     pub(crate) fn notes(&self) -> Vec<String> {
+        let prepared = self.prepared.iter().cloned();
+        self.in_doubt().into_iter().chain(prepared).collect()
+    }
+
+    fn in_doubt(&self) -> Option<String> {
         let unsure = self.tables.iter().map(|table| table.unsure);
         let unsure = unsure.fold(0, u64::saturating_add);
         if unsure == 0 {
-            return Vec::new();
+            return None;
         }
         let open = match self.open {
             // A standby does not tell which.
@@ -69,9 +79,9 @@ impl CountsSince {
             1 => "1 transaction was".into(),
             n => format!("{} were", counted(n, "transaction")),
         };
-        vec![format!(
+        Some(format!(
             "{open} open when the backup began: {} counted as written may have been there before",
             counted(unsure, "row")
-        )]
+        ))
     }
 }

@@ -107,14 +107,18 @@ fn hint(end: &ExitKind, said: &[String], step: Option<&Step>) -> &'static str {
         "The connection was lost: see the server's log, then try again."
     } else if during("it loaded") && says(&["42P01", "42883", "42704", "22P02", "ERROR 23"]) {
         "A value of the backup is none of its column's type any more: it names an object that is gone (regclass), or its composite type, or a domain in that, was changed. Bring back the object or the type."
-    } else if during("it wrote") && says(&["ERROR 55000"]) {
-        "A table that is published needs a replica identity for UPDATE and DELETE: ALTER TABLE … REPLICA IDENTITY."
+    } else if during("it wrote") && says(&["ERROR 55000", "ERROR 42P10"]) {
+        "A table that is published, one that a key's action changes too, needs a replica identity for UPDATE and DELETE, which covers the publication's WHERE: ALTER TABLE … REPLICA IDENTITY. Else a trigger failed: see the server's log."
     } else if says(&["ERROR 23"]) {
         "The constraint is newer than the backup, or a trigger or a key's action is in its way: see pgseal diff. Drop it for the undo, or leave these rows as they are with --where, or the table with --table."
+    } else if says(&["ERROR P0"]) && matches!(step, Some(Step::Names(_))) {
+        "An event trigger refused it, and the server's log has its words. Have it let temporary tables pass, and with --triggers=off ALTER TABLE; or disable it for the undo: ALTER EVENT TRIGGER … DISABLE."
+    } else if says(&["ERROR P0"]) {
+        "A function refused it, and the server's log has its words: a trigger's, which --triggers=off keeps from firing, or one that a constraint calls."
     } else if says(&["25006"]) {
         "What a condition calls may read and not write: take out the function that writes."
     } else if says(&["55P03"]) {
-        "Another session holds a lock on the table: wait for it, or longer with --lock-wait."
+        "Another session, or a transaction that is prepared (pg_prepared_xacts), holds a lock on the table: wait for it, or longer with --lock-wait."
     } else if says(&["42501"]) {
         "The role lacks a right, which is named above: it needs SELECT on the tables, and TEMPORARY on the database."
     } else if says(&["53200"]) {

@@ -68,6 +68,7 @@ pub(crate) fn of_rows(table: &Planned, session: &LiveSession, triggers: Triggers
         found.push(refusal.by(first).rows(chosen.gone));
     }
     found.extend(rules(table));
+    found.extend(unidentified(table));
     found.extend(privileges(table, session, triggers));
     if moves(table, session) {
         found.push(Refusal::new(
@@ -124,6 +125,33 @@ fn rules(table: &Planned) -> Option<Refusal> {
     let hint = "Disable the rule first, ALTER TABLE … DISABLE RULE, or undo the table by hand: docs/undo-by-hand.md.";
     let of = &table.loaded.table.name;
     Some(Refusal::new(Reason::Rule, of, text, hint).by(&rule.name))
+}
+
+/// The server looks at each partition, be a row of it written or not.
+fn unidentified(table: &Planned) -> Option<Refusal> {
+    let (chosen, live) = (&table.chosen, &table.loaded.live);
+    let mut unidentified = live.unidentified.iter();
+    let event = |update: bool, delete: bool| match (chosen.updates(), chosen.deletes()) {
+        (1.., _) if update => Some("UPDATE"),
+        (_, 1..) if delete => Some("DELETE"),
+        _ => None,
+    };
+    let (one, event) = unidentified.find_map(|one| Some((one, event(one.update, one.delete)?)))?;
+    let key = table.loaded.key().filter(|_| one.table == live.name);
+    let identity = match key {
+        Some(key) => format!("USING INDEX {}", quoted(&key.index)),
+        None => "FULL".into(),
+    };
+    let (publication, part) = (quoted(&one.publication), &one.table);
+    let text = format!(
+        "the publication {publication} has each {event} of {part}, and without a replica identity the server does none"
+    );
+    let hint = format!(
+        "As its owner: ALTER TABLE {} REPLICA IDENTITY {identity};",
+        part.pattern()
+    );
+    let of = &table.loaded.table.name;
+    Some(Refusal::new(Reason::ReplicaIdentity, of, text, hint).by(&one.publication))
 }
 
 fn privileges(table: &Planned, session: &LiveSession, triggers: Triggers) -> Option<Refusal> {

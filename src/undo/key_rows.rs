@@ -43,6 +43,22 @@ impl Reference<'_> {
         }
     }
 
+    /// The referring rows as they are, without those that were added and are to go.
+    pub(crate) fn left(&self) -> String {
+        let key = self.key;
+        let Some(table) = self.from else {
+            return self.beyond(&key.from, &key.referring(), &key.from_columns);
+        };
+        format!(
+            "SELECT {} FROM {} AS l WHERE NOT EXISTS (SELECT FROM {} AS d WHERE {CHOSEN} \
+             AND d.action = 'added' AND {})",
+            named(&key.from_columns, "l"),
+            key.referring(),
+            table.loaded.diff(),
+            meets(&table.loaded)
+        )
+    }
+
     /// Where the key is that of a partition alone: which rows are the partition's.
     fn referring_part(&self) -> Option<&str> {
         part_of(self.from?, &self.key.from, self.key.from_part.as_deref())
@@ -108,6 +124,28 @@ impl Reference<'_> {
         )
     }
 
+    /// Whether ON UPDATE CASCADE writes to the row `c` what it is to have: its key is spelled otherwise since,
+    /// 1.00 for 1.0, and is equal.
+    pub(crate) fn rewritten(&self, table: &Planned) -> String {
+        let (key, loaded) = (self.key, &table.loaded);
+        let new = loaded.free("pgseal_new");
+        let text = |columns, alias| format!("ROW({})::pg_catalog.text", named(columns, alias));
+        format!(
+            "EXISTS (SELECT FROM (SELECT {}, {} AS {new} FROM {} AS d JOIN {} AS l ON {} JOIN ({}) AS n \
+             ON n.{} = d.ctid WHERE {CHOSEN} AND d.action = 'changed' AND NOT d.swapped) AS p \
+             WHERE {} AND p.{new} OPERATOR(pg_catalog.=) {})",
+            named(&key.to_columns, "l"),
+            text(&key.to_columns, "n"),
+            loaded.diff(),
+            loaded.live.from(),
+            meets(loaded),
+            restored(loaded, "true"),
+            loaded.free(PLACE),
+            key.on(),
+            text(&key.from_columns, "c"),
+        )
+    }
+
     /// Rows that come back, as `c`, for which the server looks for what they refer to.
     pub(crate) fn back(&self, from: &Planned) -> String {
         let columns = &self.key.from_columns;
@@ -124,8 +162,11 @@ impl Reference<'_> {
         let whole = columns
             .iter()
             .map(|name| format!("c.{} IS NOT NULL", quoted(name)));
+        // Of MATCH FULL a row refers with all of them, or is none.
+        let or = if self.key.full { " OR " } else { " AND " };
+        let whole = format!("({})", whole.collect::<Vec<_>>().join(or));
         let takes = part.map(|takes| format!("({takes}) IS NOT FALSE"));
-        let conditions: Vec<String> = whole.chain(takes).collect();
+        let conditions: Vec<String> = [whole].into_iter().chain(takes).collect();
         format!(
             "({}) AS c WHERE {}",
             restored(&from.loaded, &which),

@@ -58,6 +58,8 @@ pub(crate) struct LiveTable {
     /// Unique indexes and exclusion constraints: a primary key first, then those of few columns.
     pub uniques: Vec<Unique>,
     pub rules: Vec<Rule>,
+    /// It or a partition of it is published, and has no replica identity.
+    pub unidentified: Vec<Unidentified>,
     /// Users' triggers, of its partitions too.
     pub triggers: Vec<Trigger>,
     /// Those in which it or a partition of it refers to another table, or is referred to.
@@ -141,6 +143,15 @@ pub(crate) struct Rule {
     pub enabled: String,
 }
 
+/// A table, and the publication for which the server refuses to update it or to delete from it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Unidentified {
+    pub table: TableName,
+    pub publication: String,
+    pub update: bool,
+    pub delete: bool,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Trigger {
     /// The table itself, or a partition of it.
@@ -183,6 +194,8 @@ pub(crate) struct ForeignKey {
     pub equals: Vec<String>,
     pub on_delete: ForeignKeyAction,
     pub on_update: ForeignKeyAction,
+    /// MATCH FULL.
+    pub full: bool,
     /// The role may read both tables, all of their rows.
     pub readable: bool,
     /// An index begins with one of `from_columns`.

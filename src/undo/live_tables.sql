@@ -60,6 +60,7 @@ WITH RECURSIVE named AS MATERIALIZED (
       WHEN 'n' THEN 'set_null' ELSE 'set_default' END,
     'on_update', CASE k.confupdtype WHEN 'a' THEN 'no_action' WHEN 'r' THEN 'restrict' WHEN 'c' THEN 'cascade'
       WHEN 'n' THEN 'set_null' ELSE 'set_default' END,
+    'full', k.confmatchtype = 'f',
     'readable', (
       SELECT bool_and(has_schema_privilege(c.relnamespace, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
         AND NOT row_security_active(c.oid))
@@ -216,6 +217,23 @@ SELECT json_build_object(
           WHEN '2' THEN 'UPDATE' WHEN '3' THEN 'INSERT' WHEN '4' THEN 'DELETE' ELSE 'SELECT' END)
         ORDER BY r.rulename), '[]')
       FROM pg_rewrite r WHERE r.ev_class = t.oid),
+    -- which the server does not let be updated, or be deleted from: publications count as they are listed, by
+    -- the partition or by what it is a partition of
+    'unidentified', (
+      SELECT coalesce(json_agg(json_build_object(
+        'table', r.name, 'publication', b.pubname, 'update', b.pubupdate, 'delete', b.pubdelete)
+        ORDER BY m.oid, b.pubname), '[]')
+      FROM tree m JOIN relation r ON r.oid = m.oid JOIN pg_class c ON c.oid = m.oid
+      CROSS JOIN LATERAL (
+        SELECT DISTINCT b.* FROM pg_publication b JOIN pg_publication_tables l ON l.pubname = b.pubname
+        JOIN pg_namespace n ON n.nspname = l.schemaname
+        JOIN pg_class o ON o.relnamespace = n.oid AND o.relname = l.tablename
+        WHERE (b.pubupdate OR b.pubdelete)
+          AND (o.oid = m.oid OR o.oid IN (SELECT relid FROM pg_partition_ancestors(m.oid)))) AS b
+      WHERE m.root = t.oid AND c.relkind = 'r' AND c.relreplident <> 'f' AND NOT EXISTS (
+        SELECT FROM pg_index i WHERE i.indrelid = m.oid AND i.indisvalid AND i.indisunique AND i.indimmediate
+          AND i.indpred IS NULL
+          AND CASE c.relreplident WHEN 'd' THEN i.indisprimary WHEN 'i' THEN i.indisreplident END)),
     'triggers', (
       SELECT coalesce(json_agg(json_build_object(
         'table', r.name, 'name', g.tgname, 'enabled', g.tgenabled,

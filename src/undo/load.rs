@@ -92,6 +92,7 @@ impl Loader {
     fn end_block(&mut self, session: &mut Session) -> Passed {
         if std::mem::take(&mut self.copying) {
             session.write(b"COMMIT;\n")?;
+            session.wait()?;
         }
         Ok(())
     }

@@ -99,6 +99,12 @@ impl KeyColumn {
         equal(&live, equals, &sealed, self.collation.as_deref())
     }
 
+    /// Of the sealed row of a difference `d`, to be told apart as in the index.
+    pub(crate) fn of_sealed(&self) -> String {
+        let collate = collate(self.collation.as_deref());
+        format!("(d.sealed).{}{collate}", quoted(self.name()))
+    }
+
     /// A live value is that of a row that was compared, the type being the live one's.
     pub(crate) fn is_of(&self, live: &str, row: &str) -> String {
         let column = &self.column.live;
@@ -109,8 +115,11 @@ impl KeyColumn {
 
 /// Whether two values are equal in an index of this collation.
 pub(crate) fn equal(one: &str, equals: &str, other: &str, collation: Option<&str>) -> String {
-    let collate = collation.map_or(String::new(), |name| format!(" COLLATE {name}"));
-    format!("{one} {equals} {other}{collate}")
+    format!("{one} {equals} {other}{}", collate(collation))
+}
+
+fn collate(collation: Option<&str>) -> String {
+    collation.map_or(String::new(), |name| format!(" COLLATE {name}"))
 }
 
 impl LoadedTable {

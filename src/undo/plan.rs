@@ -48,6 +48,8 @@ pub(crate) struct Plan {
     pub triggers: Vec<UndoTrigger>,
     pub sequences: Vec<Behind>,
     pub notes: Vec<String>,
+    /// By a statement of its own, as `references` found it to be needed.
+    pub added_first: bool,
     pub sha: String,
 }
 
@@ -114,6 +116,7 @@ pub(crate) fn plan(
         cascades: found.cascades,
         sequences,
         notes: found.notes,
+        added_first: found.added_first,
         sha,
     })
 }

@@ -22,6 +22,8 @@ pub(crate) struct Found {
     pub cascades: Vec<Cascaded>,
     /// Keys that could not be looked at.
     pub notes: Vec<String>,
+    /// Added rows are deleted by a statement of their own, before any row comes back.
+    pub added_first: bool,
 }
 
 impl Found {
@@ -45,31 +47,84 @@ fn may_act(key: &ForeignKey, to: &Planned) -> bool {
     chosen.deletes() > 0 && key.on_delete.acts() || chosen.updates() > 0 && key.on_update.acts()
 }
 
+/// In one statement, a key's action on a row that was added reaches those that come back and refer to
+/// another one with its key. Where no other row refers to what was added, that may go first.
 pub(crate) fn look(
     session: &mut Session,
     tables: &[Planned],
     request: &Request,
 ) -> Result<Found, StreamError> {
+    let found = look_at(session, tables, request, &EVENTS)?;
+    let mut reasons = found.refusals.iter().map(|refusal| refusal.reason);
+    let inside = reasons.any(|reason| matches!(reason, Reason::CascadeInside | Reason::Referenced));
+    if !inside || !can_go_first(session, tables)? {
+        return Ok(found);
+    }
+    let others = [Event::Swapped, Event::Updated];
+    Ok(Found {
+        added_first: true,
+        ..look_at(session, tables, request, &others)?
+    })
+}
+
+fn can_go_first(session: &mut Session, tables: &[Planned]) -> Result<bool, StreamError> {
+    if tables.iter().any(|table| table.chosen.swapped > 0) {
+        return Ok(false);
+    }
+    for reference in references(tables) {
+        let to = reference.to.filter(|to| to.chosen.added > 0);
+        let Some(to) = to else { continue };
+        if !reference.key.readable {
+            return Ok(false);
+        }
+        let query = format!(
+            "SELECT pg_catalog.to_json(EXISTS (SELECT FROM ({}) AS c WHERE EXISTS (SELECT FROM ({}) AS p WHERE {})))",
+            reference.left(),
+            reference.gone_keys(to, Event::Deleted),
+            reference.key.on()
+        );
+        if session.one::<bool>(reference.key.step(), &query)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Each key once.
+fn references(tables: &[Planned]) -> Vec<Reference<'_>> {
+    let holds = |name: &TableName| tables.iter().find(|table| table.loaded.live.holds(name));
+    let mut seen = Vec::new();
+    let keys = tables
+        .iter()
+        .flat_map(|table| &table.loaded.live.foreign_keys);
+    let mut all = Vec::new();
+    for key in keys {
+        let name = (key.from_oid, &key.name);
+        if !seen.contains(&name) {
+            seen.push(name);
+            let (from, to) = (holds(&key.from), holds(&key.to));
+            all.push(Reference {
+                key,
+                from,
+                to,
+                tables,
+            });
+        }
+    }
+    all
+}
+
+fn look_at(
+    session: &mut Session,
+    tables: &[Planned],
+    request: &Request,
+    events: &[Event],
+) -> Result<Found, StreamError> {
     let allow_cascade = request.options.allow_cascade;
     let mut found = Found::default();
     let mut first = Vec::new();
-    let mut seen = Vec::new();
-    for key in tables
-        .iter()
-        .flat_map(|table| &table.loaded.live.foreign_keys)
-    {
-        let name = (key.from_oid, &key.name);
-        if seen.contains(&name) {
-            continue;
-        }
-        seen.push(name);
-        let undone = |name: &TableName| tables.iter().find(|table| table.loaded.live.holds(name));
-        let reference = Reference {
-            key,
-            from: undone(&key.from),
-            to: undone(&key.to),
-            tables,
-        };
+    for reference in references(tables) {
+        let key = reference.key;
         if !key.readable {
             if !allow_cascade && reference.to.is_some_and(|to| may_act(key, to)) {
                 found.refusals.push(unread(key));
@@ -78,7 +133,7 @@ pub(crate) fn look(
             }
             continue;
         }
-        first.extend(reference.lost(session, allow_cascade, &mut found)?);
+        first.extend(reference.lost(session, events, allow_cascade, &mut found)?);
         reference.missing(session, &mut found)?;
     }
     Beyond { tables, request }.look(session, &first, &mut found)?;
@@ -90,6 +145,7 @@ impl<'a> Reference<'a> {
     fn lost(
         &self,
         session: &mut Session,
+        events: &[Event],
         allow_cascade: bool,
         found: &mut Found,
     ) -> Result<Vec<First<'a>>, StreamError> {
@@ -97,7 +153,7 @@ impl<'a> Reference<'a> {
         let Some(to) = self.to else {
             return Ok(first);
         };
-        for event in EVENTS {
+        for event in events.iter().copied() {
             let some = match event {
                 Event::Deleted => to.chosen.added,
                 Event::Swapped => to.chosen.swapped,
@@ -119,6 +175,10 @@ impl<'a> Reference<'a> {
                     self.parents(),
                     self.key.on()
                 );
+            }
+            let cascades = (event, action) == (Event::Updated, ForeignKeyAction::Cascade);
+            if cascades && self.from.is_some() {
+                query += &format!(" AND NOT {}", self.rewritten(to));
             }
             let rows: u64 = session.one(self.key.step(), &query)?;
             if rows > 0 {

@@ -53,6 +53,8 @@ pub(crate) enum Reason {
     NoKey,
     /// A rule, which PostgreSQL does not run inside WITH.
     Rule,
+    /// A table is published, and has no replica identity.
+    ReplicaIdentity,
     /// A column that rows of the backup have is not there.
     ColumnGone,
     /// A column has another type.
@@ -98,6 +100,7 @@ impl Reason {
             Reason::Privilege => "privilege",
             Reason::NoKey => "no_key",
             Reason::Rule => "rule",
+            Reason::ReplicaIdentity => "replica_identity",
             Reason::ColumnGone => "column_gone",
             Reason::ColumnType => "column_type",
             Reason::ColumnRequired => "column_required",
@@ -125,6 +128,7 @@ impl Reason {
             | Reason::Privilege
             | Reason::NoKey
             | Reason::Rule
+            | Reason::ReplicaIdentity
             | Reason::ColumnGone
             | Reason::ColumnType
             | Reason::ColumnRequired

@@ -92,6 +92,7 @@ pub(crate) struct Session {
     pinned: String,
     lock_wait: Duration,
     answers: Receiver<Line>,
+    waits: bool,
 }
 
 /// What the session is begun with.
@@ -119,19 +120,32 @@ impl SessionStart {
             pinned: self.pinned.set + path!(),
             lock_wait: self.lock_wait,
             answers: self.answers,
+            waits: false,
         };
         let restrict = format!("\\restrict {}\n", session.token);
         session.run(
             Step::Names("the beginning of the session".into()),
             &restrict,
         )?;
+        session.wait()?;
         Ok(session)
     }
 }
 
 impl Session {
+    /// Until the next transaction begins, however long gpg or what passes by takes. In one that sees
+    /// and holds nothing, for outside of one the server may end the session (`idle_session_timeout`).
+    pub(crate) fn wait(&mut self) -> Passed {
+        self.begin(Mode::Write)?;
+        self.waits = true;
+        Ok(())
+    }
+
     /// Begins a transaction, under settings of its own; no statement may stand outside of one.
     pub(crate) fn begin(&mut self, mode: Mode) -> Passed {
+        if std::mem::take(&mut self.waits) {
+            self.run(Step::Names("the end of the wait".into()), "COMMIT;\n")?;
+        }
         let (pins, wait) = (&self.pinned, self.lock_wait.as_millis());
         let sql = format!(
             "BEGIN TRANSACTION ISOLATION LEVEL {};\n{pins}SET LOCAL client_min_messages = error;\n\

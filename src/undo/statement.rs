@@ -1,16 +1,38 @@
 //! The one statement that writes: every DELETE, then every UPDATE, then every INSERT of all tables, in
-//! one WITH. Foreign keys are judged when it ends, so they need no order, be they in a cycle.
+//! one WITH. Foreign keys are judged when it ends, so they need no order, be they in a cycle. Only where a
+//! key's action would then reach what came back, added rows are deleted by one before it.
 //!
 //! PostgreSQL runs the parts of a WITH in no order of its own but that of what they read: each UPDATE
 //! reads a count of all deleted rows, each INSERT one of all rows that were deleted or updated.
 
+use crate::undo::choose::Chosen;
 use crate::undo::final_rows::{CHOSEN, meets};
 use crate::undo::live_column::Identity;
 use crate::undo::loaded_table::LoadedTable;
 use crate::undo::planned::Planned;
 
-/// Answers one row of JSON: an array of `{deleted, updated, inserted}`, a table each.
-pub(crate) fn statement(tables: &[Planned]) -> String {
+/// Each answers one row of JSON: an array of `{deleted, updated, inserted}`, a table each.
+pub(crate) fn statements(tables: &[Planned], added_first: bool) -> Vec<String> {
+    if !added_first {
+        return vec![statement(tables)];
+    }
+    let with = |chosen: fn(Chosen) -> Chosen| {
+        let tables = tables.iter().cloned();
+        let tables = tables.map(|table| Planned {
+            chosen: chosen(table.chosen),
+            ..table
+        });
+        statement(&tables.collect::<Vec<_>>())
+    };
+    let added = |chosen: Chosen| Chosen {
+        added: chosen.added,
+        ..Chosen::default()
+    };
+    let others = |chosen: Chosen| Chosen { added: 0, ..chosen };
+    vec![with(added), with(others)]
+}
+
+fn statement(tables: &[Planned]) -> String {
     let mut parts = Vec::new();
     let mut told = Vec::new();
     let [mut deletes, mut updates] = [Vec::new(), Vec::new()];

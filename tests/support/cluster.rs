@@ -33,6 +33,7 @@ full_page_writes = off
 shared_buffers = 64MB
 autovacuum = off
 max_connections = 60
+max_prepared_transactions = 5
 log_statement = none
 ";
 

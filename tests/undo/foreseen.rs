@@ -63,6 +63,12 @@ fn a_key_that_is_newer_than_the_backup() {
             "DELETE FROM a WHERE u = 2; ALTER TABLE a ADD CONSTRAINT newer PRIMARY KEY (id)",
             Some("rows of the backup are not unique by newer, which is newer"),
         ),
+        // None of its values is there any more.
+        case(
+            "CREATE TABLE a (id int PRIMARY KEY, u int NOT NULL, t text); INSERT INTO a VALUES (1, 1, 'x'), (2, 1, 'x'), (3, 2, 'x')",
+            "UPDATE a SET u = id + 10; ALTER TABLE a DROP CONSTRAINT a_pkey, ADD CONSTRAINT newer PRIMARY KEY (u)",
+            Some("rows of the backup are not unique by newer, which is newer"),
+        ),
         case(
             "CREATE TABLE a (id int, u int NOT NULL UNIQUE, t text); INSERT INTO a VALUES (1, 1, 'x'), (1, 2, 'x'), (2, 3, 'x')",
             "DELETE FROM a WHERE u = 2; UPDATE a SET t = 'bad' WHERE u = 3; ALTER TABLE a ADD CONSTRAINT newer PRIMARY KEY (id)",

@@ -1,7 +1,7 @@
 //! Rows that were written after COMMAND of guard had ended: they are told apart by the second mark.
 
-use super::{backup_kept, undo, undo_of};
-use crate::support::{Session, Test, each};
+use super::{backup_kept, diff, undo, undo_of};
+use crate::support::{Ran, Session, Test, each};
 
 const COMMAND: &str = r#"psql -Xqc "UPDATE a SET t = 'bad' WHERE id <= 5; INSERT INTO a VALUES (50, 'bad'); DELETE FROM a WHERE id = 9""#;
 
@@ -13,7 +13,7 @@ fn guarded() -> Test {
     test
 }
 
-fn guard(test: &Test, command: &str) {
+fn guard(test: &Test, command: &str) -> Ran {
     test.pgseal("guard")
         .args([
             "--table=public.a",
@@ -25,7 +25,7 @@ fn guard(test: &Test, command: &str) {
             command,
         ])
         .run()
-        .exits(0);
+        .exits(0)
 }
 
 /// A transaction that is older than COMMAND is open when it ends, and one of the table itself with a
@@ -55,6 +55,43 @@ fn an_older_transaction_leaves_nothing_in_doubt() {
         rows(&test),
         "1x 2later 3x 4x 5x 6x 7x 8x 9x 10x 70open 71open"
     );
+}
+
+/// Nobody sees what a prepared transaction wrote, so no count holds it; once committed it counts as later.
+#[test]
+fn a_transaction_that_is_prepared_is_told() {
+    let test = Test::of(MADE);
+    let name = format!("prepared_{}", test.db);
+    let bad = "UPDATE a SET t = 'bad' WHERE id <= 5";
+    let command = format!(
+        r#"psql -Xqc "BEGIN; {bad}; PREPARE TRANSACTION '{name}'; DELETE FROM a WHERE id = 9""#
+    );
+    let told = "1 transaction is prepared and not committed (pg_prepared_xacts): what it wrote is not counted\n";
+    let guarded = guard(&test, &command);
+    let counts = || diff(&test).arg("--counts").run();
+    let counted = counts();
+    let locked = undo(&test)
+        .args(["--apply", "--later=overwrite", "--lock-wait=100ms"])
+        .run();
+    test.sql(&format!("COMMIT PREPARED '{name}'"));
+    guarded.says(&["COMMAND wrote no row in public.a; 1 ", told]);
+    let counted = counted.exits(1);
+    counted.check(counted.stdout.contains(&format!("note: {told}")), "a note");
+    locked.fails(
+        4,
+        &[
+            "while it locked the tables",
+            "nothing was changed",
+            "pg_prepared_xacts",
+        ],
+    );
+    let counted = counts().exits(1);
+    counted.check(!counted.stdout.contains("prepared"), "committed");
+    let plan = undo(&test).arg("--json").run().exits(1).json();
+    assert_eq!(plan["refusals"][0]["reason"], "later");
+    let overwrite = ["--apply", "--later=overwrite"];
+    undo(&test).args(overwrite).run().exits(0);
+    assert_eq!(rows(&test), BEFORE);
 }
 
 /// A transaction is open that is older than the rows of a partition to be: that they are older than the backup is

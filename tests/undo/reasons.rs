@@ -266,6 +266,27 @@ fn cases() -> Vec<Case> {
             mend: Some(("ALTER TABLE a DISABLE RULE noted", &[])),
             ..NONE
         },
+        // A publication of all tables of the database, and one of a partitioned table by its root.
+        Case {
+            reason: "replica_identity",
+            made: "ALTER TABLE a ALTER u SET NOT NULL, DROP CONSTRAINT a_pkey; CREATE PUBLICATION every FOR ALL TABLES;",
+            write: "INSERT INTO a VALUES (9, 90)",
+            exit: 3,
+            mend: Some(("ALTER TABLE a REPLICA IDENTITY USING INDEX a_u_key", &[])),
+            ..NONE
+        },
+        Case {
+            reason: "replica_identity",
+            made: "CREATE TABLE p (id int NOT NULL, part int NOT NULL, t text) PARTITION BY LIST (part); CREATE UNIQUE INDEX ON p (id, part);
+                CREATE TABLE p_1 PARTITION OF p FOR VALUES IN (1); CREATE TABLE p_2 PARTITION OF p FOR VALUES IN (2);
+                ALTER TABLE p_1 REPLICA IDENTITY FULL; INSERT INTO p VALUES (1, 1, 'x');",
+            tables: &["public.p"],
+            table: "public.p",
+            write: "UPDATE p SET t = 'bad'; CREATE PUBLICATION changes FOR TABLE p WITH (publish = 'update', publish_via_partition_root)",
+            exit: 3,
+            mend: Some(("ALTER TABLE p_2 REPLICA IDENTITY FULL", &[])),
+            ..NONE
+        },
         Case {
             reason: "column_gone",
             write: "ALTER TABLE a DROP t",

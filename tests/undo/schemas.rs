@@ -178,6 +178,96 @@ fn keys_of_partitions_and_of_tables_with_children() {
     );
 }
 
+/// Rows that were deleted and inserted anew under other ids, and what refers to them by another key.
+#[test]
+fn keys_that_an_added_row_took_over() {
+    all_tried(
+        "CREATE TABLE n (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, code text NOT NULL UNIQUE, up text REFERENCES n (code) ON DELETE CASCADE);
+         INSERT INTO n (code, up) VALUES ('a', NULL), ('b', 'a'), ('c', 'b');",
+        [
+            case(
+                "CREATE TABLE b (id int PRIMARY KEY, code text REFERENCES n (code) ON DELETE CASCADE ON UPDATE CASCADE); INSERT INTO b VALUES (1, 'a'), (2, 'b');",
+                &["public.n", "public.b"],
+                "DELETE FROM n; INSERT INTO n (code, up) VALUES ('a', NULL), ('c', 'a'), ('x', 'c')",
+                None,
+            ),
+            case(
+                "CREATE TABLE b (id int PRIMARY KEY, code text REFERENCES n (code) ON DELETE SET NULL); INSERT INTO b VALUES (1, 'a'), (2, 'b');",
+                &["public.n", "public.b"],
+                "DELETE FROM n; INSERT INTO n (code) VALUES ('a'), ('b')",
+                None,
+            ),
+            case(
+                "CREATE TABLE b (id int PRIMARY KEY, code text REFERENCES n (code) ON DELETE RESTRICT); INSERT INTO b VALUES (1, 'a'), (2, 'b');",
+                &["public.n", "public.b"],
+                "DELETE FROM b; DELETE FROM n; INSERT INTO n (code) VALUES ('a'), ('b')",
+                None,
+            ),
+            // A row that is to stay refers to what was added, and would go with it.
+            case(
+                "CREATE TABLE b (id int PRIMARY KEY, code text REFERENCES n (code) ON DELETE CASCADE); INSERT INTO b VALUES (1, 'a'), (2, 'b'), (3, NULL); UPDATE n SET up = NULL;",
+                &["public.n", "public.b"],
+                "DELETE FROM n; INSERT INTO n (code) VALUES ('a'), ('b'); UPDATE b SET code = 'a'",
+                Some("cascade_inside"),
+            ),
+        ],
+    );
+}
+
+/// A key that is spelled otherwise is equal, and ON UPDATE CASCADE writes the spelling that is to come back.
+#[test]
+fn keys_that_are_spelled_otherwise() {
+    all_tried(
+        "CREATE TABLE n (id int PRIMARY KEY, k numeric UNIQUE); INSERT INTO n VALUES (1, 1.0), (2, 2);
+         CREATE TABLE b (id int PRIMARY KEY, k numeric REFERENCES n (k) ON UPDATE CASCADE);",
+        [
+            case(
+                "INSERT INTO b VALUES (1, 1.0), (2, 2);",
+                &["public.n", "public.b"],
+                "UPDATE n SET k = 1.00 WHERE k = 1; UPDATE n SET k = 3 WHERE k = 2",
+                None,
+            ),
+            // The spelling of the key that it refers to would be its own.
+            case(
+                "INSERT INTO b VALUES (1, 1.000), (2, 2);",
+                &["public.n", "public.b"],
+                "UPDATE n SET k = 1.00 WHERE k = 1",
+                Some("cascade_inside"),
+            ),
+            // Another row's key by then.
+            case(
+                "INSERT INTO b VALUES (1, 1.0), (2, 2);",
+                &["public.n", "public.b"],
+                "DELETE FROM b; DELETE FROM n WHERE id = 1; UPDATE n SET k = 1.0",
+                Some("cascade_inside"),
+            ),
+        ],
+    );
+}
+
+/// A row refers by all of its columns, or by none.
+#[test]
+fn keys_that_match_in_full() {
+    all_tried(
+        "CREATE TABLE p (x int, y int, PRIMARY KEY (x, y)); INSERT INTO p VALUES (1, 1);
+         CREATE TABLE b (id int PRIMARY KEY, x int, y int); INSERT INTO b VALUES (1, NULL, NULL), (2, 1, 1);",
+        [
+            case(
+                "INSERT INTO b VALUES (3, 1, NULL);",
+                &["public.b"],
+                "DELETE FROM b; ALTER TABLE b ADD FOREIGN KEY (x, y) REFERENCES p MATCH FULL",
+                Some("reference_missing"),
+            ),
+            case(
+                "ALTER TABLE b ADD FOREIGN KEY (x, y) REFERENCES p MATCH FULL;",
+                &["public.b"],
+                "DELETE FROM b WHERE id = 2; UPDATE b SET x = 1, y = 1",
+                None,
+            ),
+        ],
+    );
+}
+
 #[test]
 fn constraints_that_are_not_for_every_row() {
     all_tried(

@@ -256,3 +256,65 @@ fn a_mark_from_too_long_ago() {
     with(apply(&test)).exits(0);
     assert_eq!(server.sql("5432", bad), "0");
 }
+
+/// What functions say may be a row, so that only who spoke is told, and what helps.
+#[test]
+fn a_function_that_refuses() {
+    let event = "CREATE FUNCTION refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$BEGIN RAISE 'not now'; END$$;
+        CREATE EVENT TRIGGER no ON ddl_command_start WHEN TAG IN";
+    let cases = [
+        (
+            format!("{event} ('CREATE TABLE AS') EXECUTE FUNCTION refuse()"),
+            "ALTER EVENT TRIGGER … DISABLE",
+            "ALTER EVENT TRIGGER no DISABLE",
+        ),
+        (
+            format!("{event} ('ALTER TABLE') EXECUTE FUNCTION refuse()"),
+            "ALTER EVENT TRIGGER … DISABLE",
+            "ALTER EVENT TRIGGER no DISABLE",
+        ),
+        (
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RAISE '%', new; END$$;
+             CREATE TRIGGER no BEFORE INSERT ON a FOR EACH ROW EXECUTE FUNCTION refuse()"
+                .into(),
+            "--triggers=off keeps from firing",
+            "",
+        ),
+    ];
+    let mut all = Cases::new();
+    for (refusing, hint, mend) in cases {
+        all.check(&refusing, || {
+            let test = damaged(9);
+            test.sql(
+                "CREATE FUNCTION t() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN new; END$$;
+                CREATE TRIGGER t AFTER INSERT ON a FOR EACH ROW EXECUTE FUNCTION t()",
+            );
+            test.sql(&refusing);
+            let damage = content(&test.db);
+            let fires = ["--triggers=fire", "--triggers=off"][usize::from(!mend.is_empty())];
+            let ran = apply(&test).arg(fires).run();
+            let ran = ran.fails(4, &["P0001", "nothing was changed in the tables", hint]);
+            ran.check(!ran.stderr.contains("not now"), "no text");
+            assert_eq!(content(&test.db), damage);
+            test.sql(mend);
+            apply(&test).arg("--triggers=off").run().exits(0);
+        });
+    }
+}
+
+/// gpg may wait for a passphrase, or for other tables to pass by.
+#[test]
+fn a_server_that_ends_idle_sessions() {
+    let test = damaged(9);
+    let known = "SELECT count(*) FROM pg_settings WHERE name = 'idle_session_timeout'";
+    if test.sql(known) == "0" {
+        return;
+    }
+    test.sql(&format!(
+        "ALTER DATABASE {} SET idle_session_timeout = '100ms'",
+        test.db
+    ));
+    test.shim("gpg", "*\\ --decrypt\\ *", "sleep 1; exec $real \"$@\"");
+    apply(&test).run().exits(0);
+    diff(&test).run().exits(0);
+}
