@@ -111,8 +111,11 @@ fn ctrl_z_and_back() {
         terminal.types("jobs; sleep 0.1\n");
         terminal.screen().contains("Stopped")
     });
+    terminal.types("echo no more jobs\n");
+    terminal.shows("no more jobs");
+    terminal.clear();
     terminal.types("fg\n");
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    terminal.shows("pgseal guard");
     terminal.types("again\n");
     terminal.shows("line=again");
     terminal.types("exit\n");
