@@ -266,7 +266,9 @@ impl UndoReport {
         let tables = counted(with_rows.count(), "table");
         match self.result {
             UndoResult::Planned => {
-                format!("UNDO: {rows} in {tables} to be undone; nothing was changed\n")
+                format!(
+                    "UNDO: {rows} in {tables} to be undone; nothing was changed: that takes --apply\n"
+                )
             }
             UndoResult::Nothing => "UNDO: there is nothing to undo\n".into(),
             UndoResult::Refused => "UNDO: REFUSED; nothing was changed\n".into(),
