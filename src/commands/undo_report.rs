@@ -54,6 +54,7 @@ pub(crate) fn report(
         sequences: plan.sequences.iter().map(BehindSequence::of).collect(),
         safety_run_id: None,
         safety_sha256: None,
+        take_back: None,
         notes: plan.notes.clone(),
         checks,
     }

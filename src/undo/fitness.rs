@@ -183,19 +183,18 @@ fn privileges(table: &Planned, session: &LiveSession, triggers: Triggers) -> Opt
         ("INSERT", chosen.inserts() > 0, has.insert),
         ("UPDATE", chosen.updates() > 0, has.update),
         ("DELETE", chosen.deletes() > 0, has.delete),
-        // LOCK … IN SHARE ROW EXCLUSIVE MODE is for whom INSERT alone is not granted.
-        ("UPDATE or DELETE", true, has.update || has.delete),
     ];
     let lacks = needs.iter().filter(|(_, needed, has)| *needed && !has);
-    let lacks: Vec<&str> = lacks.map(|(name, ..)| *name).collect();
+    let mut lacks: Vec<&str> = lacks.map(|(name, ..)| *name).collect();
+    // LOCK … IN SHARE ROW EXCLUSIVE MODE is for whom INSERT alone is not granted.
+    if !has.update && !has.delete && lacks.iter().all(|name| *name == "INSERT") {
+        lacks.push("UPDATE or DELETE");
+    }
     let off = triggers == Triggers::Off && !table.loaded.live.triggers.is_empty();
     let (of, user) = (&table.loaded.table, quoted(&session.user));
-    let name = of.name.pattern();
+    let (name, owner) = (of.name.pattern(), quoted(&table.loaded.live.owner));
     if off && !has.owner {
-        let what = format!(
-            "--triggers=off takes the rights of its owner, {}",
-            quoted(&table.loaded.live.owner)
-        );
+        let what = format!("--triggers=off takes the rights of its owner, {owner}");
         return Some(refusal(
             Reason::Privilege,
             of,
@@ -204,17 +203,15 @@ fn privileges(table: &Planned, session: &LiveSession, triggers: Triggers) -> Opt
         ));
     }
     let first = lacks.first()?;
-    let grant = match *first {
-        "UPDATE or DELETE" => "UPDATE",
-        first => first,
-    };
+    let told = lacks.join(", ");
+    let grant = told.replace("UPDATE or DELETE", "UPDATE");
     Some(Refusal {
         by: Some((*first).into()),
         ..refusal(
             Reason::Privilege,
             of,
-            format!("the role {user} lacks {}", lacks.join(", ")),
-            &format!("As its owner: GRANT {grant} ON {name} TO {user};"),
+            format!("the role {user} lacks {told}"),
+            &format!("As its owner, {owner}: GRANT {grant} ON {name} TO {user};"),
         )
     })
 }

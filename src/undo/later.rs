@@ -34,7 +34,7 @@ pub(crate) fn look(tables: &[Planned], request: &Request, refusals: &mut Vec<Ref
                 by: None,
                 rows: Some(later),
                 text: format!(
-                    "{} at most written after COMMAND had ended{unsure}",
+                    "at most {} written after COMMAND had ended{unsure}",
                     counted(later, "row")
                 ),
                 hint: Some("Leave them as they are with --later=keep, or undo them too with --later=overwrite.".into()),
