@@ -49,6 +49,10 @@ in_root() {
       mkdir -p "$SUITE_APT/partial"
       cp /etc/resolv.conf "$root/etc/"
       ip link set lo up
-      exec chroot "$root" env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+      # Not by chroot: in one, a user namespace cannot be made.
+      cd "$root"
+      pivot_root . .
+      umount --lazy .
+      exec env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 bash -euo pipefail /dev/fd/3' 3<&0 </dev/null
 }

@@ -21,7 +21,13 @@ use std::time::{Duration, Instant};
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// What is to be told of it. What fails is a warning: COMMAND ran, and has its status.
-pub(crate) fn take(finished: &FinishedBackup, config: &Config, cancel: &Cancel) -> Vec<String> {
+/// `origin`: the option that proves the backup to `undo`.
+pub(crate) fn take(
+    finished: &FinishedBackup,
+    origin: &str,
+    config: &Config,
+    cancel: &Cancel,
+) -> Vec<String> {
     let asked = finished.since().and_then(|since| {
         written_since::ask(
             &finished.connection,
@@ -41,7 +47,7 @@ pub(crate) fn take(finished: &FinishedBackup, config: &Config, cancel: &Cancel) 
                     lines = written(&told, since.open);
                     lines.extend(since.prepared_note());
                     if told.iter().any(Written::differs) {
-                        lines.extend(next_steps(finished, config));
+                        lines.extend(next_steps(finished, origin, config));
                     }
                 }
                 Err(error) => warnings.push(unknown("what COMMAND wrote", error)),
@@ -56,12 +62,13 @@ pub(crate) fn take(finished: &FinishedBackup, config: &Config, cancel: &Cancel) 
     lines
 }
 
-/// What shows more, and what takes it back.
-fn next_steps(finished: &FinishedBackup, config: &Config) -> Vec<String> {
+/// What shows more, and what takes it back: of all tables of the backup.
+fn next_steps(finished: &FinishedBackup, origin: &str, config: &Config) -> Vec<String> {
     let run_id = finished.manifest.run_id.as_str();
     let steps = Hints::from(Hint::pgseal(&["diff", run_id]).note("what it changed, row by row"))
-        .then(Hint::pgseal(&["undo", run_id, "--envelope=FILE"]).note("a plan to take it back"));
-    let lines = steps.completed(&config.given).lines().into_iter();
+        .then(Hint::pgseal(&["undo", run_id, origin]).note("a plan to take it back"));
+    let given = config.given.without("--table");
+    let lines = steps.completed(&given).lines().into_iter();
     lines.map(|line| format!("  {line}")).collect()
 }
 

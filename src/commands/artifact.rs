@@ -13,7 +13,7 @@ use crate::process::passphrase;
 use crate::report::proof::Verdict;
 use crate::store::manifest::Envelope;
 use crate::verify::artifact_files::ArtifactFiles;
-use crate::verify::decrypt::Decryptor;
+use crate::verify::decrypt::{Decryptor, NO_SECRET_KEY};
 use crate::verify::origin::{self, Origin};
 use crate::verify::signature::TrustedKeys;
 use crate::verify::verification::Verification;
@@ -203,8 +203,7 @@ pub(crate) fn key<'a>(
     if !keyring::has_keyring(&config.gnupg_home)? {
         let home = config.gnupg_home.display();
         return Err(
-            Error::new(Code::KeyUnfit, format!("no keyring in `{home}`"))
-                .hint("Name the keyring that has the secret key with --gnupg-home."),
+            Error::new(Code::KeyUnfit, format!("no keyring in `{home}`")).hint(NO_SECRET_KEY),
         );
     }
     Ok(Decryptor::new(&gpg, passphrase, &config.env, cancel, meter))
@@ -269,7 +268,7 @@ pub(crate) fn require_signed(verification: &Verification, risk: Risk) -> Result<
     }
     let why = verification.origin.no_signature;
     let what = format!(
-        "nothing proves whose a decrypted dump is: an envelope and a hash are of the artifact, and only a \
+        "nothing proves who sealed the decrypted dump: an envelope and a hash are of the artifact, and only a \
          signed manifest tells of the plaintext ({})",
         why.unwrap_or("its signature is not a trusted key's")
     );

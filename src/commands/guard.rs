@@ -15,6 +15,7 @@ use crate::process::exec::Program;
 use crate::process::foreground::{self, Ended};
 use crate::report::print::{self, Answer};
 use crate::store::envelope_file::EnvelopeFile;
+use std::path::Path;
 
 /// A backup is there and verifies: COMMAND may run.
 pub(crate) struct Ready {
@@ -23,6 +24,8 @@ pub(crate) struct Ready {
     program: Program,
     /// As `backup` prints it.
     envelope: String,
+    /// What proves the backup to `undo`.
+    origin: String,
 }
 
 pub(crate) fn prepare(
@@ -53,6 +56,11 @@ pub(crate) fn prepare(
     if let Some(file) = envelope_file {
         file.write(&envelope).map_err(kept)?;
     }
+    let kept = args.envelope_file.as_deref().and_then(Path::to_str);
+    let origin = match kept {
+        Some(kept) => format!("--envelope={kept}"),
+        None => format!("--sha256={}", finished.manifest.envelope.sha256),
+    };
     let mut notes = finished.notes();
     notes.push("it verifies: what is in the store is what was sealed".into());
     Ok(Ready {
@@ -60,6 +68,7 @@ pub(crate) fn prepare(
         finished,
         program,
         envelope,
+        origin,
     })
 }
 
@@ -99,7 +108,7 @@ impl Ready {
         // They were COMMAND's, and so was the time that it took.
         cancel.forget_signals();
         let cancel = cancel.with_limit(config.timeout);
-        let notes = caught(|| second_mark::take(&self.finished, config, &cancel));
+        let notes = caught(|| second_mark::take(&self.finished, &self.origin, config, &cancel));
         Ok(Answer {
             notes: notes.unwrap_or_else(|bug| print::warnings(&[bug.message])),
             exit: match ended {

@@ -1,15 +1,13 @@
 //! `pgseal undo`: the rows of a backup back into their tables, or why not.
 
-use crate::backup::gather::gather;
-use crate::backup::run::{new_run_id, prepare};
 use crate::base::error::{Code, Error, Result};
 use crate::base::hint::{Hint, Hints};
 use crate::base::meter::Meter;
-use crate::base::names::{RunId, TableName};
 use crate::commands::artifact::{
-    Risk, check_standard_input, given, require_origin, require_signed, require_verified, sound,
+    Risk, check_standard_input, given, require_origin, require_signed, sound,
 };
 use crate::commands::opening::RowSource;
+use crate::commands::safety_backup::safety_backup;
 use crate::commands::undo_report::report;
 use crate::config::flags::Settings;
 use crate::config::settings::Config;
@@ -20,15 +18,16 @@ use crate::pg::written_since;
 use crate::process::cancel::Cancel;
 use crate::report::print::Answer;
 use crate::report::undo::{UndoMode, UndoReport, UndoResult};
-use crate::store::folder::Store;
 use crate::store::manifest::Manifest;
-use crate::undo::apply::{SafetyBackup, Undo};
+use crate::undo::apply::Undo;
 use crate::undo::commit::{Commit, End, Safety};
 use crate::undo::compared_table::{ComparedTable, compared_tables, names};
 use crate::undo::converse::{Subject, converse};
+use crate::undo::fitness;
 use crate::undo::live_tables::{LiveTables, live_tables};
 use crate::undo::moment::Moment;
 use crate::undo::plan::Request;
+use crate::undo::refusal::{self, Refusal};
 use crate::undo::structure;
 use crate::verify::verification::Verification;
 
@@ -63,6 +62,11 @@ pub(crate) fn run(
         require_word_on_later(options.later)?;
     }
     let dropped = dropped(&tables, &live);
+    let bring_back = bring_back(&dropped, args, &verification, &live, config);
+    if mode == UndoMode::Apply {
+        // The backup that comes first would miss them.
+        require_none_dropped(&dropped, &bring_back)?;
+    }
     let commit = Commit::default();
     let safety = match mode {
         UndoMode::Apply => Some(safety_backup(manifest, &tables, config, cancel, meter)?),
@@ -74,7 +78,7 @@ pub(crate) fn run(
             header: format!("{} {}", manifest.run_id, manifest.envelope.sha256),
             backup: backup_moment(manifest, &live),
             later,
-            bring_back: bring_back(&dropped, args, &verification, &live, config),
+            bring_back,
             dropped,
             session: live.session.clone(),
             beyond: live.beyond.clone(),
@@ -115,6 +119,9 @@ pub(crate) fn run(
         database: live.session.place().to_string(),
         safety_run_id: commit.safety().map(|safety| safety.run_id),
         safety_sha256: commit.safety().map(|safety| safety.sha256),
+        take_back: commit
+            .safety()
+            .and_then(|safety| take_back(&safety, config)),
         notes: plan
             .notes
             .iter()
@@ -190,10 +197,22 @@ fn require_word_on_later(later: Later) -> Result<()> {
 fn told(error: Error, commit: &Commit, connection: &Connection) -> Error {
     let end = commit.end(connection).told();
     let backup = commit.safety();
-    let backup = backup.map(|safety| format!("; the backup before it is kept: {}", safety.run_id));
+    let backup = backup.map(|safety| {
+        format!(
+            "; the backup that was taken before it is kept: {}",
+            safety.run_id
+        )
+    });
     let disk = error.disk.iter().map(|disk| format!("; {disk}"));
     let more: String = backup.into_iter().chain(disk).collect();
     error.on_disk(format!("{end}{more}"))
+}
+
+/// A command line that works as it is: that backup holds the tables of this undo.
+fn take_back(safety: &Safety, config: &Config) -> Option<String> {
+    let sha256 = format!("--sha256={}", safety.sha256);
+    let hints = Hints::from(Hint::pgseal(&["undo", &safety.run_id, &sha256]));
+    hints.completed(&config.given.without("--table")).text()
 }
 
 fn dropped(tables: &[ComparedTable], live: &LiveTables) -> Vec<ComparedTable> {
@@ -201,6 +220,17 @@ fn dropped(tables: &[ComparedTable], live: &LiveTables) -> Vec<ComparedTable> {
         .iter()
         .filter(|table| live.find(&table.name).is_none());
     gone.cloned().collect()
+}
+
+fn require_none_dropped(dropped: &[ComparedTable], bring_back: &str) -> Result<()> {
+    let refusals = dropped.iter();
+    let refusals: Vec<Refusal> = refusals
+        .map(|table| fitness::dropped(table, bring_back))
+        .collect();
+    match refusal::code(&refusals) {
+        Some(code) => Err(refusal::error(code, &refusals).on_disk(End::Untouched.told())),
+        None => Ok(()),
+    }
 }
 
 /// How dropped tables are brought back: a command line that works as it is.
@@ -238,54 +268,4 @@ fn bring_back(
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let hints = Hints::from("Bring it back first:").then(Hint::pgseal(&words));
     hints.completed(&config.given).lines().join("\n")
-}
-
-/// A backup of the same tables, to undo the undo. Whatever would keep it from being taken is found
-/// now, before anything is decrypted.
-fn safety_backup(
-    manifest: &Manifest,
-    tables: &[ComparedTable],
-    config: &Config,
-    cancel: &Cancel,
-    meter: &Meter,
-) -> Result<SafetyBackup> {
-    let mut targets: Vec<TableName> = Vec::new();
-    for table in tables {
-        let target = TableName::parse(&table.target)
-            .map_err(|why| Error::new(Code::NotVerified, format!("the manifest: {why}")))?;
-        if !targets.contains(&target) {
-            targets.push(target);
-        }
-    }
-    let config = Config {
-        tables: Ok(targets),
-        ..config.clone()
-    };
-    let run_id = new_run_id()?;
-    let before = "cannot take the backup that comes first";
-    let first = |error: Error| error.while_doing(before).on_disk(End::Untouched.told());
-    let store = Store::open(&config.store).map_err(first)?;
-    store.check_free(&run_id).map_err(first)?;
-    gather(&config, run_id.clone(), cancel).map_err(first)?;
-    let (of, cancel, meter) = (manifest.run_id.clone(), cancel.clone(), meter.clone());
-    Ok(Box::new(move || {
-        take(run_id, of, &config, &cancel, &meter).map_err(|error| error.while_doing(before))
-    }))
-}
-
-fn take(
-    run_id: RunId,
-    of: String,
-    config: &Config,
-    cancel: &Cancel,
-    meter: &Meter,
-) -> Result<Safety> {
-    let mut prepared = prepare(run_id.clone(), config, cancel)?;
-    prepared.undo_of = Some(of);
-    let finished = prepared.run(config, cancel, meter)?;
-    require_verified("it", &run_id, &finished, config, cancel)?;
-    Ok(Safety {
-        run_id: run_id.to_string(),
-        sha256: finished.manifest.envelope.sha256.clone(),
-    })
 }

@@ -52,6 +52,7 @@ pub(crate) fn report(
             .collect(),
         safety_run_id: None,
         safety_sha256: None,
+        take_back: None,
         notes: plan.notes.clone(),
         checks,
     }

@@ -78,7 +78,7 @@ impl Undo {
             return Ok(());
         }
         if let Some(code) = refusal::code(&plan.refusals) {
-            return Err(refused(code, plan).into());
+            return Err(refusal::error(code, &plan.refusals).into());
         }
         match &self.plan_sha {
             Some(sha) if *sha != plan.sha => Err(changed(
@@ -102,7 +102,7 @@ impl Undo {
         session.run(Step::Names("it locked the tables".into()), &lock)?;
         let mut plan = plan(session, loaded, &self.request, &self.token)?;
         if let Some(code) = refusal::code(&plan.refusals) {
-            return Err(refused(code, &plan).into());
+            return Err(refusal::error(code, &plan.refusals).into());
         }
         if plan.sha != sha {
             return Err(changed("rows were changed between the plan and the lock").into());
@@ -116,7 +116,7 @@ impl Undo {
         plan.cascades = found.cascades;
         plan.added_first = found.added_first;
         if let Some(code) = refusal::code(&plan.refusals) {
-            return Err(refused(code, &plan).into());
+            return Err(refusal::error(code, &plan.refusals).into());
         }
         session.pin()?;
         keep_differences(session, &plan.tables)?;
@@ -243,7 +243,7 @@ fn check_written(table: &Planned, written: Written, plan: &Plan) -> Passed {
 
 fn differs(table: &Planned, rows: &str, plan: &Plan) -> Error {
     let what = format!(
-        "{} would not be as it was: {rows} would differ",
+        "{} would not be as it was: {rows} would still differ",
         table.loaded.table.name
     );
     let names = plan
@@ -266,19 +266,4 @@ fn differs(table: &Planned, rows: &str, plan: &Plan) -> Error {
 fn changed(why: &str) -> Error {
     Error::new(Code::PlanChanged, why)
         .hint("Look at the plan anew: the same command without --apply and --plan-sha.")
-}
-
-fn refused(code: Code, plan: &Plan) -> Error {
-    let told = plan
-        .refusals
-        .iter()
-        .map(|refusal| format!("{}: {}", refusal.table, refusal.text));
-    let told: Vec<String> = told.collect();
-    let mut hints: Vec<&str> = Vec::new();
-    for hint in plan.refusals.iter().map(|refusal| refusal.hint.as_str()) {
-        if !hints.contains(&hint) {
-            hints.push(hint);
-        }
-    }
-    Error::new(code, format!("it cannot be undone: {}", told.join("; "))).hint(hints.join("\n"))
 }

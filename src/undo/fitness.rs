@@ -160,26 +160,29 @@ fn privileges(table: &Planned, session: &LiveSession, triggers: Triggers) -> Opt
         ("INSERT", chosen.inserts() > 0, has.insert),
         ("UPDATE", chosen.updates() > 0, has.update),
         ("DELETE", chosen.deletes() > 0, has.delete),
-        // LOCK … IN SHARE ROW EXCLUSIVE MODE is for whom INSERT alone is not granted.
-        ("UPDATE or DELETE", true, has.update || has.delete),
     ];
     let lacks = needs.iter().filter(|(_, needed, has)| *needed && !has);
-    let lacks: Vec<&str> = lacks.map(|(name, ..)| *name).collect();
+    let mut lacks: Vec<&str> = lacks.map(|(name, ..)| *name).collect();
+    // LOCK … IN SHARE ROW EXCLUSIVE MODE is for whom INSERT alone is not granted.
+    if !has.update && !has.delete && lacks.iter().all(|name| *name == "INSERT") {
+        lacks.push("UPDATE or DELETE");
+    }
     let off = triggers == Triggers::Off && !table.loaded.live.triggers.is_empty();
     let (of, user) = (&table.loaded.table.name, quoted(&session.user));
+    let owner = quoted(&table.loaded.live.owner);
     if off && !has.owner {
-        let owner = quoted(&table.loaded.live.owner);
         let text = format!("--triggers=off takes the rights of its owner, {owner}");
         let hint = "Connect as the owner; or let the triggers fire.";
         return Some(Refusal::new(Reason::Privilege, of, text, hint));
     }
     let first = lacks.first()?;
-    let grant = match *first {
-        "UPDATE or DELETE" => "UPDATE",
-        first => first,
-    };
-    let text = format!("the role {user} lacks {}", lacks.join(", "));
-    let hint = format!("As its owner: GRANT {grant} ON {} TO {user};", of.pattern());
+    let told = lacks.join(", ");
+    let grant = told.replace("UPDATE or DELETE", "UPDATE");
+    let text = format!("the role {user} lacks {told}");
+    let hint = format!(
+        "As its owner, {owner}: GRANT {grant} ON {} TO {user};",
+        of.pattern()
+    );
     Some(Refusal::new(Reason::Privilege, of, text, hint).by(*first))
 }
 

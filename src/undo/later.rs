@@ -29,7 +29,7 @@ pub(crate) fn look(tables: &[Planned], request: &Request, refusals: &mut Vec<Ref
                 n => format!("; of {n} it is not sure, for transactions were open then"),
             };
             let many = counted(later, "row");
-            let text = format!("{many} at most written after COMMAND had ended{unsure}");
+            let text = format!("at most {many} written after COMMAND had ended{unsure}");
             let hint = "Leave them as they are with --later=keep, or undo them too with --later=overwrite.";
             let of = &table.loaded.table.name;
             refusals.push(Refusal::new(Reason::Later, of, text, hint).rows(later));

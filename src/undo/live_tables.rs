@@ -29,6 +29,7 @@ pub(crate) struct LiveTables {
 pub(crate) struct LiveSession {
     pub version_num: u32,
     pub database: String,
+    pub database_owner: String,
     pub encoding: String,
     /// The container that psql runs in, which the server does not know.
     #[serde(skip)]

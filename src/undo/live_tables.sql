@@ -98,6 +98,7 @@ SELECT json_build_object(
   'session', json_build_object(
     'version_num', current_setting('server_version_num')::int,
     'database', current_database(),
+    'database_owner', (SELECT pg_get_userbyid(d.datdba) FROM pg_database d WHERE d.datname = current_database()),
     'encoding', current_setting('server_encoding'),
     'temporary', has_database_privilege(current_database(), 'TEMPORARY'),
     'options', current_setting('pgseal.options', true),

@@ -100,7 +100,7 @@ fn what_a_write_did_is_planned_rehearsed_and_taken_back() {
         .run()
         .exits(0);
     ran.check(
-        ran.stdout.contains("were undone, and all was rolled back"),
+        ran.stdout.contains("undone, and all of it rolled back"),
         "it says so",
     );
     assert_eq!(
@@ -160,7 +160,7 @@ fn triggers_that_change_rows_roll_it_back() {
         .arg("--table=public.line")
         .run()
         .exits(0);
-    ran.check(ran.stdout.contains("else --triggers=off"), "the plan warns");
+    ran.check(ran.stdout.contains("see --triggers=off"), "the plan warns");
     apply(&test).run().fails(
         1,
         &[
@@ -404,6 +404,8 @@ fn one_backup_before_an_undo_takes_no_other_ones_place() {
         .filter(|run| run["before_undo_of"] == "run")
         .count();
     assert_eq!((runs.len(), before), (3, 2));
+    let text = test.pgseal("list").run().exits(0).stdout;
+    assert_eq!(text.matches("    taken before an undo of run\n").count(), 2);
     test.pgseal("prune")
         .args(["--keep-last=1", "--apply"])
         .run()

@@ -370,6 +370,13 @@ fn tried(case: &Case) {
         ran.stderr.contains("nothing was changed in the tables"),
         "nothing was changed",
     );
+    // Later is told in words of its own; of the others the plan and --apply say the same.
+    let text = plan.json()["refusals"][0]["text"].clone();
+    let told = text.as_str().unwrap();
+    ran.check(
+        case.reason == "later_unknown" || ran.stderr.contains(told),
+        told,
+    );
     assert_eq!(content(&test.db), damage, "nothing was changed");
     assert_eq!(test.files(), files, "no backup was taken");
     let Some((sql, mended)) = case.mend else {

@@ -11,6 +11,7 @@ const MADE: &str = "CREATE TABLE a (id int PRIMARY KEY, t text, at timestamptz);
 
 const CHANGED: &str = "UPDATE a SET t = 'bad' WHERE id = 1";
 const GONE: &str = "DELETE FROM a WHERE id = 2";
+const BOTH: &str = "UPDATE a SET t = 'bad' WHERE id = 1; DELETE FROM a WHERE id = 2";
 const OFF: &[&str] = &["--triggers=off"];
 
 struct Case {
@@ -35,6 +36,13 @@ fn roles() {
     let all_of_it = "SELECT, INSERT, UPDATE, DELETE";
     let cases = [
         case("reader", "SELECT", CHANGED, &[][..], Some("lacks UPDATE")),
+        case(
+            "reader",
+            "SELECT",
+            BOTH,
+            &[],
+            Some("lacks INSERT, UPDATE\n"),
+        ),
         case("reader", "SELECT", "SELECT 1", &[], None),
         case(
             "inserter",
@@ -83,10 +91,18 @@ fn roles() {
                     let ran = plan().arg("--json").run().exits(3);
                     let told = ran.json();
                     assert_eq!(told["refusals"][0]["reason"], "privilege");
-                    apply()
+                    let ran = apply()
                         .run()
                         .fails(3, &[words, "nothing was changed in the tables"]);
                     assert_eq!(content(&test.db), damage);
+                    // What the hint grants is enough.
+                    if let Some((_, grant)) = ran.stderr.split_once(": GRANT ") {
+                        test.sql(&format!("GRANT {}", grant.lines().next().unwrap()));
+                        test.sql("ALTER TABLE a DISABLE TRIGGER touch");
+                        apply().run().exits(0);
+                        test.sql("ALTER TABLE a ENABLE TRIGGER touch");
+                        assert_eq!(content(&test.db), before);
+                    }
                 }
                 None => {
                     plan().run().exits(0);
