@@ -1,6 +1,7 @@
 //! Why a conversation did not come to its end.
 
 use crate::base::error::{Code, Error, StageReport};
+use crate::pg::engine_trouble::killed_hint;
 use crate::pg::server_error::{OURS, TEXT};
 use crate::process::cancel::stopped;
 use crate::process::child::ExitKind;
@@ -49,8 +50,11 @@ pub(crate) fn of<C>(
                     Some(why) => format!("the server does not take rows of the backup{at}: {why}"),
                     None => format!("psql ended with {}{at}", psql.end),
                 };
-                let hint = hint(&psql.end, &report.said, step.as_ref());
-                Error::new(Code::StageFailed, what).hint(hint)
+                let error = Error::new(Code::StageFailed, what);
+                match killed_hint(psql) {
+                    Some(hints) => error.hint(hints),
+                    None => error.hint(hint(&psql.end, &report.said, step.as_ref())),
+                }
             }
         },
     };
