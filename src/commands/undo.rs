@@ -78,6 +78,7 @@ pub(crate) fn run(
             bring_back: bring_back(&dropped, args, &verification, &live, config),
             dropped,
             session: live.session.clone(),
+            defined: live.defined.clone(),
             beyond: live.beyond.clone(),
         },
         extent,
