@@ -15,13 +15,20 @@ use crate::store::after::After;
 use crate::store::folder::Store;
 use crate::store::run_files::RunFile;
 use jiff::Timestamp;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How long another run in the same store is waited for, COMMAND's own perhaps.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// What is to be told of it. What fails is a warning: COMMAND ran, and has its status.
-pub(crate) fn take(finished: &FinishedBackup, config: &Config, cancel: &Cancel) -> Vec<String> {
+/// `envelope`: the file that has it.
+pub(crate) fn take(
+    finished: &FinishedBackup,
+    envelope: Option<&Path>,
+    config: &Config,
+    cancel: &Cancel,
+) -> Vec<String> {
     let asked = finished.since().and_then(|since| {
         written_since::ask(
             &finished.connection,
@@ -41,7 +48,7 @@ pub(crate) fn take(finished: &FinishedBackup, config: &Config, cancel: &Cancel) 
                     lines = written(&told, since.open);
                     lines.extend(since.prepared_note());
                     if told.iter().any(Written::differs) {
-                        lines.extend(next_steps(finished, config));
+                        lines.extend(next_steps(finished, envelope, config));
                     }
                 }
                 Err(error) => warnings.push(unknown("what COMMAND wrote", error)),
@@ -57,10 +64,12 @@ pub(crate) fn take(finished: &FinishedBackup, config: &Config, cancel: &Cancel) 
 }
 
 /// What shows more, and what takes it back.
-fn next_steps(finished: &FinishedBackup, config: &Config) -> Vec<String> {
+fn next_steps(finished: &FinishedBackup, envelope: Option<&Path>, config: &Config) -> Vec<String> {
+    let envelope = envelope.unwrap_or(Path::new("FILE"));
+    let envelope = format!("--envelope={}", envelope.display());
     let run_id = finished.manifest.run_id.as_str();
     let steps = Hints::from(Hint::pgseal(&["diff", run_id]).note("what it changed, row by row"))
-        .then(Hint::pgseal(&["undo", run_id, "--envelope=FILE"]).note("a plan to take it back"));
+        .then(Hint::pgseal(&["undo", run_id, &envelope]).note("a plan to take it back"));
     let lines = steps.completed(&config.given).lines().into_iter();
     lines.map(|line| format!("  {line}")).collect()
 }

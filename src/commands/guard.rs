@@ -16,6 +16,7 @@ use crate::process::foreground::{self, Ended};
 use crate::report::print::{self, Answer};
 use crate::report::proof::Verdict;
 use crate::store::envelope_file::EnvelopeFile;
+use std::path::PathBuf;
 
 /// A backup is there and verifies: COMMAND may run.
 pub(crate) struct Ready {
@@ -24,6 +25,8 @@ pub(crate) struct Ready {
     program: Program,
     /// As `backup` prints it.
     envelope: String,
+    /// Where it was written to.
+    envelope_file: Option<PathBuf>,
 }
 
 pub(crate) fn prepare(
@@ -69,6 +72,7 @@ pub(crate) fn prepare(
         finished,
         program,
         envelope,
+        envelope_file: args.envelope_file.clone(),
     })
 }
 
@@ -107,7 +111,8 @@ impl Ready {
         // They were COMMAND's, and so was the time that it took.
         cancel.forget_signals();
         let cancel = cancel.with_limit(config.timeout);
-        let notes = caught(|| second_mark::take(&self.finished, config, &cancel));
+        let file = self.envelope_file.as_deref();
+        let notes = caught(|| second_mark::take(&self.finished, file, config, &cancel));
         Ok(Answer {
             notes: notes.unwrap_or_else(|bug| print::warnings(&[bug.message])),
             exit: match ended {
