@@ -76,8 +76,7 @@ impl LostKeys<'_> {
                 text: format!(
                     "{many} of {from} would be {does} although they are to stay ({key}, {action})"
                 ),
-                hint: "Undo all of the tables at once, without --only, --where or --later=keep. Where it is so: delete \
-                       these rows, or have them refer to nothing, and undo then; they come back.",
+                hint: "Undo all of the tables at once, without --only, --where or --later=keep.",
             },
             (_, _, None) => Told {
                 reason: Reason::Referenced,
