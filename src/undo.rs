@@ -11,6 +11,7 @@ pub(crate) mod compared_table;
 pub(crate) mod constraints;
 pub(crate) mod converse;
 pub(crate) mod counts;
+pub(crate) mod defined;
 pub(crate) mod definitions;
 pub(crate) mod diff;
 pub(crate) mod edge;

@@ -81,6 +81,7 @@ pub(crate) fn run(
             bring_back,
             dropped,
             session: live.session.clone(),
+            defined: live.defined.clone(),
             beyond: live.beyond.clone(),
         },
         mode,

@@ -14,7 +14,7 @@ use crate::undo::plan::{Plan, Request, plan};
 use crate::undo::planned::Planned;
 use crate::undo::refusal;
 use crate::undo::session::{AS_ANY_WRITE, AS_BEFORE, Mode, Session, Step};
-use crate::undo::{beyond, references, sequences, statement, triggers};
+use crate::undo::{beyond, defined, references, sequences, statement, triggers};
 use serde::Deserialize;
 
 /// Rows of a table that the statement wrote.
@@ -100,6 +100,7 @@ impl Undo {
             names.join(", ")
         );
         session.run(Step::Names("it locked the tables".into()), &lock)?;
+        defined::check(session, &tables, &self.request.defined)?;
         let mut plan = plan(session, loaded, &self.request, &self.token)?;
         if let Some(code) = refusal::code(&plan.refusals) {
             return Err(refusal::error(code, &plan.refusals).into());

@@ -12,6 +12,7 @@ use crate::pg::server_hint::connection_hint;
 use crate::process::cancel::Cancel;
 use crate::process::find::Tool;
 use crate::process::run::{Input, run};
+use crate::undo::defined;
 use crate::undo::live_column::LiveColumn;
 use serde::Deserialize;
 
@@ -20,6 +21,8 @@ use serde::Deserialize;
 pub(crate) struct LiveTables {
     pub session: LiveSession,
     pub tables: Vec<LiveTable>,
+    /// For `defined::check`.
+    pub defined: String,
     /// Keys that refer to tables that are not asked for, and that actions of keys may reach.
     pub beyond: Vec<ForeignKey>,
 }
@@ -231,7 +234,8 @@ pub(crate) fn live_tables(
         ("encoding", encoding.as_str().into()),
         ("lock_timeout", connection.lock_wait.as_millis().to_string()),
     ]);
-    let question = pg::session::question(QUERY);
+    let query = QUERY.replace("__DEFINED__", &defined::number("SELECT oid FROM named"));
+    let question = pg::session::question(&query);
     let script = format!("{}{variables}{question}", restrict::ASKED);
     let spec = pg::command::psql(&psql, connection);
     let what = "cannot ask the database";

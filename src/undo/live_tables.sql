@@ -276,6 +276,7 @@ SELECT json_build_object(
       FROM pg_inherits i JOIN relation r ON r.oid = i.inhrelid JOIN pg_class c ON c.oid = i.inhrelid
       WHERE i.inhparent = t.oid AND NOT c.relispartition)
     ) ORDER BY t.ord), '[]') FROM named t),
+  'defined', __DEFINED__,
   'beyond', (
     SELECT coalesce(json_agg(k.key ORDER BY k.conrelid, k.conname), '[]') FROM keys k
     WHERE k.conparentid = 0 AND k.confrelid NOT IN (SELECT oid FROM tree) AND k.confrelid IN (SELECT oid FROM reached))

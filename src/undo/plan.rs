@@ -36,6 +36,8 @@ pub(crate) struct Request {
     /// What brings these back.
     pub bring_back: String,
     pub session: LiveSession,
+    /// How the tables are defined, as a number.
+    pub defined: String,
     /// Keys that refer to tables beyond these.
     pub beyond: Vec<ForeignKey>,
 }

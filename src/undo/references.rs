@@ -54,28 +54,54 @@ pub(crate) fn look(
     tables: &[Planned],
     request: &Request,
 ) -> Result<Found, StreamError> {
-    let found = look_at(session, tables, request, &EVENTS)?;
+    let mut found = look_at(session, tables, request, &EVENTS)?;
     let mut reasons = found.refusals.iter().map(|refusal| refusal.reason);
-    let inside = reasons.any(|reason| matches!(reason, Reason::CascadeInside | Reason::Referenced));
-    if !inside || !can_go_first(session, tables)? {
+    if !reasons.any(|reason| matches!(reason, Reason::CascadeInside | Reason::Referenced)) {
         return Ok(found);
     }
-    let others = [Event::Swapped, Event::Updated];
-    Ok(Found {
-        added_first: true,
-        ..look_at(session, tables, request, &others)?
-    })
+    match held(session, tables)? {
+        Held::Nothing => {
+            let others = [Event::Swapped, Event::Updated];
+            return Ok(Found {
+                added_first: true,
+                ..look_at(session, tables, request, &others)?
+            });
+        }
+        Held::By(key) => found.refusals.iter_mut().for_each(|refusal| {
+            if refusal.reason == Reason::CascadeInside {
+                refusal.hint += &free_first(key);
+            }
+        }),
+        Held::Otherwise => {}
+    }
+    Ok(found)
 }
 
-fn can_go_first(session: &mut Session, tables: &[Planned]) -> Result<bool, StreamError> {
+/// What keeps added rows from going first.
+enum Held<'a> {
+    Nothing,
+    /// Rows that stay, or are set, refer to them.
+    By(&'a ForeignKey),
+    Otherwise,
+}
+
+fn free_first(key: &ForeignKey) -> String {
+    let ForeignKey { name, from, to, .. } = key;
+    format!(
+        " Where it is so: rows of {from} refer to rows of {to} that were added ({name}): delete these, or have \
+         them refer to nothing, and undo then; what the backup has of them comes back."
+    )
+}
+
+fn held<'a>(session: &mut Session, tables: &'a [Planned]) -> Result<Held<'a>, StreamError> {
     if tables.iter().any(|table| table.chosen.swapped > 0) {
-        return Ok(false);
+        return Ok(Held::Otherwise);
     }
     for reference in references(tables) {
         let to = reference.to.filter(|to| to.chosen.added > 0);
         let Some(to) = to else { continue };
         if !reference.key.readable {
-            return Ok(false);
+            return Ok(Held::Otherwise);
         }
         let query = format!(
             "SELECT pg_catalog.to_json(EXISTS (SELECT FROM ({}) AS c WHERE EXISTS (SELECT FROM ({}) AS p WHERE {})))",
@@ -84,10 +110,10 @@ fn can_go_first(session: &mut Session, tables: &[Planned]) -> Result<bool, Strea
             reference.key.on()
         );
         if session.one::<bool>(reference.key.step(), &query)? {
-            return Ok(false);
+            return Ok(Held::By(reference.key));
         }
     }
-    Ok(true)
+    Ok(Held::Nothing)
 }
 
 /// Each key once.

@@ -1,7 +1,7 @@
 //! What others do beside an undo, and what triggers do behind it.
 
 use super::{apply, backup_kept, undo};
-use crate::support::{Session, Test, eventually};
+use crate::support::{Cases, Session, Test, bin, cluster, eventually};
 
 /// A trigger that is put off puts off another one, which would run at COMMIT, behind the comparison.
 #[test]
@@ -54,6 +54,37 @@ fn a_child_that_comes_in_between_stays() {
     );
     assert_eq!(test.sql("SELECT v FROM chi"), "later");
     assert_eq!(test.sql("SELECT count(*) FROM par"), "2");
+}
+
+/// The catalog was asked before all was decrypted and loaded, and that may take long.
+#[test]
+fn a_table_that_is_altered_in_between() {
+    let cases = [
+        "CREATE TABLE late (a int REFERENCES par ON DELETE CASCADE); INSERT INTO late VALUES (50)",
+        "ALTER TABLE chi DROP CONSTRAINT chi_pid_fkey",
+        "ALTER TABLE par RENAME TO was; CREATE TABLE par (LIKE was INCLUDING ALL); INSERT INTO par SELECT * FROM was",
+    ];
+    let mut all = Cases::new();
+    for sql in cases {
+        all.check(sql, || {
+            let test = Test::of(FAMILY);
+            backup_kept(&test, &["public.par"]);
+            test.sql("INSERT INTO par VALUES (50)");
+            let write = format!(
+                "{}/psql -Xq -h {} -U postgres -d {} -c '{sql}' >&2; exec $real \"$@\"",
+                bin().display(),
+                cluster().dir.display(),
+                test.db
+            );
+            test.shim("gpg", "*\\ --decrypt\\ *", &write);
+            let ran = apply(&test).run();
+            ran.fails(
+                1,
+                &["a table was altered", "nothing was changed in the tables"],
+            );
+            assert_eq!(test.sql("SELECT count(*) FROM par WHERE id = 50"), "1");
+        });
+    }
 }
 
 #[test]

@@ -14,6 +14,8 @@ struct Case {
     exit: i32,
     table: &'static str,
     rows: Option<u64>,
+    /// What the hint says.
+    hint: &'static str,
     /// What helps, if an option or a statement does.
     mend: Option<(&'static str, &'static [&'static str])>,
 }
@@ -27,6 +29,7 @@ const NONE: Case = Case {
     exit: 1,
     table: "public.a",
     rows: None,
+    hint: "",
     mend: None,
 };
 
@@ -80,6 +83,28 @@ fn cases() -> Vec<Case> {
             args: &["--where=public.b: false"],
             rows: Some(1),
             mend: Some(("SELECT 1", &[])),
+            ..NONE
+        },
+        // Rows beyond hold what was added, of which the value comes back.
+        Case {
+            reason: "cascade_inside",
+            made: "CREATE TABLE b (id int PRIMARY KEY, u int REFERENCES a (u) ON DELETE CASCADE); INSERT INTO b VALUES (1, 10);
+                CREATE TABLE c (u int REFERENCES a (u));",
+            tables: &["public.a", "public.b"],
+            write: "DELETE FROM a WHERE id = 1; INSERT INTO a VALUES (9, 10); INSERT INTO c VALUES (10)",
+            rows: Some(1),
+            hint: "rows of public.c refer to rows of public.a that were added (c_u_fkey)",
+            mend: Some(("UPDATE c SET u = NULL", &[])),
+            ..NONE
+        },
+        // A row that stays refers to one that goes, by a value that another row is to have again.
+        Case {
+            reason: "cascade_inside",
+            made: "CREATE TABLE b (id int PRIMARY KEY, u int REFERENCES a (u) ON DELETE CASCADE); INSERT INTO b VALUES (1, 10), (2, 20);",
+            tables: &["public.a", "public.b"],
+            write: "DELETE FROM a WHERE id = 1; INSERT INTO a VALUES (9, 10); INSERT INTO b VALUES (1, 10)",
+            rows: Some(1),
+            mend: Some(("DELETE FROM b WHERE id = 1", &[])),
             ..NONE
         },
         Case {
@@ -405,6 +430,8 @@ fn told(case: &Case, plan: &Ran) {
     assert_eq!(refusal["table"], case.table);
     let rows = case.rows.map_or(Value::Null, Value::from);
     assert_eq!(refusal["rows"], rows);
+    let hint = refusal["hint"].as_str().unwrap_or_default();
+    assert!(hint.contains(case.hint), "{hint}");
     let code = match case.exit {
         3 => "table_unfit",
         _ => "undo_refused",
