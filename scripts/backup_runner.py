@@ -331,7 +331,7 @@ def _require_run_id(run_id: object) -> str:
     if (
         not isinstance(run_id, str)
         or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}", run_id)
-        or run_id.endswith((".gpg", ".json", ".partial", ".prelude"))
+        or run_id.endswith((".gpg", ".json", ".late", ".partial", ".prelude"))
     ):
         raise ValueError(f"not a run id: {_shown(run_id)}")
     return run_id

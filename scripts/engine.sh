@@ -68,19 +68,25 @@ END
   make_containers podman
 }
 
-# make_containers CLIENT – pg with a server, ct-bare without pg_dump, ct-nosh without a shell, ct-stopped
+# make_containers CLIENT – pg with a server; ct-client, which cannot write anywhere and has the server's
+# socket; ct-bare without pg_dump, ct-nosh without a shell, ct-stopped
 make_containers() {
-  local client=$1
+  local client=$1 socket=$engine/run-$1 read_only=(--read-only)
+  # It would have a /tmp for writing.
+  [[ $client != podman ]] || read_only+=(--read-only-tmpfs=false)
+  mkdir "$socket"
   "$client" import "$(image)" pgseal-test >/dev/null 2>&1 || die 4 "$client could not import the image"
   # A container has no locale: without -E initdb would make a database of SQL_ASCII. The server is its
   # first process, as in the official image: it collects orphans, and takes one that died for a backend.
   # shellcheck disable=SC2016 # the shell inside expands it
-  "$client" run -d --name pg --network none pgseal-test sh -c '
+  "$client" run -d --name pg --network none -v "$socket:/run/postgresql" pgseal-test sh -c '
     install -d -o postgres /run/postgresql /tmp/data
     bin=$(echo /usr/lib/postgresql/*/bin)
     su postgres -c "$bin/initdb -D /tmp/data -E UTF8 --locale=C --auth=trust" &&
       cd / && exec setpriv --reuid=postgres --regid=postgres --clear-groups \
         "$bin/postgres" -D /tmp/data -c listen_addresses= -c fsync=off' >/dev/null
+  "$client" run -d --name ct-client --network none "${read_only[@]}" -v "$socket:/run/postgresql" \
+    pgseal-test sleep 100000 >/dev/null
   "$client" run -d --name ct-bare --network none pgseal-test sh -c 'rm /usr/bin/pg_dump; exec sleep 100000' >/dev/null
   "$client" run -d --name ct-nosh --network none pgseal-test sleep 100000 >/dev/null
   "$client" exec ct-nosh rm /bin/sh
@@ -99,7 +105,7 @@ stop_engines() {
   [[ $engine ]] || return 0
   local client pid
   for client in docker podman; do
-    "$client" rm -f pg ct-bare ct-nosh ct-stopped >/dev/null 2>&1 || true
+    "$client" rm -f pg ct-client ct-bare ct-nosh ct-stopped >/dev/null 2>&1 || true
   done
   pid=$(cat "$engine/pid" 2>/dev/null) && kill "$pid" && while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
   umount "$engine/podman/overlay" 2>/dev/null || true

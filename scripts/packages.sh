@@ -13,8 +13,8 @@ apt install -qq -y ./pgseal_*.deb >/dev/null 2>&1 || apt install -y ./pgseal_*.d
 for tool in pgseal pg_dump psql gpg; do command -v "$tool" >/dev/null || { echo "it did not bring $tool"; exit 1; }; done
 [[ -z $(dpkg --verify pgseal) ]]
 test -e /lib/systemd/system/pgseal-readiness.timer
-! test -e /etc/systemd/system/timers.target.wants/pgseal-readiness.timer
-apt-get install -qq -y --no-install-recommends postgresql fish zsh >/dev/null 2>&1
+[[ ! -e /etc/systemd/system/timers.target.wants/pgseal-readiness.timer ]]
+apt-get install -qq -y --no-install-recommends postgresql systemd fish zsh >/dev/null 2>&1
 SCRIPT
 }
 
@@ -61,6 +61,87 @@ done
 [[ $(zsh -fc 'autoload -U compinit; compinit -u -D; print $_comps[pgseal]') == _pgseal ]]
 zsh -fc 'autoload -U compinit; compinit -u -D; . /usr/share/zsh/vendor-completions/_pgseal
   compadd() { print -l ${(P)@[-1]} }; _files() { }; _pgseal_run_ids' | grep -qxF "$id"
+pg_ctlcluster "$version" main stop
+SCRIPT
+}
+
+# serves SUITE CHANGES – the package's timer and its service, and the recipe's, below systemd
+serves() {
+  local page=docs/recipes/nightly.md name
+  mkdir -p "$2/upper/root/units"
+  for name in pgseal-nightly.service pgseal-failed@.service; do
+    awk -v name="# /etc/systemd/system/$name" '$0 == name { on = 1 } /^```$/ { on = 0 } on' "$page" >"$2/upper/root/units/$name"
+  done
+  awk '/^```sh$/ { on = 1; next } /^```$/ && on { exit } on' "$page" >"$2/upper/root/pgseal-nightly"
+  in_systemd "$1" "$2" <<'SCRIPT'
+[[ $(cat /proc/1/comm) == systemd ]]
+[[ $(systemctl is-active postgresql) == active ]]
+failed() { ! systemctl start "$1" 2>/dev/null && [[ $(systemctl show --property=Result --value "$1") == exit-code ]]; }
+said() { journalctl --no-pager -o cat --unit="$1" --grep="$2"; }
+
+# Nothing is configured: its status is the program's.
+failed pgseal-readiness.service
+fpr=$(gpg --show-keys --with-colons backup-key.asc | awk -F: '/^fpr:/{ print $10; exit }')
+mkdir /etc/pgseal
+cat >/etc/pgseal/pgseal.toml <<END
+[scope]
+tables = ["public.orders", "public.order_line"]
+[postgres]
+dbname = "host=db1 dbname=shop"
+[encryption]
+recipients = ["$fpr"]
+END
+
+# The timer, as the README enables it, and not only at night.
+systemctl reset-failed
+mkdir /etc/systemd/system/pgseal-readiness.timer.d
+printf '[Timer]\nOnActiveSec=1s\nRandomizedDelaySec=0\nAccuracySec=100ms\n' >/etc/systemd/system/pgseal-readiness.timer.d/soon.conf
+systemctl daemon-reload
+systemctl enable --quiet --now pgseal-readiness.timer
+systemctl list-timers --no-pager | grep -o 'pgseal-readiness.timer  *pgseal-readiness.service'
+for ((i = 0; i < 300; i++)); do
+  ! said pgseal-readiness.service '^Finished ' >/dev/null || break
+  sleep 0.2
+done
+said pgseal-readiness.service 'f4_status: READY'
+
+# A backup within the walls of that service, each of which keeps something from root.
+cat >walls.sh <<'END'
+for path in /etc /usr /root /boot /var/lib; do touch "$path/x" && echo "writes into $path"; done
+unshare --uts true && echo 'makes a namespace'
+perl -e 'socket(my $netlink, 16, 3, 0) or exit 1' && echo 'opens a netlink socket'
+grep -q '^CapEff:.*[1-9a-f]' /proc/self/status && echo 'has a capability'
+END
+[[ $(bash walls.sh 2>/dev/null | wc -l) -eq 8 ]]
+cat >within.sh <<'END'
+could=$(bash walls.sh 2>/dev/null || true)
+[[ -z $could ]] || { echo "within the service it $could"; exit 1; }
+pgseal backup --run-id within >/dev/null
+END
+sed 's|^ExecStart=.*|WorkingDirectory=/root\nExecStart=/bin/bash -euo pipefail within.sh|' /lib/systemd/system/pgseal-readiness.service >/etc/systemd/system/within.service
+systemctl daemon-reload
+systemctl start within.service || { journalctl --no-pager -o cat --unit=within.service; exit 1; }
+pgseal verify within | tail -n 1
+
+# The recipe's, as a user of its own, whose key does not expire this month.
+useradd --system --create-home pgseal
+su postgres -c 'cd / && psql -Xq' <<<'CREATE ROLE pgseal LOGIN IN ROLE pg_read_all_data'
+export GNUPGHOME=/root/operator
+gpg --batch --quiet --passphrase '' --quick-gen-key nightly default default 1y 2>/dev/null
+gpg --armor --export nightly | setpriv --reuid=pgseal --regid=pgseal --init-groups env -u GNUPGHOME HOME=/home/pgseal gpg --quiet --import
+nightly=$(gpg --list-keys --with-colons nightly 2>/dev/null | awk -F: '/^fpr:/{ print $10; exit }')
+sed -i "s/host=db1 //; s/$fpr/$nightly/" /etc/pgseal/pgseal.toml
+chown -R pgseal: /var/lib/pgseal
+install -m 755 pgseal-nightly /usr/local/bin/pgseal-nightly
+cp units/* /etc/systemd/system/
+systemctl daemon-reload
+systemctl start pgseal-nightly.service || { journalctl --no-pager -o cat --unit=pgseal-nightly.service; exit 1; }
+# Silent while all is well; and whoever must be told is told.
+[[ -z $(journalctl --no-pager -o cat _SYSTEMD_UNIT=pgseal-nightly.service) ]]
+truncate --size=-1 /var/lib/pgseal/within.sql.gpg
+failed pgseal-nightly.service
+journalctl --no-pager -o cat _SYSTEMD_UNIT=pgseal-nightly.service | grep '^== pgseal verify within$'
+journalctl --no-pager -o cat --identifier=pgseal --grep='pgseal-nightly.service failed'
 SCRIPT
 }
 

@@ -49,6 +49,63 @@ in_root() {
       mkdir -p "$SUITE_APT/partial"
       cp /etc/resolv.conf "$root/etc/"
       ip link set lo up
-      exec chroot "$root" env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+      # Not by chroot: in one, a user namespace cannot be made.
+      cd "$root"
+      pivot_root . .
+      umount --lazy .
+      exec env -i HOME=/root PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
         DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 bash -euo pipefail /dev/fd/3' 3<&0 </dev/null
+}
+
+# in_systemd SUITE CHANGES – boots what in_root has left there, with its systemd as the first process, and
+# runs the script on standard input as a service of it, as root, without a network. What this changes is gone.
+in_systemd() {
+  local booted=$2/booted status=0
+  rm -rf "$booted"
+  mkdir -p "$booted"/{upper/root,upper/etc/systemd/system,work,root}
+  # shellcheck disable=SC2016 # for the bash within
+  { echo 'trap '\''echo "failed: $BASH_COMMAND"'\'' ERR' && cat; } >"$booted/upper/root/booted.sh"
+  cat >"$booted/upper/etc/systemd/system/booted.service" <<'UNIT'
+[Unit]
+Requires=multi-user.target
+After=multi-user.target
+SuccessAction=exit-force
+FailureAction=exit-force
+[Service]
+Type=oneshot
+TimeoutStartSec=120
+WorkingDirectory=/root
+Environment=HOME=/root
+ExecStart=/bin/bash -euo pipefail booted.sh
+StandardOutput=file:/root/booted.log
+StandardError=inherit
+UNIT
+  # A hierarchy of cgroups and a /dev of its own; the host's has what it must not set up.
+  # shellcheck disable=SC2016 # for the bash within
+  SUITE_ROOT=$(cached "root-$1") CHANGES=$2 BOOTED=$booted timeout -k 5 180 \
+    unshare --mount --pid --net --uts --ipc --cgroup --fork --kill-child --propagation private bash -c '
+      set -euo pipefail
+      root=$BOOTED/root
+      mount -t overlay overlay -o "lowerdir=$CHANGES/upper:$SUITE_ROOT,upperdir=$BOOTED/upper,workdir=$BOOTED/work" "$root"
+      mount -t proc proc "$root/proc"
+      mount -t sysfs sysfs "$root/sys"
+      mount -t cgroup2 cgroup2 "$root/sys/fs/cgroup"
+      mount -t tmpfs tmpfs "$root/run"
+      mount -t tmpfs tmpfs "$root/dev"
+      for device in null zero full random urandom tty; do
+        touch "$root/dev/$device"
+        mount --bind "/dev/$device" "$root/dev/$device"
+      done
+      mkdir "$root"/dev/{pts,shm}
+      mount -t devpts -o newinstance,ptmxmode=0666 devpts "$root/dev/pts"
+      ln -s pts/ptmx "$root/dev/ptmx"
+      ln -s /proc/self/fd "$root/dev/fd"
+      ip link set lo up
+      cd "$root"
+      pivot_root . mnt
+      umount -l mnt
+      exec env -i container=other PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8 \
+        /lib/systemd/systemd --unit=booted.service' </dev/null || status=$?
+  cat "$booted/upper/root/booted.log" || status=1
+  return "$status"
 }

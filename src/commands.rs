@@ -16,6 +16,7 @@ pub(crate) mod prune;
 pub(crate) mod readiness;
 pub(crate) mod restore;
 pub(crate) mod run_ids;
+pub(crate) mod safety_backup;
 pub(crate) mod sign;
 pub(crate) mod undo;
 pub(crate) mod undo_report;

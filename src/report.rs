@@ -4,6 +4,7 @@ pub(crate) mod backup;
 pub(crate) mod diff;
 pub(crate) mod diff_counts;
 pub(crate) mod diff_csv;
+pub(crate) mod diff_lines;
 pub(crate) mod diff_rows;
 pub(crate) mod diff_sql;
 pub(crate) mod findings;

@@ -14,6 +14,9 @@ use std::process::{Command, Output, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+/// A container with the server's socket and a root that is read-only.
+const CLIENT: &str = "ct-client";
+
 struct World {
     dir: tempfile::TempDir,
     container: String,
@@ -122,6 +125,29 @@ impl World {
         command.arg(format!("--dbname=user=postgres dbname={database}"));
         command.arg(format!("--container={}", self.container));
         command
+    }
+
+    /// A verb through the container that has the server's socket, and can write nowhere.
+    fn through_client(&self, database: &str, args: &[&str]) -> Command {
+        let mut command = self.bare(args);
+        command.arg(format!("--dbname=user=postgres dbname={database}"));
+        command.arg(format!("--container={CLIENT}"));
+        command
+    }
+
+    /// Waits for a count that this question of the server answers.
+    fn until(&self, question: &str, count: &str) {
+        let since = Instant::now();
+        while self.sql(question) != count {
+            let waited = since.elapsed();
+            assert!(waited < Duration::from_secs(60), "not {count}: {question}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn engine_does(&self, args: &[&str]) {
+        let ran = Command::new(&self.client).args(args).output().unwrap();
+        assert!(ran.status.success(), "{args:?}: {}", text(&ran));
     }
 
     fn bare(&self, args: &[&str]) -> Command {
@@ -419,6 +445,86 @@ fn an_undo_that_is_ended_leaves_nothing_inside() {
     });
 }
 
+/// Backup, restore, diff and undo where the tools can write no file.
+#[test]
+fn a_read_only_root_is_enough() {
+    World::each(|world| {
+        let mut touch = Command::new(&world.client);
+        touch.args(["exec", CLIENT, "touch", "/tmp/x", "/run/x", "/root/x"]);
+        let touched = text(&touch.output().unwrap());
+        assert_eq!(touched.matches("Read-only").count(), 3, "{touched}");
+        world.sql("DROP TABLE IF EXISTS ct_ro; CREATE TABLE ct_ro (a int PRIMARY KEY, b text); INSERT INTO ct_ro SELECT n, md5(n::text) FROM generate_series(1, 1000) n");
+        world.sql("DROP DATABASE IF EXISTS ct_ro");
+        world.sql("CREATE DATABASE ct_ro TEMPLATE template0");
+        let digest = || world.sql("SELECT md5(string_agg(a || b, '' ORDER BY a)) FROM ct_ro");
+        let before = digest();
+        let answer = |database: &str, args: &[&str], status: i32| {
+            let ran = world.through_client(database, args).output().unwrap();
+            assert_eq!(ran.status.code(), Some(status), "{args:?}: {}", text(&ran));
+        };
+        answer(
+            "postgres",
+            &["backup", "--table=public.ct_ro", "--run-id=ro"],
+            0,
+        );
+        answer("ct_ro", &["restore", "ro", "--origin-unproved"], 0);
+        world.sql("UPDATE ct_ro SET b = 'lost' WHERE a <= 10");
+        answer("postgres", &["diff", "ro"], 1);
+        let undo = [
+            "undo",
+            "ro",
+            "--origin-unproved",
+            "--apply",
+            "--later=overwrite",
+        ];
+        answer("postgres", &undo, 0);
+        assert_eq!(digest(), before);
+        world.nothing_is_left();
+    });
+}
+
+/// Killed while pg_dump, and then psql, waits for a lock: the engine ends with a status, which is told
+/// as the signal that it stands for.
+#[test]
+fn a_container_that_is_killed_is_blamed() {
+    World::each(|world| {
+        world.sql("DROP TABLE IF EXISTS ct_wait; CREATE TABLE ct_wait (a int PRIMARY KEY)");
+        let backup = ["backup", "--table=public.ct_wait"];
+        let ran = world.through_client("postgres", &[&backup[..], &["--run-id=w"]].concat());
+        let ran = { ran }.output().unwrap();
+        assert!(ran.status.success(), "{}", text(&ran));
+        for (tool, verb) in [("pg_dump", &backup[..]), ("psql", &["diff", "w"])] {
+            let mut locker = Command::new(&world.client);
+            locker.args(["exec", "-i", &world.container, "psql", "-U", "postgres"]);
+            locker.args([
+                "-Xqc",
+                "SET application_name = 'locker'; BEGIN; LOCK TABLE ct_wait; SELECT pg_sleep(300)",
+            ]);
+            let mut locker = locker.stderr(Stdio::null()).spawn().unwrap();
+            let asleep = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
+            world.until(asleep, "1");
+            let waiting = world.through_client("postgres", verb).spawn().unwrap();
+            world.until("SELECT count(*) FROM pg_locks WHERE NOT granted", "1");
+            world.engine_does(&["kill", CLIENT]);
+            let ran = waiting.wait_with_output().unwrap();
+            world.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
+            locker.wait().unwrap();
+            world.engine_does(&["start", CLIENT]);
+            world.nothing_is_left();
+            assert_eq!(ran.status.code(), Some(4), "{}", text(&ran));
+            for words in [
+                "status 137: signal 9 (SIGKILL) in its container",
+                &format!("{tool} was killed in the container `{CLIENT}`: "),
+                &format!("{} logs --tail=20 {CLIENT}", world.engine()),
+            ] {
+                assert!(text(&ran).contains(words), "{words}: {}", text(&ran));
+            }
+            let kept = world.store();
+            assert!(kept.iter().all(|name| name.starts_with("w.")), "{kept:?}");
+        }
+    });
+}
+
 /// docs/recipes/docker-compose.md, by plain docker, where compose is not to be had.
 #[test]
 fn the_recipe_for_docker_compose() {
@@ -521,6 +627,18 @@ fn what_the_engine_refuses() {
             assert_eq!(ran.status.code(), Some(3));
             let words = "docker cannot be reached";
             assert!(text(&ran).contains(words), "{}", text(&ran));
+            backup
+                .env_remove("DOCKER_HOST")
+                .env("DOCKER_CONTEXT", "ct-nope");
+            let ran = backup.output().unwrap();
+            assert_eq!(ran.status.code(), Some(3));
+            for words in [
+                "docker has no such context",
+                "\"ct-nope\"",
+                "`docker context ls`",
+            ] {
+                assert!(text(&ran).contains(words), "{words}: {}", text(&ran));
+            }
         }
         assert_eq!(world.store(), [""; 0]);
     });

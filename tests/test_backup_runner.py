@@ -384,7 +384,7 @@ class Runner(Scripted):
 
     def test_arguments_that_never_reach_pgseal(self) -> None:
         self.pgseal(f"touch '{self.dir}/ran'")
-        for run_id in ("", "a/b", "-x", "r1.gpg", "r1.json", "r1.partial", "r1.prelude", "r1\n"):
+        for run_id in ("", "a/b", "-x", "r1.gpg", "r1.json", "r1.partial", "r1.prelude", "r1.late", "r1\n"):
             with self.assertRaisesRegex(ours.BackupFailed, "not started: not a run id"):
                 ours.backup_runner(run_id)
         given: List[Sequence[str]] = [[], "public.orders", (x for x in ()), [1]]  # type: ignore

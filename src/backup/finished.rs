@@ -41,7 +41,7 @@ impl FinishedBackup {
         self.manifest.mark.as_ref().ok_or_else(none)
     }
 
-    /// Of a target with all that came with it.
+    /// Rows of a target, with those of its partitions and children.
     pub(crate) fn rows(&self, target: &TableName) -> u64 {
         let name = target.to_string();
         let tables = self.manifest.tables.iter();

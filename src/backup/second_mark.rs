@@ -15,17 +15,16 @@ use crate::store::after::After;
 use crate::store::folder::Store;
 use crate::store::run_files::RunFile;
 use jiff::Timestamp;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How long another run in the same store is waited for, COMMAND's own perhaps.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
 /// What is to be told of it. What fails is a warning: COMMAND ran, and has its status.
-/// `envelope`: the file that has it.
+/// `origin`: the option that proves the backup to `undo`.
 pub(crate) fn take(
     finished: &FinishedBackup,
-    envelope: Option<&Path>,
+    origin: &str,
     config: &Config,
     cancel: &Cancel,
 ) -> Vec<String> {
@@ -48,7 +47,7 @@ pub(crate) fn take(
                     lines = written(&told, since.open);
                     lines.extend(since.prepared_note());
                     if told.iter().any(Written::differs) {
-                        lines.extend(next_steps(finished, envelope, config));
+                        lines.extend(next_steps(finished, origin, config));
                     }
                 }
                 Err(error) => warnings.push(unknown("what COMMAND wrote", error)),
@@ -63,14 +62,13 @@ pub(crate) fn take(
     lines
 }
 
-/// What shows more, and what takes it back.
-fn next_steps(finished: &FinishedBackup, envelope: Option<&Path>, config: &Config) -> Vec<String> {
-    let envelope = envelope.unwrap_or(Path::new("FILE"));
-    let envelope = format!("--envelope={}", envelope.display());
+/// What shows more, and what takes it back: of all tables of the backup.
+fn next_steps(finished: &FinishedBackup, origin: &str, config: &Config) -> Vec<String> {
     let run_id = finished.manifest.run_id.as_str();
     let steps = Hints::from(Hint::pgseal(&["diff", run_id]).note("what it changed, row by row"))
-        .then(Hint::pgseal(&["undo", run_id, &envelope]).note("a plan to take it back"));
-    let lines = steps.completed(&config.given).lines().into_iter();
+        .then(Hint::pgseal(&["undo", run_id, origin]).note("a plan to take it back"));
+    let given = config.given.without("--table");
+    let lines = steps.completed(&given).lines().into_iter();
     lines.map(|line| format!("  {line}")).collect()
 }
 

@@ -76,6 +76,13 @@ impl PgsealCommand {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Given(pub Vec<(&'static str, String)>);
 
+impl Given {
+    pub(crate) fn without(&self, option: &str) -> Given {
+        let rest = self.0.iter().filter(|(name, _)| *name != option);
+        Given(rest.cloned().collect())
+    }
+}
+
 /// What to do, line by line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Hints(Vec<Hint>);

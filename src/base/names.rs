@@ -105,6 +105,13 @@ pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
+/// An array of strings as SQL writes it.
+pub(crate) fn text_array<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> String {
+    let texts = texts.into_iter().map(|text| literal(text.as_ref()));
+    let texts: Vec<String> = texts.collect();
+    format!("ARRAY[{}]::pg_catalog.text[]", texts.join(", "))
+}
+
 /// One part of a qualified name and what follows it.
 fn part(text: &str) -> Result<(String, &str), String> {
     let (name, rest) = if let Some(inner) = text.strip_prefix('"') {

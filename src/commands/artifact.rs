@@ -10,9 +10,10 @@ use crate::gnupg::{command, keyring};
 use crate::process::cancel::Cancel;
 use crate::process::interruptible::{self, ReadError};
 use crate::process::passphrase;
+use crate::report::proof::Verdict;
 use crate::store::manifest::Envelope;
 use crate::verify::artifact_files::ArtifactFiles;
-use crate::verify::decrypt::Decryptor;
+use crate::verify::decrypt::{Decryptor, NO_SECRET_KEY};
 use crate::verify::origin::{self, Origin};
 use crate::verify::signature::TrustedKeys;
 use crate::verify::verification::Verification;
@@ -126,6 +127,25 @@ pub(crate) fn verify_sealed(
     without_key::verify_files(subject, &origin, cancel)
 }
 
+/// Refuses a backup that was just taken and does not verify. `it`: how the error calls the backup.
+pub(crate) fn require_verified(
+    it: &str,
+    run_id: &RunId,
+    finished: &FinishedBackup,
+    config: &Config,
+    cancel: &Cancel,
+) -> Result<()> {
+    let verification = verify_sealed(run_id, finished, config, cancel)?;
+    if verification.verdict() == Verdict::Pass {
+        return Ok(());
+    }
+    let failed = verification.failed().join("; ");
+    let what = format!("{it} does not verify: {failed}");
+    Err(Error::new(Code::NotVerified, what)
+        .on_disk(finished.kept())
+        .hint("Look for a disk that loses writes, or for somebody else in the store."))
+}
+
 /// Looks at it from outside. Where keys are trusted, an artifact of which nothing proves who sealed
 /// it is a "no".
 pub(crate) fn examine(
@@ -183,8 +203,7 @@ pub(crate) fn key<'a>(
     if !keyring::has_keyring(&config.gnupg_home)? {
         let home = config.gnupg_home.display();
         return Err(
-            Error::new(Code::KeyUnfit, format!("no keyring in `{home}`"))
-                .hint("Name the keyring that has the secret key with --gnupg-home."),
+            Error::new(Code::KeyUnfit, format!("no keyring in `{home}`")).hint(NO_SECRET_KEY),
         );
     }
     Ok(Decryptor::new(&gpg, passphrase, &config.env, cancel, meter))
@@ -249,7 +268,7 @@ pub(crate) fn require_signed(verification: &Verification, risk: Risk) -> Result<
     }
     let why = verification.origin.no_signature;
     let what = format!(
-        "nothing proves whose a decrypted dump is: an envelope and a hash are of the artifact, and only a \
+        "nothing proves who sealed the decrypted dump: an envelope and a hash are of the artifact, and only a \
          signed manifest tells of the plaintext ({})",
         why.unwrap_or("its signature is not a trusted key's")
     );

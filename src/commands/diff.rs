@@ -4,27 +4,25 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::meter::Meter;
 use crate::base::version::PGSEAL;
 use crate::commands::artifact::{CallerInput, check_standard_input, given, manifest_alone, sound};
-use crate::commands::opening::Opened;
+use crate::commands::opening::RowSource;
 use crate::config::cli::{self, DiffFormat};
 use crate::config::flags::Settings;
 use crate::config::settings::Config;
 use crate::process::cancel::Cancel;
-use crate::report::diff::{
-    Action, DiffReport, DiffResult, DiffTable, DiffedRow, Field, StructureLine,
-};
+use crate::report::diff::{DiffReport, DiffResult, DiffTable};
 use crate::report::diff_counts::{CountedTable, DiffCountsReport};
 use crate::report::diff_csv::{Reader, csv};
 use crate::report::diff_sql::sql;
 use crate::report::print::Answer;
-use crate::undo::compared_table::{ComparedTable, compared_tables};
-use crate::undo::converse::{Subject, converse, names};
+use crate::undo::compared_table::{ComparedTable, compared_tables, names};
+use crate::undo::converse::{Subject, converse};
 use crate::undo::counts;
 use crate::undo::definitions::{Asked, Definitions};
-use crate::undo::diff::{Diff, DiffRow, TableDiff, Value, Values};
+use crate::undo::diff::{Diff, TableDiff, Values};
 use crate::undo::fitness::no_key;
 use crate::undo::live_column::Identity;
 use crate::undo::live_tables::{LiveKind, live_tables};
-use crate::undo::structure::{self, Difference};
+use crate::undo::structure;
 
 const UNTOUCHED: &str = "nothing was changed: psql was given nothing";
 
@@ -52,8 +50,8 @@ pub(crate) fn run(
     live.check(&manifest, &config.connection)?;
     let connection = config.connection.pinned(&live.session.place());
     let (how, passphrase) = (&args.opening, given.passphrase);
-    let opened = Opened::by(how, passphrase, UNTOUCHED, config, cancel, meter)?;
-    let dump = opened.dump(verification.verified()?.artifact, config, cancel, meter)?;
+    let source = RowSource::by(how, passphrase, UNTOUCHED, config, cancel, meter)?;
+    let dump = source.dump(verification.verified()?.artifact, config, cancel, meter)?;
     let subject = Subject {
         manifest: &manifest,
         dump: &dump,
@@ -62,9 +60,9 @@ pub(crate) fn run(
         tables: tables.clone(),
     };
     let values = if args.values || args.format == Some(DiffFormat::Sql) {
-        Values::Told
+        Values::Shown
     } else {
-        Values::Kept
+        Values::Hidden
     };
     let conversed = converse(subject, Diff::new(args.rows, values));
     let conversed = conversed.map_err(|error| error.on_disk("nothing was changed"))?;
@@ -114,7 +112,7 @@ pub(crate) fn run(
         database: live.session.place().to_string(),
         rows,
         tables: all,
-        structure: structure.into_iter().map(StructureLine::of).collect(),
+        structure,
         notes,
         checks,
     };
@@ -177,7 +175,7 @@ fn counted(
         open_transactions: since.open,
         notes: since.notes(),
         tables: all,
-        structure: structure.into_iter().map(StructureLine::of).collect(),
+        structure,
         checks: read.findings,
     };
     Ok(Answer {
@@ -205,22 +203,13 @@ fn note(diff: &TableDiff) -> Option<String> {
     }
 }
 
-impl StructureLine {
-    fn of(difference: Difference) -> StructureLine {
-        StructureLine {
-            object: difference.object,
-            what: difference.what,
-        }
-    }
-}
-
 impl DiffTable {
     fn of(diff: &TableDiff) -> DiffTable {
         let counts = diff.compared.counts;
         let mut columns = diff.table.live.columns.iter();
         let key = diff.compared.key.as_ref().map(|key| {
             let columns = key.columns.iter();
-            columns.map(|column| column.name.clone()).collect()
+            columns.map(|column| column.name().to_string()).collect()
         });
         DiffTable {
             table: diff.table.table.name.to_string(),
@@ -231,7 +220,7 @@ impl DiffTable {
             gone: counts.gone,
             added: counts.added,
             key,
-            rows: diff.rows.iter().map(DiffedRow::of).collect(),
+            rows: diff.rows.clone(),
             name: diff.table.table.name.clone(),
             only: diff.table.live.kind == LiveKind::Table,
             identity: columns.any(|column| column.identity == Some(Identity::Always)),
@@ -253,31 +242,6 @@ impl DiffTable {
             name: table.name.clone(),
             only: true,
             identity: false,
-        }
-    }
-}
-
-fn fields(values: &[Value]) -> Vec<Field> {
-    let field = |Value { column, value, cut }: &Value| Field {
-        column: column.clone(),
-        value: value.clone(),
-        cut: *cut,
-    };
-    values.iter().map(field).collect()
-}
-
-impl DiffedRow {
-    fn of(row: &DiffRow) -> DiffedRow {
-        DiffedRow {
-            action: match row.action.as_str() {
-                "gone" => Action::Gone,
-                "added" => Action::Added,
-                _ => Action::Changed,
-            },
-            key: fields(&row.key),
-            columns: row.columns.clone(),
-            then: row.then.as_deref().map(fields),
-            now: row.now.as_deref().map(fields),
         }
     }
 }

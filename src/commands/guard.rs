@@ -7,16 +7,15 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::exit::Exit;
 use crate::base::meter::Meter;
 use crate::base::threads::caught;
-use crate::commands::artifact::verify_sealed;
+use crate::commands::artifact::require_verified;
 use crate::config::guard::{After, Guard};
 use crate::config::settings::Config;
 use crate::process::cancel::{Cancel, stopped};
 use crate::process::exec::Program;
 use crate::process::foreground::{self, Ended};
 use crate::report::print::{self, Answer};
-use crate::report::proof::Verdict;
 use crate::store::envelope_file::EnvelopeFile;
-use std::path::PathBuf;
+use std::path::Path;
 
 /// A backup is there and verifies: COMMAND may run.
 pub(crate) struct Ready {
@@ -25,8 +24,8 @@ pub(crate) struct Ready {
     program: Program,
     /// As `backup` prints it.
     envelope: String,
-    /// Where it was written to.
-    envelope_file: Option<PathBuf>,
+    /// What proves the backup to `undo`.
+    origin: String,
 }
 
 pub(crate) fn prepare(
@@ -52,19 +51,16 @@ pub(crate) fn prepare(
     }
     let finished = prepared.run(config, cancel, meter)?;
     let kept = |error: Error| error.on_disk(finished.kept());
-    let verification = verify_sealed(&run_id, &finished, config, cancel).map_err(kept)?;
-    if verification.verdict() != Verdict::Pass {
-        let what = format!(
-            "the backup does not verify: {}",
-            verification.failed().join("; ")
-        );
-        return Err(kept(Error::new(Code::NotVerified, what))
-            .hint("Look for a disk that loses writes, or for somebody else in the store."));
-    }
+    require_verified("the backup", &run_id, &finished, config, cancel).map_err(kept)?;
     let envelope = print::json_line(&finished.manifest.envelope).map_err(kept)?;
     if let Some(file) = envelope_file {
         file.write(&envelope).map_err(kept)?;
     }
+    let kept = args.envelope_file.as_deref().and_then(Path::to_str);
+    let origin = match kept {
+        Some(kept) => format!("--envelope={kept}"),
+        None => format!("--sha256={}", finished.manifest.envelope.sha256),
+    };
     let mut notes = finished.notes();
     notes.push("it verifies: what is in the store is what was sealed".into());
     Ok(Ready {
@@ -72,7 +68,7 @@ pub(crate) fn prepare(
         finished,
         program,
         envelope,
-        envelope_file: args.envelope_file.clone(),
+        origin,
     })
 }
 
@@ -86,7 +82,8 @@ impl Ready {
         }
     }
 
-    fn told(&self) -> [(&str, &str); 3] {
+    /// Environment variables that tell COMMAND of the backup.
+    fn variables(&self) -> [(&str, &str); 3] {
         let manifest = &self.finished.manifest;
         [
             ("PGSEAL_RUN_ID", &manifest.run_id),
@@ -97,22 +94,21 @@ impl Ready {
 
     /// Becomes COMMAND. Returns only where that failed, and then COMMAND did not run.
     fn hand_over(&self, config: &Config, cancel: &Cancel) -> Error {
-        // A signal before this is seen by the look after it, one later ends us at once.
+        // A signal that came before is seen by the look behind this; one that comes later ends us at once.
         cancel.restore_default_signals();
         match cancel.stop() {
             Some(stop) => stopped(stop),
-            None => self.program.hand_over(&config.env, self.told()),
+            None => self.program.hand_over(&config.env, self.variables()),
         }
     }
 
     /// Stays COMMAND's parent, and tells what it wrote.
     fn watch(&self, config: &Config, cancel: &Cancel) -> Result<Answer> {
-        let ended = foreground::run(&self.program, &config.env, self.told(), cancel)?;
+        let ended = foreground::run(&self.program, &config.env, self.variables(), cancel)?;
         // They were COMMAND's, and so was the time that it took.
         cancel.forget_signals();
         let cancel = cancel.with_limit(config.timeout);
-        let file = self.envelope_file.as_deref();
-        let notes = caught(|| second_mark::take(&self.finished, file, config, &cancel));
+        let notes = caught(|| second_mark::take(&self.finished, &self.origin, config, &cancel));
         Ok(Answer {
             notes: notes.unwrap_or_else(|bug| print::warnings(&[bug.message])),
             exit: match ended {

@@ -12,13 +12,15 @@ use crate::verify::dump_source::{self, DumpSource};
 use crate::verify::verification::EncryptedFile;
 use std::fs::File;
 
-pub(crate) enum Opened<'a> {
-    Here(Box<Decryptor<'a>>),
-    Elsewhere(File),
+pub(crate) enum RowSource<'a> {
+    /// The secret key on this host.
+    Key(Box<Decryptor<'a>>),
+    /// A dump that was decrypted elsewhere.
+    Dump(File),
 }
 
-impl<'a> Opened<'a> {
-    /// `untouched`: what is known where there is neither.
+impl<'a> RowSource<'a> {
+    /// `untouched`: what an error says of the database where there is neither key nor dump.
     pub(crate) fn by(
         how: &Opening,
         passphrase: Option<Vec<u8>>,
@@ -26,13 +28,13 @@ impl<'a> Opened<'a> {
         config: &Config,
         cancel: &'a Cancel,
         meter: &Meter,
-    ) -> Result<Opened<'a>> {
-        let opened = match how.plaintext {
-            Some(_) => dump_source::given().map(Opened::Elsewhere),
+    ) -> Result<RowSource<'a>> {
+        let source = match how.plaintext {
+            Some(_) => dump_source::given().map(RowSource::Dump),
             None => artifact::key(config, passphrase, meter, cancel)
-                .map(|key| Opened::Here(Box::new(key))),
+                .map(|key| RowSource::Key(Box::new(key))),
         };
-        opened.map_err(|error: Error| error.on_disk(untouched))
+        source.map_err(|error: Error| error.on_disk(untouched))
     }
 
     pub(crate) fn dump<'b>(
@@ -43,8 +45,8 @@ impl<'a> Opened<'a> {
         meter: &Meter,
     ) -> Result<DumpSource<'b>> {
         match self {
-            Opened::Here(key) => Ok(DumpSource::sealed(artifact, key)),
-            Opened::Elsewhere(file) => {
+            RowSource::Key(key) => Ok(DumpSource::sealed(artifact, key)),
+            RowSource::Dump(file) => {
                 let file = file
                     .try_clone()
                     .map_err(|err| dump_source::unreadable(&err))?;

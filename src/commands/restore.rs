@@ -54,10 +54,11 @@ pub(crate) fn run(
     meter: &Meter,
 ) -> Result<Answer> {
     if settings.dbname.is_none() {
-        return Err(
-            Error::new(Code::Usage, "restore needs --dbname: where to, in words")
-                .hint("Name a database that has none of these tables, and that was not backed up."),
-        );
+        return Err(Error::new(
+            Code::Usage,
+            "restore needs --dbname: the database to restore into",
+        )
+        .hint("Name a database that has none of these tables, and that was not backed up."));
     }
     check_standard_input(&args.named, args.opening.plaintext)?;
     let given = given(&args.named, args.opening.passphrase_fd, cancel)?;

@@ -1,15 +1,13 @@
 //! `pgseal undo`: the rows of a backup back into their tables, or why not.
 
-use crate::backup::gather::gather;
-use crate::backup::run::{new_run_id, prepare};
 use crate::base::error::{Code, Error, Result};
 use crate::base::hint::{Hint, Hints};
 use crate::base::meter::Meter;
-use crate::base::names::{RunId, TableName};
 use crate::commands::artifact::{
-    Risk, check_standard_input, given, require_origin, require_signed, sound, verify_sealed,
+    Risk, check_standard_input, given, require_origin, require_signed, sound,
 };
-use crate::commands::opening::Opened;
+use crate::commands::opening::RowSource;
+use crate::commands::safety_backup::safety_backup;
 use crate::commands::undo_report::report;
 use crate::config::flags::Settings;
 use crate::config::settings::Config;
@@ -19,17 +17,17 @@ use crate::pg::conninfo::ConnInfo;
 use crate::pg::written_since;
 use crate::process::cancel::Cancel;
 use crate::report::print::Answer;
-use crate::report::proof::Verdict;
-use crate::report::undo::{UndoReport, UndoResult};
-use crate::store::folder::Store;
+use crate::report::undo::{UndoMode, UndoReport, UndoResult};
 use crate::store::manifest::Manifest;
-use crate::undo::apply::{Extent, SafetyBackup, Undo};
+use crate::undo::apply::Undo;
 use crate::undo::commit::{Commit, End, Safety};
-use crate::undo::compared_table::{ComparedTable, compared_tables};
-use crate::undo::converse::{Subject, converse, names};
+use crate::undo::compared_table::{ComparedTable, compared_tables, names};
+use crate::undo::converse::{Subject, converse};
+use crate::undo::fitness;
 use crate::undo::live_tables::{LiveTables, live_tables};
 use crate::undo::moment::Moment;
 use crate::undo::plan::Request;
+use crate::undo::refusal::{self, Refusal};
 use crate::undo::structure;
 use crate::verify::verification::Verification;
 
@@ -40,10 +38,10 @@ pub(crate) fn run(
     cancel: &Cancel,
     meter: &Meter,
 ) -> Result<Answer> {
-    let extent = match (args.apply, args.rehearse) {
-        (true, _) => Extent::Apply,
-        (_, true) => Extent::Rehearse,
-        _ => Extent::Plan,
+    let mode = match (args.apply, args.rehearse) {
+        (true, _) => UndoMode::Apply,
+        (_, true) => UndoMode::Rehearse,
+        _ => UndoMode::Plan,
     };
     check_standard_input(&args.named, args.opening.plaintext)?;
     let given = given(&args.named, args.opening.passphrase_fd, cancel)?;
@@ -60,14 +58,19 @@ pub(crate) fn run(
     live.check(manifest, &config.connection)?;
     let (later, note) = second_mark(&verification, &live);
     let options = options(args, settings);
-    if extent == Extent::Apply && later.is_none() && args.plan_sha.is_none() {
+    if mode == UndoMode::Apply && later.is_none() && args.plan_sha.is_none() {
         require_word_on_later(options.later)?;
     }
     let dropped = dropped(&tables, &live);
+    let bring_back = bring_back(&dropped, args, &verification, &live, config);
+    if mode == UndoMode::Apply {
+        // The backup that comes first would miss them.
+        require_none_dropped(&dropped, &bring_back)?;
+    }
     let commit = Commit::default();
-    let safety = match extent {
-        Extent::Apply => Some(safety_backup(manifest, &tables, config, cancel, meter)?),
-        Extent::Plan | Extent::Rehearse => None,
+    let safety = match mode {
+        UndoMode::Apply => Some(safety_backup(manifest, &tables, config, cancel, meter)?),
+        UndoMode::Plan | UndoMode::Rehearse => None,
     };
     let undo = Undo {
         request: Request {
@@ -75,13 +78,13 @@ pub(crate) fn run(
             header: format!("{} {}", manifest.run_id, manifest.envelope.sha256),
             backup: backup_moment(manifest, &live),
             later,
-            bring_back: bring_back(&dropped, args, &verification, &live, config),
+            bring_back,
             dropped,
             session: live.session.clone(),
             defined: live.defined.clone(),
             beyond: live.beyond.clone(),
         },
-        extent,
+        mode,
         plan_sha: args.plan_sha.clone(),
         safety,
         commit: commit.clone(),
@@ -95,8 +98,8 @@ pub(crate) fn run(
         .map(|difference| format!("{}: {}", difference.object, difference.what))
         .collect();
     let (how, untouched) = (&args.opening, End::Untouched.told());
-    let opened = Opened::by(how, given.passphrase, untouched, config, cancel, meter)?;
-    let dump = opened.dump(verification.verified()?.artifact, config, cancel, meter)?;
+    let source = RowSource::by(how, given.passphrase, untouched, config, cancel, meter)?;
+    let dump = source.dump(verification.verified()?.artifact, config, cancel, meter)?;
     let connection = config.connection.pinned(&live.session.place());
     let subject = Subject {
         manifest,
@@ -117,6 +120,9 @@ pub(crate) fn run(
         database: live.session.place().to_string(),
         safety_run_id: commit.safety().map(|safety| safety.run_id),
         safety_sha256: commit.safety().map(|safety| safety.sha256),
+        take_back: commit
+            .safety()
+            .and_then(|safety| take_back(&safety, config)),
         notes: plan
             .notes
             .iter()
@@ -124,7 +130,7 @@ pub(crate) fn run(
             .chain(note)
             .chain(otherwise)
             .collect(),
-        ..report(&plan, extent, &conversed.conversation.request, checks)
+        ..report(&plan, mode, &conversed.conversation.request, checks)
     };
     Ok(Answer {
         notes: vec![format!("in {}", report.database)],
@@ -133,7 +139,7 @@ pub(crate) fn run(
     })
 }
 
-/// What tells rows that were written later, or why there is no such thing.
+/// The moment at which COMMAND of guard had ended, or why it tells nothing of this server's rows.
 fn second_mark(verification: &Verification, live: &LiveTables) -> (Option<Moment>, Option<String>) {
     let Some(after) = &verification.after else {
         return (None, None);
@@ -148,7 +154,7 @@ fn second_mark(verification: &Verification, live: &LiveTables) -> (Option<Moment
     }
 }
 
-/// What tells rows that were written since the backup.
+/// The moment before the backup, where it tells which rows of this server were written since.
 fn backup_moment(manifest: &Manifest, live: &LiveTables) -> Option<Moment> {
     let mark = manifest.mark.as_ref()?;
     written_since::comparable(mark, &live.session.mark).ok()?;
@@ -188,14 +194,26 @@ fn require_word_on_later(later: Later) -> Result<()> {
         ))
 }
 
-/// What is known of the tables and of the backup before them.
+/// The error, with what is known of the tables and of the backup that was taken first.
 fn told(error: Error, commit: &Commit, connection: &Connection) -> Error {
     let end = commit.end(connection).told();
     let backup = commit.safety();
-    let backup = backup.map(|safety| format!("; the backup before it is kept: {}", safety.run_id));
+    let backup = backup.map(|safety| {
+        format!(
+            "; the backup that was taken before it is kept: {}",
+            safety.run_id
+        )
+    });
     let disk = error.disk.iter().map(|disk| format!("; {disk}"));
     let more: String = backup.into_iter().chain(disk).collect();
     error.on_disk(format!("{end}{more}"))
+}
+
+/// A command line that works as it is: that backup holds the tables of this undo.
+fn take_back(safety: &Safety, config: &Config) -> Option<String> {
+    let sha256 = format!("--sha256={}", safety.sha256);
+    let hints = Hints::from(Hint::pgseal(&["undo", &safety.run_id, &sha256]));
+    hints.completed(&config.given.without("--table")).text()
 }
 
 fn dropped(tables: &[ComparedTable], live: &LiveTables) -> Vec<ComparedTable> {
@@ -205,7 +223,18 @@ fn dropped(tables: &[ComparedTable], live: &LiveTables) -> Vec<ComparedTable> {
     gone.cloned().collect()
 }
 
-/// A command line that works as it is.
+fn require_none_dropped(dropped: &[ComparedTable], bring_back: &str) -> Result<()> {
+    let refusals = dropped.iter();
+    let refusals: Vec<Refusal> = refusals
+        .map(|table| fitness::dropped(table, bring_back))
+        .collect();
+    match refusal::code(&refusals) {
+        Some(code) => Err(refusal::error(code, &refusals).on_disk(End::Untouched.told())),
+        None => Ok(()),
+    }
+}
+
+/// How dropped tables are brought back: a command line that works as it is.
 fn bring_back(
     dropped: &[ComparedTable],
     args: &words::Undo,
@@ -240,60 +269,4 @@ fn bring_back(
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let hints = Hints::from("Bring it back first:").then(Hint::pgseal(&words));
     hints.completed(&config.given).lines().join("\n")
-}
-
-/// A backup of the same tables, to undo the undo. Whatever would keep it from being taken is found
-/// now, before anything is decrypted.
-fn safety_backup(
-    manifest: &Manifest,
-    tables: &[ComparedTable],
-    config: &Config,
-    cancel: &Cancel,
-    meter: &Meter,
-) -> Result<SafetyBackup> {
-    let mut targets: Vec<TableName> = Vec::new();
-    for table in tables {
-        let target = TableName::parse(&table.target)
-            .map_err(|why| Error::new(Code::NotVerified, format!("the manifest: {why}")))?;
-        if !targets.contains(&target) {
-            targets.push(target);
-        }
-    }
-    let config = Config {
-        tables: Ok(targets),
-        ..config.clone()
-    };
-    let run_id = new_run_id()?;
-    let before = "cannot take the backup that comes first";
-    let first = |error: Error| error.while_doing(before).on_disk(End::Untouched.told());
-    let store = Store::open(&config.store).map_err(first)?;
-    store.check_free(&run_id).map_err(first)?;
-    gather(&config, run_id.clone(), cancel).map_err(first)?;
-    let (of, cancel, meter) = (manifest.run_id.clone(), cancel.clone(), meter.clone());
-    Ok(Box::new(move || {
-        take(run_id, of, &config, &cancel, &meter).map_err(|error| error.while_doing(before))
-    }))
-}
-
-fn take(
-    run_id: RunId,
-    of: String,
-    config: &Config,
-    cancel: &Cancel,
-    meter: &Meter,
-) -> Result<Safety> {
-    let mut prepared = prepare(run_id.clone(), config, cancel)?;
-    prepared.undo_of = Some(of);
-    let finished = prepared.run(config, cancel, meter)?;
-    let verification = verify_sealed(&run_id, &finished, config, cancel)?;
-    if verification.verdict() != Verdict::Pass {
-        let what = format!("it does not verify: {}", verification.failed().join("; "));
-        return Err(Error::new(Code::NotVerified, what)
-            .on_disk(finished.kept())
-            .hint("Look for a disk that loses writes, or for somebody else in the store."));
-    }
-    Ok(Safety {
-        run_id: run_id.to_string(),
-        sha256: finished.manifest.envelope.sha256.clone(),
-    })
 }

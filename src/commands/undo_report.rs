@@ -1,30 +1,24 @@
-//! An undo's plan as it is told.
+//! The report of an undo, from its plan.
 
 use crate::base::version::PGSEAL;
 use crate::config::undo::Triggers;
 use crate::report::findings::Findings;
-use crate::report::undo::{
-    BehindSequence, Cascaded, Refused, Transaction, UndoMode, UndoReport, UndoResult, UndoTable,
-    UndoTrigger,
-};
-use crate::undo::apply::Extent;
+use crate::report::undo::{Refused, UndoMode, UndoReport, UndoResult, UndoTable};
 use crate::undo::plan::{Plan, Request};
-use crate::undo::planned::{Cascade, Planned};
+use crate::undo::planned::Planned;
 use crate::undo::refusal::Refusal;
-use crate::undo::sequences::Behind;
-use crate::undo::triggers::FiringTrigger;
 
-/// Without what only the artifact, the session and the commit tell.
+/// The report but for what the caller knows of the artifact, the session and the commit.
 pub(crate) fn report(
     plan: &Plan,
-    extent: Extent,
+    mode: UndoMode,
     request: &Request,
     checks: Findings,
 ) -> UndoReport {
-    let (mode, done) = match extent {
-        Extent::Plan => (UndoMode::Plan, UndoResult::Planned),
-        Extent::Rehearse => (UndoMode::Rehearse, UndoResult::Rehearsed),
-        Extent::Apply => (UndoMode::Apply, UndoResult::Undone),
+    let done = match mode {
+        UndoMode::Plan => UndoResult::Planned,
+        UndoMode::Rehearse => UndoResult::Rehearsed,
+        UndoMode::Apply => UndoResult::Undone,
     };
     let result = match (plan.refusals.is_empty(), plan.rows()) {
         (false, _) => UndoResult::Refused,
@@ -48,12 +42,17 @@ pub(crate) fn report(
             .map(|table| UndoTable::of(table, has_mark))
             .collect(),
         refusals: plan.refusals.iter().map(Refused::of).collect(),
-        triggers: plan.triggers.iter().map(UndoTrigger::of).collect(),
+        triggers: plan.triggers.clone(),
         triggers_off: request.options.triggers == Triggers::Off,
-        cascades: plan.cascades.iter().map(Cascaded::of).collect(),
-        sequences: plan.sequences.iter().map(BehindSequence::of).collect(),
+        cascades: plan.cascades.clone(),
+        sequences: plan
+            .sequences
+            .iter()
+            .map(|behind| behind.told.clone())
+            .collect(),
         safety_run_id: None,
         safety_sha256: None,
+        take_back: None,
         notes: plan.notes.clone(),
         checks,
     }
@@ -62,10 +61,6 @@ pub(crate) fn report(
 impl UndoTable {
     fn of(planned: &Planned, has_mark: bool) -> UndoTable {
         let (counts, chosen) = (&planned.counts, &planned.chosen);
-        let by = planned.written_by.iter().map(|by| Transaction {
-            transaction: by.transaction.clone(),
-            rows: by.rows,
-        });
         UndoTable {
             table: planned.loaded.table.name.to_string(),
             then: counts.then,
@@ -76,7 +71,7 @@ impl UndoTable {
             kept: chosen.kept,
             deleted_and_inserted: chosen.swapped,
             written_later: has_mark.then_some(chosen.later),
-            written_by: by.collect(),
+            written_by: planned.written_by.clone(),
         }
     }
 }
@@ -93,43 +88,6 @@ impl Refused {
             text: refusal.text.clone(),
             hint: refusal.hint.clone(),
             exit: code.exit(),
-        }
-    }
-}
-
-impl UndoTrigger {
-    fn of(trigger: &FiringTrigger) -> UndoTrigger {
-        UndoTrigger {
-            table: trigger.table.clone(),
-            name: trigger.name.clone(),
-            timing: trigger.timing.clone(),
-            events: trigger.events.clone(),
-            row: trigger.row,
-            function: trigger.function.clone(),
-        }
-    }
-}
-
-impl Cascaded {
-    fn of(cascade: &Cascade) -> Cascaded {
-        Cascaded {
-            table: cascade.table.clone(),
-            by: cascade.by.clone(),
-            rows: cascade.rows,
-            does: cascade.does,
-        }
-    }
-}
-
-impl BehindSequence {
-    fn of(behind: &Behind) -> BehindSequence {
-        BehindSequence {
-            sequence: behind.sequence.clone(),
-            table: behind.table.clone(),
-            column: behind.column.clone(),
-            next: behind.next.clone(),
-            last: behind.last.clone(),
-            raised: behind.raised,
         }
     }
 }

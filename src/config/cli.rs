@@ -11,7 +11,7 @@ use crate::config::guard::Guard;
 use crate::config::operator::OperatorPackage;
 use crate::config::pages::{Completions, Man};
 use crate::config::undo::Undo;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -246,12 +246,13 @@ pub(crate) struct ProveBackup {
 }
 
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("rule").required(true).multiple(true))]
 pub(crate) struct Prune {
     /// Keep this many of the newest complete runs of each database and set of tables
-    #[arg(long, value_name = "N", required_unless_present = "keep_within")]
+    #[arg(long, value_name = "N", group = "rule")]
     pub keep_last: Option<usize>,
     /// Keep every run that is younger than this, and the newest of each database and set of tables
-    #[arg(long, value_name = "DUR", value_parser = duration::span)]
+    #[arg(long, value_name = "DUR", value_parser = duration::span, group = "rule")]
     pub keep_within: Option<Duration>,
     /// Remove, instead of showing what would be removed
     #[arg(long)]

@@ -249,7 +249,11 @@ fn wrong_type(text: &str, table: &toml::Table) -> String {
         .err()
         .and_then(|err| err.span());
     let line = line(text, at);
-    let expected = expected.as_deref().unwrap_or("another");
+    // A path is a string to whoever writes it.
+    let expected = match expected.as_deref() {
+        Some("path string") => "a string",
+        expected => expected.unwrap_or("another"),
+    };
     format!("line {line}: {key} has the wrong type, expected {expected}")
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct Settings {
     /// Folder of the artifacts [env: PGSEAL_STORE] [default: /var/lib/pgseal]
     #[arg(long, global = true, value_name = "DIR")]
     pub store: Option<PathBuf>,
-    /// Connection, without secrets. What it leaves open, PGHOST, PGUSER, … may not say either [env:
+    /// Connection, without secrets, and whole: PGHOST, PGUSER, … may add nothing to it [env:
     /// PGSEAL_DBNAME] [default: libpq's own, PGHOST, PGSERVICE, …]
     #[arg(long, global = true, value_name = "CONNINFO")]
     pub dbname: Option<String>,
@@ -62,9 +62,8 @@ pub(crate) struct Settings {
     /// Folder of the keyring [env: GNUPGHOME] [default: ~/.gnupg]
     #[arg(long, global = true, value_name = "DIR")]
     pub gnupg_home: Option<PathBuf>,
-    /// Do not seal, beside the dump, the schemas, types and functions that its tables need in an
-    /// empty database. What a plpgsql or text body names is not known, and never in it. With
-    /// restore: do not run the prelude
+    /// Leave out the prelude, the schemas, types and functions that the tables need in an empty
+    /// database: a backup does not seal it, restore does not run it
     #[arg(long, global = true)]
     pub no_prelude: bool,
     /// Take no backup that would not come back whole in an empty database, but for what the config

@@ -30,6 +30,10 @@ const EXAMPLES: [&str; 15] = [
 const TARGET: &str = "The database to restore into, without secrets; required. PGSEAL_DBNAME and the \
     config file never name it";
 
+/// What `--table` is to a verb that reads a backup.
+const OF_THE_BACKUP: &str =
+    "A table of the backup, as it was named then; repeat for more [default: all of them]";
+
 /// Parses, and refuses a setting that the verb would pass over.
 pub(crate) fn parse(args: &[OsString]) -> Result<Cli, Error> {
     let mut command = command();
@@ -62,6 +66,15 @@ fn option(arg: &Arg) -> Option<String> {
     Some(format!("--{}", arg.get_long()?))
 }
 
+/// Where a setting means something else to a verb.
+fn help(verb: &str, setting: &str) -> Option<&'static str> {
+    match (verb, setting) {
+        ("restore", "dbname") => Some(TARGET),
+        ("diff" | "restore" | "undo", "tables") => Some(OF_THE_BACKUP),
+        _ => None,
+    }
+}
+
 /// All of it, as `--help` shows it.
 pub(crate) fn command() -> clap::Command {
     let mut command = Cli::command();
@@ -81,9 +94,14 @@ pub(crate) fn command() -> clap::Command {
             // In place of the one that every verb inherits.
             let hidden = unused.fold(of_verb, |of_verb, arg| of_verb.arg(arg.clone().hide(true)));
             let of_verb = hidden.after_help(example);
-            match settings.iter().find(|arg| arg.get_id() == "dbname") {
-                Some(dbname) if verb == "restore" => of_verb
-                    .arg(dbname.clone().help(TARGET))
+            let of_verb = settings.iter().fold(of_verb, |of_verb, arg| {
+                match help(&verb, arg.get_id().as_str()) {
+                    Some(text) => of_verb.arg(arg.clone().help(text)),
+                    None => of_verb,
+                }
+            });
+            match &*verb {
+                "restore" => of_verb
                     .override_usage("pgseal restore [OPTIONS] --dbname <CONNINFO> <RUN_ID|PATH>"),
                 _ => of_verb,
             }

@@ -2,6 +2,7 @@
 
 use crate::base::env::Env;
 use crate::base::error::{Code, Error, Result};
+use crate::base::hint::{Hint, Hints};
 use crate::base::names::Fingerprint;
 use crate::config::flags::Settings;
 use crate::config::settings::once_each;
@@ -51,10 +52,13 @@ pub(crate) fn recipients(settings: &Settings, env: &Env, file: &file::File) -> R
             Code::Setting,
             format!("no recipient: {} is not set{looked}", dotenv::VARIABLE),
         )
-        .hint(format!(
-            "Set {}=<the backup key's full fingerprint>, or give --recipient.",
-            dotenv::VARIABLE
-        ))
+        .hint(
+            Hints::from(format!(
+                "Set {}=FINGERPRINT, the backup key's full one, or give --recipient. Without a key yet:",
+                dotenv::VARIABLE
+            ))
+            .then(Hint::pgseal(&["operator-package"])),
+        )
         .absent());
     }
     let fingerprints = texts

@@ -48,10 +48,16 @@ impl Connection {
     /// engine where that is the cause.
     pub(crate) fn answered(&self, ran: Output, code: Code, what: &str) -> Result<Output> {
         let container = self.container.as_ref();
-        match container.and_then(|container| engine_trouble::blame(container, &ran)) {
-            Some(error) => Err(error),
-            None => answered(ran, code, what),
+        if let Some(error) = container.and_then(|container| engine_trouble::blame(container, &ran))
+        {
+            return Err(error);
         }
+        let killed = engine_trouble::killed_hint(&ran.outcome);
+        let killed = killed.filter(|_| ran.stop.is_none());
+        answered(ran, code, what).map_err(|error| match killed {
+            Some(hints) => error.hint(hints),
+            None => error,
+        })
     }
 
     /// A command line for where the client tools are.

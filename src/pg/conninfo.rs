@@ -46,11 +46,8 @@ impl ConnInfo {
     }
 
     fn of(pairs: Vec<(String, String)>) -> ConnInfo {
-        let text = pairs
-            .iter()
-            .map(|(k, v)| format!("{k}='{}'", v.replace('\\', "\\\\").replace('\'', "\\'")))
-            .collect::<Vec<_>>()
-            .join(" ");
+        let said = pairs.iter().map(|(key, value)| (key.as_str(), value));
+        let text = said.map(word).collect::<Vec<_>>().join(" ");
         ConnInfo { text, pairs }
     }
 
@@ -86,16 +83,18 @@ impl ConnInfo {
     pub(crate) fn with(&self, more: &[(&str, String)]) -> String {
         let said = self.pairs.iter().map(|(key, value)| (key.as_str(), value));
         let more = more.iter().map(|(key, value)| (*key, value));
-        let words = said.chain(more).map(|(key, value)| {
-            let bare = |c: char| !c.is_whitespace() && c != '\'' && c != '\\';
-            if !value.is_empty() && value.chars().all(bare) {
-                return format!("{key}={value}");
-            }
-            let value = value.replace('\\', "\\\\").replace('\'', "\\'");
-            format!("{key}='{value}'")
-        });
-        words.collect::<Vec<_>>().join(" ")
+        said.chain(more).map(word).collect::<Vec<_>>().join(" ")
     }
+}
+
+/// A pair in keyword form, quoted where libpq needs it.
+fn word((key, value): (&str, &String)) -> String {
+    let bare = |c: char| !c.is_whitespace() && c != '\'' && c != '\\';
+    if !value.is_empty() && value.chars().all(bare) {
+        return format!("{key}={value}");
+    }
+    let value = value.replace('\\', "\\\\").replace('\'', "\\'");
+    format!("{key}='{value}'")
 }
 
 impl fmt::Display for ConnInfo {
@@ -111,9 +110,9 @@ fn check(key: &str) -> Result<(), Refused> {
     }
     let why = format!("the connection string may not hold `{key}`");
     let hint = if known.is_some_and(|keyword| keyword.class == Class::Secret) {
-        "A command line is readable by everybody on this host: put the secret in ~/.pgpass or \
-         the file named by PGPASSFILE, or in a service file, and change it, since it was on \
-         this one."
+        "psql would have it on its command line, which everybody on this host may read: put the \
+         secret in ~/.pgpass, the file named by PGPASSFILE, or a service file. Where it stood on a \
+         command line, change it."
             .into()
     } else if key == "options" {
         "It would replace the read-only guard; set PGOPTIONS instead, to which the guard is \

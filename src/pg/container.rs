@@ -8,8 +8,9 @@
 use crate::base::env::Env;
 use crate::base::error::{Code, Error, Result};
 use crate::base::random;
+use crate::pg::engine_trouble;
 use crate::pg::keywords::KEYWORDS;
-use crate::process::command::{CommandSpec, Quit};
+use crate::process::command::{CommandSpec, Inside, Quit};
 use crate::process::find::{self, Tool};
 use std::ffi::OsString;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -204,7 +205,11 @@ impl Container {
         let mut outer = CommandSpec {
             program: self.client.clone(),
             args: vec!["exec".into()],
-            runs: Some(spec.program.clone()),
+            inside: Some(Box::new(Inside {
+                program: spec.program.clone(),
+                container: self.name.clone(),
+                look: engine_trouble::look(self.engine, &self.name),
+            })),
             env: Vec::new(),
             ..spec.clone()
         }

@@ -1,9 +1,11 @@
 //! What a container engine says where it did not run a tool, and what helps.
 
 use crate::base::error::{Code, Error};
-use crate::pg::container::Container;
-use crate::process::child::ExitKind;
+use crate::base::hint::{Hint, Hints};
+use crate::pg::container::{Container, Engine};
+use crate::process::child::{ChildExit, ExitKind};
 use crate::process::run::Output;
+use signal_hook::consts::{SIGKILL, SIGTERM};
 
 /// What the engine says where it did not run the tool; none where the tool itself has spoken.
 pub(crate) fn blame(container: &Container, ran: &Output) -> Option<Error> {
@@ -34,6 +36,46 @@ pub(crate) fn blame(container: &Container, ran: &Output) -> Option<Error> {
     Some(error.hint(fill(trouble.hint)))
 }
 
+/// What helps where the tool was killed in its container, and not by us.
+pub(crate) fn killed_hint(exit: &ChildExit) -> Option<Hints> {
+    let (ExitKind::SignalInside(signal), Some(inside)) = (&exit.end, &exit.spec.inside) else {
+        return None;
+    };
+    let why = match *signal {
+        SIGKILL => "the container was stopped or killed, or it ran out of memory",
+        SIGTERM => "the container was stopped, or somebody ended it there",
+        _ => "it crashed, or somebody sent that signal there",
+    };
+    let (tool, name) = (exit.spec.tool(), &inside.container);
+    let hint = Hints::from(format!(
+        "{tool} was killed in the container `{name}`: {why}. To see which:"
+    ));
+    let look = inside.look.iter().cloned().map(Hint::run);
+    Some(look.fold(hint, Hints::then))
+}
+
+/// Commands that show whether the container runs, and what it said last.
+pub(crate) fn look(engine: Engine, name: &str) -> Vec<String> {
+    let mut parts = name.split('/');
+    match (engine, parts.next(), parts.next()) {
+        (Engine::Kubectl, Some(namespace), Some(pod)) => {
+            let within = parts.next().map(|name| format!(" --container={name}"));
+            let place = format!("--namespace={namespace} {pod}");
+            vec![
+                format!("kubectl describe pod {place}"),
+                format!(
+                    "kubectl logs --tail=20 {place}{}",
+                    within.unwrap_or_default()
+                ),
+            ]
+        }
+        _ => vec![
+            format!("{} ps --all", engine.name()),
+            format!("{} logs --tail=20 {name}", engine.name()),
+        ],
+    }
+}
+
 /// What an engine says, and what it means.
 struct Trouble {
     words: &'static [&'static str],
@@ -57,9 +99,16 @@ const TROUBLES: &[Trouble] = &[
     },
     Trouble {
         words: &[
+            "unable to resolve docker endpoint",
+            "context was not found for specified context",
+        ],
+        what: "ENGINE has no such context",
+        hint: "Look which there are: `docker context ls`, or `kubectl config get-contexts`. One is named by DOCKER_CONTEXT, or in the file of KUBECONFIG.",
+    },
+    Trouble {
+        words: &[
             "Cannot connect to the Docker daemon",
             "error during connect",
-            "unable to resolve docker endpoint",
             "Cannot connect to Podman",
             "The connection to the server",
         ],
@@ -114,3 +163,72 @@ const TROUBLES: &[Trouble] = &[
         hint: "Name the container of the server itself, or install PostgreSQL's client tools (and a shell) in it.",
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::cases::each;
+    use crate::process::command::{CommandSpec, Inside};
+
+    fn hint(end: ExitKind, container: Option<(Engine, &str)>) -> String {
+        let inside = container.map(|(engine, name)| Inside {
+            program: "pg_dump".into(),
+            container: name.into(),
+            look: look(engine, name),
+        });
+        let inside = inside.map(Box::new);
+        let exit = ChildExit {
+            spec: CommandSpec {
+                inside,
+                ..CommandSpec::new("dump", "/x")
+            },
+            end,
+            stopped: false,
+            status: Vec::new(),
+            stderr: String::new(),
+        };
+        killed_hint(&exit).map_or(String::new(), |hints| hints.lines().join("; "))
+    }
+
+    #[test]
+    fn who_was_killed_inside_is_told_where_to_look() {
+        let (docker, podman) = ((Engine::Docker, "db"), (Engine::Podman, "5f1c"));
+        let (pod, one) = (
+            (Engine::Kubectl, "prod/db-0"),
+            (Engine::Kubectl, "prod/db-0/pg"),
+        );
+        let killed = |name: &str, why: &str| {
+            format!("pg_dump was killed in the container `{name}`: {why}. To see which:; ")
+        };
+        let stopped = "the container was stopped or killed, or it ran out of memory";
+        let ended = "the container was stopped, or somebody ended it there";
+        let crashed = "it crashed, or somebody sent that signal there";
+        let docker_looks = "docker ps --all; docker logs --tail=20 db";
+        let describe = "kubectl describe pod --namespace=prod db-0; kubectl logs --tail=20 --namespace=prod db-0";
+        each(
+            [
+                (9, docker, killed("db", stopped) + docker_looks),
+                (15, docker, killed("db", ended) + docker_looks),
+                (11, docker, killed("db", crashed) + docker_looks),
+                (
+                    9,
+                    podman,
+                    killed("5f1c", stopped) + "podman ps --all; podman logs --tail=20 5f1c",
+                ),
+                (9, pod, killed("prod/db-0", stopped) + describe),
+                (
+                    9,
+                    one,
+                    killed("prod/db-0/pg", stopped) + describe + " --container=pg",
+                ),
+            ],
+            |(signal, container, told)| {
+                assert_eq!(hint(ExitKind::SignalInside(signal), Some(container)), told);
+            },
+        );
+        for end in [ExitKind::Code(1), ExitKind::Signal(9), ExitKind::Lost] {
+            assert_eq!(hint(end, Some(docker)), "");
+        }
+        assert_eq!(hint(ExitKind::SignalInside(9), None), "");
+    }
+}

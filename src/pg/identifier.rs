@@ -81,6 +81,25 @@ pub(crate) fn read(text: &str) -> Option<(String, &str)> {
     }
 }
 
+/// The same for a whole identifier of a dump, in whatever encoding.
+pub(crate) fn unquoted(spelled: &[u8]) -> Vec<u8> {
+    let inner = spelled
+        .strip_prefix(b"\"")
+        .and_then(|rest| rest.strip_suffix(b"\""));
+    let Some(inner) = inner else {
+        return spelled.to_vec();
+    };
+    let mut name = Vec::with_capacity(inner.len());
+    let mut within = false;
+    for byte in inner {
+        within = *byte == b'"' && !within;
+        if !within {
+            name.push(*byte);
+        }
+    }
+    name
+}
+
 /// One identifier, and nothing else.
 pub(crate) fn identifier(text: &str) -> Option<String> {
     match &words(text)[..] {
@@ -134,6 +153,19 @@ mod tests {
         let name = relation(r#"PUBLIC . "B ""b""""#).map(|table| table.to_string());
         assert_eq!(name.as_deref(), Some(r#"public."B ""b""""#));
         assert_eq!(relation("a.b.c"), None);
+    }
+
+    #[test]
+    fn an_identifier_of_any_encoding_without_its_quotes() {
+        for (spelled, name) in [
+            (&b"a"[..], &b"a"[..]),
+            (b"\"A b\"", b"A b"),
+            (b"\"a\"\"b\"", b"a\"b"),
+            (b"\"\"\"\"\"\"", b"\"\""),
+            (b"\"\xfc\"", b"\xfc"),
+        ] {
+            assert_eq!(unquoted(spelled), name);
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! set `lc_messages`), so what is not known is taken for the server's.
 
 use crate::base::hint::{Hint, Hints};
+use crate::pg::engine_trouble::killed_hint;
 use crate::pg::locks::is_full;
 use crate::process::child::ChildExit;
 
@@ -98,6 +99,9 @@ fn errors(stderr: &str) -> String {
 
 /// What helps where pg_dump failed.
 pub(crate) fn dump_hint(outcome: &ChildExit) -> Hints {
+    if let Some(killed) = killed_hint(outcome) {
+        return killed;
+    }
     let errors = errors(&outcome.stderr);
     let said = |words: &str| errors.contains(words);
     // pg_dump turns --lock-wait-timeout into a statement timeout while it locks.
@@ -116,6 +120,8 @@ pub(crate) fn dump_hint(outcome: &ChildExit) -> Hints {
         "The server does not convert into that --encoding: give the database's own (SHOW \
          server_encoding), UTF8 or SQL_ASCII."
             .into()
+    } else if said("server closed the connection") || said("terminating connection") {
+        "The connection was lost: see the server's log, then try again.".into()
     } else if said("row-level security") {
         "Connect with BYPASSRLS, or as the table's owner where its row security is not forced."
             .into()
@@ -140,6 +146,8 @@ pub(crate) fn dump_hint(outcome: &ChildExit) -> Hints {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::process::child::ExitKind;
+    use crate::process::command::CommandSpec;
 
     #[test]
     fn a_hint_is_made_of_errors() {
@@ -153,6 +161,21 @@ mod tests {
              pg_dump: error: query failed: ERROR:  permission denied for table t\n\
              pg_dump: detail: Query was: LOCK TABLE t"
         );
+    }
+
+    #[test]
+    fn a_connection_lost_behind_a_lock_is_no_lock_held() {
+        let said = "pg_dump: error: query failed: server closed the connection unexpectedly\n\
+                    pg_dump: detail: Query was: LOCK TABLE t\n";
+        let exit = ChildExit {
+            spec: CommandSpec::new("dump", "/x"),
+            end: ExitKind::Code(1),
+            stopped: false,
+            status: Vec::new(),
+            stderr: said.into(),
+        };
+        let hint = dump_hint(&exit).lines().concat();
+        assert!(hint.starts_with("The connection was lost"), "{hint}");
     }
 
     #[test]

@@ -68,9 +68,8 @@ fn incomplete(why: &str) -> Error {
     Error::new(Code::StageFailed, format!("the dump is not whole: {why}"))
 }
 
-/// Of the tables whose rows this dump must hold; those of one key can be compared, the later ones of
-/// which are taken by the names of the columns that were there `before`. Nothing of the dump is
-/// kept but these.
+/// The digests of the tables that this dump must hold; nothing else of it is kept. Digests of one key can be
+/// compared: where columns had another order `before`, rows are read in that order.
 pub(crate) fn take(
     dump: &CommandSpec,
     scan: Scan,

@@ -28,7 +28,10 @@ pub(crate) fn answered(ran: Output, code: Code, what: &str) -> Result<Output> {
     let error = match &ran.outcome.end {
         ExitKind::NotStarted(error) => error.clone().while_doing(what),
         // One that was killed has not answered: it may be fit all the same.
-        end @ (ExitKind::Signal(_) | ExitKind::Lost | ExitKind::HeldOpen)
+        end @ (ExitKind::Signal(_)
+        | ExitKind::SignalInside(_)
+        | ExitKind::Lost
+        | ExitKind::HeldOpen)
             if code != Code::Database =>
         {
             Error::new(Code::StageFailed, format!("{what}: {end}"))

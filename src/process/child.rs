@@ -30,6 +30,8 @@ pub(crate) enum ExitKind {
     NotStarted(Error),
     Code(i32),
     Signal(i32),
+    /// The engine's client ended, with 128 and the signal that killed what it ran in a container.
+    SignalInside(i32),
     /// Killed, and still not gone when we stopped waiting.
     Lost,
     /// It ended, but a process beyond our reach holds its output open.
@@ -47,14 +49,22 @@ impl fmt::Display for ExitKind {
         match self {
             ExitKind::NotStarted(error) => f.write_str(&error.message),
             ExitKind::Code(code) => write!(f, "status {code}"),
-            ExitKind::Signal(signal) => {
-                let name = signal_hook::low_level::signal_name(*signal).unwrap_or("unknown");
-                write!(f, "signal {signal} ({name})")
+            ExitKind::Signal(signal) => write!(f, "signal {signal} ({})", signal_name(*signal)),
+            ExitKind::SignalInside(signal) => {
+                let (status, name) = (128 + signal, signal_name(*signal));
+                write!(
+                    f,
+                    "status {status}: signal {signal} ({name}) in its container"
+                )
             }
             ExitKind::Lost => f.write_str("did not end after SIGKILL"),
             ExitKind::HeldOpen => f.write_str(HELD_OPEN),
         }
     }
+}
+
+fn signal_name(signal: i32) -> &'static str {
+    signal_hook::low_level::signal_name(signal).unwrap_or("unknown")
 }
 
 /// A child that ended: what it was, how it ended, what it said.
@@ -213,7 +223,7 @@ impl Child {
         while ender.exit().is_none() && since.elapsed() < PATIENCE {
             thread::sleep(TICK);
         }
-        collect(&ender);
+        ender.finish();
     }
 
     /// Asks the rest of its group to end, this long after the child itself has; `GRACE` later it is
@@ -257,18 +267,10 @@ fn start_ender(spec: &CommandSpec) -> Option<Leader> {
     Leader::start(quiet).ok()
 }
 
-/// One that still runs by now hangs.
-fn collect(ender: &Leader) {
-    if ender.exit().is_none() {
-        ender.kill();
-        ender.wait();
-    }
-}
-
 impl Drop for Child {
     fn drop(&mut self) {
         if let Some(ender) = &self.ender {
-            collect(ender);
+            ender.finish();
         }
     }
 }

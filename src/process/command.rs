@@ -15,8 +15,8 @@ pub(crate) struct CommandSpec {
     pub stage: &'static str,
     pub program: String,
     pub args: Vec<String>,
-    /// What the program runs, where that is another.
-    pub runs: Option<String>,
+    /// What the program runs in a container, where it is an engine's client.
+    pub inside: Option<Box<Inside>>,
     pub env: Vec<(OsString, OsString)>,
     /// Where it starts; None: where we were started.
     pub dir: Option<&'static str>,
@@ -26,6 +26,15 @@ pub(crate) struct CommandSpec {
     /// Its standard input, where nothing is fed to it.
     pub reads: Option<Arc<OwnedFd>>,
     pub stderr_filter: Option<NewStderrFilter>,
+}
+
+/// A program in a container.
+#[derive(Debug, Clone)]
+pub(crate) struct Inside {
+    pub program: String,
+    pub container: String,
+    /// Commands that show how the container fares.
+    pub look: Vec<String>,
 }
 
 /// How a command is asked to end, before it is killed.
@@ -66,7 +75,7 @@ impl CommandSpec {
             stage,
             program: program.into(),
             args: Vec::new(),
-            runs: None,
+            inside: None,
             env: Vec::new(),
             dir: None,
             status_prefix: None,
@@ -159,7 +168,8 @@ impl CommandSpec {
 
     /// The name of what it is all for.
     pub(crate) fn tool(&self) -> &str {
-        let path = self.runs.as_ref().unwrap_or(&self.program);
+        let inside = self.inside.as_ref().map(|inside| &inside.program);
+        let path = inside.unwrap_or(&self.program);
         path.rsplit('/').next().unwrap_or(path)
     }
 

@@ -66,6 +66,14 @@ impl Leader {
     pub(crate) fn kill(&self) {
         self.signal(signal_hook::consts::SIGKILL);
     }
+
+    /// Kills it where it still runs, and waits for its end.
+    pub(crate) fn finish(&self) {
+        if self.exit().is_none() {
+            self.kill();
+            self.wait();
+        }
+    }
 }
 
 fn ended(status: WaitIdStatus) -> ExitKind {

@@ -74,10 +74,13 @@ impl Stage {
     pub(crate) fn exit(&mut self) -> ChildExit {
         let stderr = std::mem::take(&mut self.stderr);
         let not_started = self.not_started.clone().map(ExitKind::NotStarted);
-        let end = not_started.or_else(|| self.end.clone());
+        let end = match (not_started.or_else(|| self.end.clone()), &self.spec.inside) {
+            (Some(ExitKind::Code(code @ 129..=159)), Some(_)) => ExitKind::SignalInside(code - 128),
+            (end, _) => end.unwrap_or(ExitKind::Lost),
+        };
         ChildExit {
             spec: self.spec.clone(),
-            end: end.unwrap_or(ExitKind::Lost),
+            end,
             stopped: self.child.as_ref().is_some_and(Child::was_asked),
             status: stderr.status,
             stderr: stderr.text,

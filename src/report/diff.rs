@@ -2,12 +2,12 @@
 
 use crate::base::exit::Exit;
 use crate::base::names::TableName;
-use crate::base::text::{counted, plain, thousands};
-use crate::report::diff_counts::{Cell, columns, structure_lines, unproved};
+use crate::base::text::{counted, plural, thousands};
+use crate::report::diff_lines::{cells, columns, note_lines, structure_lines};
 use crate::report::diff_rows::rows;
 use crate::report::findings::Findings;
 use crate::report::print::Report;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct DiffReport {
@@ -76,18 +76,19 @@ pub(crate) struct DiffTable {
     pub identity: bool,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct DiffedRow {
     pub action: Action,
     pub key: Vec<Field>,
     /// Of a changed row, those that differ.
     pub columns: Option<Vec<String>>,
-    /// Null without --values.
+    /// The backup's values: of a changed row, in the columns that differ. Null without --values.
     pub then: Option<Vec<Field>>,
+    /// The live row's, likewise.
     pub now: Option<Vec<Field>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Action {
     Changed,
@@ -114,16 +115,16 @@ impl Action {
 }
 
 /// A column's name, and its value in PostgreSQL's text form.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Field {
     pub column: String,
     pub value: Option<String>,
-    /// It is longer than what is shown.
+    /// The value is longer than what is shown, and ends in `…`.
     #[serde(skip)]
     pub cut: bool,
 }
 
-/// A difference that is none of rows.
+/// What became of a table, a column, an index or the like.
 #[derive(Debug, Serialize)]
 pub(crate) struct StructureLine {
     pub object: String,
@@ -139,11 +140,8 @@ impl DiffTable {
 impl Report for DiffReport {
     fn text(&self) -> String {
         let head = ["table", "then", "now", "changed", "gone", "added"];
-        let differ: Vec<&DiffTable> = self
-            .tables
-            .iter()
-            .filter(|table| table.differ() > 0)
-            .collect();
+        let tables = self.tables.iter();
+        let (differ, same): (Vec<_>, Vec<_>) = tables.partition(|table| table.differ() > 0);
         let lines = differ.iter().map(|table| {
             let numbers = [
                 table.then,
@@ -152,11 +150,10 @@ impl Report for DiffReport {
                 table.gone,
                 table.added,
             ];
-            Cell::line(&table.table, &numbers)
+            cells(&table.table, &numbers)
         });
-        let lines: Vec<Vec<Cell>> = lines.collect();
         let mut out = String::new();
-        let mut table_lines = columns(&head, &lines).into_iter();
+        let mut table_lines = columns(&head, lines.collect()).into_iter();
         if !differ.is_empty() {
             out.extend(table_lines.next());
         }
@@ -164,34 +161,22 @@ impl Report for DiffReport {
             out += &line;
             out += &rows(table);
         }
-        let same = self.tables.iter().filter(|table| table.differ() == 0);
-        let same_rows = same
-            .clone()
-            .map(|table| table.now)
-            .fold(0, u64::saturating_add);
-        if let n @ 1.. = same.count() {
-            let rows = format!(
-                "{} {}",
-                thousands(same_rows),
-                if same_rows == 1 { "row" } else { "rows" }
-            );
-            out += &format!("the same: {} with {rows}\n", counted(n, "table"));
+        if !same.is_empty() {
+            let rows = same.iter().map(|table| table.now);
+            let rows = rows_of(rows.fold(0, u64::saturating_add));
+            out += &format!("the same: {} with {rows}\n", counted(same.len(), "table"));
         }
         out += &structure_lines(&self.structure);
-        for note in &self.notes {
-            out += &format!("note: {}\n", plain(note));
-        }
-        out += &unproved(&self.checks);
-        let tables = format!(
-            "in {} of {}",
+        out += &note_lines(&self.notes, &self.checks);
+        let structure = match self.structure.len() {
+            0 => String::new(),
+            n => format!(", and {} of structure", counted(n, "difference")),
+        };
+        out + &format!(
+            "DIFF: {} in {} of {}{structure}\n",
+            rows_of(self.rows),
             differ.len(),
             counted(self.tables.len(), "table")
-        );
-        let rows = if self.rows == 1 { "row" } else { "rows" };
-        out + &format!(
-            "DIFF: {} {rows} {tables}{}\n",
-            thousands(self.rows),
-            structure(&self.structure)
         )
     }
 
@@ -200,9 +185,7 @@ impl Report for DiffReport {
     }
 }
 
-fn structure(lines: &[StructureLine]) -> String {
-    match lines.len() {
-        0 => String::new(),
-        n => format!(", and {} of structure", counted(n, "difference")),
-    }
+/// `1,234 rows`
+fn rows_of(n: u64) -> String {
+    format!("{} {}", thousands(n), plural(&n, "row"))
 }

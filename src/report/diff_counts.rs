@@ -1,9 +1,10 @@
 //! How many rows were written since the backup, by its mark.
 
 use crate::base::exit::Exit;
-use crate::base::text::{counted, padded, plain, thousands};
+use crate::base::text::{counted, thousands};
 use crate::report::diff::{DiffResult, StructureLine};
-use crate::report::findings::{CheckStatus, Findings};
+use crate::report::diff_lines::{cells, columns, note_lines, structure_lines};
+use crate::report::findings::Findings;
 use crate::report::print::Report;
 use serde::Serialize;
 
@@ -52,15 +53,11 @@ impl Report for DiffCountsReport {
         let head = ["table", "then", "now", "written", "changed or gone"];
         let lines = self.tables.iter().map(|table| {
             let numbers = [table.then, table.now, table.written, table.changed_or_gone];
-            Cell::line(&table.table, &numbers)
+            cells(&table.table, &numbers)
         });
-        let lines: Vec<Vec<Cell>> = lines.collect();
-        let mut out = columns(&head, &lines).concat();
+        let mut out = columns(&head, lines.collect()).concat();
         out += &structure_lines(&self.structure);
-        for note in &self.notes {
-            out += &format!("note: {}\n", plain(note));
-        }
-        out += &unproved(&self.checks);
+        out += &note_lines(&self.notes, &self.checks);
         let differ = self.tables.iter().filter(|table| table.differs()).count();
         let sum = |of: fn(&CountedTable) -> u64| {
             thousands(self.tables.iter().map(of).fold(0, u64::saturating_add))
@@ -76,63 +73,4 @@ impl Report for DiffCountsReport {
     fn exit(&self) -> Exit {
         self.result.exit()
     }
-}
-
-/// What stands in a column of a table: a name to the left, numbers to the right.
-pub(crate) enum Cell {
-    Name(String),
-    Number(u64),
-}
-
-impl Cell {
-    pub(crate) fn line(name: &str, numbers: &[u64]) -> Vec<Cell> {
-        let name = [Cell::Name(plain(name))].into_iter();
-        name.chain(numbers.iter().copied().map(Cell::Number))
-            .collect()
-    }
-
-    fn text(&self) -> String {
-        match self {
-            Cell::Name(name) => name.clone(),
-            Cell::Number(number) => thousands(*number),
-        }
-    }
-}
-
-/// The head and the lines, each column as wide as it must be.
-pub(crate) fn columns(head: &[&str], lines: &[Vec<Cell>]) -> Vec<String> {
-    let width = |at: usize| {
-        let cells = lines.iter().filter_map(|line| line.get(at));
-        let cells = cells.map(|cell| cell.text().chars().count());
-        cells
-            .chain([head[at].chars().count()])
-            .max()
-            .unwrap_or_default()
-    };
-    let line = |cells: Vec<String>| {
-        let cells = cells.iter().enumerate().map(|(at, text)| match at {
-            0 => padded(text, width(0)),
-            _ => format!("  {text:>w$}", w = width(at).max(6)),
-        });
-        cells.collect::<String>().trim_end().to_string() + "\n"
-    };
-    let head = line(head.iter().map(|word| (*word).to_string()).collect());
-    let lines = lines
-        .iter()
-        .map(|cells| line(cells.iter().map(Cell::text).collect()));
-    [head].into_iter().chain(lines).collect()
-}
-
-pub(crate) fn structure_lines(lines: &[StructureLine]) -> String {
-    let line =
-        |line: &StructureLine| format!("schema  {}: {}\n", plain(&line.object), plain(&line.what));
-    lines.iter().map(line).collect()
-}
-
-/// What nothing proves. All else was proved, or there would be no report.
-pub(crate) fn unproved(checks: &Findings) -> String {
-    let checks = checks.all().iter();
-    let unproved = checks.filter(|check| check.standing != CheckStatus::Proved);
-    let lines = unproved.map(|check| format!("note: {}: {}\n", check.check, plain(&check.detail)));
-    lines.collect()
 }

@@ -76,22 +76,20 @@ fn rest(row: &DiffedRow) -> Vec<[String; 3]> {
             lines.collect()
         }
         (Some(then), None) => {
-            let lines = then
-                .iter()
-                .map(|then| [field(&then.column), value(then), none()]);
-            lines.collect()
+            let then = then.iter();
+            then.map(|then| [field(&then.column), value(then), none()])
+                .collect()
         }
         (None, Some(now)) => {
-            let lines = now
-                .iter()
-                .map(|now| [field(&now.column), none(), value(now)]);
-            lines.collect()
+            let now = now.iter();
+            now.map(|now| [field(&now.column), none(), value(now)])
+                .collect()
         }
         (None, None) => match &row.columns {
-            Some(columns) => columns
-                .iter()
-                .map(|column| [field(column), none(), none()])
-                .collect(),
+            Some(columns) => {
+                let columns = columns.iter();
+                columns.map(|name| [field(name), none(), none()]).collect()
+            }
             None => vec![[none(), none(), none()]],
         },
     }

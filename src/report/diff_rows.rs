@@ -1,7 +1,8 @@
 //! The rows of a diff below their table, for people.
 
-use crate::base::text::{plain, shortened, thousands};
+use crate::base::text::{padded, plain, shortened, thousands};
 use crate::report::diff::{Action, DiffTable, DiffedRow, Field};
+use unicode_width::UnicodeWidthStr;
 
 /// A line a changed row, and one for all that are gone or were added, by their keys; one a row where
 /// values are told.
@@ -30,14 +31,11 @@ pub(crate) fn rows(table: &DiffTable) -> String {
             continue;
         }
         let keys: Vec<String> = rows.iter().map(|row| key(&row.key, true)).collect();
-        let width = keys
-            .iter()
-            .map(|key| key.chars().count())
-            .max()
-            .unwrap_or_default();
+        let width = keys.iter().map(|key| key.width()).max().unwrap_or_default();
         for (row, key) in rows.iter().zip(&keys) {
             let gap = if width == 0 { "" } else { "   " };
-            let text = format!("  {sign} {key:<width$}{gap}{}", told(row));
+            let key = padded(key, width);
+            let text = format!("  {sign} {key}{gap}{}", told(row));
             out += text.trim_end();
             out.push('\n');
         }
@@ -66,10 +64,6 @@ fn key(fields: &[Field], named: bool) -> String {
 
 /// The columns that differ, or with values what stood and stands in them.
 fn told(row: &DiffedRow) -> String {
-    let fields = |fields: &[Field]| {
-        let one = |field: &Field| format!("{}={}", plain(&field.column), quoted(field));
-        fields.iter().map(one).collect::<Vec<_>>().join(", ")
-    };
     match (&row.then, &row.now) {
         (Some(then), Some(now)) => {
             let pairs = then.iter().zip(now);
@@ -83,7 +77,10 @@ fn told(row: &DiffedRow) -> String {
             });
             pairs.collect::<Vec<_>>().join(", ")
         }
-        (Some(one), None) | (None, Some(one)) => fields(one),
+        (Some(fields), None) | (None, Some(fields)) => {
+            let one = |field: &Field| format!("{}={}", plain(&field.column), quoted(field));
+            fields.iter().map(one).collect::<Vec<_>>().join(", ")
+        }
         (None, None) => {
             let columns = row.columns.iter().flatten().map(|column| plain(column));
             columns.collect::<Vec<_>>().join(", ")

@@ -65,7 +65,7 @@ impl Judgement {
             &matrix.target_tables,
         ]
         .iter()
-        .fold(RowState::Ready, |worst, row| worst.worse(row.state()));
+        .fold(RowState::Ready, |worst, row| worst.max(row.state()));
 
         let key = matrix.backup_key.state();
         let backup_key = match (key, matrix.backup_key.flaw()) {
@@ -77,10 +77,10 @@ impl Judgement {
             RowState::Missing => RowState::Ready,
             state => state,
         };
-        let runner = matrix.store.state().worse(matrix.backup_runner.state());
+        let runner = matrix.store.state().max(matrix.backup_runner.state());
         let backup_runner = match key {
             RowState::Missing => RowState::Missing,
-            _ => runner.worse(seam),
+            _ => runner.max(seam),
         };
         let ready = [key, backup_runner].iter().all(|s| *s == RowState::Ready);
         let f4_status = match (backup_mechanism, ready) {

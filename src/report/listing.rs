@@ -43,7 +43,7 @@ pub(crate) struct Line {
     pub signed: bool,
     /// Whether a second mark lies beside it; whether it is proved was not looked at.
     pub second_mark: bool,
-    /// The run that was undone after this backup, which was taken for that.
+    /// The run that was to be undone after this backup, which was taken for that.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub before_undo_of: Option<String>,
 }
@@ -104,7 +104,7 @@ impl Report for Listing {
                     out += &format!("    {}\n", plain(detail));
                 }
                 if let Some(of) = &line.before_undo_of {
-                    out += &format!("    taken before {} was undone\n", plain(of));
+                    out += &format!("    taken before an undo of {}\n", plain(of));
                 }
             }
         }

@@ -151,7 +151,7 @@ public_key=${{public_key:-$PWD/pgseal-$fpr.asc}}
 install -d -m 0700 {home}
 gnupg() {{ gpg --homedir {home} --batch --no-options "$@"; }}
 
-#    The public key alone: a file with a secret key in it is refused.
+# 1. The public key alone: a file with a secret key in it is refused.
 packets=$(gnupg --list-packets "$public_key")
 if grep -q '^:secret' <<<"$packets"; then
   echo "$public_key holds a secret key: it does not belong on this host" >&2
@@ -161,12 +161,12 @@ gnupg --import "$public_key"
 imported=$(gnupg --with-colons --list-keys "$fpr")
 grep -q "^fpr:.*:$fpr:" <<<"$imported"
 
-# 3. Publish the fingerprint.
+# 2. Publish the fingerprint.
 {publish}
-# 4. The backup runner is pgseal itself. It must now be ready:
+# 3. The backup runner is pgseal itself. It must now be ready:
 pgseal preflight{config}
 
-# 5. Prove it, before the first write: a backup, what can be proved of it, and that no row changed.
+# 4. Prove it, before the first write: a backup, what can be proved of it, and that no row changed.
 #      pgseal backup{config} --run-id={run_id}
 #        -> {artifact}
 #      pgseal verify{config} {run_id}

@@ -2,16 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The better first: what is known to be broken is worse than what is not known, and that than what can
+/// be provided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub(crate) enum RowState {
     Ready,
     /// Absent, or not configured.
     Missing,
-    /// There, but not usable.
-    Failed,
     /// Could not be checked.
     Unknown,
+    /// There, but not usable.
+    Failed,
 }
 
 impl RowState {
@@ -21,25 +23,6 @@ impl RowState {
             RowState::Missing => "MISSING",
             RowState::Failed => "FAILED",
             RowState::Unknown => "UNKNOWN",
-        }
-    }
-
-    /// What is known to be broken is worse than what is not known, and that than what can be
-    /// provided.
-    fn badness(self) -> u8 {
-        match self {
-            RowState::Ready => 0,
-            RowState::Missing => 1,
-            RowState::Unknown => 2,
-            RowState::Failed => 3,
-        }
-    }
-
-    pub(crate) fn worse(self, other: RowState) -> RowState {
-        if self.badness() >= other.badness() {
-            self
-        } else {
-            other
         }
     }
 }

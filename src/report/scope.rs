@@ -24,7 +24,7 @@ pub(crate) fn by_scope<'a, T>(
     }
     let known: Vec<&RunScope> = groups.keys().copied().flatten().collect();
     let unknown = groups.remove(&None).map(|members| ScopeGroup {
-        heading: "no manifest tells of what\n".into(),
+        heading: "of unknown tables\n".into(),
         members,
     });
     let group = |(scope, members): (Option<&RunScope>, _)| ScopeGroup {

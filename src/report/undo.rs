@@ -2,10 +2,10 @@
 
 use crate::base::exit::Exit;
 use crate::base::text::{counted, plain};
-use crate::report::diff_counts::{Cell, columns, unproved};
+use crate::report::diff_lines::{cells, columns, note_lines};
 use crate::report::findings::Findings;
 use crate::report::print::Report;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Serialize)]
 pub(crate) struct UndoReport {
@@ -31,6 +31,9 @@ pub(crate) struct UndoReport {
     pub safety_run_id: Option<String>,
     /// Of its artifact.
     pub safety_sha256: Option<String>,
+    /// The command that takes the undo back.
+    #[serde(skip)]
+    pub take_back: Option<String>,
     pub notes: Vec<String>,
     pub checks: Findings,
 }
@@ -51,7 +54,9 @@ pub(crate) enum UndoResult {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum UndoMode {
+    /// Changes nothing.
     Plan,
+    /// All of it, and then ROLLBACK.
     Rehearse,
     Apply,
 }
@@ -75,7 +80,8 @@ pub(crate) struct UndoTable {
     pub written_by: Vec<Transaction>,
 }
 
-#[derive(Debug, Serialize)]
+/// How many of the rows a transaction wrote.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Transaction {
     pub transaction: String,
     pub rows: u64,
@@ -90,12 +96,13 @@ pub(crate) struct Refused {
     pub by: Option<String>,
     pub rows: Option<u64>,
     pub text: String,
-    pub hint: Option<String>,
+    pub hint: String,
     #[serde(skip)]
     pub exit: Exit,
 }
 
-#[derive(Debug, Serialize)]
+/// A trigger of the tables that fires unless it is switched off.
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct UndoTrigger {
     pub table: String,
     pub name: String,
@@ -105,7 +112,8 @@ pub(crate) struct UndoTrigger {
     pub function: String,
 }
 
-#[derive(Debug, Serialize)]
+/// What a foreign key's action does to rows beyond the tables.
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct Cascaded {
     pub table: String,
     pub by: String,
@@ -113,12 +121,15 @@ pub(crate) struct Cascaded {
     pub does: &'static str,
 }
 
-#[derive(Debug, Serialize)]
+/// A sequence whose next value a row has, or will have.
+#[derive(Debug, Clone, Serialize)]
 pub(crate) struct BehindSequence {
     pub sequence: String,
     pub table: String,
     pub column: String,
+    /// The value that it would give out next.
     pub next: String,
+    /// The last value that the column has.
     pub last: String,
     pub raised: bool,
 }
@@ -135,28 +146,26 @@ impl Report for UndoReport {
                 table.added,
                 table.kept,
             ];
-            Cell::line(&table.table, &numbers)
+            cells(&table.table, &numbers)
         });
-        let lines: Vec<Vec<Cell>> = lines.collect();
-        let mut out = columns(&head, &lines).concat();
+        let mut out = columns(&head, lines.collect()).concat();
         out += &self.about_rows();
         out += &self.about_the_rest();
+        let mut following = self.refusals.iter().skip(1);
         for refused in &self.refusals {
             let (table, text) = (plain(&refused.table), plain(&refused.text));
             out += &format!("refused: {table}: {text}\n");
-            for hint in refused.hint.iter().flat_map(|hint| hint.lines()) {
-                out += &format!("  {}\n", plain(hint.trim()));
+            // What helps against the next one as well is told below it.
+            let next = following.next().map(|next| &next.hint);
+            let hint = Some(&refused.hint).filter(|hint| next != Some(*hint));
+            for line in hint.into_iter().flat_map(|hint| hint.lines()) {
+                out += &format!("  {}\n", plain(line.trim()));
             }
         }
-        for note in &self.notes {
-            out += &format!("note: {}\n", plain(note));
-        }
-        out += &unproved(&self.checks);
+        out += &note_lines(&self.notes, &self.checks);
         out += &format!("plan_sha: {}\n", self.plan_sha);
-        if let (Some(run_id), Some(sha256)) = (&self.safety_run_id, &self.safety_sha256) {
-            out += &format!(
-                "backup before it: {run_id}; to take the undo back:\n  pgseal undo {run_id} --sha256={sha256}\n"
-            );
+        if let (Some(run_id), Some(command)) = (&self.safety_run_id, &self.take_back) {
+            out += &format!("backup before it: {run_id}; to take the undo back:\n  {command}\n");
         }
         out + &self.ending()
     }
@@ -181,9 +190,9 @@ impl UndoReport {
                 );
             }
             match (table.written_later, self.mode) {
-                (Some(rows @ 1..), _) => {
+                (Some(rows @ 1..), _) if !self.refuses_later(&table.table) => {
                     out += &format!(
-                        "{name}: {} at most written after COMMAND had ended\n",
+                        "{name}: at most {} written after COMMAND had ended\n",
                         counted(rows, "row")
                     );
                 }
@@ -200,17 +209,23 @@ impl UndoReport {
         out
     }
 
+    /// The refusal tells them.
+    fn refuses_later(&self, table: &str) -> bool {
+        let mut refusals = self.refusals.iter();
+        refusals.any(|refused| refused.reason == "later" && refused.table == table)
+    }
+
     /// Triggers, keys and sequences.
     fn about_the_rest(&self) -> String {
         let mut out = String::new();
         for trigger in &self.triggers {
             let events = trigger.events.join(" OR ");
             let what = if self.triggers_off {
-                "is switched off meanwhile"
+                "is switched off for the undo"
             } else if trigger.timing == "BEFORE" && trigger.row {
-                "fires, and may change rows that come back: else --triggers=off"
+                "fires, and may change rows that come back; see --triggers=off"
             } else {
-                "fires, and may write to tables: else --triggers=off"
+                "fires, and may write to tables; see --triggers=off"
             };
             out += &format!(
                 "trigger {} on {}, {} {events}: {what}\n",
@@ -232,10 +247,10 @@ impl UndoReport {
             let what = if one.raised {
                 "was raised"
             } else {
-                "stays; --sequences=raise lifts it"
+                "is left so; --sequences=raise raises it"
             };
             out += &format!(
-                "sequence {}: gives {} next, and {}.{} goes to {}: it {what}\n",
+                "sequence {}: gives {} next, and {}.{} goes up to {}: it {what}\n",
                 plain(&one.sequence),
                 one.next,
                 plain(&one.table),
@@ -255,12 +270,17 @@ impl UndoReport {
         let tables = counted(with_rows.count(), "table");
         match self.result {
             UndoResult::Planned => {
-                format!("UNDO: {rows} in {tables} to be undone; nothing was changed\n")
+                format!(
+                    "UNDO: {rows} in {tables} to be undone; nothing was changed: that takes --apply\n"
+                )
             }
             UndoResult::Nothing => "UNDO: there is nothing to undo\n".into(),
             UndoResult::Refused => "UNDO: REFUSED; nothing was changed\n".into(),
             UndoResult::Rehearsed => {
-                format!("UNDO: {rows} in {tables} were undone, and all was rolled back\n")
+                format!("UNDO: {rows} in {tables} undone, and all of it rolled back\n")
+            }
+            UndoResult::Undone if self.rows == 1 => {
+                format!("UNDO: {rows} in {tables} is as it was\n")
             }
             UndoResult::Undone => format!("UNDO: {rows} in {tables} are as they were\n"),
         }

@@ -4,6 +4,7 @@ use crate::base::error::{Code, Error, StageReport};
 use crate::base::few::joined;
 use crate::base::text::plain;
 use crate::pg::connection::Connection;
+use crate::pg::engine_trouble::killed_hint;
 use crate::pg::server_error::{OURS, TEXT};
 use crate::process::cancel::stopped;
 use crate::process::child::ExitKind;
@@ -111,7 +112,7 @@ pub(crate) fn failure(
                 Code::StageFailed,
                 format!("psql ended with {}{at}", psql.end),
             )
-            .hint(consumer_hint(piped, &report.said))
+            .hint(killed_hint(psql).unwrap_or_else(|| consumer_hint(piped, &report.said).into()))
         }
     };
     Some(error.stages(stages).on_disk(transaction.told()))

@@ -240,16 +240,15 @@ impl TargetDatabase {
         let gone = gone.map(|table| (table.table().to_string(), &table.target));
         let gone = gone.filter(|(name, target)| name == *target || !roots.contains(target));
         let gone: Vec<String> = gone.map(|(name, _)| shell_word(&name)).collect();
-        let elsewhere = "Restore into another database of that server, compare, and copy back what is \
-                         wanted: docs/undo-by-hand.md.";
-        Error::new(Code::Database, what).hint(if gone.is_empty() {
-            elsewhere.to_string()
-        } else {
-            format!(
-                "What was dropped comes back alone: --table={}.\n      Else: {elsewhere}",
-                gone.join(" --table=")
-            )
-        })
+        let mut hint =
+            "To take back what was written since, run `pgseal undo` with the same run and \
+                        proof: docs/undo.md."
+                .to_string();
+        if !gone.is_empty() {
+            let gone = gone.join(" --table=");
+            hint += &format!("\nTo bring back only what was dropped: --table={gone}.");
+        }
+        Error::new(Code::Database, what).hint(hint)
     }
 
     /// What the manifest declares and the target lacks, with what nobody could look up.

@@ -52,6 +52,9 @@ impl Store {
             };
             match err.kind() {
                 ErrorKind::NotFound => error.hint(missing.hints(dir)),
+                ErrorKind::PermissionDenied => error.or_hint(
+                    "Run as the user that owns the store, or name one of your own: --store DIR or PGSEAL_STORE.",
+                ),
                 _ => error.or_hint("Name the store with --store DIR or PGSEAL_STORE."),
             }
         })?;

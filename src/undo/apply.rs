@@ -4,6 +4,7 @@ use crate::base::error::{Code, Error, Result};
 use crate::base::text::counted;
 use crate::config::undo::{Sequences, Triggers};
 use crate::process::flow::Passed;
+use crate::report::undo::UndoMode;
 use crate::undo::commit::{Commit, Safety};
 use crate::undo::compare;
 use crate::undo::converse::Conversation;
@@ -15,16 +16,6 @@ use crate::undo::refusal;
 use crate::undo::session::{AS_ANY_WRITE, AS_BEFORE, Mode, Session, Step};
 use crate::undo::{beyond, defined, references, sequences, statement, triggers};
 use serde::Deserialize;
-
-/// How far it goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Extent {
-    /// Changes nothing.
-    Plan,
-    /// All of it, and then ROLLBACK.
-    Rehearse,
-    Apply,
-}
 
 /// Rows of a table that the statement wrote.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -39,13 +30,13 @@ pub(crate) type SafetyBackup = Box<dyn FnOnce() -> Result<Safety> + Send>;
 
 pub(crate) struct Undo {
     pub request: Request,
-    pub extent: Extent,
-    /// What was reviewed.
+    pub mode: UndoMode,
+    /// The number of the plan that was reviewed.
     pub plan_sha: Option<String>,
     /// Taken where rows are about to be written.
     pub safety: Option<SafetyBackup>,
     pub commit: Commit,
-    /// The dump's.
+    /// The random token of the dump.
     pub token: Vec<u8>,
     pub plan: Option<Plan>,
     /// By table; empty where nothing was written.
@@ -67,7 +58,7 @@ impl Conversation for Undo {
         let sha = planned.sha.clone();
         let nothing = planned.rows() == 0;
         self.plan = Some(planned);
-        if self.extent == Extent::Plan || nothing {
+        if self.mode == UndoMode::Plan || nothing {
             return Ok(());
         }
         // In the transaction that is open, where no timeout of the server's ends an idle session.
@@ -80,13 +71,14 @@ impl Conversation for Undo {
 }
 
 impl Undo {
-    /// What was found speaks against it, or is not what was reviewed. A plan is told all the same.
+    /// Refuses a plan that has refusals, or is not the one that was reviewed. Where only the plan is asked
+    /// for, it is reported all the same.
     fn check(&self, plan: &Plan) -> Passed {
-        if self.extent == Extent::Plan {
+        if self.mode == UndoMode::Plan {
             return Ok(());
         }
         if let Some(code) = refusal::code(&plan.refusals) {
-            return Err(refused(code, plan).into());
+            return Err(refusal::error(code, &plan.refusals).into());
         }
         match &self.plan_sha {
             Some(sha) if *sha != plan.sha => Err(changed(
@@ -111,7 +103,7 @@ impl Undo {
         defined::check(session, &tables, &self.request.defined)?;
         let mut plan = plan(session, loaded, &self.request, &self.token)?;
         if let Some(code) = refusal::code(&plan.refusals) {
-            return Err(refused(code, &plan).into());
+            return Err(refusal::error(code, &plan.refusals).into());
         }
         if plan.sha != sha {
             return Err(changed("rows were changed between the plan and the lock").into());
@@ -125,7 +117,7 @@ impl Undo {
         plan.cascades = found.cascades;
         plan.added_first = found.added_first;
         if let Some(code) = refusal::code(&plan.refusals) {
-            return Err(refused(code, &plan).into());
+            return Err(refusal::error(code, &plan.refusals).into());
         }
         session.pin()?;
         keep_differences(session, &plan.tables)?;
@@ -160,7 +152,7 @@ impl Undo {
             check_written(table, *written, &plan)?;
             as_it_was(session, table, &plan)?;
         }
-        if self.extent == Extent::Rehearse {
+        if self.mode == UndoMode::Rehearse {
             self.plan = Some(plan);
             return session.run(
                 Step::Names("the end of the rehearsal".into()),
@@ -185,7 +177,7 @@ fn raise(session: &mut Session, plan: &mut Plan) -> Passed {
     session.settle(Step::Names("the end of the sequences".into()))
 }
 
-/// Live rows that are to be written.
+/// Locks the live rows that are to be written.
 fn lock_rows(session: &mut Session, table: &Planned) -> Passed {
     let loaded = &table.loaded;
     let step = Step::Names(format!("it locked rows of {}", loaded.table.name));
@@ -236,7 +228,7 @@ fn as_it_was(session: &mut Session, table: &Planned, plan: &Plan) -> Passed {
     }
 }
 
-/// The statement wrote the rows of the plan: a trigger or a rule may leave out one.
+/// Refuses where the statement wrote other rows than those of the plan: a trigger may leave out one.
 fn check_written(table: &Planned, written: Written, plan: &Plan) -> Passed {
     let chosen = &table.chosen;
     let planned = Written {
@@ -252,7 +244,7 @@ fn check_written(table: &Planned, written: Written, plan: &Plan) -> Passed {
 
 fn differs(table: &Planned, rows: &str, plan: &Plan) -> Error {
     let what = format!(
-        "{} would not be as it was: {rows} would differ",
+        "{} would not be as it was: {rows} would still differ",
         table.loaded.table.name
     );
     let names = plan
@@ -275,23 +267,4 @@ fn differs(table: &Planned, rows: &str, plan: &Plan) -> Error {
 fn changed(why: &str) -> Error {
     Error::new(Code::PlanChanged, why)
         .hint("Look at the plan anew: the same command without --apply and --plan-sha.")
-}
-
-fn refused(code: Code, plan: &Plan) -> Error {
-    let told = plan
-        .refusals
-        .iter()
-        .map(|refusal| format!("{}: {}", refusal.table, refusal.text));
-    let told: Vec<String> = told.collect();
-    let mut hints: Vec<&str> = Vec::new();
-    for hint in plan
-        .refusals
-        .iter()
-        .filter_map(|refusal| refusal.hint.as_deref())
-    {
-        if !hints.contains(&hint) {
-            hints.push(hint);
-        }
-    }
-    Error::new(code, format!("it cannot be undone: {}", told.join("; "))).hint(hints.join("\n"))
 }

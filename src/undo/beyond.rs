@@ -1,16 +1,16 @@
-//! Rows beyond the tables that actions of foreign keys reach, from key to key: what refers to a row
-//! that goes with another one goes in turn, is changed, or holds it.
+//! Rows beyond the tables that actions of foreign keys reach, from key to key: a row that refers to one
+//! that is deleted so is deleted in turn, is changed, or keeps it from being deleted.
 //!
 //! They are gathered by where they lie, in `pg_temp.pgseal_reached`, round by round until none comes.
 
-use crate::process::flow::{Passed, StreamError};
+use crate::process::flow::Passed;
 use crate::undo::edge::{Edge, REACHED, held, refusal};
 use crate::undo::final_rows::all;
 use crate::undo::live_tables::{ForeignKey, ForeignKeyAction};
-use crate::undo::lost_keys::{Children, Event, Judged, LostKeys, not_looked_at, unread};
+use crate::undo::lost_keys::{Children, Event, LostKeys, not_looked_at, unread};
 use crate::undo::plan::Request;
 use crate::undo::planned::Planned;
-use crate::undo::references::{Found, acts};
+use crate::undo::references::Found;
 use crate::undo::session::{Mode, Session, Step};
 use serde::Deserialize;
 
@@ -48,10 +48,8 @@ pub(crate) struct Beyond<'a> {
 
 impl<'a> Beyond<'a> {
     fn undone(&self, key: &ForeignKey) -> Option<&'a Planned> {
-        self.tables.iter().find(|table| {
-            let live = &table.loaded.live;
-            live.name == key.from || live.partitions.contains(&key.from)
-        })
+        let mut tables = self.tables.iter();
+        tables.find(|table| table.loaded.live.holds(&key.from))
     }
 
     pub(crate) fn look(
@@ -139,7 +137,7 @@ impl<'a> Beyond<'a> {
                 first.lost,
                 edge.key.on()
             );
-            session.run(edge.step(), &sql)?;
+            session.run(edge.key.step(), &sql)?;
         }
         let followed = edges.iter().enumerate().skip(first.len());
         let followed: Vec<_> = followed
@@ -155,7 +153,7 @@ impl<'a> Beyond<'a> {
                     edge.parents(),
                     edge.key.on()
                 );
-                session.run(edge.step(), &sql)?;
+                session.run(edge.key.step(), &sql)?;
             }
             let step = Step::Names("it counted rows beyond the tables".into());
             let query = format!("SELECT pg_catalog.count(*) FROM {REACHED} WHERE round = {round}");
@@ -171,7 +169,7 @@ impl<'a> Beyond<'a> {
     }
 
     fn unread(&self, edge: &Edge<'_>, found: &mut Found) {
-        if acts(edge.action()) && !self.request.options.allow_cascade {
+        if edge.action().acts() && !self.request.options.allow_cascade {
             found.refusals.push(unread(edge.key));
         } else {
             found.notes.push(not_looked_at(edge.key));
@@ -186,7 +184,7 @@ impl<'a> Beyond<'a> {
         mut rows: u64,
         edges: &[Edge<'_>],
         found: &mut Found,
-    ) -> Result<(), StreamError> {
+    ) -> Passed {
         let (key, action) = (edge.key, edge.action());
         let undone = self.undone(key);
         if let Some(table) = undone {
@@ -196,32 +194,25 @@ impl<'a> Beyond<'a> {
                 edge.parents(),
                 key.on()
             );
-            rows = session.one(edge.step(), &query)?;
+            rows = session.one(edge.key.step(), &query)?;
         } else if action == ForeignKeyAction::NoAction && rows > 0 {
-            // What is deleted itself holds nothing.
-            rows = session.one(edge.step(), &held(edges, edge))?;
+            // A row that is deleted itself keeps no other one.
+            rows = session.one(edge.key.step(), &held(edges, edge))?;
         }
         if rows == 0 {
             return Ok(());
         }
-        if !acts(action) {
+        if !action.acts() {
             found.refusals.push(refusal(edge, rows));
             return Ok(());
         }
         let lost = LostKeys {
             key,
             event: edge.event,
-            action,
             rows,
-            children: match undone {
-                Some(_) => Children::Undone,
-                None => Children::Beyond,
-            },
+            children: Children::of(undone),
         };
-        match lost.judge(self.request.options.allow_cascade) {
-            Judged::Refused(refusal) => found.refusals.push(refusal),
-            Judged::Allowed(cascade) => found.cascades.push(cascade),
-        }
+        found.judge(&lost, self.request.options.allow_cascade);
         Ok(())
     }
 }

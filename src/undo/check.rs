@@ -8,6 +8,7 @@ use crate::pg;
 use crate::pg::connection::Connection;
 use crate::store::manifest::Manifest;
 use crate::undo::live_tables::{LiveSession, LiveTable, LiveTables};
+use std::collections::BTreeMap;
 
 impl LiveTables {
     /// Refuses where rows cannot be loaded, or would not all be seen.
@@ -17,14 +18,60 @@ impl LiveTables {
         self.check_tables(connection)
     }
 
-    /// Refuses a table that the role may not read, or not all of.
+    /// Refuses tables that the role may not read, or not all of.
     pub(crate) fn check_tables(&self, connection: &Connection) -> Result<()> {
-        let mut unfit = self.tables.iter().filter_map(|table| {
-            let (what, hints) = self.session.unfit(table, connection)?;
-            let what = format!("table `{}` {what} ({})", table.name, self.session.place());
-            Some(Error::new(Code::TableUnfit, what).hint(hints))
-        });
-        unfit.next().map_or(Ok(()), Err)
+        let unfit = self.tables.iter();
+        let unfit = unfit.filter_map(|table| Some((table, self.session.unfit(table)?)));
+        let unfit: Vec<(&LiveTable, String)> = unfit.collect();
+        let told = unfit.iter();
+        let told = told.map(|(table, what)| format!("table `{}` {what}", table.name));
+        let (told, place) = (told.collect::<Vec<_>>(), self.session.place());
+        let what = match &told[..] {
+            [] => return Ok(()),
+            [one] => format!("{one} ({place})"),
+            many => format!(
+                "{} tables cannot be compared ({place}): {}",
+                many.len(),
+                many.join("; ")
+            ),
+        };
+        let mut hints = self.grants(connection);
+        for (table, _) in unfit {
+            if table.row_security {
+                hints = hints.then(sees_every_row(table).as_str());
+            }
+        }
+        Err(Error::new(Code::TableUnfit, what).hint(hints))
+    }
+
+    /// All rights that the role lacks to read them, in one statement for each owner.
+    fn grants(&self, connection: &Connection) -> Hints {
+        let user = quoted(&self.session.user);
+        let mut grants: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for table in &self.tables {
+            let rights = table.privileges;
+            let schema = quoted(&table.name.schema);
+            let lacks = [
+                (!rights.usage, format!("USAGE ON SCHEMA {schema}")),
+                (
+                    !rights.select,
+                    format!("SELECT ON {}", table.name.pattern()),
+                ),
+            ];
+            let lacks = lacks.into_iter().filter(|(lacks, _)| *lacks);
+            for sql in lacks.map(|(_, right)| format!("GRANT {right} TO {user};")) {
+                let list = grants.entry(&table.owner).or_default();
+                if !list.contains(&sql) {
+                    list.push(sql);
+                }
+            }
+        }
+        let grants = grants.into_iter();
+        grants.fold(Hints::default(), |hints, (owner, sql)| {
+            let who = format!("As the owner, {}, or as a superuser:", quoted(owner));
+            let run = connection.by_hand_as(owner, &self.session.database, &sql.join(" "));
+            hints.then(who.as_str()).then(run)
+        })
     }
 }
 
@@ -68,51 +115,43 @@ impl LiveSession {
         }
         let (user, database) = (&self.user, &self.database);
         let what = format!(
-            "the role {user} may not create temporary tables in `{database}`, and the backup's rows \
-             are compared in some"
+            "the role {} may not create temporary tables in `{database}`, and the backup's rows \
+             are compared in some",
+            quoted(user)
         );
         let grant = format!(
             "GRANT TEMPORARY ON DATABASE {} TO {};",
             quoted(database),
             quoted(user)
         );
-        Err(Error::new(Code::Database, what).hint(
-            Hints::from("As the owner of the database, or as a superuser:")
-                .then(connection.by_hand(&grant)),
-        ))
+        let owner = &self.database_owner;
+        let who = format!(
+            "As the owner of the database, {}, or as a superuser:",
+            quoted(owner)
+        );
+        Err(Error::new(Code::Database, what)
+            .hint(Hints::from(who).then(connection.by_hand_as(owner, database, &grant))))
     }
 
-    /// What is wrong, and what mends it.
-    fn unfit(&self, table: &LiveTable, connection: &Connection) -> Option<(String, Hints)> {
+    fn unfit(&self, table: &LiveTable) -> Option<String> {
         let (user, rights) = (quoted(&self.user), table.privileges);
-        let by_owner = |sql: &str| {
-            Hints::from(format!(
-                "As its owner, {}, or as a superuser:",
-                quoted(&table.owner)
-            ))
-            .then(connection.by_hand_as(&table.owner, &self.database, sql))
-        };
         if !rights.usage {
-            let what = format!("cannot be read: role {user} has no USAGE on its schema");
-            let grant = format!(
-                "GRANT USAGE ON SCHEMA {} TO {user};",
-                quoted(&table.name.schema)
-            );
-            return Some((what, by_owner(&grant)));
+            return Some(format!(
+                "cannot be read: role {user} has no USAGE on its schema"
+            ));
         }
         if !rights.select {
-            let what = format!("cannot be read: role {user} has no SELECT on it");
-            let grant = format!("GRANT SELECT ON {} TO {user};", table.name.pattern());
-            return Some((what, by_owner(&grant)));
+            return Some(format!("cannot be read: role {user} has no SELECT on it"));
         }
-        table.row_security.then(|| {
-            let what = format!("has row security that would hide rows from role {user}");
-            let hint = format!(
-                "Connect as a role that sees every row: its owner, {}, where it does not force its row \
-                 security upon the owner, or one with BYPASSRLS.",
-                quoted(&table.owner)
-            );
-            (what, Hints::from(hint))
-        })
+        let hides = || format!("has row security that would hide rows from role {user}");
+        table.row_security.then(hides)
     }
+}
+
+fn sees_every_row(table: &LiveTable) -> String {
+    format!(
+        "Connect as a role that sees every row: its owner, {}, where it does not force its row \
+         security upon the owner, or one with BYPASSRLS.",
+        quoted(&table.owner)
+    )
 }

@@ -4,6 +4,7 @@ use crate::base::error::{Code, Error};
 use crate::base::names::{literal, quoted};
 use crate::config::undo::{Action, Later, UndoOptions};
 use crate::process::flow::{Passed, StreamError};
+use crate::report::undo::Transaction;
 use crate::undo::loaded_table::LoadedTable;
 use crate::undo::moment::Moment;
 use crate::undo::plan::Request;
@@ -16,13 +17,13 @@ pub(crate) struct Chosen {
     pub changed: u64,
     pub gone: u64,
     pub added: u64,
-    /// By --only, --where or --later.
+    /// Left as they are, by --only, --where or --later.
     pub kept: u64,
-    /// Of these by --later, not surely written later.
+    /// Of these, left by --later and not surely written later.
     pub kept_unsure: u64,
-    /// Of those to be undone, written later: at most.
+    /// Of the rows to be undone, at most so many were written later.
     pub later: u64,
-    /// Of these, surely.
+    /// Of these, surely written later.
     pub surely_later: u64,
     /// Of the added rows, written before the backup.
     pub older: u64,
@@ -57,7 +58,6 @@ pub(crate) fn choose(
 ) -> Result<Chosen, StreamError> {
     let (options, later) = (&request.options, request.later.as_ref());
     let diff = table.diff();
-    let name = &table.table.name;
     let all = Action::ALL.iter();
     let left: Vec<String> = all
         .filter(|action| !options.only.is_empty() && !options.only.contains(action))
@@ -71,7 +71,7 @@ pub(crate) fn choose(
         session.run(step(table), &sql)?;
     }
     for condition in &options.conditions {
-        if condition.table == *name || condition.table.to_string() == table.table.target {
+        if table.table.is_named(&condition.table) {
             keep_where(session, table, &condition.sql)?;
         }
     }
@@ -189,13 +189,6 @@ pub(crate) fn count(
     session.one(step(table), &query)
 }
 
-/// Rows to be undone that one transaction wrote.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, serde::Serialize)]
-pub(crate) struct WrittenBy {
-    pub transaction: String,
-    pub rows: u64,
-}
-
 /// Transactions that are told of a table.
 const TOLD: usize = 10;
 
@@ -203,7 +196,7 @@ const TOLD: usize = 10;
 pub(crate) fn written_by(
     session: &mut Session,
     table: &LoadedTable,
-) -> Result<Vec<WrittenBy>, StreamError> {
+) -> Result<Vec<Transaction>, StreamError> {
     let query = format!(
         "SELECT pg_catalog.json_build_object('transaction', xmin_live::pg_catalog.text, 'rows', rows) FROM \
          (SELECT xmin_live, pg_catalog.count(*) AS rows FROM {} WHERE kept IS NULL AND xmin_live IS NOT NULL \
@@ -217,9 +210,7 @@ pub(crate) fn written_by(
 pub(crate) fn check_tables(options: &UndoOptions, tables: &[LoadedTable]) -> Result<(), Error> {
     let unknown = options.conditions.iter().find(|condition| {
         let mut tables = tables.iter();
-        !tables.any(|table| {
-            table.table.name == condition.table || table.table.target == condition.table.to_string()
-        })
+        !tables.any(|table| table.table.is_named(&condition.table))
     });
     match unknown {
         None => Ok(()),

@@ -6,8 +6,8 @@ use crate::process::flow::{Passed, StreamError};
 use crate::undo::session::{Session, Step};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How far it came; clones share it, so that it is known where the thread of the session was left
-/// behind.
+/// How far the commit came. Clones share it, so that it is known even where the session's thread was
+/// left behind.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Commit(Arc<Mutex<State>>);
 
@@ -24,10 +24,11 @@ struct State {
     safety: Option<Safety>,
     sent: Option<SentTransaction>,
     committed: bool,
-    /// Nobody waits for an answer any more: it is not sent any more either.
+    /// Nobody waits for an answer any more, so COMMIT may not be sent any more.
     closed: bool,
 }
 
+/// What became of the tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum End {
     Untouched,

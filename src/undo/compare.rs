@@ -1,4 +1,4 @@
-//! What is otherwise in a live table than in the backup, row by row.
+//! The differences between a live table and the backup, row by row.
 //!
 //! Rows meet by their key in a FULL JOIN, and are compared by `*=`, byte by byte: so it takes types
 //! that have no equality (json, xml, point), and tells 1.0 from 1.00. Without a key, equal rows meet
@@ -27,7 +27,7 @@ impl Counts {
         self.changed + self.gone + self.added
     }
 
-    /// Each row met at most one other: the sealed rows were unique by the key too.
+    /// Whether each row met at most one other, so that the sealed rows are unique by the key too.
     fn add_up(&self) -> bool {
         let same = |all: u64, others: u64| all.checked_sub(others);
         let sealed = same(self.then, self.changed + self.gone);
@@ -39,8 +39,8 @@ impl Counts {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Compared {
     pub counts: Counts,
-    /// By which rows met. None: as a multiset, for there is no usable key, or the sealed rows are not
-    /// unique by any.
+    /// The key by which rows met. None where there is no usable one, or the sealed rows are not unique by
+    /// any: then they are compared as a multiset.
     pub key: Option<Key>,
 }
 
@@ -109,7 +109,7 @@ fn count(session: &mut Session, table: &LoadedTable) -> Result<Counts, StreamErr
     session.one(step(table), &query)
 }
 
-/// The row of the live table `l`, and of the sealed one `s`, of the columns that both have.
+/// The values of a live row `l` and of a sealed one `s` in the columns that both have.
 struct Rows {
     live: Vec<String>,
     sealed: Vec<String>,
@@ -131,31 +131,17 @@ fn row(values: &[String]) -> String {
 
 fn by_key(table: &LoadedTable, key: &Key) -> String {
     let Rows { live, sealed } = rows(table);
-    let names = table
-        .columns
-        .iter()
-        .map(|column| literal(&column.live.name));
-    let differs = names
-        .zip(sealed.iter().zip(&live))
-        .map(|(name, (sealed, live))| {
-            format!(
-                "CASE WHEN NOT ROW({sealed})::record OPERATOR(pg_catalog.*=) ROW({live})::record \
+    let rows = sealed.iter().zip(&live);
+    let differs = table.columns.iter().zip(rows);
+    let differs = differs.map(|(column, (sealed, live))| {
+        let name = literal(&column.live.name);
+        format!(
+            "CASE WHEN NOT ROW({sealed})::record OPERATOR(pg_catalog.*=) ROW({live})::record \
              THEN {name}::pg_catalog.text END"
-            )
-        });
-    let differs: Vec<String> = differs.collect();
-    let on = key.columns.iter().map(|column| {
-        let at = table
-            .columns
-            .iter()
-            .position(|c| c.live.name == column.name);
-        let of = |values: &[String]| {
-            at.and_then(|at| values.get(at).cloned())
-                .unwrap_or_default()
-        };
-        column.same(&of(&live), &of(&sealed))
+        )
     });
-    let on: Vec<String> = on.collect();
+    let differs: Vec<String> = differs.collect();
+    let on: Vec<String> = key.columns.iter().map(KeyColumn::same).collect();
     let (row_live, row_sealed, row_type) = (row(&live), row(&sealed), table.row_type());
     format!(
         "SELECT CASE WHEN s.ctid IS NULL THEN 'added' WHEN l.ctid IS NULL THEN 'gone' ELSE 'changed' END,\n\
@@ -173,7 +159,8 @@ fn by_key(table: &LoadedTable, key: &Key) -> String {
     )
 }
 
-/// Rows of one text are numbered, and meet by text and number. Where they lie is all that is sorted.
+/// The comparison without a key. Rows of one text are numbered, and meet by the text's hash and the number;
+/// only these and the rows' places are sorted.
 fn by_content(table: &LoadedTable) -> String {
     let Rows { live, sealed } = rows(table);
     // `place`: names and values.

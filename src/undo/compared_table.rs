@@ -22,6 +22,18 @@ pub(crate) struct ComparedTable {
     pub rows: u64,
 }
 
+impl ComparedTable {
+    /// Whether the name is this table's, or that of the configured table that it came with.
+    pub(crate) fn is_named(&self, name: &TableName) -> bool {
+        self.name == *name || self.target == name.to_string()
+    }
+}
+
+/// The names to ask the catalog for.
+pub(crate) fn names(tables: &[ComparedTable]) -> Vec<TableName> {
+    tables.iter().map(|table| table.name.clone()).collect()
+}
+
 /// All of a backup, or those that are chosen: a configured table stands for all that came with it.
 pub(crate) fn compared_tables(
     manifest: &Manifest,
@@ -35,10 +47,8 @@ pub(crate) fn compared_tables(
     };
     for table in manifest.tables.iter().filter(|table| !table.is_sequence()) {
         let by_root = root_of(&table.target);
-        let (whole, name) = match by_root {
-            Some(root) => (root, root.table()),
-            None => (table, table.table()),
-        };
+        let whole = by_root.unwrap_or(table);
+        let name = whole.table();
         let at = tables.iter().position(|known| known.name == name);
         let at = at.unwrap_or_else(|| {
             tables.push(ComparedTable {
@@ -61,17 +71,13 @@ pub(crate) fn compared_tables(
         return Ok(tables);
     }
     for name in chosen {
-        let named = |table: &ComparedTable| table.name == *name || table.target == name.to_string();
-        if !tables.iter().any(named) {
+        if !tables.iter().any(|table| table.is_named(name)) {
             let known: Vec<String> = tables.iter().map(|table| table.name.to_string()).collect();
             let what = format!("the backup does not hold the table `{name}`");
             return Err(Error::new(Code::TableUnfit, what)
                 .hint(format!("It holds {}.", joined(&known, ", "))));
         }
     }
-    tables.retain(|table| {
-        let mut chosen = chosen.iter();
-        chosen.any(|name| table.name == *name || table.target == name.to_string())
-    });
+    tables.retain(|table| chosen.iter().any(|name| table.is_named(name)));
     Ok(tables)
 }

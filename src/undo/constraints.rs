@@ -4,7 +4,7 @@
 //! The rows are in a temporary table already, so each condition is asked of them, as one query, and no
 //! live row is touched or locked.
 
-use crate::base::names::{TableName, literal, quoted};
+use crate::base::names::{TableName, quoted, text_array};
 use crate::base::text::counted;
 use crate::process::flow::{Passed, StreamError};
 use crate::undo::final_rows::{ACTION, CHOSEN, restored};
@@ -21,12 +21,12 @@ struct Constraint {
     kind: Kind,
     /// The table itself, or a partition whose own it is.
     table: TableName,
-    /// Of a partition's: which rows are the partition's.
+    /// The partition constraint, where it is a partition's.
     takes: Option<String>,
     /// The constraint or the column.
     by: Option<String>,
     columns: Vec<String>,
-    /// It holds, or is not known; over bare names of columns.
+    /// The constraint's expression, over bare names of columns.
     test: String,
     /// It cannot be asked of rows that are elsewhere, or answers otherwise later.
     opaque: bool,
@@ -52,7 +52,7 @@ struct Broken {
 
 const LEAVE: &str = "Drop it for the undo, or leave these rows as they are with --where.";
 
-/// Of rows that come back by an INSERT.
+/// The condition for rows that come back by an INSERT.
 const INSERTED: &str = "action OPERATOR(pg_catalog.=) 'gone' OR swapped";
 
 /// What is found of one table, once it is known which columns are set.
@@ -109,21 +109,18 @@ pub(crate) fn look(
 fn moved(table: &Planned) -> String {
     let by = &table.loaded.live.partition_columns;
     // An expression has no name; a table that is a partition itself does not tell its columns.
-    let names: Option<Vec<String>> = by
-        .iter()
-        .map(|name| Some(literal(name.as_ref()?)))
-        .collect();
+    let names: Option<Vec<&String>> = by.iter().map(Option::as_ref).collect();
     match names {
         Some(names) if !names.is_empty() => format!(
             "(d.action OPERATOR(pg_catalog.=) 'gone' OR d.swapped OR \
-             d.columns OPERATOR(pg_catalog.&&) ARRAY[{}]::pg_catalog.text[])",
-            names.join(", ")
+             d.columns OPERATOR(pg_catalog.&&) {})",
+            text_array(names)
         ),
         _ => "true".into(),
     }
 }
 
-/// What domains and enums do not take any more.
+/// The values that domains and enums do not take any more.
 fn of_types(table: &Planned, notes: &mut Vec<String>) -> Vec<Broken> {
     let mut found = Vec::new();
     for column in &table.loaded.columns {
@@ -159,7 +156,7 @@ fn of_types(table: &Planned, notes: &mut Vec<String>) -> Vec<Broken> {
                     "without a value in {name}, which the domain {} takes no more",
                     domain.name
                 );
-                let condition = loose.broken(&value, domain, "value IS NOT NULL");
+                let condition = domain.broken(&value, "value IS NOT NULL");
                 broken(condition, &column.live.name, text);
             }
             for check in &domain.checks {
@@ -170,7 +167,7 @@ fn of_types(table: &Planned, notes: &mut Vec<String>) -> Vec<Broken> {
                     ));
                     continue;
                 }
-                let condition = loose.broken(&value, domain, &check.expression);
+                let condition = domain.broken(&value, &check.expression);
                 broken(
                     condition,
                     &check.name,
@@ -183,8 +180,8 @@ fn of_types(table: &Planned, notes: &mut Vec<String>) -> Vec<Broken> {
 }
 
 impl Constraint {
-    /// None where it is about a new column of the table, of which the backup has no value.
-    /// `new`: all of those.
+    /// The condition that rows break it. None where it is about a new column of the table, of which the
+    /// backup has no value. `new`: all of those.
     fn broken(&self, table: &Planned, new: &[&LiveColumn]) -> Option<Broken> {
         let loaded = &table.loaded;
         let is_new = |name: &String| new.iter().any(|column| column.name == *name);
@@ -276,13 +273,10 @@ fn ask(
     let counts: Vec<u64> = session.one(step(), &query)?;
     session.run(step(), AS_BEFORE)?;
     for (broken, rows) in all.iter().zip(counts).filter(|(_, rows)| *rows > 0) {
+        let text = format!("{} would come back {}", counted(rows, "row"), broken.text);
         refusals.push(Refusal {
-            reason: broken.reason,
-            table: name.to_string(),
             by: broken.by.clone(),
-            rows: Some(rows),
-            text: format!("{} would come back {}", counted(rows, "row"), broken.text),
-            hint: Some(broken.hint.into()),
+            ..Refusal::new(broken.reason, name, text, broken.hint).rows(rows)
         });
     }
     Ok(())

@@ -7,7 +7,6 @@
 //! ```
 
 use crate::base::error::{Code, Error, Result};
-use crate::base::names::TableName;
 use crate::base::random;
 use crate::gnupg::compression::Compression;
 use crate::pg;
@@ -33,15 +32,14 @@ use crate::verify::plaintext::{Content, Inflate, plaintext_of};
 use crate::verify::with_key::judge_content;
 use std::io::PipeWriter;
 
-/// What a verb has to say to the session. It runs in the thread of the pipe, and what it learnt is
-/// in it when it comes back.
+/// What a verb asks the session. It runs in the pipe's thread, and holds the answers when it comes back.
 pub(crate) trait Conversation: Send + 'static {
-    /// Hears the random token that the dump bears, before it talks.
+    /// Receives the random token of the dump, before `talk` is called.
     fn hear_token(&mut self, _token: &[u8]) {}
 
     /// Called once all rows are loaded, committed into temporary tables and counted, and the artifact
-    /// was found to be what was sealed. No transaction is open; one that is when it returns is rolled
-    /// back. An error that it rejects with is told as it is; where psql went away, what psql said is.
+    /// was found to be what was sealed. No transaction is open then; one that is open when it returns is
+    /// rolled back. Its own errors are shown as they are; where psql went away, psql's error is shown.
     fn talk(&mut self, session: &mut Session, tables: &[LoadedTable]) -> Passed;
 }
 
@@ -60,11 +58,12 @@ pub(crate) struct Subject<'a> {
     pub dump: &'a DumpSource<'a>,
     pub connection: &'a Connection,
     pub live: &'a LiveTables,
-    /// Those that are not in `live` are not loaded.
+    /// Of these, tables that are not in `live` are not loaded.
     pub tables: Vec<ComparedTable>,
 }
 
-/// Loads, and talks. Says nothing of what is on disk or in the database: that is the caller's to add.
+/// Loads the rows, and runs the conversation. The caller adds to an error what is on disk and in the
+/// database.
 pub(crate) fn converse<C: Conversation>(
     subject: Subject<'_>,
     conversation: C,
@@ -230,9 +229,4 @@ impl<C: Conversation> Tap for LoadTap<C> {
         let tables = loader.finish(&mut session)?;
         self.conversation.talk(&mut session, &tables)
     }
-}
-
-/// The names to ask the catalog for.
-pub(crate) fn names(tables: &[ComparedTable]) -> Vec<TableName> {
-    tables.iter().map(|table| table.name.clone()).collect()
 }

@@ -7,8 +7,7 @@ use crate::pg::connection::Connection;
 use crate::pg::written_since::{self, Ended, TableCounts};
 use crate::process::cancel::Cancel;
 use crate::store::manifest::Manifest;
-use crate::undo::compared_table::ComparedTable;
-use crate::undo::converse::names;
+use crate::undo::compared_table::{ComparedTable, names};
 use crate::undo::live_tables::LiveTables;
 
 /// The counts of the compared tables, in their order, each of what it is by itself.

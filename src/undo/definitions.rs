@@ -13,9 +13,10 @@ use crate::process::cancel::{Cancel, stopped};
 use crate::process::child::ExitKind;
 use crate::process::flow::{Passed, Sink};
 use crate::process::pipe::stream;
+use crate::report::diff::StructureLine;
 use crate::store::manifest::Manifest;
 use crate::undo::live_tables::LiveTables;
-use crate::undo::structure::{Difference, difference};
+use crate::undo::structure::difference;
 
 pub(crate) struct Definitions<'a> {
     pub manifest: &'a Manifest,
@@ -89,23 +90,23 @@ impl Definitions<'_> {
         }
     }
 
-    /// Of the backup's tables.
+    /// Those of the backup's tables that are there.
     fn there(&self) -> Vec<TableName> {
         let tables = self.manifest.tables.iter().map(|table| table.table());
         let is_there = |name: &TableName| {
             let mut live = self.live.tables.iter();
-            live.any(|table| table.name == *name || table.partitions.contains(name))
+            live.any(|table| table.holds(name))
         };
         tables.filter(is_there).collect()
     }
 
-    /// Beside what is `known`: tables, partitions and columns.
+    /// The differences beside those that are `known`: of tables, partitions and columns.
     pub(crate) fn differences(
         &self,
         sealed: &Entries,
         now: &Entries,
-        known: &[Difference],
-    ) -> Vec<Difference> {
+        known: &[StructureLine],
+    ) -> Vec<StructureLine> {
         let there = self.there();
         let relation = |entry: &EntryName| TableName {
             schema: entry.schema.clone(),

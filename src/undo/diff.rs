@@ -1,68 +1,46 @@
-//! What `pgseal diff` asks: every table compared in one moment, and a few rows of each.
+//! The conversation of `pgseal diff`: every table compared in one moment, and a few rows of each.
 
 use crate::base::names::{literal, quoted};
 use crate::process::flow::{Passed, StreamError};
+use crate::report::diff::{Action, DiffedRow, Field};
 use crate::undo::compare::{Compared, compare};
 use crate::undo::converse::Conversation;
-use crate::undo::loaded_table::{Key, LoadedTable};
+use crate::undo::loaded_table::{Key, KeyColumn, LoadedTable};
 use crate::undo::session::{Mode, Session, Step};
 use serde::{Deserialize, Deserializer};
 
 /// The longest value that is shown whole, in characters.
 const SHOWN: usize = 4096;
 
-/// Whether values of rows are told, beside their keys.
+/// Whether values of rows are shown, beside their keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Values {
-    Told,
-    Kept,
+    Shown,
+    Hidden,
 }
 
 /// The conversation, and then its outcome.
 pub(crate) struct Diff {
-    /// Rows told of each table and action.
+    /// The most rows that are shown of each table and action.
     pub rows: u32,
     pub values: Values,
     pub tables: Vec<TableDiff>,
 }
 
 /// A table that was compared.
-#[derive(Debug, Clone)]
 pub(crate) struct TableDiff {
     pub table: LoadedTable,
     pub compared: Compared,
-    pub rows: Vec<DiffRow>,
+    pub rows: Vec<DiffedRow>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub(crate) struct DiffRow {
-    pub action: String,
-    /// Names and values in the key's order, as text.
-    pub key: Vec<Value>,
-    /// Of a changed row.
-    pub columns: Option<Vec<String>>,
-    /// As it was sealed: of a changed row, the columns that differ.
-    pub then: Option<Vec<Value>>,
-    /// As it is live, likewise.
-    pub now: Option<Vec<Value>>,
-}
-
-/// A column's name, and its value in PostgreSQL's text form.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Value {
-    pub column: String,
-    /// One that is longer than what is shown ends in `…`.
-    pub value: Option<String>,
-    pub cut: bool,
-}
-
-impl<'de> Deserialize<'de> for Value {
-    /// Not by the server, whose encoding may lack the `…`.
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Value, D::Error> {
+impl<'de> Deserialize<'de> for Field {
+    /// As `values` asks for it. The `…` is not the server's, whose encoding may lack it.
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Field, D::Error> {
         let (column, value, longer) = <(String, Option<String>, Option<bool>)>::deserialize(from)?;
         let cut = longer == Some(true);
         let value = value.map(|value| value + if cut { "…" } else { "" });
-        Ok(Value { column, value, cut })
+        Ok(Field { column, value, cut })
     }
 }
 
@@ -96,54 +74,55 @@ impl Diff {
         session: &mut Session,
         table: &LoadedTable,
         compared: &Compared,
-    ) -> Result<Vec<DiffRow>, StreamError> {
+    ) -> Result<Vec<DiffedRow>, StreamError> {
         let counts = compared.counts;
         let mut rows = Vec::new();
         // Without a key and without values there is nothing to tell a row by.
-        if self.rows == 0 || compared.key.is_none() && self.values == Values::Kept {
+        if self.rows == 0 || compared.key.is_none() && self.values == Values::Hidden {
             return Ok(rows);
         }
         let actions = [
-            ("changed", counts.changed),
-            ("gone", counts.gone),
-            ("added", counts.added),
+            (Action::Changed, counts.changed),
+            (Action::Gone, counts.gone),
+            (Action::Added, counts.added),
         ];
-        for (action, _) in actions.iter().filter(|(_, count)| *count > 0) {
+        for (action, _) in actions.into_iter().filter(|(_, count)| *count > 0) {
             let step = Step::Rows(format!("it read rows of {}", table.table.name));
             rows.extend(session.all(step, &self.query(table, compared.key.as_ref(), action))?);
         }
         Ok(rows)
     }
 
-    fn query(&self, table: &LoadedTable, key: Option<&Key>, action: &str) -> String {
-        // What the row is known by.
-        let side = if action == "added" { "live" } else { "sealed" };
+    fn query(&self, table: &LoadedTable, key: Option<&Key>, action: Action) -> String {
+        // The row whose key is shown.
+        let side = match action {
+            Action::Added => "live",
+            Action::Changed | Action::Gone => "sealed",
+        };
         let key = key.into_iter().flat_map(|key| &key.columns);
-        let key: Vec<&str> = key.map(|column| &*column.name).collect();
+        let key: Vec<&str> = key.map(KeyColumn::name).collect();
         let order = key.iter().map(|name| value(side, name));
         let order: Vec<String> = order.collect();
         let order = match &order[..] {
             [] => String::new(),
             order => format!(" ORDER BY {}", order.join(", ")),
         };
-        let names: Vec<&str> = table
-            .columns
-            .iter()
-            .map(|column| &*column.live.name)
-            .collect();
-        let told = |side: &str, wanted: bool| match self.values {
-            Values::Told if wanted => values(&names, side, action == "changed"),
+        let names = table.columns.iter().map(|column| &*column.live.name);
+        let names: Vec<&str> = names.collect();
+        let shown = |side: &str, wanted: bool| match self.values {
+            Values::Shown if wanted => values(&names, side, action == Action::Changed),
             _ => "NULL".into(),
         };
         let (then, now) = (
-            told("sealed", action != "added"),
-            told("live", action != "gone"),
+            shown("sealed", action != Action::Added),
+            shown("live", action != Action::Gone),
         );
         format!(
             "SELECT pg_catalog.json_build_object('action', d.action, 'columns', d.columns, 'key', {}, \
-             'then', {then}, 'now', {now}) FROM {} AS d WHERE d.action = '{action}'{order} LIMIT {}",
+             'then', {then}, 'now', {now}) FROM {} AS d WHERE d.action = '{}'{order} LIMIT {}",
             values(&key, side, false),
             table.diff(),
+            action.as_str(),
             self.rows
         )
     }

@@ -1,11 +1,10 @@
-//! One key on the way from rows that are undone to those beyond the tables that its action reaches.
+//! One foreign key on the way from the rows that are undone to those that actions of keys reach beyond
+//! the tables.
 
 use crate::base::text::counted;
 use crate::undo::live_tables::{ForeignKey, ForeignKeyAction};
 use crate::undo::lost_keys::Event;
-use crate::undo::references::acts;
 use crate::undo::refusal::{Reason, Refusal};
-use crate::undo::session::Step;
 
 /// Rows that are reached: where they lie, by which edge, and in which round.
 pub(crate) const REACHED: &str = "pg_temp.pgseal_reached";
@@ -20,33 +19,25 @@ pub(crate) struct Edge<'a> {
 
 impl Edge<'_> {
     pub(crate) fn action(&self) -> ForeignKeyAction {
-        match self.event {
-            Event::Updated => self.key.on_update,
-            Event::Deleted | Event::Swapped => self.key.on_delete,
-        }
+        self.key.action(self.event)
     }
 
     pub(crate) fn deletes(&self) -> bool {
         self.event != Event::Updated && self.action() == ForeignKeyAction::Cascade
     }
 
-    /// Whether what it does to its rows is the event of another one.
+    /// Whether what it does to its rows is this event for another key.
     pub(crate) fn leads_to(&self, key: &ForeignKey, event: Event) -> bool {
         let sets = || {
             let mut columns = self.key.from_columns.iter();
             columns.any(|column| key.to_columns.contains(column))
         };
-        acts(self.action())
+        self.action().acts()
             && key.to_family.contains(&self.key.from_oid)
             && match event {
                 Event::Updated => !self.deletes() && sets(),
                 Event::Deleted | Event::Swapped => self.deletes(),
             }
-    }
-
-    pub(crate) fn step(&self) -> Step {
-        let ForeignKey { name, from, .. } = self.key;
-        Step::Rows(format!("it looked at the foreign key {name} of {from}"))
     }
 
     /// Rows `p` that it refers to, and where they stand in the table of those that are reached.
@@ -63,21 +54,21 @@ impl Edge<'_> {
 /// Counts rows that a key holds, unless they are deleted themselves.
 pub(crate) fn held(edges: &[Edge<'_>], edge: &Edge<'_>) -> String {
     let deleting = edges.iter().enumerate().filter(|(_, edge)| edge.deletes());
-    // None has this number.
+    // No edge has the number -1: a list in SQL cannot be empty.
     let deleting = deleting.map(|(at, _)| at.to_string()).chain(["-1".into()]);
     let deleting: Vec<String> = deleting.collect();
-    let of = |at: &str| format!("o.part = c.tableoid AND o.at = c.ctid AND o.edge IN ({at})");
     format!(
         "SELECT pg_catalog.count(*) FROM {} AS c WHERE EXISTS (SELECT FROM {} WHERE {}) \
-         AND NOT EXISTS (SELECT FROM {REACHED} AS o WHERE {})",
+         AND NOT EXISTS (SELECT FROM {REACHED} AS o \
+         WHERE o.part = c.tableoid AND o.at = c.ctid AND o.edge IN ({}))",
         edge.key.referring(),
         edge.parents(),
         edge.key.on(),
-        of(&deleting.join(", "))
+        deleting.join(", ")
     )
 }
 
-/// Of rows that hold what would go.
+/// The refusal where rows keep others from being deleted or changed.
 pub(crate) fn refusal(edge: &Edge<'_>, rows: u64) -> Refusal {
     let ForeignKey { name, from, to, .. } = edge.key;
     let (many, refer) = (
@@ -88,14 +79,10 @@ pub(crate) fn refusal(edge: &Edge<'_>, rows: u64) -> Refusal {
         Event::Updated => "changed",
         Event::Deleted | Event::Swapped => "deleted",
     };
-    Refusal {
-        reason: Reason::Referenced,
-        table: to.to_string(),
-        by: Some(name.clone()),
-        rows: Some(rows),
-        text: format!(
-            "{many} of {from} {refer} to rows that a foreign key's action would have {becomes} ({name})"
-        ),
-        hint: Some("Delete these rows, or have them refer to others, then undo.".into()),
-    }
+    let text = format!(
+        "{many} of {from} {refer} to rows that a foreign key's action would have {becomes} ({name})"
+    );
+    let hint = "Delete these rows, or have them refer to others, then undo.";
+    let refusal = Refusal::new(Reason::Referenced, to, text, hint);
+    refusal.by(name).rows(rows)
 }

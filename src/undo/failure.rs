@@ -1,6 +1,7 @@
 //! Why a conversation did not come to its end.
 
 use crate::base::error::{Code, Error, StageReport};
+use crate::pg::engine_trouble::killed_hint;
 use crate::pg::server_error::{OURS, TEXT};
 use crate::process::cancel::stopped;
 use crate::process::child::ExitKind;
@@ -11,7 +12,7 @@ use crate::undo::converse::LoadTap;
 use crate::undo::session::{Step, Steps};
 use crate::verify::dump_source::Opened;
 
-/// None where nothing failed.
+/// The error of a conversation that failed; none where nothing did.
 pub(crate) fn of<C>(
     piped: &Piped<LoadTap<C>, AnswerReader>,
     steps: &Steps,
@@ -36,30 +37,26 @@ pub(crate) fn of<C>(
         | Blame::Sink(error)
         | Blame::Tap(error) => error,
         Blame::Producer | Blame::Both => opened.failed(gpg),
-        Blame::Consumer if is_wrong(&report.said) && matches!(step, Some(Step::Given(_))) => {
-            let what = match &step {
-                Some(Step::Given(what)) => what.as_str(),
-                _ => "what was given",
-            };
-            Error::new(
-                Code::Usage,
-                format!("{what} is no condition over the table's columns"),
-            )
-            .hint("Give an SQL expression that is true or false; the kind of its error is above.")
-        }
-        Blame::Consumer => {
-            let at = match &step {
-                Some(Step::Names(what) | Step::Rows(what) | Step::Given(what)) => {
-                    format!(" while {}", during(what))
+        Blame::Consumer => match &step {
+            Some(Step::Given(what)) if is_wrong(&report.said) => {
+                let what = format!("{what} is no condition over the table's columns");
+                Error::new(Code::Usage, what).hint(
+                    "Give an SQL expression that is true or false; the kind of its error is above.",
+                )
+            }
+            _ => {
+                let at = step.as_ref().map_or(String::new(), Step::during);
+                let what = match refused(&report.said) {
+                    Some(why) => format!("the server does not take rows of the backup{at}: {why}"),
+                    None => format!("psql ended with {}{at}", psql.end),
+                };
+                let error = Error::new(Code::StageFailed, what);
+                match killed_hint(psql) {
+                    Some(hints) => error.hint(hints),
+                    None => error.hint(hint(&psql.end, &report.said, step.as_ref())),
                 }
-                None => String::new(),
-            };
-            let what = match refused(&report.said) {
-                Some(why) => format!("the server does not take rows of the backup{at}: {why}"),
-                None => format!("psql ended with {}{at}", psql.end),
-            };
-            Error::new(Code::StageFailed, what).hint(hint(&psql.end, &report.said, step.as_ref()))
-        }
+            }
+        },
     };
     // The backup before an undo has stages of its own.
     if error.stages.is_empty() {
@@ -82,7 +79,7 @@ fn is_wrong(said: &[String]) -> bool {
     lines.any(|line| classes.iter().any(|class| line.contains(class)))
 }
 
-/// Which constraint a row is against: the name of the error, and those of the objects below it.
+/// The constraint that a row violates: the name of the error, and those of the objects below it.
 fn refused(said: &[String]) -> Option<String> {
     let at = said.iter().position(|line| line.contains("ERROR 23"))?;
     let (_, name) = said.get(at)?.split_once("ERROR 23")?;
@@ -94,11 +91,12 @@ fn refused(said: &[String]) -> Option<String> {
     })
 }
 
-/// A step is told as what it did, or by what it is.
-fn during(step: &str) -> String {
-    match step.strip_prefix("it ") {
-        Some(_) => step.into(),
-        None => format!("at {step}"),
+impl Step {
+    /// ` while it loaded the rows of a`, or ` while at COMMIT`.
+    fn during(&self) -> String {
+        let (Step::Names(what) | Step::Rows(what) | Step::Given(what)) = self;
+        let at = if what.starts_with("it ") { "" } else { "at " };
+        format!(" while {at}{what}")
     }
 }
 

@@ -1,13 +1,14 @@
-//! The rows that a table will have when an undo is done, as a query: so that keys can be looked at
+//! The rows that a table will have when an undo is done, as a query: constraints are asked of these,
 //! before the server would.
 
 use crate::base::names::quoted;
 use crate::undo::loaded_table::LoadedTable;
 
-/// Of `pgseal_diff_n` as `d`: rows that are to be undone.
+/// The condition for rows of `pgseal_diff_n`, named `d`, that are to be undone.
 pub(crate) const CHOSEN: &str = "d.kept IS NULL";
 
-/// Of a row that comes back, where its difference lies, and `action`: by `LoadedTable::free`.
+/// The columns of `restored` that say where the row's difference lies, and what became of the row.
+/// `LoadedTable::free` makes names of these that the table does not have.
 pub(crate) const PLACE: &str = "pgseal_place";
 pub(crate) const ACTION: &str = "pgseal_action";
 
@@ -16,15 +17,15 @@ pub(crate) fn meets(table: &LoadedTable) -> String {
     meets_by(table, |name| format!("l.{name}"))
 }
 
-/// The same for a live row whose key is called otherwise.
+/// The same for a live row whose key columns have other names.
 pub(crate) fn meets_by(table: &LoadedTable, live: impl Fn(&str) -> String) -> String {
-    let columns = table.key().into_iter().flat_map(|key| &key.columns);
-    let equal = columns.map(|column| column.is_of(&live(&quoted(&column.name)), "(d.live)"));
+    let columns = table.key_columns();
+    let equal = columns.map(|column| column.is_of(&live(&quoted(column.name())), "(d.live)"));
     equal.collect::<Vec<_>>().join(" AND ")
 }
 
-/// Whole rows that come back, with PLACE and ACTION. A column that the backup
-/// did not have is the live row's, or NULL; a generated one is computed.
+/// Whole rows that come back, with PLACE and ACTION. A column that the backup did not have is the live
+/// row's, or NULL; a generated one is computed.
 pub(crate) fn restored(table: &LoadedTable, which: &str) -> String {
     let shared = table.columns.iter().map(|column| {
         let value = column.of_loaded("(d.sealed)");
@@ -57,7 +58,8 @@ pub(crate) fn restored(table: &LoadedTable, which: &str) -> String {
     format!("SELECT *{generated} FROM ({rows}) AS r")
 }
 
-/// Of all rows that the table will have, these columns. Without a key nothing is undone.
+/// Some columns of all rows that the table will have: where it has no key, the live rows, since it is
+/// not undone.
 pub(crate) fn all(table: &LoadedTable, columns: &[String]) -> String {
     let names = |alias: &str| {
         let names = columns

@@ -5,7 +5,7 @@ use crate::base::few::joined;
 use crate::base::names::quoted;
 use crate::config::undo::Triggers;
 use crate::undo::compared_table::ComparedTable;
-use crate::undo::live_tables::{ForeignKeyAction, LiveSession};
+use crate::undo::live_tables::LiveSession;
 use crate::undo::loaded_table::LoadedTable;
 use crate::undo::planned::Planned;
 use crate::undo::refusal::{Reason, Refusal};
@@ -14,111 +14,68 @@ use crate::undo::refusal::{Reason, Refusal};
 /// keys.
 const MOVES_KEEP_KEYS: u32 = 150_000;
 
-fn refusal(reason: Reason, table: &ComparedTable, text: String, hint: &str) -> Refusal {
-    Refusal {
-        reason,
-        table: table.name.to_string(),
-        by: None,
-        rows: None,
-        text,
-        hint: Some(hint.into()),
-    }
-}
-
 /// What is wrong whatever rows differ.
 pub(crate) fn of_table(table: &LoadedTable) -> Vec<Refusal> {
-    let of = &table.table;
-    let mut found = Vec::new();
-    for name in &table.gone {
-        found.push(Refusal {
-            by: Some(name.clone()),
-            ..refusal(
-                Reason::ColumnGone,
-                of,
-                format!(
-                    "the column {} of the backup is not there any more",
-                    quoted(name)
-                ),
-                "Bring the column back first; or restore into another database: docs/undo-by-hand.md.",
-            )
-        });
-    }
-    for column in &table.columns {
-        if let Some(was) = &column.sealed_type {
-            found.push(Refusal {
-                by: Some(column.live.name.clone()),
-                ..refusal(
-                    Reason::ColumnType,
-                    of,
-                    format!(
-                        "the column {} has type {}, and had {was}",
-                        column.live.quoted(),
-                        column.live.type_name
-                    ),
-                    "Bring the type back first; or restore into another database: docs/undo-by-hand.md.",
-                )
-            });
-        }
-    }
-    found
+    let of = &table.table.name;
+    let gone = table.gone.iter().map(|name| {
+        let what = quoted(name);
+        let text = format!("the column {what} of the backup is not there any more");
+        let hint =
+            "Bring the column back first; or restore into another database: docs/undo-by-hand.md.";
+        Refusal::new(Reason::ColumnGone, of, text, hint).by(name)
+    });
+    let other_types = table.columns.iter().filter_map(|column| {
+        let (live, was) = (&column.live, column.sealed_type.as_ref()?);
+        let (what, is) = (live.quoted(), &live.type_name);
+        let text = format!("the column {what} has type {is}, and had {was}");
+        let hint =
+            "Bring the type back first; or restore into another database: docs/undo-by-hand.md.";
+        Some(Refusal::new(Reason::ColumnType, of, text, hint).by(&live.name))
+    });
+    gone.chain(other_types).collect()
 }
 
 /// A table of the backup that is not there.
 pub(crate) fn dropped(table: &ComparedTable, bring_back: &str) -> Refusal {
-    refusal(
-        Reason::Dropped,
-        table,
-        "the table is not there any more".into(),
-        bring_back,
-    )
+    let text = "the table is not there any more";
+    Refusal::new(Reason::Dropped, &table.name, text, bring_back)
 }
 
 /// What is wrong given the rows that are to be undone.
 pub(crate) fn of_rows(table: &Planned, session: &LiveSession, triggers: Triggers) -> Vec<Refusal> {
-    let (of, chosen) = (&table.loaded.table, &table.chosen);
+    let (of, chosen) = (&table.loaded.table.name, &table.chosen);
     if chosen.rows() == 0 {
         return Vec::new();
     }
     let mut found = Vec::new();
     if table.loaded.keys.is_empty() {
+        let text = no_key(&table.loaded, table.not_unique.as_deref());
+        let hint = "Undo it by hand, or leave it out with --table: docs/undo-by-hand.md.";
         found.push(Refusal {
             by: table.not_unique.clone(),
-            ..refusal(
-                Reason::NoKey,
-                of,
-                no_key(&table.loaded, table.not_unique.as_deref()),
-                "Undo it by hand, or leave it out with --table: docs/undo-by-hand.md.",
-            )
+            ..Refusal::new(Reason::NoKey, of, text, hint)
         });
     }
     let required = table.loaded.new_columns();
     let required = required.filter(|column| column.required());
     let required: Vec<String> = required.map(|column| column.quoted()).collect();
-    if chosen.gone > 0 && !required.is_empty() {
-        found.push(Refusal {
-            by: required.first().cloned(),
-            rows: Some(chosen.gone),
-            ..refusal(
-                Reason::ColumnRequired,
-                of,
-                format!(
-                    "rows that come back have no value for {}, which is new and NOT NULL",
-                    joined(&required, ", ")
-                ),
-                "Give the column a DEFAULT first.",
-            )
-        });
+    if let Some(first) = required.first().filter(|_| chosen.gone > 0) {
+        let columns = joined(&required, ", ");
+        let text =
+            format!("rows that come back have no value for {columns}, which is new and NOT NULL");
+        let hint = "Give the column a DEFAULT first.";
+        let refusal = Refusal::new(Reason::ColumnRequired, of, text, hint);
+        found.push(refusal.by(first).rows(chosen.gone));
     }
     found.extend(rules(table));
     found.extend(unidentified(table));
     found.extend(privileges(table, session, triggers));
     if moves(table, session) {
-        found.push(refusal(
+        found.push(Refusal::new(
             Reason::PartitionMove,
             of,
             "before PostgreSQL 15 a row that moves to another partition is deleted for keys with an \
-             action, which refer to the table"
-                .into(),
+             action, which refer to the table",
             "Undo it by hand: docs/undo-by-hand.md.",
         ));
     }
@@ -163,19 +120,11 @@ fn rules(table: &Planned) -> Option<Refusal> {
         };
         used > 0 && matches!(rule.enabled.as_str(), "O" | "A")
     })?;
-    Some(Refusal {
-        by: Some(rule.name.clone()),
-        ..refusal(
-            Reason::Rule,
-            &table.loaded.table,
-            format!(
-                "the rule {} on {} would be run, and cannot be",
-                quoted(&rule.name),
-                rule.event
-            ),
-            "Disable the rule first, ALTER TABLE … DISABLE RULE, or undo the table by hand: docs/undo-by-hand.md.",
-        )
-    })
+    let (name, event) = (quoted(&rule.name), &rule.event);
+    let text = format!("the rule {name} on {event} would be run, and cannot be");
+    let hint = "Disable the rule first, ALTER TABLE … DISABLE RULE, or undo the table by hand: docs/undo-by-hand.md.";
+    let of = &table.loaded.table.name;
+    Some(Refusal::new(Reason::Rule, of, text, hint).by(&rule.name))
 }
 
 /// The server looks at each partition, be a row of it written or not.
@@ -193,22 +142,16 @@ fn unidentified(table: &Planned) -> Option<Refusal> {
         Some(key) => format!("USING INDEX {}", quoted(&key.index)),
         None => "FULL".into(),
     };
-    Some(Refusal {
-        by: Some(one.publication.clone()),
-        ..refusal(
-            Reason::ReplicaIdentity,
-            &table.loaded.table,
-            format!(
-                "the publication {} has each {event} of {}, and without a replica identity the server does none",
-                quoted(&one.publication),
-                one.table
-            ),
-            &format!(
-                "As its owner: ALTER TABLE {} REPLICA IDENTITY {identity};",
-                one.table.pattern()
-            ),
-        )
-    })
+    let (publication, part) = (quoted(&one.publication), &one.table);
+    let text = format!(
+        "the publication {publication} has each {event} of {part}, and without a replica identity the server does none"
+    );
+    let hint = format!(
+        "As its owner: ALTER TABLE {} REPLICA IDENTITY {identity};",
+        part.pattern()
+    );
+    let of = &table.loaded.table.name;
+    Some(Refusal::new(Reason::ReplicaIdentity, of, text, hint).by(&one.publication))
 }
 
 fn privileges(table: &Planned, session: &LiveSession, triggers: Triggers) -> Option<Refusal> {
@@ -217,40 +160,30 @@ fn privileges(table: &Planned, session: &LiveSession, triggers: Triggers) -> Opt
         ("INSERT", chosen.inserts() > 0, has.insert),
         ("UPDATE", chosen.updates() > 0, has.update),
         ("DELETE", chosen.deletes() > 0, has.delete),
-        // LOCK … IN SHARE ROW EXCLUSIVE MODE is for whom INSERT alone is not granted.
-        ("UPDATE or DELETE", true, has.update || has.delete),
     ];
     let lacks = needs.iter().filter(|(_, needed, has)| *needed && !has);
-    let lacks: Vec<&str> = lacks.map(|(name, ..)| *name).collect();
+    let mut lacks: Vec<&str> = lacks.map(|(name, ..)| *name).collect();
+    // LOCK … IN SHARE ROW EXCLUSIVE MODE is for whom INSERT alone is not granted.
+    if !has.update && !has.delete && lacks.iter().all(|name| *name == "INSERT") {
+        lacks.push("UPDATE or DELETE");
+    }
     let off = triggers == Triggers::Off && !table.loaded.live.triggers.is_empty();
-    let (of, user) = (&table.loaded.table, quoted(&session.user));
-    let name = of.name.pattern();
+    let (of, user) = (&table.loaded.table.name, quoted(&session.user));
+    let owner = quoted(&table.loaded.live.owner);
     if off && !has.owner {
-        let what = format!(
-            "--triggers=off takes the rights of its owner, {}",
-            quoted(&table.loaded.live.owner)
-        );
-        return Some(refusal(
-            Reason::Privilege,
-            of,
-            what,
-            "Connect as the owner; or let the triggers fire.",
-        ));
+        let text = format!("--triggers=off takes the rights of its owner, {owner}");
+        let hint = "Connect as the owner; or let the triggers fire.";
+        return Some(Refusal::new(Reason::Privilege, of, text, hint));
     }
     let first = lacks.first()?;
-    let grant = match *first {
-        "UPDATE or DELETE" => "UPDATE",
-        first => first,
-    };
-    Some(Refusal {
-        by: Some((*first).into()),
-        ..refusal(
-            Reason::Privilege,
-            of,
-            format!("the role {user} lacks {}", lacks.join(", ")),
-            &format!("As its owner: GRANT {grant} ON {name} TO {user};"),
-        )
-    })
+    let told = lacks.join(", ");
+    let grant = told.replace("UPDATE or DELETE", "UPDATE");
+    let text = format!("the role {user} lacks {told}");
+    let hint = format!(
+        "As its owner, {owner}: GRANT {grant} ON {} TO {user};",
+        of.pattern()
+    );
+    Some(Refusal::new(Reason::Privilege, of, text, hint).by(*first))
 }
 
 /// Whether a row may move to another partition, and a key's action would take that for a DELETE.
@@ -265,12 +198,5 @@ fn moves(table: &Planned, session: &LiveSession) -> bool {
     let mut keys = live.foreign_keys.iter();
     may_move
         && session.version_num < MOVES_KEEP_KEYS
-        && keys.any(|key| {
-            let action = key.on_delete;
-            let acts = !matches!(
-                action,
-                ForeignKeyAction::NoAction | ForeignKeyAction::Restrict
-            );
-            acts && (key.to == live.name || live.partitions.contains(&key.to))
-        })
+        && keys.any(|key| key.on_delete.acts() && live.holds(&key.to))
 }

@@ -1,6 +1,6 @@
 //! The rows of a foreign key's two tables as they will be when an undo is done, as queries.
 
-use crate::base::names::{TableName, literal, quoted};
+use crate::base::names::{TableName, quoted, text_array};
 use crate::undo::final_rows::{CHOSEN, PLACE, all, meets, restored};
 use crate::undo::live_tables::ForeignKey;
 use crate::undo::lost_keys::Event;
@@ -94,7 +94,7 @@ impl Reference<'_> {
             Event::Swapped => "d.swapped".to_string(),
             Event::Updated if !generated(table, &key.to_columns) => format!(
                 "d.action = 'changed' AND NOT d.swapped AND d.columns OPERATOR(pg_catalog.&&) {}",
-                list(&key.to_columns)
+                text_array(&key.to_columns)
             ),
             // The comparison is without columns that the server computes.
             Event::Updated => {
@@ -156,7 +156,7 @@ impl Reference<'_> {
         } else {
             format!(
                 "(d.action = 'gone' OR d.swapped OR d.columns OPERATOR(pg_catalog.&&) {})",
-                list(columns)
+                text_array(columns)
             )
         };
         let whole = columns
@@ -199,9 +199,4 @@ fn named(columns: &[String], alias: &str) -> String {
         .iter()
         .map(|name| format!("{alias}.{}", quoted(name)));
     names.collect::<Vec<_>>().join(", ")
-}
-
-fn list(names: &[String]) -> String {
-    let names: Vec<String> = names.iter().map(|name| literal(name)).collect();
-    format!("ARRAY[{}]::pg_catalog.text[]", names.join(", "))
 }

@@ -1,4 +1,4 @@
-//! What is known of when rows were written, and speaks against an undo.
+//! Refusals and notes for rows that were written after COMMAND had ended, or before the backup.
 
 use crate::base::text::counted;
 use crate::config::undo::Later;
@@ -28,43 +28,34 @@ pub(crate) fn look(tables: &[Planned], request: &Request, refusals: &mut Vec<Ref
                 0 => String::new(),
                 n => format!("; of {n} it is not sure, for transactions were open then"),
             };
-            refusals.push(Refusal {
-                reason: Reason::Later,
-                table: table.loaded.table.name.to_string(),
-                by: None,
-                rows: Some(later),
-                text: format!(
-                    "{} at most written after COMMAND had ended{unsure}",
-                    counted(later, "row")
-                ),
-                hint: Some("Leave them as they are with --later=keep, or undo them too with --later=overwrite.".into()),
-            });
+            let many = counted(later, "row");
+            let text = format!("at most {many} written after COMMAND had ended{unsure}");
+            let hint = "Leave them as they are with --later=keep, or undo them too with --later=overwrite.";
+            let of = &table.loaded.table.name;
+            refusals.push(Refusal::new(Reason::Later, of, text, hint).rows(later));
         }
     }
 }
 
-/// Rows that would go although the backup's database had them: they were in another table then.
+/// The refusal of rows that an undo would delete although the database had them when the backup was
+/// taken: they were in another table then.
 pub(crate) fn attached(table: &Planned) -> Option<Refusal> {
     let rows = table.chosen.older;
-    (rows > 0).then(|| Refusal {
-        reason: Reason::Attached,
-        table: table.loaded.table.name.to_string(),
-        by: None,
-        rows: Some(rows),
-        text: format!(
-            "{} would be deleted, which were written before the backup, by all that its mark tells, and were \
-             in no table of it: a partition was attached since, or another table has its name",
-            counted(rows, "row")
-        ),
-        hint: Some(
-            "Detach the partition, or put the table back, and undo then; or leave what was added: \
-             --only=changed --only=gone."
-                .into(),
-        ),
-    })
+    if rows == 0 {
+        return None;
+    }
+    let text = format!(
+        "{} would be deleted, which were written before the backup, by all that its mark tells, and were \
+         in no table of it: a partition was attached since, or another table has its name",
+        counted(rows, "row")
+    );
+    let hint = "Detach the partition, or put the table back, and undo then; or leave what was added: \
+                --only=changed --only=gone.";
+    let of = &table.loaded.table.name;
+    Some(Refusal::new(Reason::Attached, of, text, hint).rows(rows))
 }
 
-/// Rows that are left as written later, and may be COMMAND's own.
+/// The note on rows that are left as written later, and may be COMMAND's own.
 pub(crate) fn kept_unsure(table: &Planned) -> Option<String> {
     let rows = table.chosen.kept_unsure;
     (rows > 0).then(|| {
@@ -76,15 +67,12 @@ pub(crate) fn kept_unsure(table: &Planned) -> Option<String> {
     })
 }
 
-/// The rows that were written later cannot be left alone.
+/// The refusal where it is not known which rows were written later.
 fn unknown(table: &Planned) -> Refusal {
-    Refusal {
-        reason: Reason::LaterUnknown,
-        table: table.loaded.table.name.to_string(),
-        by: None,
-        rows: None,
-        text: "nothing tells rows that were written later: no run of guard noted when COMMAND had ended"
-            .into(),
-        hint: Some("Look at the plan, and give its number: --plan-sha HEX; or --later=overwrite.".into()),
-    }
+    Refusal::new(
+        Reason::LaterUnknown,
+        &table.loaded.table.name,
+        "nothing tells rows that were written later: no run of guard noted when COMMAND had ended",
+        "Look at the plan, and give its number: --plan-sha HEX; or --later=overwrite.",
+    )
 }

@@ -4,16 +4,18 @@
 //! was, and does not take what it held. So rows are loaded with a domain's base type, and a label as
 //! text; whether the type takes them is asked by `constraints`.
 
-use crate::base::names::{TableName, literal, quoted};
-use serde::Deserialize;
+use crate::base::names::{TableName, quoted, text_array};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer};
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct LiveColumn {
     pub name: String,
     /// `attnum`
     pub number: i16,
-    /// The name's bytes in the dump's encoding, as hex digits.
-    pub spelled: String,
+    /// The name in the dump's encoding.
+    #[serde(deserialize_with = "from_hex")]
+    pub spelled: Vec<u8>,
     /// As `format_type` writes it for a search path of `pg_catalog` alone, and so does pg_dump.
     #[serde(rename = "type")]
     pub type_name: String,
@@ -69,6 +71,10 @@ pub(crate) struct DomainCheck {
     pub volatile: bool,
 }
 
+fn from_hex<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+    hex::decode(String::deserialize(from)?).map_err(D::Error::custom)
+}
+
 impl LiveColumn {
     pub(crate) fn quoted(&self) -> String {
         quoted(&self.name)
@@ -102,29 +108,25 @@ impl LiveColumn {
 impl LooseType {
     /// Whether a value holds a label that the enum does not have.
     pub(crate) fn unknown(&self, value: &str) -> Option<String> {
-        let labels = self.labels.as_ref()?.iter();
-        let labels: Vec<String> = labels.map(|label| literal(label)).collect();
-        Some(self.any(
-            value,
-            self.elements,
-            &format!(
-                "v.value OPERATOR(pg_catalog.<>) ALL (ARRAY[{}]::pg_catalog.text[])",
-                labels.join(", ")
-            ),
-        ))
+        let labels = text_array(self.labels.as_ref()?);
+        let test = format!("v.value OPERATOR(pg_catalog.<>) ALL ({labels})");
+        Some(any(value, self.elements, &test))
     }
+}
 
-    /// Whether a value breaks a domain's constraint, an expression over `VALUE`.
-    pub(crate) fn broken(&self, value: &str, domain: &Domain, expression: &str) -> String {
-        self.any(value, domain.of_element, &format!("NOT ({expression})"))
+impl Domain {
+    /// Whether a value breaks the domain's constraint, an expression over `VALUE`.
+    pub(crate) fn broken(&self, value: &str, expression: &str) -> String {
+        any(value, self.of_element, &format!("NOT ({expression})"))
     }
+}
 
-    fn any(&self, value: &str, elements: bool, test: &str) -> String {
-        let values = if elements {
-            format!("pg_catalog.unnest({value})")
-        } else {
-            format!("(VALUES ({value}))")
-        };
-        format!("EXISTS (SELECT FROM {values} AS v(value) WHERE {test})")
-    }
+/// Whether the test holds for a value, or for one of its elements.
+fn any(value: &str, elements: bool, test: &str) -> String {
+    let values = if elements {
+        format!("pg_catalog.unnest({value})")
+    } else {
+        format!("(VALUES ({value}))")
+    };
+    format!("EXISTS (SELECT FROM {values} AS v(value) WHERE {test})")
 }

@@ -32,8 +32,9 @@ pub(crate) struct LiveTables {
 pub(crate) struct LiveSession {
     pub version_num: u32,
     pub database: String,
+    pub database_owner: String,
     pub encoding: String,
-    /// Where it was asked from; the answer does not know.
+    /// The container that psql runs in, which the server does not know.
     #[serde(skip)]
     container: Option<String>,
     /// Of several hosts, the one that answered.
@@ -65,13 +66,13 @@ pub(crate) struct LiveTable {
     pub unidentified: Vec<Unidentified>,
     /// Users' triggers, of its partitions too.
     pub triggers: Vec<Trigger>,
-    /// In which it or a partition of it refers to another table, or is referred to.
+    /// Those in which it or a partition of it refers to another table, or is referred to.
     pub foreign_keys: Vec<ForeignKey>,
     /// All partitions below it, at any depth.
     pub partitions: Vec<TableName>,
     /// The tables of which it is a partition itself, at any depth.
     pub partition_of: Vec<TableName>,
-    /// Columns by which a row belongs to a partition, at any depth; none of an expression's.
+    /// The columns of the partition keys, at any depth; none for an expression.
     pub partition_columns: Vec<Option<String>>,
     /// Inheritance children, which are compared by themselves.
     pub children: Vec<TableName>,
@@ -102,7 +103,7 @@ pub(crate) struct Privileges {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Unique {
     pub name: String,
-    /// The partition whose own it is, and not the table's.
+    /// The partition, where the index is one partition's alone.
     pub part: Option<Part>,
     pub primary: bool,
     /// Not DEFERRABLE.
@@ -110,7 +111,7 @@ pub(crate) struct Unique {
     pub exclusion: bool,
     /// Valid, of columns alone, and of all rows.
     pub whole: bool,
-    /// Of an expression: number 0.
+    /// An expression has number 0.
     pub columns: Vec<UniqueColumn>,
     /// Of a partial index: an expression over bare names of columns.
     pub predicate: Option<String>,
@@ -142,7 +143,6 @@ pub(crate) struct Rule {
     pub name: String,
     /// `INSERT`, `UPDATE`, `DELETE`
     pub event: String,
-    pub instead: bool,
     /// `O`, `D`, `A` or `R`, as of a trigger.
     pub enabled: String,
 }
@@ -170,8 +170,6 @@ pub(crate) struct Trigger {
     /// Of `INSERT`, `DELETE`, `UPDATE`, `TRUNCATE`.
     pub events: Vec<String>,
     pub function: TableName,
-    /// A constraint trigger that may be put off.
-    pub deferrable: bool,
     /// A partition's copy of its parent's trigger.
     pub cloned: bool,
 }
@@ -181,16 +179,17 @@ pub(crate) struct ForeignKey {
     pub name: String,
     pub from: TableName,
     pub from_oid: u32,
-    /// Of a partition: an expression over bare names of columns.
+    /// The partition constraint of `from`, where it is a partition: an expression over bare names of columns.
     pub from_part: Option<String>,
-    /// Its inheritance children are none of the key's.
+    /// The key is not one of the inheritance children of `from`.
     pub from_only: bool,
     pub from_columns: Vec<String>,
     pub to: TableName,
     pub to_oid: u32,
     pub to_part: Option<String>,
     pub to_only: bool,
-    /// A partition's copy of its parent's key: what refers to the parent need not refer to it.
+    /// It is the copy of a key that refers to the parent of the partition `to`: a row that refers to the
+    /// parent need not refer to the partition.
     pub to_copied: bool,
     /// Oids of it, its partitions and what it is a partition of.
     pub to_family: Vec<u32>,
@@ -201,9 +200,6 @@ pub(crate) struct ForeignKey {
     pub on_update: ForeignKeyAction,
     /// MATCH FULL.
     pub full: bool,
-    pub deferrable: bool,
-    pub deferred: bool,
-    pub validated: bool,
     /// The role may read both tables, all of their rows.
     pub readable: bool,
     /// An index begins with one of `from_columns`.
@@ -290,5 +286,10 @@ impl LiveTable {
             LiveKind::Table => format!("ONLY {}", self.name.pattern()),
             LiveKind::Partitioned => self.name.pattern(),
         }
+    }
+
+    /// Whether this is the table, or one of its partitions.
+    pub(crate) fn holds(&self, name: &TableName) -> bool {
+        self.name == *name || self.partitions.contains(name)
     }
 }

@@ -61,7 +61,6 @@ WITH RECURSIVE named AS MATERIALIZED (
     'on_update', CASE k.confupdtype WHEN 'a' THEN 'no_action' WHEN 'r' THEN 'restrict' WHEN 'c' THEN 'cascade'
       WHEN 'n' THEN 'set_null' ELSE 'set_default' END,
     'full', k.confmatchtype = 'f',
-    'deferrable', k.condeferrable, 'deferred', k.condeferred, 'validated', k.convalidated,
     'readable', (
       SELECT bool_and(has_schema_privilege(c.relnamespace, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
         AND NOT row_security_active(c.oid))
@@ -99,6 +98,7 @@ SELECT json_build_object(
   'session', json_build_object(
     'version_num', current_setting('server_version_num')::int,
     'database', current_database(),
+    'database_owner', (SELECT pg_get_userbyid(d.datdba) FROM pg_database d WHERE d.datname = current_database()),
     'encoding', current_setting('server_encoding'),
     'temporary', has_database_privilege(current_database(), 'TEMPORARY'),
     'options', current_setting('pgseal.options', true),
@@ -162,7 +162,11 @@ SELECT json_build_object(
           SELECT r.name FROM pg_depend d JOIN relation r ON r.oid = d.objid
           JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
           WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass
-            AND d.refobjid = t.oid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i') LIMIT 1)
+            AND d.refobjid = t.oid AND d.refobjsubid = a.attnum AND d.deptype IN ('a', 'i')
+            -- one may belong to a column that holds no number
+            AND EXISTS (
+              SELECT FROM types y WHERE y.type = a.atttypid AND NOT y.element AND y.at IN (
+                'int2'::regtype, 'int4'::regtype, 'int8'::regtype, 'numeric'::regtype)) LIMIT 1)
         ) ORDER BY a.attnum), '[]')
       FROM pg_attribute a
       WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped),
@@ -209,7 +213,7 @@ SELECT json_build_object(
       WHERE m.root = t.oid AND (i.indisunique OR i.indisexclusion) AND i.indislive
         AND (m.oid = t.oid OR NOT EXISTS (SELECT FROM pg_inherits h WHERE h.inhrelid = i.indexrelid))),
     'rules', (
-      SELECT coalesce(json_agg(json_build_object('name', r.rulename, 'instead', r.is_instead,
+      SELECT coalesce(json_agg(json_build_object('name', r.rulename,
         'enabled', r.ev_enabled, 'event', CASE r.ev_type
           WHEN '2' THEN 'UPDATE' WHEN '3' THEN 'INSERT' WHEN '4' THEN 'DELETE' ELSE 'SELECT' END)
         ORDER BY r.rulename), '[]')
@@ -242,7 +246,6 @@ SELECT json_build_object(
         'function', (
           SELECT json_build_object('schema', n.nspname, 'name', p.proname)
           FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.oid = g.tgfoid),
-        'deferrable', g.tgdeferrable,
         'cloned', coalesce((to_jsonb(g)->>'tgparentid')::bigint, 0) <> 0)
         ORDER BY g.tgrelid <> t.oid, g.tgrelid, g.tgname), '[]')
       FROM pg_trigger g JOIN tree m ON m.oid = g.tgrelid AND m.root = t.oid JOIN relation r ON r.oid = m.oid

@@ -14,15 +14,16 @@ use crate::undo::live_tables::LiveTable;
 /// A table whose rows are loaded, and what it is compared by.
 #[derive(Debug, Clone)]
 pub(crate) struct LoadedTable {
-    /// In the names of the temporary tables.
+    /// The number in the names of the temporary tables.
     pub number: usize,
     pub table: ComparedTable,
     pub live: LiveTable,
-    /// That the backup and the live table both have, in the live table's order.
+    /// The columns that the backup and the live table both have, in the live table's order.
     pub columns: Vec<SharedColumn>,
     /// Names of columns that only the backup has.
     pub gone: Vec<String>,
-    /// Of which the first is tried first; once compared, that one alone. None: as a multiset.
+    /// The keys to compare by, the best one first; once compared, the one that was used. Empty where
+    /// rows are compared as a multiset.
     pub keys: Vec<Key>,
 }
 
@@ -43,25 +44,25 @@ pub(crate) struct Key {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeyColumn {
-    pub name: String,
-    /// `OPERATOR(schema.=)`, and that of the types in which rows are compared.
-    pub equals: String,
-    pub compared: String,
-    /// Of the index, where it is not the column's.
-    pub collation: Option<String>,
-    live: LiveColumn,
+    pub column: SharedColumn,
+    /// `OPERATOR(schema.=)` of the index.
+    equals: String,
+    /// The collation of the index.
+    collation: Option<String>,
 }
+
+const TEXT: &str = "pg_catalog.text";
 
 impl SharedColumn {
     /// The type in which it is loaded and compared, where that is not the live one's.
     fn compared_as(&self) -> Option<&str> {
         match (&self.sealed_type, &self.live.loose) {
-            (Some(_), _) => Some("pg_catalog.text"),
+            (Some(_), _) => Some(TEXT),
             (None, loose) => loose.as_ref().map(|loose| &*loose.base),
         }
     }
 
-    /// Of the live table `alias`, in the type that it is compared in.
+    /// The value in a live row, in the type that it is compared in.
     pub(crate) fn of_live(&self, alias: &str) -> String {
         let name = self.live.quoted();
         match self.compared_as() {
@@ -70,7 +71,7 @@ impl SharedColumn {
         }
     }
 
-    /// Of a loaded row, as the live table takes it.
+    /// The value in a loaded row, as the live table takes it.
     pub(crate) fn of_loaded(&self, row: &str) -> String {
         let value = format!("{row}.{}", self.live.quoted());
         match self.sealed_type {
@@ -81,20 +82,33 @@ impl SharedColumn {
 }
 
 impl KeyColumn {
-    /// Two rows have the same key, as they are compared.
-    pub(crate) fn same(&self, live: &str, sealed: &str) -> String {
-        equal(live, &self.compared, sealed, self.collation.as_deref())
+    pub(crate) fn name(&self) -> &str {
+        &self.column.live.name
+    }
+
+    /// The live row `l` and the loaded row `s` have the same key, in the type that is compared.
+    pub(crate) fn same(&self) -> String {
+        let equals = match self.column.compared_as() {
+            Some(TEXT) => "OPERATOR(pg_catalog.=)",
+            _ => &self.equals,
+        };
+        let (live, sealed) = (
+            self.column.of_live("l"),
+            format!("s.{}", quoted(self.name())),
+        );
+        equal(&live, equals, &sealed, self.collation.as_deref())
     }
 
     /// Of the sealed row of a difference `d`, to be told apart as in the index.
     pub(crate) fn of_sealed(&self) -> String {
         let collate = collate(self.collation.as_deref());
-        format!("(d.sealed).{}{collate}", quoted(&self.name))
+        format!("(d.sealed).{}{collate}", quoted(self.name()))
     }
 
     /// A live value is that of a row that was compared, the type being the live one's.
     pub(crate) fn is_of(&self, live: &str, row: &str) -> String {
-        let value = self.live.cast(&format!("{row}.{}", quoted(&self.name)));
+        let column = &self.column.live;
+        let value = column.cast(&format!("{row}.{}", column.quoted()));
         equal(live, &self.equals, &value, self.collation.as_deref())
     }
 }
@@ -113,7 +127,7 @@ impl LoadedTable {
         format!("pg_temp.pgseal_sealed_{}", self.number)
     }
 
-    /// Some of its rows may be of a relation that the backup does not have.
+    /// Whether some of its rows may be in a relation that the backup does not have.
     pub(crate) fn has_new_relations(&self) -> bool {
         let is_new = |name| !self.table.relations.contains(name);
         self.live.oid != self.table.oid || self.live.partitions.iter().any(is_new)
@@ -145,7 +159,7 @@ impl LoadedTable {
         format!("pg_temp.pgseal_diff_{}", self.number)
     }
 
-    /// Of the live table, which the backup did not have and the server does not compute.
+    /// The columns of the live table that the backup does not have and the server does not compute.
     pub(crate) fn new_columns(&self) -> impl Iterator<Item = &LiveColumn> {
         let shared = |column: &LiveColumn| {
             let mut columns = self.columns.iter();
@@ -159,6 +173,11 @@ impl LoadedTable {
         self.keys.first()
     }
 
+    /// None without a key.
+    pub(crate) fn key_columns(&self) -> impl Iterator<Item = &KeyColumn> {
+        self.key().into_iter().flat_map(|key| &key.columns)
+    }
+
     /// Finds the keys, once the columns are known.
     pub(crate) fn find_keys(&mut self) {
         let usable = self.live.uniques.iter();
@@ -170,17 +189,10 @@ impl LoadedTable {
                 let mut shared = self.columns.iter();
                 let shared = shared.find(|shared| shared.live.number == column.number)?;
                 let equals = column.equals.clone()?;
-                let as_text = shared.compared_as() == Some("pg_catalog.text");
                 shared.live.not_null.then(|| KeyColumn {
-                    name: shared.live.name.clone(),
-                    compared: if as_text {
-                        "OPERATOR(pg_catalog.=)".into()
-                    } else {
-                        equals.clone()
-                    },
+                    column: shared.clone(),
                     equals,
                     collation: column.collation.clone(),
-                    live: shared.live.clone(),
                 })
             });
             let columns: Vec<KeyColumn> = columns.collect::<Option<_>>()?;
@@ -199,7 +211,7 @@ impl LoadedTable {
             .iter()
             .map(|column| format!("{} AS {}", column.of_live("l"), column.live.quoted()));
         let gone = 0..self.gone.len();
-        let gone = gone.map(|at| format!("NULL::pg_catalog.text AS {}", self.gone(at)));
+        let gone = gone.map(|at| format!("NULL::{TEXT} AS {}", self.gone(at)));
         let all: Vec<String> = shared.chain(gone).collect();
         let names = self
             .columns

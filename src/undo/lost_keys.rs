@@ -1,19 +1,22 @@
-//! Rows that refer to a key that goes: what becomes of them, and whether that may be.
+//! Rows that refer to a key that an undo takes away: what the foreign key's action does to them, and
+//! whether that is allowed.
 
 use crate::base::names::{TableName, quoted};
 use crate::base::text::counted;
+use crate::report::undo::Cascaded;
 use crate::undo::live_tables::{ForeignKey, ForeignKeyAction};
-use crate::undo::planned::Cascade;
+use crate::undo::planned::Planned;
 use crate::undo::refusal::{Reason, Refusal};
+use crate::undo::session::Step;
 
 /// Why a row of the referenced table will not have its key any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// It goes.
+    /// The row is deleted.
     Deleted,
-    /// It is deleted and inserted again.
+    /// The row is deleted and inserted again.
     Swapped,
-    /// It gets another key.
+    /// The row gets another key.
     Updated,
 }
 
@@ -22,33 +25,38 @@ pub(crate) const EVENTS: [Event; 3] = [Event::Deleted, Event::Swapped, Event::Up
 /// Whose rows refer to the keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Children {
-    /// They are undone too.
+    /// Those of a table that is undone too.
     Undone,
     Beyond,
+}
+
+impl Children {
+    /// `table`: the referring one, where it is undone.
+    pub(crate) fn of(table: Option<&Planned>) -> Children {
+        match table {
+            Some(_) => Children::Undone,
+            None => Children::Beyond,
+        }
+    }
 }
 
 pub(crate) struct LostKeys<'a> {
     pub key: &'a ForeignKey,
     pub event: Event,
-    /// Of the key, on such an event.
-    pub action: ForeignKeyAction,
-    /// That refer to them.
+    /// How many rows refer to them.
     pub rows: u64,
     pub children: Children,
 }
 
-pub(crate) enum Judged {
-    Refused(Refusal),
-    Allowed(Cascade),
-}
-
 impl LostKeys<'_> {
-    pub(crate) fn judge(&self, allow_cascade: bool) -> Judged {
+    /// What happens beyond the tables where that is allowed; else why the undo is refused.
+    pub(crate) fn judge(&self, allow_cascade: bool) -> Result<Cascaded, Refusal> {
         let (key, to, from) = (&self.key.name, &self.key.to, &self.key.from);
-        let (many, action) = (counted(self.rows, "row"), self.action.as_sql());
+        let kind = self.key.action(self.event);
+        let (many, action) = (counted(self.rows, "row"), kind.as_sql());
         let refer = if self.rows == 1 { "refers" } else { "refer" };
-        let told = match (self.event, self.children, self.action.acts()) {
-            (Event::Swapped, ..) if self.action != ForeignKeyAction::NoAction => Told {
+        let told = match (self.event, self.children, kind.outcome()) {
+            (Event::Swapped, ..) if kind != ForeignKeyAction::NoAction => Told {
                 reason: Reason::Swap,
                 text: format!(
                     "unique values changed places among rows of {to}, which takes a DELETE and an INSERT, \
@@ -57,7 +65,7 @@ impl LostKeys<'_> {
                 hint: "Give these rows values of their own by hand, then undo.",
             },
             (_, Children::Beyond, Some(does)) if allow_cascade => {
-                return Judged::Allowed(Cascade {
+                return Ok(Cascaded {
                     table: from.to_string(),
                     by: key.clone(),
                     rows: self.rows,
@@ -87,32 +95,21 @@ impl LostKeys<'_> {
                        table too the next time.",
             },
         };
-        Judged::Refused(Refusal {
-            reason: told.reason,
-            table: to.to_string(),
-            by: Some(key.clone()),
-            rows: Some(self.rows),
-            text: told.text,
-            hint: Some(told.hint.into()),
-        })
+        let refusal = Refusal::new(told.reason, to, told.text, told.hint);
+        Err(refusal.by(key).rows(self.rows))
     }
 }
 
-/// Rows of the referring table that nobody could count.
+/// The refusal where rows that refer to the key cannot be counted.
 pub(crate) fn unread(key: &ForeignKey) -> Refusal {
     let ForeignKey { name, from, to, .. } = key;
-    Refusal {
-        reason: Reason::Cascade,
-        table: to.to_string(),
-        by: Some(name.clone()),
-        rows: None,
-        text: format!(
-            "rows of {from} that refer to it may be deleted or changed ({name}), and this role may not read them"
-        ),
-        hint: Some(format!(
-            "GRANT SELECT on {from}, so that they can be counted; or let it happen with --allow-cascade."
-        )),
-    }
+    let text = format!(
+        "rows of {from} that refer to it may be deleted or changed ({name}), and this role may not read them"
+    );
+    let hint = format!(
+        "GRANT SELECT on {from}, so that they can be counted; or let it happen with --allow-cascade."
+    );
+    Refusal::new(Reason::Cascade, to, text, hint).by(name)
 }
 
 pub(crate) fn not_looked_at(key: &ForeignKey) -> String {
@@ -120,24 +117,36 @@ pub(crate) fn not_looked_at(key: &ForeignKey) -> String {
     format!("not looked at: {name}, for this role may not read {from} or {to}")
 }
 
-/// Behind FROM: inheritance children have nothing to do with a key.
+/// A table in a FROM clause, without inheritance children: these have nothing to do with a key.
 fn only(table: &TableName, only: bool) -> String {
     let word = if only { "ONLY " } else { "" };
     format!("{word}{}", table.pattern())
 }
 
 impl ForeignKey {
-    /// The referring table, behind FROM.
+    pub(crate) fn action(&self, event: Event) -> ForeignKeyAction {
+        match event {
+            Event::Updated => self.on_update,
+            Event::Deleted | Event::Swapped => self.on_delete,
+        }
+    }
+
+    pub(crate) fn step(&self) -> Step {
+        let ForeignKey { name, from, .. } = self;
+        Step::Rows(format!("it looked at the foreign key {name} of {from}"))
+    }
+
+    /// The referring table, in a FROM clause.
     pub(crate) fn referring(&self) -> String {
         only(&self.from, self.from_only)
     }
 
-    /// The referenced table, behind FROM.
+    /// The referenced table, in a FROM clause.
     pub(crate) fn referenced(&self) -> String {
         only(&self.to, self.to_only)
     }
 
-    /// `p` of the referenced table meets `c` of the referring one.
+    /// The condition that the row `c` refers to the row `p`.
     pub(crate) fn on(&self) -> String {
         let columns = self.to_columns.iter().zip(&self.from_columns);
         let on = columns
@@ -154,8 +163,13 @@ struct Told {
 }
 
 impl ForeignKeyAction {
-    /// What it does to rows that refer to a key that goes; nothing where it keeps the key.
-    fn acts(self) -> Option<&'static str> {
+    /// Whether it changes rows that refer to a key that goes, and does not keep the key.
+    pub(crate) fn acts(self) -> bool {
+        self.outcome().is_some()
+    }
+
+    /// What it does to these rows.
+    fn outcome(self) -> Option<&'static str> {
         match self {
             ForeignKeyAction::NoAction | ForeignKeyAction::Restrict => None,
             ForeignKeyAction::Cascade => Some("deleted or changed"),

@@ -13,8 +13,8 @@ pub(crate) struct Moment {
 }
 
 impl Moment {
-    /// Written since, at most: what is between xmin and xmax and had not been told may be a
-    /// subtransaction of an open one, and counts.
+    /// The condition that a row may have been written since. A transaction between xmin and xmax that is not
+    /// among those that had ended may be a subtransaction of an open one, and counts.
     pub(crate) fn may_precede(&self, xmin: &str) -> String {
         let since = format!(
             "pg_catalog.age({xmin}) BETWEEN 0 AND {}",
@@ -32,7 +32,7 @@ impl Moment {
         }
     }
 
-    /// Written since, surely: by a transaction that was open, or had no id yet.
+    /// The condition that a row was surely written since: by a transaction that was open, or had no id yet.
     pub(crate) fn precedes(&self, xmin: &str) -> String {
         if self.ended.is_some() {
             return self.may_precede(xmin);

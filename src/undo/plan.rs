@@ -5,6 +5,7 @@ use crate::base::names::{literal, quoted};
 use crate::base::text::counted;
 use crate::config::undo::UndoOptions;
 use crate::process::flow::{Passed, StreamError};
+use crate::report::undo::{Cascaded, UndoTrigger};
 use crate::undo::choose;
 use crate::undo::compare;
 use crate::undo::compared_table::ComparedTable;
@@ -13,12 +14,13 @@ use crate::undo::live_tables::{ForeignKey, LiveSession};
 use crate::undo::loaded_table::LoadedTable;
 use crate::undo::moment::Moment;
 use crate::undo::plan_sha::PlanSha;
-use crate::undo::planned::{Cascade, Planned};
+use crate::undo::planned::Planned;
 use crate::undo::refusal::{Reason, Refusal};
 use crate::undo::sequences::{self, Behind};
 use crate::undo::session::{Session, Step};
-use crate::undo::triggers::{self, FiringTrigger};
-use crate::undo::{constraints, fitness, later, references, statement, unindexed, uniques};
+use crate::undo::{
+    constraints, fitness, later, references, statement, triggers, unindexed, uniques,
+};
 
 /// What is asked for.
 pub(crate) struct Request {
@@ -44,8 +46,8 @@ pub(crate) struct Request {
 pub(crate) struct Plan {
     pub tables: Vec<Planned>,
     pub refusals: Vec<Refusal>,
-    pub cascades: Vec<Cascade>,
-    pub triggers: Vec<FiringTrigger>,
+    pub cascades: Vec<Cascaded>,
+    pub triggers: Vec<UndoTrigger>,
     pub sequences: Vec<Behind>,
     pub notes: Vec<String>,
     /// By a statement of its own, as `references` found it to be needed.
@@ -60,7 +62,7 @@ impl Plan {
     }
 }
 
-/// In the transaction that is open, be it read-only. `token`: the dump's.
+/// Makes the plan in the transaction that is open, be it read-only. `token`: the dump's.
 pub(crate) fn plan(
     session: &mut Session,
     loaded: &[LoadedTable],
@@ -154,7 +156,7 @@ fn compared(
     })
 }
 
-/// The planner knows nothing else of the differences, and would take a few for a scan each.
+/// Counts the differences for the planner, which otherwise takes them for a few, and scans a table for each.
 fn analyze(session: &mut Session, table: &LoadedTable) -> Passed {
     let step = Step::Rows(format!("it counted differences of {}", table.table.name));
     session.run(step, &format!("ANALYZE {};\n", table.diff()))
@@ -193,18 +195,17 @@ fn too_many(tables: &[Planned], most: Option<u64>, refusals: &mut Vec<Refusal>) 
     let rows: u64 = tables.iter().map(|table| table.chosen.rows()).sum();
     if let Some(most) = most.filter(|most| rows > *most) {
         let table = tables.iter().max_by_key(|table| table.chosen.rows());
-        refusals.push(Refusal {
-            reason: Reason::MaxRows,
-            table: table.map_or_else(String::new, |table| table.loaded.table.name.to_string()),
-            by: None,
-            rows: Some(rows),
-            text: format!("{} would be undone, --max-rows says {most}", counted(rows, "row")),
-            hint: Some("Look at them with diff; narrow the undo with --table, --only or --where, or raise --max-rows.".into()),
-        });
+        let table = table.map_or_else(String::new, |table| table.loaded.table.name.to_string());
+        let text = format!(
+            "{} would be undone, --max-rows says {most}",
+            counted(rows, "row")
+        );
+        let hint = "Look at them with diff; narrow the undo with --table, --only or --where, or raise --max-rows.";
+        refusals.push(Refusal::new(Reason::MaxRows, table, text, hint).rows(rows));
     }
 }
 
-/// Over the options and a line a row, in the order of the keys; no row is kept.
+/// The plan's number: over the options and a line a row, in the order of the keys; no row is kept.
 fn sha(
     session: &mut Session,
     tables: &[Planned],
@@ -236,13 +237,11 @@ fn lines(table: &LoadedTable) -> String {
              pg_catalog.getdatabaseencoding())), 'hex')"
         )
     };
-    let key = table.key().into_iter().flat_map(|key| &key.columns);
-    let key: Vec<String> = key
-        .map(|column| {
-            let name = quoted(&column.name);
-            format!("coalesce((d.live).{name}, (d.sealed).{name})")
-        })
-        .collect();
+    let key = table.key_columns().map(|column| {
+        let name = quoted(column.name());
+        format!("coalesce((d.live).{name}, (d.sealed).{name})")
+    });
+    let key: Vec<String> = key.collect();
     let (live, sealed) = (digest("live"), digest("sealed"));
     let order = match &key[..] {
         [] => format!("{sealed}, {live}"),

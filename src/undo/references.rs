@@ -4,45 +4,47 @@
 use crate::base::names::TableName;
 use crate::base::text::counted;
 use crate::process::flow::{Passed, StreamError};
+use crate::report::undo::Cascaded;
 use crate::undo::beyond::{Beyond, First};
 use crate::undo::key_rows::Reference;
 use crate::undo::live_tables::{ForeignKey, ForeignKeyAction};
-use crate::undo::lost_keys::{Children, EVENTS, Event, Judged, LostKeys, not_looked_at, unread};
+use crate::undo::lost_keys::{Children, EVENTS, Event, LostKeys, not_looked_at, unread};
 use crate::undo::plan::Request;
-use crate::undo::planned::{Cascade, Planned};
+use crate::undo::planned::Planned;
 use crate::undo::refusal::{Reason, Refusal};
-use crate::undo::session::{Session, Step};
+use crate::undo::session::Session;
 
 /// What is found of all foreign keys.
 #[derive(Debug, Default)]
 pub(crate) struct Found {
     pub refusals: Vec<Refusal>,
     /// What keys' actions do beyond the tables, where that is allowed.
-    pub cascades: Vec<Cascade>,
+    pub cascades: Vec<Cascaded>,
     /// Keys that could not be looked at.
     pub notes: Vec<String>,
     /// Added rows are deleted by a statement of their own, before any row comes back.
     pub added_first: bool,
 }
 
-pub(crate) fn acts(action: ForeignKeyAction) -> bool {
-    !matches!(
-        action,
-        ForeignKeyAction::NoAction | ForeignKeyAction::Restrict
-    )
+impl Found {
+    pub(crate) fn judge(&mut self, lost: &LostKeys<'_>, allow_cascade: bool) {
+        match lost.judge(allow_cascade) {
+            Ok(cascade) => self.cascades.push(cascade),
+            Err(refusal) => self.refusals.push(refusal),
+        }
+    }
 }
 
 /// Whether an action of a key would change rows that refer to what is written of this table.
 pub(crate) fn act_on(table: &Planned) -> bool {
     let live = &table.loaded.live;
-    let to = |key: &&ForeignKey| key.to == live.name || live.partitions.contains(&key.to);
-    let keys = live.foreign_keys.iter().filter(to);
-    keys.into_iter().any(|key| may_act(key, table))
+    let mut keys = live.foreign_keys.iter();
+    keys.any(|key| live.holds(&key.to) && may_act(key, table))
 }
 
 fn may_act(key: &ForeignKey, to: &Planned) -> bool {
     let chosen = &to.chosen;
-    chosen.deletes() > 0 && acts(key.on_delete) || chosen.updates() > 0 && acts(key.on_update)
+    chosen.deletes() > 0 && key.on_delete.acts() || chosen.updates() > 0 && key.on_update.acts()
 }
 
 /// In one statement, a key's action on a row that was added reaches those that come back and refer to
@@ -67,10 +69,7 @@ pub(crate) fn look(
         }
         Held::By(key) => found.refusals.iter_mut().for_each(|refusal| {
             if refusal.reason == Reason::CascadeInside {
-                refusal
-                    .hint
-                    .iter_mut()
-                    .for_each(|hint| *hint += &free_first(key));
+                refusal.hint += &free_first(key);
             }
         }),
         Held::Otherwise => {}
@@ -110,7 +109,7 @@ fn held<'a>(session: &mut Session, tables: &'a [Planned]) -> Result<Held<'a>, St
             reference.gone_keys(to, Event::Deleted),
             reference.key.on()
         );
-        if session.one::<bool>(reference.step(), &query)? {
+        if session.one::<bool>(reference.key.step(), &query)? {
             return Ok(Held::By(reference.key));
         }
     }
@@ -119,12 +118,7 @@ fn held<'a>(session: &mut Session, tables: &'a [Planned]) -> Result<Held<'a>, St
 
 /// Each key once.
 fn references(tables: &[Planned]) -> Vec<Reference<'_>> {
-    let holds = |name: &TableName| {
-        tables.iter().find(|table| {
-            let live = &table.loaded.live;
-            live.name == *name || live.partitions.contains(name)
-        })
-    };
+    let holds = |name: &TableName| tables.iter().find(|table| table.loaded.live.holds(name));
     let mut seen = Vec::new();
     let keys = tables
         .iter()
@@ -157,12 +151,12 @@ fn look_at(
     let mut first = Vec::new();
     for reference in references(tables) {
         let key = reference.key;
-        if !key.readable && !allow_cascade && reference.to.is_some_and(|to| may_act(key, to)) {
-            found.refusals.push(unread(key));
-            continue;
-        }
         if !key.readable {
-            found.notes.push(not_looked_at(key));
+            if !allow_cascade && reference.to.is_some_and(|to| may_act(key, to)) {
+                found.refusals.push(unread(key));
+            } else {
+                found.notes.push(not_looked_at(key));
+            }
             continue;
         }
         first.extend(reference.lost(session, events, allow_cascade, &mut found)?);
@@ -173,13 +167,6 @@ fn look_at(
 }
 
 impl<'a> Reference<'a> {
-    fn step(&self) -> Step {
-        Step::Rows(format!(
-            "it looked at the foreign key {} of {}",
-            self.key.name, self.key.from
-        ))
-    }
-
     /// Rows that refer to what goes.
     fn lost(
         &self,
@@ -201,10 +188,7 @@ impl<'a> Reference<'a> {
             if some == 0 {
                 continue;
             }
-            let action = match event {
-                Event::Updated => self.key.on_update,
-                Event::Deleted | Event::Swapped => self.key.on_delete,
-            };
+            let action = self.key.action(event);
             let mut query = format!(
                 "SELECT pg_catalog.count(*) FROM ({}) AS c WHERE EXISTS (SELECT FROM ({}) AS p WHERE {})",
                 self.children(),
@@ -222,9 +206,9 @@ impl<'a> Reference<'a> {
             if cascades && self.from.is_some() {
                 query += &format!(" AND NOT {}", self.rewritten(to));
             }
-            let rows: u64 = session.one(self.step(), &query)?;
+            let rows: u64 = session.one(self.key.step(), &query)?;
             if rows > 0 {
-                if self.from.is_none() && acts(action) {
+                if self.from.is_none() && action.acts() {
                     first.push(First {
                         key: self.key,
                         event,
@@ -234,17 +218,10 @@ impl<'a> Reference<'a> {
                 let lost = LostKeys {
                     key: self.key,
                     event,
-                    action,
                     rows,
-                    children: match self.from {
-                        Some(_) => Children::Undone,
-                        None => Children::Beyond,
-                    },
+                    children: Children::of(self.from),
                 };
-                match lost.judge(allow_cascade) {
-                    Judged::Refused(refusal) => found.refusals.push(refusal),
-                    Judged::Allowed(cascade) => found.cascades.push(cascade),
-                }
+                found.judge(&lost, allow_cascade);
             }
         }
         Ok(first)
@@ -262,28 +239,21 @@ impl<'a> Reference<'a> {
             self.parents(),
             self.key.on()
         );
-        let rows: u64 = session.one(self.step(), &query)?;
+        let rows: u64 = session.one(self.key.step(), &query)?;
         if rows > 0 {
             let (key, to) = (&self.key.name, &self.key.to);
-            found.refusals.push(Refusal {
-                reason: Reason::ReferenceMissing,
-                table: from.loaded.table.name.to_string(),
-                by: Some(key.clone()),
-                rows: Some(rows),
-                text: format!(
-                    "{} would refer to rows of {to} that are not there ({key})",
-                    counted(rows, "row")
-                ),
-                hint: Some(match self.to {
-                    Some(_) => {
-                        "Undo all of the tables at once, without --only, --where or --later=keep."
-                            .into()
-                    }
-                    None => {
-                        format!("Bring the rows of {to} back first: from a backup that holds it.")
-                    }
-                }),
-            });
+            let many = counted(rows, "row");
+            let text = format!("{many} would refer to rows of {to} that are not there ({key})");
+            let hint = match self.to {
+                Some(_) => {
+                    "Undo all of the tables at once, without --only, --where or --later=keep."
+                        .into()
+                }
+                None => format!("Bring the rows of {to} back first: from a backup that holds it."),
+            };
+            let of = &from.loaded.table.name;
+            let refusal = Refusal::new(Reason::ReferenceMissing, of, text, hint);
+            found.refusals.push(refusal.by(key).rows(rows));
         }
         Ok(())
     }

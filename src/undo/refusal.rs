@@ -1,6 +1,6 @@
 //! Why rows cannot be brought back: each reason is looked for before a row is touched.
 
-use crate::base::error::Code;
+use crate::base::error::{Code, Error};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
@@ -11,8 +11,36 @@ pub(crate) struct Refusal {
     /// How many rows it is about.
     pub rows: Option<u64>,
     pub text: String,
-    /// What helps, if anything does.
-    pub hint: Option<String>,
+    /// What helps.
+    pub hint: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(
+        reason: Reason,
+        table: impl ToString,
+        text: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Refusal {
+        Refusal {
+            reason,
+            table: table.to_string(),
+            by: None,
+            rows: None,
+            text: text.into(),
+            hint: hint.into(),
+        }
+    }
+
+    pub(crate) fn by(mut self, name: impl Into<String>) -> Refusal {
+        self.by = Some(name.into());
+        self
+    }
+
+    pub(crate) fn rows(mut self, rows: u64) -> Refusal {
+        self.rows = Some(rows);
+        self
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,4 +154,18 @@ impl Reason {
 pub(crate) fn code(refusals: &[Refusal]) -> Option<Code> {
     let codes = refusals.iter().map(|refusal| refusal.reason.code());
     codes.min_by_key(|code| *code != Code::TableUnfit)
+}
+
+/// All of them as one error; what helps against several is told once.
+pub(crate) fn error(code: Code, refusals: &[Refusal]) -> Error {
+    let told = refusals.iter();
+    let told = told.map(|refusal| format!("{}: {}", refusal.table, refusal.text));
+    let told: Vec<String> = told.collect();
+    let mut hints: Vec<&str> = Vec::new();
+    for hint in refusals.iter().map(|refusal| refusal.hint.as_str()) {
+        if !hints.contains(&hint) {
+            hints.push(hint);
+        }
+    }
+    Error::new(code, format!("it cannot be undone: {}", told.join("; "))).hint(hints.join("\n"))
 }

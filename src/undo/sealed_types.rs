@@ -1,10 +1,10 @@
 //! The types that columns had, by the dump's CREATE TABLE statements.
 //!
 //! Not a parser: a line is looked up by its column's name, and it is asked whether the live column's
-//! type follows. What cannot be read so is not told.
+//! type follows. A column whose line cannot be read so counts as unchanged.
 
 use crate::base::names::TableName;
-use crate::pg::identifier;
+use crate::pg::identifier::{self, unquoted};
 use std::collections::BTreeMap;
 
 /// What may follow a type in pg_dump's line of a column.
@@ -21,11 +21,12 @@ const FOLLOWS: &[&str] = &[
 #[derive(Debug, Default)]
 pub(crate) struct SealedTypes(BTreeMap<TableName, Sealed>);
 
+/// A CREATE TABLE statement.
 #[derive(Debug)]
 struct Sealed {
-    /// By the column's name in the dump's encoding: what follows the name.
+    /// What follows a column's name, by the name in the dump's encoding.
     columns: Columns,
-    /// Tables of which it has the other columns.
+    /// The tables that it inherits other columns from.
     parents: Vec<TableName>,
 }
 
@@ -37,12 +38,12 @@ impl SealedTypes {
         }
     }
 
-    /// Of the table itself, else of what it inherits from, at any depth.
+    /// The line of a column: of the table itself, else of a table that it inherits from, at any depth.
     fn line(&self, table: &TableName, column: &[u8]) -> Option<&str> {
-        let mut line = vec![table];
+        let mut family = vec![table];
         let mut at = 0;
         loop {
-            let name = line.get(at)?;
+            let name = family.get(at)?;
             at += 1;
             let Some(sealed) = self.0.get(*name) else {
                 continue;
@@ -51,9 +52,10 @@ impl SealedTypes {
                 return Some(found);
             }
             // A forged dump may have a circle.
-            let new = sealed.parents.iter().filter(|name| !line.contains(name));
+            let new = sealed.parents.iter();
+            let new = new.filter(|name| !family.contains(name));
             let new: Vec<&TableName> = new.collect();
-            line.extend(new);
+            family.extend(new);
         }
     }
 
@@ -106,24 +108,13 @@ fn parents(text: &[u8]) -> Option<Vec<TableName>> {
 
 /// Its name without quotes, and what follows.
 fn column(line: &[u8]) -> Option<(Vec<u8>, &[u8])> {
-    let Some(inner) = line.strip_prefix(b"\"") else {
-        let end = memchr::memchr(b' ', line)?;
-        return Some((line[..end].to_vec(), &line[end + 1..]));
-    };
-    let mut name = Vec::new();
-    let mut rest = inner;
-    loop {
-        let end = memchr::memchr(b'"', rest)?;
-        name.extend_from_slice(&rest[..end]);
-        rest = &rest[end + 1..];
-        match rest.strip_prefix(b"\"") {
-            Some(after) => {
-                name.push(b'"');
-                rest = after;
-            }
-            None => return Some((name, rest.strip_prefix(b" ")?)),
-        }
-    }
+    let mut within = false;
+    // A doubled quote ends the name and begins it again.
+    let end = line.iter().position(|byte| {
+        within ^= *byte == b'"';
+        *byte == b' ' && !within
+    })?;
+    Some((unquoted(&line[..end]), &line[end + 1..]))
 }
 
 #[cfg(test)]

@@ -4,27 +4,19 @@
 use crate::base::names::{TableName, literal, quoted};
 use crate::config::undo::Sequences;
 use crate::process::flow::StreamError;
+use crate::report::undo::BehindSequence;
 use crate::undo::final_rows::all;
 use crate::undo::loaded_table::LoadedTable;
 use crate::undo::planned::Planned;
 use crate::undo::refusal::{Reason, Refusal};
 use crate::undo::session::{Session, Step};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 /// A sequence whose next value a row has, or will have.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug)]
 pub(crate) struct Behind {
-    pub sequence: String,
-    pub table: String,
-    pub column: String,
-    /// That it would give out next.
-    pub next: String,
-    /// The last value that the column has.
-    pub last: String,
-    pub raised: bool,
-    #[serde(skip)]
+    pub told: BehindSequence,
     name: TableName,
-    #[serde(skip)]
     may: May,
 }
 
@@ -71,12 +63,14 @@ pub(crate) fn behind(
             let answers: Vec<Answer> = session.all(step(name), &query)?;
             for answer in answers.into_iter().filter(|answer| answer.behind) {
                 found.push(Behind {
-                    sequence: name.to_string(),
-                    table: loaded.table.name.to_string(),
-                    column: column.name.clone(),
-                    next: answer.next.unwrap_or_default(),
-                    last: answer.last,
-                    raised: false,
+                    told: BehindSequence {
+                        sequence: name.to_string(),
+                        table: loaded.table.name.to_string(),
+                        column: column.name.clone(),
+                        next: answer.next.unwrap_or_default(),
+                        last: answer.last,
+                        raised: false,
+                    },
                     name: name.clone(),
                     may: answer.may,
                 });
@@ -86,7 +80,8 @@ pub(crate) fn behind(
     Ok(found)
 }
 
-/// No row where the column has no value.
+/// No row where the column has no value. As numeric, since the value behind the last one of a bigint is
+/// none; without a fraction, since a sequence has none.
 fn question(table: &LoadedTable, sequence: &TableName, column: &str) -> String {
     let (rows, column) = (all(table, &[column.to_string()]), quoted(column));
     let oid = format!("{}::pg_catalog.regclass", literal(&sequence.pattern()));
@@ -96,12 +91,13 @@ fn question(table: &LoadedTable, sequence: &TableName, column: &str) -> String {
          'may', CASE WHEN NOT s.known THEN 'not_read' WHEN NOT s.writes THEN 'not_write' \
          WHEN v.last OPERATOR(pg_catalog.>=) s.least AND v.last OPERATOR(pg_catalog.<=) s.most THEN 'raise' ELSE 'not_reach' END)\n\
          FROM (SELECT q.seqincrement > 0 AS up, CASE WHEN has.known THEN coalesce(\
-         pg_catalog.pg_sequence_last_value(q.seqrelid) + q.seqincrement, q.seqstart) END AS next, has.known, \
+         pg_catalog.pg_sequence_last_value(q.seqrelid)::pg_catalog.numeric + q.seqincrement, q.seqstart) END AS next, has.known, \
          pg_catalog.has_sequence_privilege(q.seqrelid, 'UPDATE') AS writes, q.seqmin AS least, q.seqmax AS most \
          FROM pg_catalog.pg_sequence AS q CROSS JOIN LATERAL \
          (SELECT pg_catalog.has_sequence_privilege(q.seqrelid, 'USAGE, SELECT') AS known) AS has \
          WHERE q.seqrelid = {oid}) AS s\n\
-         CROSS JOIN LATERAL (SELECT CASE WHEN s.up THEN pg_catalog.max(r.{column}) ELSE pg_catalog.min(r.{column}) END \
+         CROSS JOIN LATERAL (SELECT CASE WHEN s.up THEN pg_catalog.floor(pg_catalog.max(r.{column})::pg_catalog.numeric) \
+         ELSE pg_catalog.ceil(pg_catalog.min(r.{column})::pg_catalog.numeric) END \
          AS last FROM ({rows}) AS r) AS v WHERE v.last IS NOT NULL"
     )
 }
@@ -123,7 +119,12 @@ pub(crate) fn check(
 
 impl Behind {
     fn refused(&self, user: &str) -> Option<Refusal> {
-        let name = &self.sequence;
+        let BehindSequence {
+            sequence: name,
+            table,
+            last,
+            ..
+        } = &self.told;
         let grant = |rights: &str| {
             format!(
                 "As its owner: GRANT {rights} ON SEQUENCE {} TO {}; or leave it as it is: --sequences=keep.",
@@ -145,37 +146,27 @@ impl Behind {
             ),
             May::NotReach => (
                 Reason::Sequence,
-                format!(
-                    "the sequence {name} cannot be raised to {}, which is beyond its MAXVALUE or MINVALUE",
-                    self.last
-                ),
+                format!("the sequence {name} cannot be raised to {last}, which is beyond its MAXVALUE or MINVALUE"),
                 "ALTER SEQUENCE … MAXVALUE first, or MINVALUE for one that goes down; or leave it as it is: \
                  --sequences=keep."
                     .into(),
             ),
         };
-        Some(Refusal {
-            reason,
-            table: self.table.clone(),
-            by: Some(name.clone()),
-            rows: None,
-            text,
-            hint: Some(hint),
-        })
+        Some(Refusal::new(reason, table, text, hint).by(name))
     }
 }
 
 /// Lifts one, unless somebody else did meanwhile: not undone by a ROLLBACK, so this comes last.
 pub(crate) fn raise(session: &mut Session, behind: &mut Behind) -> Result<(), StreamError> {
     let oid = format!("{}::pg_catalog.regclass", literal(&behind.name.pattern()));
-    let last = literal(&behind.last);
+    let last = literal(&behind.told.last);
     let query = format!(
-        "SELECT pg_catalog.to_json(pg_catalog.setval({oid}, {last}::pg_catalog.int8)) FROM pg_catalog.pg_sequence AS q \
-         WHERE q.seqrelid = {oid} AND CASE WHEN q.seqincrement > 0 \
-         THEN coalesce(pg_catalog.pg_sequence_last_value({oid}), q.seqstart - q.seqincrement) < {last}::pg_catalog.int8 \
-         ELSE coalesce(pg_catalog.pg_sequence_last_value({oid}), q.seqstart - q.seqincrement) > {last}::pg_catalog.int8 END"
+        "SELECT pg_catalog.to_json(pg_catalog.setval({oid}, {last}::pg_catalog.int8)) FROM (SELECT q.seqincrement > 0 AS up, \
+         coalesce(pg_catalog.pg_sequence_last_value(q.seqrelid), q.seqstart::pg_catalog.numeric - q.seqincrement) AS given \
+         FROM pg_catalog.pg_sequence AS q WHERE q.seqrelid = {oid}) AS s \
+         WHERE CASE WHEN s.up THEN s.given < {last}::pg_catalog.int8 ELSE s.given > {last}::pg_catalog.int8 END"
     );
     let _: Vec<i64> = session.all(step(&behind.name), &query)?;
-    behind.raised = true;
+    behind.told.raised = true;
     Ok(())
 }

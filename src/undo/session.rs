@@ -63,7 +63,7 @@ impl Mode {
     }
 }
 
-/// The catalog, and then what the role's search path is otherwise: to plan a query of a live table the
+/// Sets the search path to the catalog and then the role's own path: to plan a query of a live table the
 /// server looks at its indexes' expressions, and a function in one may name what only that path finds.
 macro_rules! path {
     () => {
@@ -74,13 +74,13 @@ macro_rules! path {
     };
 }
 
-/// No search path: for what is given or asked by bare names.
+/// Sets no search path, so that an expression of bare names finds nothing but what it is asked of.
 pub(crate) const NO_PATH: &str = "SET LOCAL search_path = '';\n";
 
-/// What belongs to the tables, triggers and constraints, finds what it names, as for any other write of
-/// this role.
+/// Sets what any other write of this role has, so that triggers and constraints find what they name.
 pub(crate) const AS_ANY_WRITE: &str =
     "SET LOCAL search_path TO DEFAULT;\nSET LOCAL row_security TO DEFAULT;\n";
+/// Sets again what was set before AS_ANY_WRITE or NO_PATH.
 pub(crate) const AS_BEFORE: &str = concat!("SET LOCAL row_security = off;\n", path!());
 
 /// Our end of the session. Dropped, psql ends, and an open transaction is rolled back.

@@ -105,12 +105,14 @@ fn delete(table: &LoadedTable) -> String {
     )
 }
 
-/// What became of the row; a search path of the user's holds here.
+/// The condition that a row has this action. The operator is qualified, since the role's own search path
+/// is in effect here.
 fn is(action: &str) -> String {
     format!("d.action OPERATOR(pg_catalog.=) '{action}'::pg_catalog.text")
 }
 
-/// Only columns in which a row differs: others may have triggers of their own, or lack the right.
+/// The UPDATE of the columns in which a row differs: others may have triggers of their own, or the role
+/// may lack the right to them.
 fn update(table: &Planned) -> String {
     let loaded = &table.loaded;
     let set = loaded.columns.iter();
@@ -131,34 +133,24 @@ fn update(table: &Planned) -> String {
     )
 }
 
-/// The names of the columns and their values.
-struct Values {
-    names: Vec<String>,
-    values: Vec<String>,
+/// The columns of the backup's row, and their values.
+fn sealed(table: &LoadedTable) -> Vec<(String, String)> {
+    let columns = table.columns.iter();
+    let columns = columns.map(|column| (column.live.quoted(), column.of_loaded("(d.sealed)")));
+    columns.collect()
 }
 
-impl Values {
-    fn sealed(table: &LoadedTable) -> Values {
-        let columns = || table.columns.iter();
-        Values {
-            names: columns().map(|column| column.live.quoted()).collect(),
-            values: columns()
-                .map(|column| column.of_loaded("(d.sealed)"))
-                .collect(),
-        }
+fn insert_into(table: &LoadedTable, columns: Vec<(String, String)>, from: &str) -> String {
+    let target = table.live.name.pattern();
+    let (names, values): (Vec<String>, Vec<String>) = columns.into_iter().unzip();
+    if names.is_empty() {
+        return format!("INSERT INTO {target} SELECT {from} RETURNING 1");
     }
-
-    fn insert(&self, table: &LoadedTable, from: &str) -> String {
-        let target = table.live.name.pattern();
-        if self.names.is_empty() {
-            return format!("INSERT INTO {target} SELECT {from} RETURNING 1");
-        }
-        format!(
-            "INSERT INTO {target} ({}) OVERRIDING SYSTEM VALUE SELECT {} {from} RETURNING 1",
-            self.names.join(", "),
-            self.values.join(", ")
-        )
-    }
+    format!(
+        "INSERT INTO {target} ({}) OVERRIDING SYSTEM VALUE SELECT {} {from} RETURNING 1",
+        names.join(", "),
+        values.join(", ")
+    )
 }
 
 fn insert(table: &LoadedTable) -> String {
@@ -167,24 +159,22 @@ fn insert(table: &LoadedTable) -> String {
         table.diff(),
         is("gone")
     );
-    Values::sealed(table).insert(table, &from)
+    insert_into(table, sealed(table), &from)
 }
 
-/// A column that the backup did not have keeps its value.
+/// The INSERT of rows that the same statement deletes. A column that the backup did not have keeps its
+/// value.
 fn insert_again(table: &LoadedTable) -> String {
-    let mut values = Values::sealed(table);
-    for column in table.new_columns() {
-        let name = column.quoted();
-        values.values.push(format!("l.{name}"));
-        values.names.push(name);
-    }
+    let new = table.new_columns().map(|column| column.quoted());
+    let new = new.map(|name| (name.clone(), format!("l.{name}")));
+    let columns = sealed(table).into_iter().chain(new).collect();
     let from = format!(
         "FROM {} AS d JOIN {} AS l ON {}, g2 WHERE {CHOSEN} AND d.swapped AND g2.n OPERATOR(pg_catalog.>=) 0",
         table.diff(),
         table.live.from(),
         meets(table)
     );
-    values.insert(table, &from)
+    insert_into(table, columns, &from)
 }
 
 /// Columns that an UPDATE may set.

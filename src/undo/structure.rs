@@ -1,20 +1,14 @@
-//! What is otherwise in the tables themselves, as far as the rows' comparison meets it.
+//! Differences in the tables themselves, as far as the comparison of rows meets them.
 
 use crate::base::names::{TableName, readable};
+use crate::report::diff::StructureLine;
 use crate::store::manifest::Manifest;
 use crate::undo::compared_table::ComparedTable;
 use crate::undo::live_tables::LiveTables;
 use crate::undo::loaded_table::LoadedTable;
 
-/// An object, and what became of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Difference {
-    pub object: String,
-    pub what: String,
-}
-
-pub(crate) fn difference(object: impl ToString, what: impl Into<String>) -> Difference {
-    Difference {
+pub(crate) fn difference(object: impl ToString, what: impl Into<String>) -> StructureLine {
+    StructureLine {
         object: object.to_string(),
         what: what.into(),
     }
@@ -25,7 +19,7 @@ pub(crate) fn of_tables(
     tables: &[ComparedTable],
     live: &LiveTables,
     manifest: &Manifest,
-) -> Vec<Difference> {
+) -> Vec<StructureLine> {
     let mut found = Vec::new();
     for table in tables {
         let Some(live) = live.find(&table.name) else {
@@ -59,7 +53,7 @@ pub(crate) fn of_tables(
 }
 
 /// Columns that came, went, or are of another type.
-pub(crate) fn of_columns(table: &LoadedTable) -> Vec<Difference> {
+pub(crate) fn of_columns(table: &LoadedTable) -> Vec<StructureLine> {
     let object = |column: &str| format!("{}.{}", table.table.name, readable(column));
     let new = table.new_columns().map(|column| {
         let what = "column is new since the backup (undo leaves it alone)";

@@ -1,20 +1,9 @@
 //! Triggers of the tables: which ones an undo would fire, and how they are switched off for it.
 
 use crate::base::names::quoted;
+use crate::report::undo::UndoTrigger;
 use crate::undo::live_tables::{LiveKind, Trigger};
 use crate::undo::planned::Planned;
-use serde::Serialize;
-
-/// A trigger that fires unless it is switched off.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct FiringTrigger {
-    pub table: String,
-    pub name: String,
-    pub timing: String,
-    pub events: Vec<String>,
-    pub row: bool,
-    pub function: String,
-}
 
 /// It fires in a session that is no replication's.
 fn is_enabled(trigger: &Trigger) -> bool {
@@ -34,13 +23,13 @@ fn does(table: &Planned, event: &str) -> bool {
 }
 
 /// Told once, by the table that declares them.
-pub(crate) fn firing(tables: &[Planned]) -> Vec<FiringTrigger> {
+pub(crate) fn firing(tables: &[Planned]) -> Vec<UndoTrigger> {
     let mut found = Vec::new();
     for table in tables {
         for trigger in &table.loaded.live.triggers {
             let fires = trigger.events.iter().any(|event| does(table, event));
             if fires && is_enabled(trigger) && !trigger.cloned {
-                found.push(FiringTrigger {
+                found.push(UndoTrigger {
                     table: trigger.table.to_string(),
                     name: trigger.name.clone(),
                     timing: trigger.timing.clone(),

@@ -16,7 +16,7 @@ pub(crate) fn notes(session: &mut Session, tables: &[Planned]) -> Result<Vec<Str
     for table in tables {
         let live = &table.loaded.live;
         let keys = live.foreign_keys.iter().filter(|key| !key.indexed);
-        for key in keys.filter(|key| key.to == live.name || live.partitions.contains(&key.to)) {
+        for key in keys.filter(|key| live.holds(&key.to)) {
             let rows = looked_for(table, key);
             if rows > 0 && rows.saturating_mul(pages(session, key)?) >= MANY {
                 told.push(note(key, rows));

@@ -5,7 +5,7 @@
 //! A row whose value another changed row has is deleted and inserted again, in the same statement:
 //! `pgseal_diff_n.swapped`. Then every value is free when it is written.
 
-use crate::base::names::{literal, quoted};
+use crate::base::names::{quoted, text_array};
 use crate::base::text::counted;
 use crate::process::flow::Passed;
 use crate::undo::final_rows::{ACTION, CHOSEN, PLACE, meets_by, restored};
@@ -50,13 +50,9 @@ pub(crate) fn look(
             "SELECT pg_catalog.count(DISTINCT place) FROM ({taken}) AS t WHERE t.other IS NULL"
         );
         let rows: u64 = session.one(step(table), &query)?;
-        let refusal = |reason, rows, text: String, hint: &str| Refusal {
-            reason,
-            table: table.table.name.to_string(),
-            by: Some(unique.name.clone()),
-            rows: Some(rows),
-            text,
-            hint: Some(hint.into()),
+        let refusal = |reason, rows, text: String, hint: &str| {
+            let refusal = Refusal::new(reason, &table.table.name, text, hint);
+            refusal.by(&unique.name).rows(rows)
         };
         if rows > 0 {
             refusals.push(refusal(
@@ -94,15 +90,15 @@ pub(crate) fn look(
 fn identities(session: &mut Session, table: &LoadedTable) -> Passed {
     let columns = table.columns.iter();
     let always = columns.filter(|column| column.live.identity == Some(Identity::Always));
-    let names: Vec<String> = always.map(|column| literal(&column.live.name)).collect();
+    let names: Vec<&str> = always.map(|column| &*column.live.name).collect();
     if names.is_empty() {
         return Ok(());
     }
     let sql = format!(
         "UPDATE {} AS d SET swapped = true WHERE {CHOSEN} AND d.action = 'changed' \
-         AND d.columns OPERATOR(pg_catalog.&&) ARRAY[{}]::pg_catalog.text[];\n",
+         AND d.columns OPERATOR(pg_catalog.&&) {};\n",
         table.diff(),
-        names.join(", ")
+        text_array(names)
     );
     session.run(step(table), &sql)
 }
@@ -115,7 +111,7 @@ struct Values<'a> {
     values: String,
     /// Those of `m` equal those of `o`.
     equal: String,
-    /// Of the index, and of the rows that come back.
+    /// WHERE clauses: for all rows of the index, and for the rows that come back.
     all: String,
     back: String,
 }
@@ -175,12 +171,12 @@ impl Values<'_> {
         )
     }
 
-    /// Rows that come back and live rows that have their values: `place`, what becomes of the one, and
-    /// of the other; nothing where it stays.
+    /// Pairs of a row that comes back and a live row that has its values: `place`, and what becomes of the
+    /// one, `mine`, and of the other; NULL where it stays.
     fn taken(&self) -> String {
         let (table, back, values) = (self.table, self.back(), &self.values);
-        let names = table.key().into_iter().flat_map(|key| &key.columns);
-        let names: Vec<String> = names.map(|column| quoted(&column.name)).collect();
+        let names = table.key_columns().map(|column| quoted(column.name()));
+        let names: Vec<String> = names.collect();
         let key = names.iter().enumerate();
         let key: String = key
             .map(|(at, name)| format!(", l.{name} AS k{at}"))

@@ -23,8 +23,10 @@ impl ArtifactFiles {
             RunOrPath::Run(run_id) => {
                 ArtifactFiles::in_store(run_id, store).map_err(|error| match error.code {
                     Code::NotFound => Error {
-                        hints: Hints::from("Name a file by its path; or what is there:")
-                            .then(Hint::pgseal(&["list"])),
+                        hints: Hints::from(
+                            "Name a run of the store, or a file by its path. What is there:",
+                        )
+                        .then(Hint::pgseal(&["list"])),
                         ..error
                     },
                     _ => error,

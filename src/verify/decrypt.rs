@@ -238,6 +238,7 @@ pub(crate) fn opened_by_recipient(
 }
 
 const PASSPHRASE: &str = "Give the passphrase by --passphrase-fd N, or run it on a terminal.";
+pub(crate) const NO_SECRET_KEY: &str = "Name the keyring that has the secret key with --gnupg-home.\nWhere the key is on another host, diff, undo and restore take the decrypted dump from there: --plaintext -";
 const AGENT: &str = "gpg-agent must be installed, and able to make its socket: in a keyring's folder that this user owns and may write, of at most 86 bytes. Name another with --gnupg-home.";
 const PINENTRY: &str = "The pinentry must be able to open this terminal; after `su` it belongs to somebody else: log in as this user, or give the passphrase by --passphrase-fd N.";
 
@@ -266,10 +267,9 @@ fn locked(reason: Locked, stderr: &str) -> LockedKey {
         ),
         (Locked::BadPassphrase, _) => key("the passphrase is wrong", PASSPHRASE),
         (Locked::Cancelled, _) => key("the passphrase was not given", PASSPHRASE),
-        (Locked::NoSecretKey, _) => key(
-            "the keyring has no secret key that opens it",
-            "Name the keyring that has the secret key with --gnupg-home.",
-        ),
+        (Locked::NoSecretKey, _) => {
+            key("the keyring has no secret key that opens it", NO_SECRET_KEY)
+        }
         (Locked::NoAnswer, _) => {
             let failed = "gpg: public key decryption failed: ";
             let mut lines = stderr.lines().map(str::trim);

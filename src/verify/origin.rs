@@ -111,8 +111,12 @@ impl Origin {
             let how = kept.clone().and_then(|kept| {
                 let file = Path::new(&kept.artifact_ref).file_name();
                 if !kept.sha256.eq_ignore_ascii_case(sha) {
+                    let of = match file.and_then(|name| name.to_str()) {
+                        Some(of) if of != found.subject.file_name() => format!("; it is of `{of}`"),
+                        _ => String::new(),
+                    };
                     return Err(format!(
-                        "SHA-256 is {sha}, the envelope says {}",
+                        "SHA-256 is {sha}, the envelope says {}{of}",
                         kept.sha256
                     ));
                 }

@@ -73,7 +73,7 @@ impl Verification {
             why.push("it has no manifest".into());
         }
         let shown = self.subject.artifact.display();
-        let what = format!("`{shown}` cannot be restored: {}", why.join("; "));
+        let what = format!("`{shown}` does not verify: {}", why.join("; "));
         Err(Error::new(Code::NotVerified, what).hint(self.advice()))
     }
 

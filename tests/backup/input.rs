@@ -126,6 +126,7 @@ fn recipients() {
             &[
                 "no recipient: BACKUP_GPG_FPR is not set",
                 "hint: Set BACKUP_GPG_FPR=",
+                "pgseal operator-package",
             ],
         );
     let nowhere = test.dir.join("no such home");

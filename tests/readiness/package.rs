@@ -208,6 +208,20 @@ fn each_part_on_a_fresh_user() {
     end_agent(&runner.join(".gnupg"));
 }
 
+/// Of each script by itself, for each is run on another machine.
+#[test]
+fn the_steps_are_counted_from_one() {
+    let host = Host::new();
+    for part in ["--part=operator", "--part=host", "--signing"] {
+        let script = host.run(&["operator-package", part]).exits(0).stdout;
+        let steps = script.lines().filter_map(|line| line.strip_prefix("# "));
+        let steps = steps.filter_map(|step| step.split_once(". ")?.0.parse().ok());
+        let steps: Vec<usize> = steps.collect();
+        assert_eq!(steps, (1..=steps.len()).collect::<Vec<_>>(), "{script}");
+        assert!(steps.len() > 1, "{script}");
+    }
+}
+
 #[test]
 fn there_is_no_json_of_it() {
     let host = Host::new();

@@ -185,7 +185,7 @@ fn without_a_manifest() {
     restore(&test, &path, &target).run().fails(
         1,
         &[
-            "cannot be restored",
+            "does not verify",
             "manifest",
             "neither gpg nor psql was started",
         ],

@@ -68,7 +68,14 @@ fn a_dropped_table_comes_back_alone() {
 
     test.sql("DROP TABLE \"Order line\"");
     let ran = restore(&test, "r", &[]).run();
-    ran.fails(3, &["(and 4 more)", "--table='public.\"Order line\"'"]);
+    ran.fails(
+        3,
+        &[
+            "(and 4 more)",
+            "`pgseal undo`",
+            "--table='public.\"Order line\"'",
+        ],
+    );
     let ran = restore(&test, "r", &["public.\"Order line\""]).run();
     ran.exits(0).prints(&[
         "RESTORE: PASS",

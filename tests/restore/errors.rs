@@ -462,11 +462,10 @@ fn what_a_wrapper_of_gpg_leaves_behind_is_not_the_artifacts_fault() {
         ran.says(&["still held open by another process", "type -a gpg"]);
     }
     target.is_empty();
-    for pid in std::fs::read_to_string(test.dir.join("home/left"))
-        .unwrap()
-        .lines()
-    {
-        let _ = std::process::Command::new("kill").arg(pid).status();
+    let left = std::fs::read_to_string(test.dir.join("home/left")).unwrap();
+    for pid in left.lines() {
+        let pid = rustix::process::Pid::from_raw(pid.parse().unwrap()).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
     }
 }
 

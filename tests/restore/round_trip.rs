@@ -236,7 +236,7 @@ fn origin_is_proved_only_by_what_was_kept() {
         .fails(
             1,
             &[
-                "cannot be restored: origin",
+                "does not verify: origin",
                 "neither gpg nor psql was started",
             ],
         );

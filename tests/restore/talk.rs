@@ -5,7 +5,7 @@ use crate::support::{Cases, Pgseal, Test};
 
 const TABLE: &str = "CREATE TABLE t AS SELECT n FROM generate_series(1, 1000) n; ANALYZE t";
 const SLOW: &str =
-    "$real \"$@\" | { head -c 3000; read -rt 0.5 <> <(:); cat; }; exit ${PIPESTATUS[0]}";
+    "$real \"$@\" | { head -c 3000; read -rt 1 <> <(:); cat; }; exit ${PIPESTATUS[0]}";
 
 /// With a terminal for standard error, as script(1) makes one.
 fn on_a_terminal(run: Pgseal<'_>) -> Pgseal<'_> {

@@ -25,10 +25,7 @@ fn a_target_must_be_named_and_be_another() {
             cluster().conninfo(&test.db, "postgres")
         ))
         .run()
-        .fails(
-            3,
-            &["is the database that was backed up", "docs/undo-by-hand.md"],
-        );
+        .fails(3, &["is the database that was backed up", "`pgseal undo`"]);
     let target = Target::new();
     target.sql("CREATE TABLE a (y int)");
     restore(&test, &sealed.path, &target).run().fails(

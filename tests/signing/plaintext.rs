@@ -176,7 +176,7 @@ fn a_write_is_seen_and_taken_back_without_the_key() {
     );
     // Whoever could put another manifest there as well would bring rows of their own.
     let unsigned = run("undo", &apply, &dump).unset("PGSEAL_SIGNING_KEY").run();
-    unsigned.fails(1, &["nothing proves whose a decrypted dump is"]);
+    unsigned.fails(1, &["nothing proves who sealed the decrypted dump"]);
     run("undo", &apply, &dump)
         .arg("--envelope=-")
         .run()

@@ -30,17 +30,22 @@ fn snapshot_help() {
     let mut cases = Cases::new();
     for verb in verbs {
         cases.check(verb, || {
-            let own = place.pgseal(verb).arg("--help").run().exits(0).stdout;
-            let (used, example) = settings(&own, "\n\nExample: ");
-            // To `restore` it is something else.
+            let text = place.pgseal(verb).arg("--help").run().exits(0).stdout;
+            let (used, example) = settings(&text, "\n\nExample: ");
+            // To verbs that read a backup these are something else.
+            let own: &[&str] = match verb {
+                "restore" => &["dbname ", "table "],
+                "diff" | "undo" => &["table "],
+                _ => &[],
+            };
             let (own_words, shared): (Vec<&String>, Vec<&String>) = used
                 .iter()
-                .partition(|one| verb == "restore" && one.starts_with("dbname "));
+                .partition(|one| own.iter().any(|setting| one.starts_with(setting)));
             let own_words: String = own_words.iter().map(|one| format!("--{one}\n")).collect();
             assert!(shared.iter().all(|one| all.contains(one)), "{used:#?}");
             let names = used.iter().filter_map(|one| one.split(' ').next());
             let names: Vec<&str> = names.collect();
-            let (own, _) = own.split_once("\nSettings:\n").unwrap();
+            let (own, _) = text.split_once("\nSettings:\n").unwrap();
             let used = names.join(" --");
             compare(
                 &format!("help-{verb}"),

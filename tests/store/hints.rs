@@ -18,7 +18,7 @@ fn a_run_that_is_not_there() {
     let list = format!("pgseal list {store}");
     let ran = bench.pgseal(&["verify", "nope", &store, &gnupg], b"");
     let ran = ran.fails(1, &["no run `nope` in the store"]);
-    let by_path = "Name a file by its path; or what is there:";
+    let by_path = "Name a run of the store, or a file by its path. What is there:";
     assert_eq!(hints(&ran), [by_path, &list]);
     // `sign` takes no path.
     let sign_with = format!("--sign-with={}", taken().fingerprint);
@@ -62,7 +62,7 @@ fn all_that_is_wrong_is_shown_by_a_command() {
     let envelope = format!("--envelope={}", kept.display());
     bench.manifest("a", |m| m["run_id"] = "b".into());
     let ran = bench.pgseal(&["restore", "a", &envelope, "--dbname=x"], b"");
-    let ran = ran.fails(1, &["cannot be restored"]);
+    let ran = ran.fails(1, &["does not verify"]);
     let want = format!("pgseal verify --decrypt a --envelope='{}'", kept.display());
     assert_eq!(hints(&ran), ["See all that is wrong:", &want]);
     let words = ["verify", "--decrypt", "a", &envelope];
@@ -126,6 +126,22 @@ fn a_store_of_ones_own() {
             "hint: Run as the keyring's owner",
         ],
     );
+    let closed = test.dir.join("closed");
+    fs::create_dir(&closed).unwrap();
+    test.mode(&closed, 0o700);
+    test.pgseal("list")
+        .arg("--store")
+        .arg(&closed)
+        .program(&program)
+        .through(&nobody)
+        .run()
+        .fails(
+            5,
+            &[
+                "cannot open the store",
+                "Run as the user that owns the store",
+            ],
+        );
     let ran = run().unset("PGSEAL_STORE").arg("--dry-run").run();
     let hints = hints(&ran.fails(5, &["cannot open the store"]));
     let [say, command] = &hints[..] else {

@@ -31,7 +31,7 @@ fn secret_keys() {
             "a",
             &public.home,
             "key_unfit",
-            ["no secret key that opens it", "--gnupg-home"],
+            ["no secret key that opens it", "--plaintext -"],
         ),
         (
             &protected,

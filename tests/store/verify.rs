@@ -85,7 +85,7 @@ fn origin() {
         &bench,
         &["b", "--envelope", file],
         "origin",
-        "the envelope says",
+        "; it is of `a.sql.gpg`",
     );
     // Whoever can write the store writes artifact and manifest: only the kept hash tells.
     bench.put("a.sql.gpg", &bench.get("b.sql.gpg"));

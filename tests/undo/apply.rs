@@ -1,7 +1,7 @@
 //! `pgseal undo`, from the plan to what is there afterwards.
 
 use super::kinds::kinds_of;
-use super::{apply, backup_kept, undo, undo_of};
+use super::{apply, backup_kept, table, texts, undo, undo_of};
 use crate::restore::forge::content;
 use crate::support::{Test, each};
 use serde_json::Value;
@@ -67,11 +67,6 @@ fn damaged() -> (Test, String) {
     (test, before)
 }
 
-fn table<'v>(told: &'v Value, name: &str) -> &'v Value {
-    let mut tables = told["tables"].as_array().unwrap().iter();
-    tables.find(|table| table["table"] == name).unwrap()
-}
-
 #[test]
 fn what_a_write_did_is_planned_rehearsed_and_taken_back() {
     let (test, before) = damaged();
@@ -97,12 +92,7 @@ fn what_a_write_did_is_planned_rehearsed_and_taken_back() {
             .sum::<u64>(),
         8
     );
-    let triggers: Vec<&str> = plan["triggers"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|t| t["name"].as_str().unwrap())
-        .collect();
+    let triggers = texts(&plan["triggers"], "name");
     assert_eq!(triggers, ["touch", "Count"], "neither is disabled");
 
     let ran = undo(&test)
@@ -110,7 +100,7 @@ fn what_a_write_did_is_planned_rehearsed_and_taken_back() {
         .run()
         .exits(0);
     ran.check(
-        ran.stdout.contains("were undone, and all was rolled back"),
+        ran.stdout.contains("undone, and all of it rolled back"),
         "it says so",
     );
     assert_eq!(
@@ -170,7 +160,7 @@ fn triggers_that_change_rows_roll_it_back() {
         .arg("--table=public.line")
         .run()
         .exits(0);
-    ran.check(ran.stdout.contains("else --triggers=off"), "the plan warns");
+    ran.check(ran.stdout.contains("see --triggers=off"), "the plan warns");
     apply(&test).run().fails(
         1,
         &[
@@ -307,6 +297,11 @@ fn a_condition_that_is_none() {
             ),
             ("public.a: 1 / (id - 1) = 1", "22012 division_by_zero"),
             ("public.a: 1 / 0 = 1", "22012 division_by_zero"),
+            // The server's sentence would hold what the condition made of a row.
+            (
+                "public.a: query_to_xml('SELECT ' || word, true, true, '') IS NOT NULL",
+                "42703 undefined_column",
+            ),
         ],
         |(condition, words)| {
             let ran = apply(&test).arg(format!("--where={condition}")).run();
@@ -361,12 +356,7 @@ fn a_sequence_that_is_behind_is_told_and_raised() {
     backup_kept(&test, &["public.a"]);
     test.sql("TRUNCATE a RESTART IDENTITY");
     let told = undo(&test).arg("--json").run().exits(0).json();
-    let names: Vec<&str> = told["sequences"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|s| s["sequence"].as_str().unwrap())
-        .collect();
+    let names = texts(&told["sequences"], "sequence");
     assert_eq!(names, ["public.a_id_seq", "public.a_s_seq", "public.down"]);
     let ran = undo(&test)
         .args(["--rehearse", "--sequences=raise"])
@@ -379,6 +369,26 @@ fn a_sequence_that_is_behind_is_told_and_raised() {
     assert_eq!(test.sql(next), "10|10|-10");
     apply(&test).run().exits(0);
     assert_eq!(test.sql(next), "11|11|-11", "never lowered");
+}
+
+/// A sequence of a text, of numbers with a fraction, and one that has given out all of its values.
+#[test]
+fn sequences_that_are_no_plain_counters() {
+    let test = Test::of(
+        "CREATE TABLE a (id text PRIMARY KEY, n numeric, b bigint);
+         CREATE SEQUENCE of_text OWNED BY a.id; CREATE SEQUENCE of_numeric OWNED BY a.n;
+         CREATE SEQUENCE at_its_end OWNED BY a.b;
+         INSERT INTO a VALUES ('x1', 10.5, 1); SELECT setval('at_its_end', 9223372036854775807)",
+    );
+    backup_kept(&test, &["public.a"]);
+    let before = content(&test.db);
+    test.sql("DELETE FROM a");
+    let raise = apply(&test).args(["--sequences=raise", "--json"]);
+    let told = raise.run().exits(0).json();
+    assert_eq!(told["sequences"].as_array().unwrap().len(), 1);
+    assert_eq!(told["sequences"][0]["last"], "10");
+    assert_eq!(content(&test.db), before);
+    assert_eq!(test.sql("SELECT nextval('of_numeric')"), "11");
 }
 
 #[test]
@@ -394,17 +404,14 @@ fn one_backup_before_an_undo_takes_no_other_ones_place() {
         .filter(|run| run["before_undo_of"] == "run")
         .count();
     assert_eq!((runs.len(), before), (3, 2));
+    let text = test.pgseal("list").run().exits(0).stdout;
+    assert_eq!(text.matches("    taken before an undo of run\n").count(), 2);
     test.pgseal("prune")
         .args(["--keep-last=1", "--apply"])
         .run()
         .exits(0);
     let told = test.pgseal("list").arg("--json").run().exits(0).json();
-    let runs: Vec<&str> = told["runs"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|run| run["run_id"].as_str().unwrap())
-        .collect();
+    let runs = texts(&told["runs"], "run_id");
     assert_eq!(runs.len(), 2);
     assert!(runs.contains(&"run"), "{runs:?}");
 }

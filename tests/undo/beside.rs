@@ -98,10 +98,7 @@ fn children_that_nobody_may_count_are_not_taken_along() {
     test.sql(
         "INSERT INTO par VALUES (50); INSERT INTO chi SELECT g, 50 FROM generate_series(1, 25) g",
     );
-    let ran = undo(&test)
-        .args(["--apply", "--later=overwrite"])
-        .env("PGUSER", "half_blind")
-        .run();
+    let ran = apply(&test).env("PGUSER", "half_blind").run();
     ran.fails(
         1,
         &[
@@ -162,28 +159,4 @@ fn a_condition_switches_nothing_off() {
         .run()
         .exits(0);
     assert_eq!(test.sql("SELECT count(*) FROM chi"), "0");
-}
-
-/// The text of an error would hold what a condition made of a row.
-#[test]
-fn an_error_of_a_condition_shows_no_row() {
-    let test = Test::of(
-        "CREATE TABLE sx (id int PRIMARY KEY, v text); INSERT INTO sx VALUES (1, 'topsecret')",
-    );
-    backup_kept(&test, &["public.sx"]);
-    test.sql("UPDATE sx SET v = 'later'");
-    for (condition, exit) in [
-        (
-            "query_to_xml('SELECT ' || v, true, true, '') IS NOT NULL",
-            4,
-        ),
-        ("v::int > 0", 4),
-        ("nowhere > 0", 2),
-    ] {
-        let ran = undo(&test)
-            .arg(format!("--where=public.sx: {condition}"))
-            .run();
-        let ran = ran.fails(exit, &["the condition --where of public.sx", "ERROR "]);
-        ran.check(!ran.stderr.contains("topsecret"), "no row");
-    }
 }

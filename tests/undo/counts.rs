@@ -1,6 +1,6 @@
 //! `pgseal diff --counts`: by the mark, without the secret key and without the artifact.
 
-use super::{backup, diff};
+use super::{backup, diff, table};
 use crate::support::{Cases, Ran, Session, Test, cluster, eventually};
 use serde_json::{Value, json};
 
@@ -32,17 +32,12 @@ fn counts(test: &Test) -> Ran {
     ran
 }
 
-fn table<'v>(told: &'v Value, name: &str) -> &'v Value {
-    let mut tables = told["tables"].as_array().unwrap().iter();
-    tables.find(|table| table["table"] == name).unwrap()
-}
-
 #[test]
 fn written_and_changed_or_gone_are_counted() {
     let test = Test::of(MADE);
     settled(&test);
     backup(&test, &["public.a", "public.p", "public.same"]);
-    let told: Value = serde_json::from_str(&counts(&test).exits(0).stdout).unwrap();
+    let told = counts(&test).exits(0).json();
     assert_eq!(told["schema"], "pgseal/diff-counts/1");
     assert_eq!(told["result"], "SAME");
     test.sql(
@@ -51,8 +46,7 @@ fn written_and_changed_or_gone_are_counted() {
          DELETE FROM a WHERE id BETWEEN 11 AND 13; INSERT INTO a VALUES (500, 'n'), (501, 'n'); COMMIT;
          UPDATE p SET id = 200 WHERE id = 1; DELETE FROM p WHERE id = 2;",
     );
-    let whole: Value =
-        serde_json::from_str(&diff(&test).arg("--json").run().exits(1).stdout).unwrap();
+    let whole = diff(&test).arg("--json").run().exits(1).json();
     let mut cases = Cases::new();
     for upkeep in [
         "SELECT 1",
@@ -62,7 +56,7 @@ fn written_and_changed_or_gone_are_counted() {
     ] {
         test.sql(upkeep);
         cases.check(upkeep, || {
-            let told: Value = serde_json::from_str(&counts(&test).exits(1).stdout).unwrap();
+            let told = counts(&test).exits(1).json();
             let mut want = vec![
                 json!(["public.a", 200, 199, 7, 0, 8]),
                 json!(["public.p", 150, 149, 1, 0, 2]),
@@ -89,7 +83,7 @@ fn written_and_changed_or_gone_are_counted() {
         });
     }
     test.sql("TRUNCATE a; DROP TABLE same");
-    let told: Value = serde_json::from_str(&counts(&test).exits(1).stdout).unwrap();
+    let told = counts(&test).exits(1).json();
     assert_eq!(table(&told, "public.a")["changed_or_gone"], 200);
     assert_eq!(table(&told, "public.same")["changed_or_gone"], 2);
     assert_eq!(told["structure"][0]["object"], "public.same");
@@ -112,7 +106,7 @@ fn rows_of_transactions_that_were_open_are_in_doubt() {
     writer.sql("COMMIT");
     drop(writer);
     let ran = counts(&test).exits(1);
-    let told: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let told = ran.json();
     let a = table(&told, "public.a");
     // 202 was listed as open; 201, 203 and 204 may have been there before, and two were.
     assert_eq!(
@@ -141,6 +135,7 @@ fn rows_of_transactions_that_were_open_are_in_doubt() {
     );
 }
 
+/// Why else one does not fit is tried in `pg::written_since`.
 #[test]
 fn a_mark_that_does_not_fit_is_refused() {
     let test = Test::of(MADE);
@@ -178,31 +173,9 @@ fn a_mark_that_does_not_fit_is_refused() {
         &["not the database that was backed up"],
     );
     refused(
-        "unknown cluster",
-        &|m| {
-            m["mark"]["system_identifier"] = Value::Null;
-        },
-        &["may not ask which cluster"],
-    );
-    refused(
         "timeline",
         &|m| m["mark"]["timeline"] = json!(7),
         &["on timeline 1", "was on 7", "pgseal diff run\n"],
-    );
-    refused(
-        "unknown timeline",
-        &|m| m["mark"]["timeline"] = Value::Null,
-        &["may not ask which cluster"],
-    );
-    refused(
-        "position",
-        &|m| m["mark"]["lsn"] = json!("FFFFFFFF/0"),
-        &["behind where it was"],
-    );
-    refused(
-        "set back",
-        &|m| m["mark"]["snapshot"] = json!("3:4294967999:"),
-        &["behind where it was"],
     );
     refused(
         "no snapshot",

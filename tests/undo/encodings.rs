@@ -2,7 +2,6 @@
 
 use super::diff;
 use crate::support::{Cases, Test};
-use serde_json::Value;
 
 #[test]
 fn names_and_values_of_any_encoding() {
@@ -39,8 +38,7 @@ fn names_and_values_of_any_encoding() {
                 "UPDATE \"{table}\" SET \"v {name}\" = repeat('{value}', 5000) WHERE \"{name}\" = '{value}1';
                  ALTER TABLE \"{table}\" DROP COLUMN gone; INSERT INTO many VALUES ('{value}')"
             ));
-            let ran = diff(&test).args(["--json", "--values"]).run().exits(1);
-            let told: Value = serde_json::from_str(&ran.stdout).unwrap();
+            let told = diff(&test).args(["--json", "--values"]).run().exits(1).json();
             let [first, many] = [0, 1].map(|at| &told["tables"][at]);
             assert_eq!((&first["changed"], &many["added"]), (&1.into(), &1.into()));
             assert_eq!(told["rows"], 2);

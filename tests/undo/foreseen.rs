@@ -2,7 +2,7 @@
 
 use super::{apply, backup_kept, diff, undo, undo_of};
 use crate::restore::forge::{content, secret};
-use crate::support::{Terminal, Test, each};
+use crate::support::{Pgseal, Terminal, Test, each};
 
 /// By env, by a flag, and with a dump that was decrypted elsewhere: each time as it is printed.
 #[test]
@@ -46,6 +46,28 @@ fn a_dropped_table_comes_back_by_the_command_in_the_hint() {
         apply(&test).run().exits(0);
         assert_eq!(content(&test.db), before);
     });
+}
+
+/// With the settings of its own command line, in a shell that has none.
+#[test]
+fn the_line_that_takes_an_undo_back_runs_as_it_is_printed() {
+    let test =
+        Test::of("CREATE TABLE a (id int PRIMARY KEY, t text); INSERT INTO a VALUES (1, 'x')");
+    backup_kept(&test, &["public.a"]);
+    test.sql("UPDATE a SET t = 'bad'");
+    let damage = content(&test.db);
+    let host = test.env["PGHOST"].to_str().unwrap();
+    let dbname = format!("--dbname=host={host} dbname={} user=postgres", test.db);
+    let alone = |run: Pgseal<'_>| {
+        let run = run.unset("PGHOST").unset("PGDATABASE").unset("PGUSER");
+        run.unset("GNUPGHOME").run().exits(0)
+    };
+    let home = format!("--gnupg-home={}", secret().display());
+    let ran = alone(apply(&test).args([dbname, home]));
+    let mut lines = ran.stdout.lines();
+    let line = lines.find(|line| line.contains("pgseal undo")).unwrap();
+    alone(test.typed(&format!("{line} --apply --later=overwrite")));
+    assert_eq!(content(&test.db), damage);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Each kind of table and of damage, held against copies that were kept before it.
 
-use super::{backup, diff};
+use super::{backup, diff, texts};
 use crate::support::{Cases, Test};
 use serde_json::Value;
 
@@ -313,25 +313,21 @@ fn each_kind_is_counted_as_by_a_kept_copy() {
         .filter(|table| !children.contains(table));
     let tables: Vec<&str> = tables.collect();
     backup(&test, &tables);
-    let ran = diff(&test).arg("--json").run().exits(0);
-    let told: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let told = diff(&test).arg("--json").run().exits(0).json();
     assert_eq!(told["result"], "SAME");
     assert_eq!(told["rows"], 0);
     test.sql(KEEP);
     for kind in KINDS {
         test.sql(kind.damage);
     }
-    let ran = diff(&test)
-        .args(["--json", "--values", "--rows=3"])
-        .run()
-        .exits(1);
-    let told: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let told = diff(&test).args(["--json", "--values", "--rows=3"]);
+    let told = told.run().exits(1).json();
     let mut cases = Cases::new();
     for kind in KINDS {
         cases.check(kind.table, || {
             let tables = told["tables"].as_array().unwrap().iter();
             let found: Vec<&Value> = tables
-                .filter(|table| table["table"] == name(kind.table))
+                .filter(|table| table["table"] == kind.table)
                 .collect();
             let [found] = found[..] else {
                 panic!("{found:?}")
@@ -348,17 +344,12 @@ fn each_kind_is_counted_as_by_a_kept_copy() {
         });
     }
     drop(cases);
-    let structure: Vec<String> = told["structure"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|line| {
-            format!(
-                "{} {}",
-                line["object"].as_str().unwrap(),
-                line["what"].as_str().unwrap()
-            )
-        })
+    let structure = &told["structure"];
+    let structure = texts(structure, "object")
+        .into_iter()
+        .zip(texts(structure, "what"));
+    let structure: Vec<String> = structure
+        .map(|(object, what)| format!("{object} {what}"))
         .collect();
     assert_eq!(
         structure,
@@ -391,11 +382,6 @@ pub fn kinds_of(tables: &[&str]) -> Made {
         made: of(|kind| kind.make),
         damage: of(|kind| kind.damage),
     }
-}
-
-/// As reports spell it.
-fn name(table: &str) -> &str {
-    table
 }
 
 /// The statements that are to be read would bring the rows back: here, where nothing is in the way.

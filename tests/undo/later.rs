@@ -48,7 +48,7 @@ fn an_older_transaction_leaves_nothing_in_doubt() {
     assert_eq!(plan["refusals"][0]["rows"], 3);
     assert_eq!(
         plan["refusals"][0]["text"],
-        "3 rows at most written after COMMAND had ended"
+        "at most 3 rows written after COMMAND had ended"
     );
     undo(&test).args(["--apply", "--later=keep"]).run().exits(0);
     assert_eq!(
@@ -161,7 +161,7 @@ fn later_writes_decide() {
             if exit == 1 {
                 assert_eq!(plan["refusals"][0]["reason"], "later");
                 ran.says(&[
-                    "3 rows at most written after COMMAND had ended",
+                    "at most 3 rows written after COMMAND had ended",
                     "--later=keep",
                 ]);
             }

@@ -28,6 +28,7 @@ mod unfit;
 
 use crate::restore::forge::secret;
 use crate::support::{Pgseal, Test};
+use serde_json::Value;
 
 /// Of the run named `run`, with the secret key at hand.
 pub fn diff(test: &Test) -> Pgseal<'_> {
@@ -53,6 +54,26 @@ pub fn undo(test: &Test) -> Pgseal<'_> {
 
 pub fn undo_of<'t>(test: &'t Test, run_id: &str) -> Pgseal<'t> {
     test.pgseal("undo").arg(run_id).env("GNUPGHOME", secret())
+}
+
+/// All rows of these tables, as text.
+pub fn rows(test: &Test, tables: &[&str]) -> String {
+    let rows = tables
+        .iter()
+        .map(|table| format!("SELECT string_agg(t::text, ' ' ORDER BY t::text) FROM {table} t;"));
+    test.sql(&rows.collect::<String>())
+}
+
+/// The table of this name in a report.
+pub fn table<'v>(told: &'v Value, name: &str) -> &'v Value {
+    let mut tables = told["tables"].as_array().unwrap().iter();
+    tables.find(|table| table["table"] == name).unwrap()
+}
+
+/// A text of each item of a list.
+pub fn texts<'v>(list: &'v Value, key: &str) -> Vec<&'v str> {
+    let items = list.as_array().unwrap().iter();
+    items.map(|item| item[key].as_str().unwrap()).collect()
 }
 
 /// All that was written since the backup, at once.

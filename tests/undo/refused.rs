@@ -3,10 +3,34 @@
 use super::{backup, diff};
 use crate::restore::forge::{forge, secret};
 use crate::support::{Session, Test, cluster, each, end_agent, eventually};
-use serde_json::Value;
 
 const MADE: &str =
     "CREATE TABLE a (id int PRIMARY KEY, t text); INSERT INTO a VALUES (1, 'one'), (2, 'two')";
+
+/// All of the tables at once, and as printed, by a shell that is the role's own.
+#[test]
+fn what_a_role_lacks_is_granted_by_the_lines_of_the_hint() {
+    let test = Test::of(&format!(
+        "{MADE}; CREATE TABLE \"B b\" (id int PRIMARY KEY)"
+    ));
+    backup(&test, &["public.a", "public.\"B b\""]);
+    let role = format!("granted_{}", test.db);
+    test.sql(&format!(
+        "CREATE ROLE {role} LOGIN; REVOKE TEMPORARY ON DATABASE {} FROM PUBLIC; REVOKE ALL ON SCHEMA public FROM PUBLIC",
+        test.db
+    ));
+    let as_role = || diff(&test).env("PGUSER", &role);
+    for lacks in ["temporary tables", "2 tables cannot be compared"] {
+        let ran = as_role().run();
+        ran.check(ran.code() == 3 && ran.stderr.contains(lacks), lacks);
+        let lines = ran.stderr.lines().map(str::trim);
+        let lines: Vec<&str> = lines.filter(|line| line.starts_with("psql ")).collect();
+        assert_eq!(lines.len(), 1, "{}", ran.stderr);
+        test.typed(lines[0]).env("PGUSER", &role).run().exits(0);
+    }
+    as_role().run().exits(0);
+    test.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
+}
 
 #[test]
 fn a_readers_role_may_compare() {
@@ -64,7 +88,7 @@ fn what_cannot_be_compared_is_said() {
     diff(&test)
         .arg(format!("--sha256={}", "0".repeat(64)))
         .run()
-        .fails(1, &["cannot be restored: origin"]);
+        .fails(1, &["does not verify: origin"]);
     // The public key alone.
     test.pgseal("diff")
         .arg("run")
@@ -151,7 +175,7 @@ fn a_forged_artifact_brings_wrong_rows_and_nothing_else() {
             .replace("two", "TWO"),
     )
     .exits(1);
-    let told: Value = serde_json::from_str(&told.stdout).unwrap();
+    let told = told.json();
     assert_eq!(
         (&told["rows"], &told["tables"][0]["changed"]),
         (&1.into(), &1.into())
@@ -166,7 +190,7 @@ fn a_forged_artifact_brings_wrong_rows_and_nothing_else() {
     // Names of columns are looked up, and never spelled to the server.
     let names = "COPY public.a (id, \"t\"\"); DROP TABLE public.a; --\") FROM stdin;\n";
     let told = run("names", &sealed.sql.replace(header, names)).exits(1);
-    let told: Value = serde_json::from_str(&told.stdout).unwrap();
+    let told = told.json();
     assert_eq!(told["structure"].as_array().unwrap().len(), 2);
     each(
         [

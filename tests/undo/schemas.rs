@@ -1,7 +1,7 @@
 //! Schemas of which a plan must know what the server would do with each row: it takes back what can be
 //! taken back, and says why not before a row is touched.
 
-use super::{apply, backup_kept, diff, undo};
+use super::{apply, backup_kept, diff, rows, texts, undo};
 use crate::restore::forge::content;
 use crate::support::{Cases, Test};
 
@@ -52,14 +52,8 @@ fn tried(case: &Case, before: &str) {
     let damage = content(&test.db);
     let plan = undo(&test).arg("--json").run();
     let told = plan.json();
-    let reasons: Vec<&str> = told["refusals"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|refusal| refusal["reason"].as_str().unwrap())
-        .collect();
     let want: Vec<&str> = case.reason.into_iter().collect();
-    assert_eq!(reasons, want, "{told}");
+    assert_eq!(texts(&told["refusals"], "reason"), want, "{told}");
     let ran = apply(&test).run();
     if case.reason.is_some() {
         ran.check(matches!(ran.code(), 1 | 3), "refused");
@@ -68,13 +62,6 @@ fn tried(case: &Case, before: &str) {
     }
     ran.exits(0);
     assert_eq!(rows(&test, case.tables), was);
-}
-
-fn rows(test: &Test, tables: &[&str]) -> String {
-    let rows = tables
-        .iter()
-        .map(|table| format!("SELECT string_agg(t::text, ' ' ORDER BY t::text) FROM {table} t;"));
-    test.sql(&rows.collect::<String>())
 }
 
 fn all_tried(before: &str, cases: impl IntoIterator<Item = Case>) {

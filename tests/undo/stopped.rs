@@ -65,7 +65,8 @@ fn stopped_while_it_waits_for_the_lock() {
                 "it says so",
             );
             ran.check(
-                ran.stderr.contains("the backup before it is kept: "),
+                ran.stderr
+                    .contains("the backup that was taken before it is kept: "),
                 "and what is kept",
             );
         }
@@ -201,7 +202,7 @@ wait $psql"#;
     for (after, words) in [
         (
             ":",
-            "nothing was changed in the tables; the backup before it is kept: ",
+            "nothing was changed in the tables; the backup that was taken before it is kept: ",
         ),
         (
             r#"touch "$HOME/lost""#,

@@ -1,8 +1,7 @@
 //! What was defined otherwise since the backup, entry by entry of two dumps.
 
-use super::{backup, diff};
+use super::{backup, diff, texts};
 use crate::support::Test;
-use serde_json::Value;
 
 const SQL: &str = "
 CREATE SEQUENCE shared;
@@ -15,12 +14,11 @@ COMMENT ON TABLE t IS 'one';
 INSERT INTO t VALUES (1, 1, 1); INSERT INTO u VALUES (1, 1)";
 
 fn structure(test: &Test) -> Vec<String> {
-    let ran = diff(test).arg("--json").run();
-    let told: Value = serde_json::from_str(&ran.stdout).unwrap();
-    let lines = told["structure"].as_array().unwrap().iter();
-    let text = |line: &Value, key: &str| line[key].as_str().unwrap().to_string();
+    let told = diff(test).arg("--json").run().json();
+    let lines = &told["structure"];
+    let lines = texts(lines, "object").into_iter().zip(texts(lines, "what"));
     lines
-        .map(|line| format!("{}: {}", text(line, "object"), text(line, "what")))
+        .map(|(object, what)| format!("{object}: {what}"))
         .collect()
 }
 
