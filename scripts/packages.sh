@@ -57,10 +57,20 @@ done
 [[ $(bash -c '. /usr/share/bash-completion/completions/pgseal; COMP_WORDS=(pgseal verify ""); COMP_CWORD=2
   _pgseal pgseal "" verify; echo "${COMPREPLY[0]}"') == "$id" ]]
 [[ $(fish -c 'complete -C "pgseal verify 2"') == "$id"* ]]
+# Of the store that is typed.
+mkdir -m 700 other
+cp /var/lib/pgseal/"$id".* other/
+for name in other/*; do mv "$name" "${name/$id/typed}"; done
+[[ $(pgseal run-ids --store other) == typed ]]
+for typed in '--store other' '--store=other' '--store ~/other'; do
+  [[ $(fish -c "complete -C 'pgseal verify $typed t'") == typed* ]]
+  [[ $(fish -c "complete -C 'pgseal $typed verify t'") == typed* ]]
+done
 # zsh completes on a terminal only: what it would add is printed in its stead.
 [[ $(zsh -fc 'autoload -U compinit; compinit -u -D; print $_comps[pgseal]') == _pgseal ]]
 zsh -fc 'autoload -U compinit; compinit -u -D; . /usr/share/zsh/vendor-completions/_pgseal
-  compadd() { print -l ${(P)@[-1]} }; _files() { }; _pgseal_run_ids' | grep -qxF "$id"
+  compadd() { print -l ${(P)@[-1]} }; _files() { }; _pgseal_run_ids; for typed in "--store other" "--store=~/other"; do
+  LBUFFER="pgseal verify $typed "; _pgseal_run_ids; done' | grep -cxF -e "$id" -e typed | grep -qx 3
 pg_ctlcluster "$version" main stop
 SCRIPT
 }

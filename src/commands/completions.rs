@@ -8,8 +8,59 @@ use clap::Arg;
 use clap::Command as Grammar;
 use clap_complete::{generate, shells};
 
-/// Of the store as it is configured: another one on the command line is not looked at.
-const RUN_IDS: &str = "pgseal run-ids 2>/dev/null";
+/// The runs of the store that is named so far on the command line, else of the one that is configured.
+/// bash takes `=` for a word of its own, and hands over `~` as it is typed.
+const BASH_RUN_IDS: &str = r#"_pgseal_run_ids() {
+    local at value given=()
+    for ((at = 1; at < COMP_CWORD; at++)); do
+        case ${COMP_WORDS[at]} in
+            --store | --config)
+                value=${COMP_WORDS[at + 1]}
+                [[ $value != = ]] || value=${COMP_WORDS[at + 2]}
+                given+=("${COMP_WORDS[at]}=${value/#~\//$HOME/}")
+                ;;
+        esac
+    done
+    pgseal run-ids "${given[@]}" 2>/dev/null
+}
+
+"#;
+
+const FISH_RUN_IDS: &str = r"function __fish_pgseal_run_ids
+    set -l typed (commandline -opc)
+    set -l given
+    for at in (seq (count $typed))
+        set -l value $typed[(math $at + 1)]
+        switch $typed[$at]
+            case --store --config
+                set -a given $typed[$at]=(string replace -r '^~/' $HOME/ -- $value)
+            case '--store=*' '--config=*'
+                set -a given (string replace -r '=~/' =$HOME/ -- $typed[$at])
+        end
+    end
+    pgseal run-ids $given 2>/dev/null
+end
+";
+
+/// The whole line: below a verb, `words` begins with it.
+const ZSH_RUN_IDS: &str = r#"
+_pgseal_run_ids() {
+    local -a typed runs given
+    local at
+    typed=(${(Q)${(z)LBUFFER}})
+    for ((at = 1; at <= $#typed; at++)); do
+        case $typed[at] in
+            (--store|--config) given+=("$typed[at]=${typed[at + 1]/#\~\//$HOME/}") ;;
+            (--store=*|--config=*) given+=("${typed[at]/=\~\//=$HOME/}") ;;
+        esac
+    done
+    runs=(${(f)"$(pgseal run-ids $given 2>/dev/null)"})
+    compadd -V runs -a runs
+    _files
+}
+
+_pgseal() {
+"#;
 
 pub(crate) fn run(args: &Completions) -> Answer {
     let all = grammar::command();
@@ -67,10 +118,11 @@ fn shown(command: &Grammar, settings: &[&Arg]) -> Grammar {
 
 /// Beside the options, which the script offers where an argument can stand.
 fn bash(script: &str, take_runs: &[TakesRun]) -> String {
-    take_runs.iter().fold(script.to_string(), |script, one| {
+    let script = BASH_RUN_IDS.to_string() + script;
+    take_runs.iter().fold(script, |script, one| {
         let verb = one.verb.replace('-', "__subcmd__");
         let begin = format!("pgseal__subcmd__{verb})\n            opts=\"");
-        script.replace(&begin, &format!("{begin}$({RUN_IDS}) "))
+        script.replace(&begin, &format!("{begin}$(_pgseal_run_ids) "))
     })
 }
 
@@ -79,7 +131,7 @@ fn fish(script: &str, take_runs: &[TakesRun]) -> String {
     let verbs: Vec<&str> = take_runs.iter().map(|one| one.verb).collect();
     let verbs = verbs.join(" ");
     format!(
-        "{script}complete -c pgseal -n \"__fish_pgseal_using_subcommand {verbs}\" -k -a \"({RUN_IDS})\" -d run\n"
+        "{script}{FISH_RUN_IDS}complete -c pgseal -n \"__fish_pgseal_using_subcommand {verbs}\" -k -a \"(__fish_pgseal_run_ids)\" -d run\n"
     )
 }
 
@@ -95,9 +147,5 @@ fn zsh(script: &str, take_runs: &[TakesRun]) -> String {
         }
     });
     let script: String = lines.collect();
-    let offer = format!(
-        "\n_pgseal_run_ids() {{\n    local -a runs\n    runs=(${{(f)\"$({RUN_IDS})\"}})\n    \
-         compadd -V runs -a runs\n    _files\n}}\n\n_pgseal() {{\n"
-    );
-    script.replacen("\n_pgseal() {\n", &offer, 1)
+    script.replacen("\n_pgseal() {\n", ZSH_RUN_IDS, 1)
 }

@@ -108,4 +108,27 @@ fn completions_offer_the_runs_of_the_store() {
             "{offered:?}"
         );
     });
+    cases.check("the store or the config that is typed", || {
+        let store = test.store();
+        let place = store.parent().unwrap().to_str().unwrap();
+        let store = store.to_str().unwrap();
+        let config = format!("{place}/typed.toml");
+        std::fs::write(&config, format!("[store]\ndir = \"{store}\"\n")).unwrap();
+        let from_home = store.replace(place, "~");
+        // bash makes three words of `--store=DIR`.
+        for typed in [
+            &["--store", store][..],
+            &["--store", "=", store],
+            &["--store", &from_home],
+            &["--config", &config],
+        ] {
+            let line = test.pgseal("verify").args(typed).arg("");
+            let line = line.env("PGSEAL_STORE", "/nowhere").env("HOME", place);
+            let offered = offered(match typed[0] {
+                "--config" => line.unset("PGSEAL_STORE"),
+                _ => line,
+            });
+            assert_eq!(offered[..2], ["newer", "older"], "{typed:?}");
+        }
+    });
 }
