@@ -129,10 +129,12 @@ fn reason(number: u32) -> Option<Locked> {
 
 /// The line of gpg's standard error that says why it could not ask its agent.
 pub(crate) fn no_agent(stderr: &str) -> Option<&str> {
-    const TELLING: [&str; 3] = [
+    const TELLING: [&str; 5] = [
         "gpg: error running ",
         "gpg: failed to start agent ",
+        "gpg: failed to start gpg-agent ",
         "gpg: can't connect to the agent: ",
+        "gpg: can't connect to the gpg-agent: ",
     ];
     let lines = || stderr.lines().map(str::trim);
     let mut found = TELLING

@@ -191,8 +191,7 @@ fn a_store_that_others_may_read() {
 fn a_store_that_is_not_ours_to_write() {
     let test = Test::of("CREATE TABLE t (a int)");
     test.mode(&test.store(), 0o555);
-    let program = test.dir.join("pgseal");
-    std::fs::copy(env!("CARGO_BIN_EXE_pgseal"), &program).unwrap();
+    let program = test.copy_of_pgseal("pgseal");
     test.mode(&test.dir, 0o755);
     let nobody = [
         "setpriv",

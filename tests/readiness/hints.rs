@@ -376,8 +376,7 @@ fn a_user_who_is_not_root() {
     host.mode(&key, 0o644);
     let runner = host.path("runner.py");
     std::fs::copy(BACKUP_RUNNER, &runner).unwrap();
-    let program = host.path("bin/pgseal");
-    std::fs::copy(env!("CARGO_BIN_EXE_pgseal"), &program).unwrap();
+    host.copy_of_pgseal("bin/pgseal");
     let shell = |script: &str| {
         let words = [user, &["bash", "-c", script]].concat();
         let mut run = host.command(&words).env("HOME", &home);

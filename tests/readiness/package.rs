@@ -145,8 +145,7 @@ fn each_part_on_a_fresh_user() {
     };
     let (operator, runner) = (fresh("the operator"), fresh("the runner"));
     host.mode(&host.dir, 0o755);
-    let program = host.dir.join("pgseal");
-    std::fs::copy(env!("CARGO_BIN_EXE_pgseal"), &program).unwrap();
+    let program = host.copy_of_pgseal("pgseal");
     let user = [
         "setpriv",
         "--reuid=65534",

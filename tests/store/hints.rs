@@ -86,8 +86,7 @@ fn a_store_of_ones_own() {
         return;
     }
     let test = Test::of("CREATE TABLE t (a int)");
-    let program = test.dir.join("pgseal");
-    fs::copy(env!("CARGO_BIN_EXE_pgseal"), &program).unwrap();
+    let program = test.copy_of_pgseal("pgseal");
     test.mode(&test.dir, 0o755);
     let home = test.path("home");
     for folder in ["home", "tmp", "store", "gnupg"] {

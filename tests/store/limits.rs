@@ -63,8 +63,7 @@ fn nothing_failed_for_a_limit(ran: &Ran, list: &str, state: &str, no: &str) {
 impl World {
     fn new() -> World {
         let test = Test::of(SQL);
-        let program = test.dir.join("pgseal");
-        std::fs::copy(env!("CARGO_BIN_EXE_pgseal"), &program).unwrap();
+        let program = test.copy_of_pgseal("pgseal");
         World {
             program,
             test,
@@ -138,7 +137,7 @@ impl World {
 fn open_files() {
     let mut world = World::new();
     // With fewer, no program starts.
-    each((5..40).chain([60, 80]), |most| {
+    each((5..40).chain([60, 80, 100]), |most| {
         let wrapper = ["prlimit".into(), format!("--nofile={most}")];
         world.run(&wrapper, &wrapper);
     });

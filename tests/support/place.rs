@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use tempfile::TempDir;
 
 /// Stands in the environment of every run, and may stand nowhere else.
@@ -99,11 +100,24 @@ impl Place {
 
     /// Puts a program on PATH that names its interpreter.
     pub fn program(&self, name: &str, text: &str) {
-        // Written elsewhere and moved: a fork of another test may hold a file being written, and
-        // running it then fails (ETXTBSY).
-        let fresh = self.write("bin.new", text);
+        let path = self.path("bin").join(name);
+        self.executable("/dev/stdin", &path, text.as_bytes());
+    }
+
+    /// A copy of pgseal under this name in the test's folder, for a user who may not read the build's.
+    pub fn copy_of_pgseal(&self, name: &str) -> PathBuf {
+        let path = self.path(name);
+        self.executable(env!("CARGO_BIN_EXE_pgseal"), &path, b"");
+        path
+    }
+
+    /// Written by a process of its own: what another test forks meanwhile would hold a file that this one
+    /// writes, and to run it would fail (ETXTBSY).
+    fn executable(&self, from: &str, to: &Path, input: &[u8]) {
+        let fresh = self.path("bin.new");
+        super::tool(Command::new("cp").arg(from).arg(&fresh), input);
         self.mode(&fresh, 0o755);
-        std::fs::rename(fresh, self.path("bin").join(name)).unwrap();
+        std::fs::rename(fresh, to).unwrap();
     }
 
     /// Puts a script in front of a tool. `$real` is the tool itself; other calls than the one

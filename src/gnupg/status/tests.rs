@@ -117,6 +117,8 @@ fn what_keeps_gpg_from_a_secret_key() {
         why,
         "gpg: error running '/usr/bin/gpg-agent': exit status 2"
     );
+    let said = "gpg: can't connect to the gpg-agent: Permission denied\n";
+    assert_eq!(no_agent(said), Some(said.trim_end()));
     assert_eq!(no_agent("gpg: decryption failed: No secret key\n"), None);
 }
 
