@@ -64,13 +64,13 @@ fn a_restore_says_how_many_locks_it_takes() {
 
     let target = Target::new();
     let before = target.objects();
-    // 64 for each of 60 connections, by tests/support/cluster.rs.
+    // 64 for each of 60 connections and 5 prepared transactions, by tests/support/cluster.rs.
     let refused = restore(&test, &sealed.path, &target).run().fails(
         3,
         &[
             "4,504 tables, indexes and sequences",
-            "3,840 locks",
-            "max_locks_per_transaction = 92",
+            "4,160 locks",
+            "max_locks_per_transaction = 85",
         ],
     );
     assert_eq!(target.objects(), before);

@@ -222,7 +222,7 @@ fn a_standby_that_lags_is_told_and_guarded_against() {
     let manifest = std::fs::read(test.store().join("l.manifest.json")).unwrap();
     let manifest: Value = serde_json::from_slice(&manifest).unwrap();
     let argv = manifest["tools"]["pg_dump"]["argv"].to_string();
-    assert!(argv.contains("port='5432'"), "{argv}");
+    assert!(argv.contains("port=5432"), "{argv}");
     assert!(!argv.contains("5433"), "{argv}");
 
     // Promoted, it goes on under a timeline of its own, before any checkpoint.
