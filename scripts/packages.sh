@@ -88,6 +88,13 @@ serves() {
 [[ $(systemctl is-active postgresql) == active ]]
 failed() { ! systemctl start "$1" 2>/dev/null && [[ $(systemctl show --property=Result --value "$1") == exit-code ]]; }
 said() { journalctl --no-pager -o cat --unit="$1" --grep="$2"; }
+# soon COMMAND… – prints what it prints once it does not fail: a unit's end and the journal are not waited for by others
+soon() {
+  local i
+  for ((i = 0; i < 150; i++)); do ! "$@" 2>/dev/null || return 0; sleep 0.2; done
+  echo "not within half a minute: $*"
+  return 1
+}
 
 # Nothing is configured: its status is the program's.
 failed pgseal-readiness.service
@@ -109,11 +116,8 @@ printf '[Timer]\nOnActiveSec=1s\nRandomizedDelaySec=0\nAccuracySec=100ms\n' >/et
 systemctl daemon-reload
 systemctl enable --quiet --now pgseal-readiness.timer
 systemctl list-timers --no-pager | grep -o 'pgseal-readiness.timer  *pgseal-readiness.service'
-for ((i = 0; i < 300; i++)); do
-  ! said pgseal-readiness.service '^Finished ' >/dev/null || break
-  sleep 0.2
-done
-said pgseal-readiness.service 'f4_status: READY'
+soon said pgseal-readiness.service '^Finished '
+soon said pgseal-readiness.service 'f4_status: READY'
 
 # A backup within the walls of that service, each of which keeps something from root.
 cat >walls.sh <<'END'
@@ -147,11 +151,12 @@ cp units/* /etc/systemd/system/
 systemctl daemon-reload
 systemctl start pgseal-nightly.service || { journalctl --no-pager -o cat --unit=pgseal-nightly.service; exit 1; }
 # Silent while all is well; and whoever must be told is told.
+journalctl --sync
 [[ -z $(journalctl --no-pager -o cat _SYSTEMD_UNIT=pgseal-nightly.service) ]]
 truncate --size=-1 /var/lib/pgseal/within.sql.gpg
 failed pgseal-nightly.service
-journalctl --no-pager -o cat _SYSTEMD_UNIT=pgseal-nightly.service | grep '^== pgseal verify within$'
-journalctl --no-pager -o cat --identifier=pgseal --grep='pgseal-nightly.service failed'
+soon said pgseal-nightly.service '^== pgseal verify within$'
+soon journalctl --no-pager -o cat --identifier=pgseal --grep='pgseal-nightly.service failed'
 SCRIPT
 }
 
